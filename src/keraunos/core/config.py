@@ -1,0 +1,219 @@
+"""Settings of the process, and the choice of engine.
+
+An engine ("backend") is a module of `keraunos.backends`. `set_backend` chooses it for what is built
+afterwards, `backend_scope` for a block; `KERAUNOS_BACKEND`, then `KERAS_BACKEND`, set the default.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import json
+import os
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+from keraunos.core.errors import ArgumentError, BackendError, suggestion
+from keraunos.core.scope import scope, within
+
+BACKENDS = ("jax", "torch", "numpy")
+_PACKAGES = {"jax": "jax", "torch": "torch", "numpy": "numpy"}
+
+_settings: dict[str, Any] = {
+    "floatx": "float32",
+    "epsilon": 1e-7,
+    "image_data_format": "channels_last",
+    "dtype_policy": None,
+    "filter_tracebacks": True,
+    "interactive_logging": True,
+    "checks": True,
+}
+_default: Any = None  # the engine of the process, once chosen or first used
+
+
+def _file_settings() -> dict[str, Any]:
+    home = os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
+    try:
+        found = json.loads(pathlib.Path(home, "keras.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def load_backend(name: str) -> Any:
+    """The module of the engine called `name`, imported if need be.
+
+    Raises:
+        ArgumentError: There is no such engine.
+        BackendError: The engine's package is not installed.
+    """
+    if not isinstance(name, str) or name not in BACKENDS:
+        raise ArgumentError(f"There is no backend {name!r}.", where="backend", fix=suggestion(name, BACKENDS))
+    if importlib.util.find_spec(_PACKAGES[name]) is None:
+        raise BackendError(f"The backend '{name}' needs the package '{_PACKAGES[name]}', which is not installed.", fix=f"pip install 'keraunos[{name}]'")
+    return importlib.import_module(f"keraunos.backends.{name}")
+
+
+def active() -> Any:
+    """The engine in force: the innermost scope's, else the process's."""
+    return scope.backend or _default or _first()
+
+
+def _first() -> Any:
+    global _default
+    for source in ("KERAUNOS_BACKEND", "KERAS_BACKEND"):
+        if name := os.environ.get(source):
+            try:
+                _default = load_backend(name)
+            except ArgumentError as error:
+                raise error.at(f"the environment variable {source}") from None
+            return _default
+    _default = load_backend("jax")
+    return _default
+
+
+def backend() -> str:
+    """The name of the engine in force.
+
+    Example:
+
+    >>> backend() in ("jax", "torch", "numpy")
+    True
+    """
+    return active().name
+
+
+def set_backend(name: str) -> None:
+    """Choose the engine of the process for what is built from now on; models built before keep theirs.
+
+    Args:
+        name: "jax", "torch" or "numpy".
+
+    Raises:
+        ArgumentError: There is no such engine.
+        BackendError: The engine's package is not installed.
+    """
+    global _default
+    _default = load_backend(name)
+
+
+@contextlib.contextmanager
+def backend_scope(name: str) -> Iterator[None]:
+    """Run a block on another engine.
+
+    Example:
+
+    >>> with backend_scope("numpy"):
+    ...     backend()
+    'numpy'
+    """
+    with within(backend=load_backend(name)):
+        yield
+
+
+def floatx() -> str:
+    """The dtype of floats where none is given: "float32" unless set otherwise."""
+    return _settings["floatx"]
+
+
+def set_floatx(value: str) -> None:
+    """Set the dtype of floats: "float16", "bfloat16", "float32" or "float64"."""
+    _choose("floatx", value, ("float16", "bfloat16", "float32", "float64"))
+
+
+def epsilon() -> float:
+    """The small number that keeps divisions and logarithms finite (1e-7 unless set otherwise)."""
+    return _settings["epsilon"]
+
+
+def set_epsilon(value: float) -> None:
+    """Set the number that `epsilon()` returns."""
+    _settings["epsilon"] = float(value)
+
+
+def image_data_format() -> str:
+    """Where images have their channels: "channels_last" or "channels_first"."""
+    return _settings["image_data_format"]
+
+
+def set_image_data_format(data_format: str) -> None:
+    """Set where images have their channels: "channels_last" or "channels_first"."""
+    _choose("image_data_format", str(data_format), ("channels_last", "channels_first"))
+
+
+def standardize_data_format(data_format: str | None) -> str:
+    """`data_format`, checked; None is `image_data_format()`."""
+    if data_format is None:
+        return image_data_format()
+    if data_format not in ("channels_last", "channels_first"):
+        raise ArgumentError(f"There is no data_format {data_format!r}.", fix="'channels_last' or 'channels_first'")
+    return data_format
+
+
+def _choose(setting: str, value: Any, options: tuple[str, ...]) -> None:
+    if value not in options:
+        raise ArgumentError(f"{setting} cannot be {value!r}.", fix=suggestion(value, options))
+    _settings[setting] = value
+
+
+def enable_traceback_filtering() -> None:
+    """Show only the user's frames and the last of ours in tracebacks (the default)."""
+    _settings["filter_tracebacks"] = True
+
+
+def disable_traceback_filtering() -> None:
+    """Show every frame in tracebacks."""
+    _settings["filter_tracebacks"] = False
+
+
+def is_traceback_filtering_enabled() -> bool:
+    """Whether tracebacks are filtered."""
+    return _settings["filter_tracebacks"]
+
+
+def enable_interactive_logging() -> None:
+    """Draw progress bars where the output is a terminal or a notebook (the default)."""
+    _settings["interactive_logging"] = True
+
+
+def disable_interactive_logging() -> None:
+    """Draw no progress bars."""
+    _settings["interactive_logging"] = False
+
+
+def is_interactive_logging_enabled() -> bool:
+    """Whether progress bars are drawn."""
+    return _settings["interactive_logging"]
+
+
+def enable_checks() -> None:
+    """Check the first batch of a run for mistakes that would train silently (the default)."""
+    _settings["checks"] = True
+
+
+def disable_checks() -> None:
+    """Leave the first batch of a run unchecked."""
+    _settings["checks"] = False
+
+
+def are_checks_enabled() -> bool:
+    """Whether the first batch of a run is checked."""
+    return _settings["checks"]
+
+
+def default_dtype_policy() -> Any:
+    """The policy that `set_dtype_policy` stored, or None."""
+    return _settings["dtype_policy"]
+
+
+def store_dtype_policy(policy: Any) -> None:
+    """Store what `default_dtype_policy` returns."""
+    _settings["dtype_policy"] = policy
+
+
+_SETTERS = {"floatx": set_floatx, "epsilon": set_epsilon, "image_data_format": set_image_data_format}
+for _name, _value in _file_settings().items():
+    if _name in _SETTERS:
+        _SETTERS[_name](_value)

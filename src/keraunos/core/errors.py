@@ -1,0 +1,116 @@
+"""The exception classes, and the one function that lays a message out.
+
+Every class derives from the built-in that a Keras user would catch. A message is one sentence with
+the fact, then `Where:`, `Received:`, `Expected:` and `Fix:` lines, of which a raiser gives what helps.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from typing import Any
+
+LIMIT = 1000
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+
+
+def clean(text: Any, limit: int = LIMIT) -> str:
+    """`text` without control codes and at most `limit` characters long."""
+    text = _CONTROL.sub("�", str(text))
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def layout(fact: str, where: Any = None, received: Any = None, expected: Any = None, fix: Any = None) -> str:
+    """Lay out one message: the fact, then the lines that are given, within 1,000 characters.
+
+    Example:
+
+    >>> print(layout("x has 7 features.", where="dense", fix="pass 8 features"))
+    x has 7 features.
+    Where: dense
+    Fix: pass 8 features
+    """
+    labels = {"Where": where, "Received": received, "Expected": expected, "Fix": fix}
+    lines = [clean(fact, 420)]
+    lines += [f"{label}: {clean(text, 320 if label == 'Fix' else 120)}" for label, text in labels.items() if text is not None]
+    return "\n".join(lines)
+
+
+def nearest(name: Any, options: Iterable[str]) -> str | None:
+    """The option whose spelling is nearest to `name`, or None if none is near."""
+    by_lower = {str(option).lower(): str(option) for option in options}
+    found = difflib.get_close_matches(str(name).lower(), by_lower, n=1, cutoff=0.6)
+    return by_lower[found[0]] if found else None
+
+
+def suggestion(name: Any, options: Iterable[str], shown: int = 12) -> str:
+    """What to say of a misspelt name: the nearest right one, or what there is."""
+    options = list(options)
+    near = nearest(name, options)
+    if near is not None:
+        return f"Did you mean '{near}'?"
+    listed = ", ".join(f"'{option}'" for option in options[:shown])
+    return f"Available: {listed}{', …' if len(options) > shown else ''}."
+
+
+class KeraunosError(Exception):
+    """The base of every error that Keraunos raises on purpose.
+
+    Args:
+        fact: One sentence that says what is wrong, with the values.
+        where: The layer's path, the op or the argument.
+        received: What was given.
+        expected: What was wanted.
+        fix: Code, or words, that mend it.
+    """
+
+    def __init__(self, fact: str = "", *, where: Any = None, received: Any = None, expected: Any = None, fix: Any = None):
+        super().__init__(layout(fact, where, received, expected, fix))
+
+    def at(self, path: str) -> KeraunosError:
+        """Add `Where: path` unless a place is already named; returns the error itself."""
+        if self.args and "\nWhere: " not in str(self.args[0]):
+            fact, _, rest = str(self.args[0]).partition("\n")
+            self.args = (f"{fact}\nWhere: {clean(path, 120)}" + (f"\n{rest}" if rest else ""),)
+        return self
+
+
+class ArgumentError(KeraunosError, ValueError):
+    """An argument has a value that cannot be used."""
+
+
+class ArgumentTypeError(KeraunosError, TypeError):
+    """An argument is of a type that cannot be used, or there is no such argument."""
+
+
+class ShapeError(KeraunosError, ValueError):
+    """Shapes do not fit together."""
+
+
+class DTypeError(KeraunosError, TypeError, ValueError):
+    """A dtype is unknown, or cannot be used here."""
+
+
+class DataError(KeraunosError, ValueError):
+    """The data given to `fit`, `evaluate` or `predict` cannot be meant."""
+
+
+class StateError(KeraunosError, ValueError):
+    """Something is not built, not compiled, or already in use."""
+
+
+class SymbolicError(KeraunosError, TypeError):
+    """A symbolic tensor was used where only values can be."""
+
+
+class BackendError(KeraunosError, NotImplementedError):
+    """The active engine cannot do this."""
+
+
+class MissingNameError(KeraunosError, AttributeError):
+    """A public name that does not exist."""
+
+
+class ModelFileError(KeraunosError, ValueError):
+    """A model file is damaged, unsafe, or does not fit."""

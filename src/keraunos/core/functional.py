@@ -1,0 +1,191 @@
+"""Pure functions from stateful code: what every engine can differentiate and compile.
+
+`functional(fn, *groups)` gives variables their values for the run of `fn` and returns its result with
+their new values. `value_and_grad` differentiates with respect to variables, `Program` compiles a
+function that reads and assigns variables. Values are bound per thread, never swapped in the variables
+themselves, so one thread may trace while others run.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from keraunos.core import config
+from keraunos.core.scope import scope, within
+
+
+class Trace:
+    """The values that variables have while a function is made pure, and what it touched beyond them."""
+
+    __slots__ = ("outside", "parent", "values", "written")
+
+    def __init__(self, variables: Sequence[Any] = (), values: Sequence[Any] = ()):
+        self.parent: Trace | None = scope.trace
+        self.values: dict[int, Any] = {id(v): x for v, x in zip(variables, values, strict=True)}
+        self.written: dict[int, Any] = {}
+        self.outside: dict[int, Any] = {}
+
+    def read(self, variable: Any) -> Any:
+        """The value bound to `variable`, here or further out; else its own, noted as from outside."""
+        found = self.values.get(id(variable))
+        if found is not None:
+            return found
+        if self.parent is not None:
+            return self.parent.read(variable)
+        self.outside[id(variable)] = variable
+        return variable._value
+
+    def write(self, variable: Any, value: Any) -> None:
+        """Bind a new value."""
+        if self.parent is None and id(variable) not in self.values:
+            self.outside[id(variable)] = variable
+        self.values[id(variable)] = value
+        self.written[id(variable)] = variable
+
+
+def functional(fn: Callable[..., Any], *groups: Sequence[Any]) -> Callable[..., Any]:
+    """Turn `fn`, which reads and assigns variables, into a pure function of their values.
+
+    Args:
+        fn: Any function.
+        groups: Lists of variables.
+
+    Returns:
+        A function of `(values, *args)`, with one list of values a group, that returns
+        `(result, new_values)`.
+    """
+    variables = [v for group in groups for v in group]
+
+    def pure(values: Sequence[Sequence[Any]], *args: Any, **kwargs: Any) -> Any:
+        trace = Trace(variables, [x for group in values for x in group])
+        with within(trace=trace):
+            out = fn(*args, **kwargs)
+        return out, [[trace.values[id(v)] for v in group] for group in groups]
+
+    return pure
+
+
+def value_and_grad(fn: Callable[..., Any], variables: Sequence[Any], has_aux: bool = False) -> Callable[..., Any]:
+    """Differentiate `fn`, which reads variables, with respect to them; the same on every engine.
+
+    Args:
+        fn: A function that returns a scalar, or with `has_aux` a pair of a scalar and anything.
+        variables: The variables to differentiate by.
+        has_aux: Whether `fn` returns a pair.
+
+    Returns:
+        A function of `fn`'s arguments that returns `(fn's result, gradients)`, the gradients in the
+        order of the variables, zero where the result does not depend on one.
+
+    Raises:
+        BackendError: The engine has no gradients (NumPy).
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> w = keras.Variable(3.0)
+    >>> value, (gradient,) = keras.value_and_grad(lambda: w * w, [w])()
+    >>> float(value), float(gradient)
+    (9.0, 6.0)
+    """
+    variables = list(variables)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        backend = config.active()
+        outer = scope.trace
+        if backend.stateful and outer is None:
+            # The engine differentiates by the tensors that the variables hold; assignments need no care.
+            def direct(_: Any) -> Any:
+                return fn(*args, **kwargs) if has_aux else (fn(*args, **kwargs), None)
+
+            (value, aux), gradients = backend.differentiate(direct, [v._value for v in variables])
+            return ((value, aux) if has_aux else value), gradients
+
+        written: dict[int, Any] = {}
+
+        def pure(values: Sequence[Any]) -> Any:
+            trace = Trace(variables, values)
+            with within(trace=trace):
+                out = fn(*args, **kwargs)
+            written.clear()
+            written.update(trace.written)
+            value, aux = out if has_aux else (out, None)
+            return value, (aux, {key: trace.values[key] for key in written})
+
+        values = [v._value if outer is None else outer.read(v) for v in variables]
+        (value, (aux, changed)), gradients = backend.differentiate(pure, values)
+        for key, variable in written.items():
+            variable.assign(changed[key])
+        return ((value, aux) if has_aux else value), gradients
+
+    return call
+
+
+class _Incomplete(Exception):
+    """The function touched variables that its program did not know of."""
+
+    def __init__(self, variables: list[Any]):
+        self.variables = variables
+
+
+class Program:
+    """A function that reads and assigns variables, as one compiled program where the engine compiles.
+
+    The variables need not be named: the first trace finds them.
+
+    Args:
+        fn: The function; its arguments and result are structures of tensors.
+        variables: Those that are known beforehand, which spares a trace.
+        donate: Whether the old values may be overwritten; for steps that change most of the state.
+        backend: The engine; the one in force by default.
+        options: What the engine's `compile` takes, such as `jit_compile`.
+    """
+
+    def __init__(self, fn: Callable[..., Any], variables: Sequence[Any] = (), donate: bool = False, backend: Any = None, **options: Any):
+        self.fn, self.donate, self.options = fn, donate, options
+        self.backend = backend or config.active()
+        self._plan: tuple[tuple[Any, ...], Any] = ((), None)
+        self._lock = threading.RLock()
+        self.traces = 0
+        self._extend(variables)
+
+    def _extend(self, variables: Sequence[Any]) -> None:
+        state = self._plan[0]
+        have = {id(v) for v in state}
+        state += tuple(v for v in variables if id(v) not in have)
+        self._plan = state, self.backend.compile(self._pure(state), donate=self.donate, **self.options)
+
+    def _pure(self, state: tuple[Any, ...]) -> Callable[..., Any]:
+        def pure(values: Sequence[Any], *args: Any) -> Any:
+            self.traces += 1
+            trace = Trace(state, values)
+            with within(trace=trace):
+                out = self.fn(*args)
+            if trace.outside:
+                raise _Incomplete(list(trace.outside.values()))
+            if self.donate:
+                return out, tuple(trace.values[id(v)] for v in state)
+            return out, {i: trace.values[id(v)] for i, v in enumerate(state) if id(v) in trace.written}
+
+        return pure
+
+    def __call__(self, *args: Any) -> Any:
+        while True:
+            state, compiled = self._plan
+            if compiled is None:  # the engine runs it as it is
+                return self.fn(*args)
+            try:
+                out, new = compiled([v._value for v in state], *args)
+            except _Incomplete as found:
+                with self._lock:
+                    self._extend(found.variables)
+                continue
+            if self.donate:
+                for variable, value in zip(state, new, strict=True):
+                    variable._value = value
+            elif new:
+                for i, value in new.items():
+                    state[i]._value = value
+            return out

@@ -1,0 +1,374 @@
+"""The op mechanism: an op is defined once, for every engine.
+
+`@primitive(shape=…, dtype=…)` declares an op that every engine implements; the rules infer the result's
+spec. `@composite` gives a body over other ops; its spec is the body run on specs. A function of the
+same name in a backend is the primitive's implementation or the composite's faster form; it may return
+`NotImplemented` for arguments that it cannot take.
+
+What a call does, cheapest first: look at the kinds of its arguments; symbolic ones infer (and record a
+graph node); values are converted, promoted by the dtype lattice, and given to the engine. When the
+engine fails, the spec rule is asked for the reason, so every engine gives the same message.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, ParamSpec
+
+from keraunos.core import config, dtypes
+from keraunos.core.errors import ArgumentTypeError, BackendError, KeraunosError, suggestion
+from keraunos.core.graph import KerasTensor, Operation, record, strip
+from keraunos.core.scope import scope
+from keraunos.core.spec import OPERATORS, UNKNOWN, Spec, Unknown
+from keraunos.core.variable import Variable
+
+P = ParamSpec("P")
+
+# The annotations of an op's parameters say what they are: `Tensor` takes part in dtype promotion,
+# `Operand` (indices, conditions) does not, `Tensors` is a list of tensors. All else is static.
+Tensor = Any
+Operand = Any
+Tensors = Any
+
+TENSOR, SCALAR, VARIABLE, SYMBOLIC, SEQUENCE, FOREIGN = 1, 2, 4, 8, 16, 32
+_BASE_KINDS: dict[type, int] = {
+    float: SCALAR, int: SCALAR, bool: SCALAR, type(None): 0, str: 0, dict: 0, slice: 0, list: SEQUENCE, tuple: SEQUENCE,
+    Variable: VARIABLE, Spec: SYMBOLIC, KerasTensor: SYMBOLIC, Unknown: SYMBOLIC, complex: FOREIGN,
+}  # fmt: skip
+
+
+class DTypeRule:
+    """How an op treats dtypes: what its inputs are cast to, and what its result has.
+
+    Args:
+        inputs: "promote" (to their common dtype), "float" (likewise, then to a float), or None.
+        output: The result's dtype as a function of the common input dtype, or its name.
+    """
+
+    def __init__(self, inputs: str | None, output: Callable[[str], str] | str | None = None):
+        self.inputs, self._output = inputs, output
+
+    def common(self, names: list[str]) -> str:
+        """The dtype that inputs of these dtypes are cast to."""
+        joined = dtypes.result_type(*names)
+        return dtypes.floating(joined) if self.inputs == "float" else joined
+
+    def output(self, names: list[str]) -> str:
+        """The result's dtype for inputs of these dtypes."""
+        if isinstance(self._output, str):
+            return self._output
+        common = self.common(names)
+        return self._output(common) if self._output else common
+
+
+PROMOTED = DTypeRule("promote")
+FLOATING = DTypeRule("float")
+BOOLEAN = DTypeRule("promote", "bool")
+TO_BOOL = DTypeRule(None, "bool")
+SAME = DTypeRule(None)
+INDEX = DTypeRule(None, "int32")
+
+
+class Op:
+    """What is known of one op; the function that users call carries it as `op`."""
+
+    def __init__(self, body: Callable[..., Any], shape: Callable[..., Any] | None, dtype: DTypeRule | None):
+        self.body, self.shape, self.dtype = body, shape, dtype or SAME
+        self.name = body.__name__
+        self.signature = inspect.signature(body)
+        parameters = list(self.signature.parameters.values())
+        kinds = [p.annotation if isinstance(p.annotation, str) else "" for p in parameters]
+        self.parameters = [p.name for p in parameters]
+        self.promoted = {p.name for p, k in zip(parameters, kinds, strict=True) if k.split(" ")[0] in ("Tensor", "Tensors")}
+        self.tensors = self.promoted | {p.name for p, k in zip(parameters, kinds, strict=True) if k.split(" ")[0] == "Operand"}
+        self.lists = {p.name for p, k in zip(parameters, kinds, strict=True) if k.split(" ")[0] == "Tensors"}
+        self.variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
+        self.positions = tuple(i for i, name in enumerate(self.parameters) if name in self.tensors)
+        self.all_promoted = self.promoted == self.tensors and not self.lists and not self.variadic
+        self.leading = len(self.promoted) if tuple(range(len(self.promoted))) == self.positions else 0
+        self.implementations: dict[Any, Callable[..., Any]] = {}
+
+    # ---- which function runs ----
+    def resolve(self, backend: Any) -> Callable[..., Any]:
+        """The engine's function of this name, with the body behind it where there is one."""
+        native = backend.__dict__.get(self.name)
+        if native is None:
+            if self.shape is not None:
+                raise BackendError(f"The {backend.name} backend has no op '{self.name}'.", fix="use another backend for it")
+            found = self.body
+        elif self.shape is not None:
+            found = native
+        else:
+            body = self.body
+
+            def found(*args: Any, **kwargs: Any) -> Any:
+                out = native(*args, **kwargs)
+                return body(*args, **kwargs) if out is NotImplemented else out
+
+        self.implementations[backend] = found
+        return found
+
+    # ---- specs ----
+    def spec(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The spec of the result for arguments that may be specs."""
+        self.bind(args, kwargs)
+        try:
+            if self.shape is None:
+                args, kwargs = self.map(lambda x, _: strip(x), args, kwargs)
+                if self.dtype.inputs:  # the body may count on the cast that a run makes
+                    names = self.dtype_names(args, kwargs)
+                    target = self.dtype.common(names) if names else None
+                    args, kwargs = self.map(lambda x, name: _recast(x, target) if name in self.promoted else x, args, kwargs)
+                return self.body(*args, **kwargs)
+            args, kwargs = self.map(lambda x, _: _spec_of(x), args, kwargs)
+            out = self.shape(*args, **kwargs)
+            if isinstance(out, Spec) or (isinstance(out, (tuple, list)) and out and isinstance(out[0], Spec)):
+                return out
+            return Spec(out, self.dtype.output(self.dtype_names(args, kwargs)))
+        except KeraunosError as error:
+            raise error.at(f"ops.{self.name}") from None
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Raise unless the arguments fit the signature."""
+        try:
+            self.signature.bind(*args, **kwargs)
+        except TypeError as error:
+            wrong = next((name for name in kwargs if name not in self.parameters), None)
+            fix = suggestion(wrong, self.parameters) if wrong else f"the signature is {self.name}{self.signature}"
+            raise ArgumentTypeError(f"{self.name}() {error}.", where=f"ops.{self.name}", fix=fix) from None
+
+    def map(self, function: Callable[[Any, str], Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Apply `function(x, parameter)` to the tensor arguments, those in lists included."""
+
+        def one(x: Any, name: str | None) -> Any:
+            if name not in self.tensors or x is None:
+                return x
+            if isinstance(x, (list, tuple)) and (name in self.lists or any(isinstance(y, (Spec, Variable)) for y in x)):
+                return type(x)(function(y, name) for y in x)
+            return function(x, name)
+
+        names = self.parameters
+        last = self.variadic
+        new = tuple(one(x, names[i] if i < len(names) and names[i] != last else last) for i, x in enumerate(args))
+        return new, {name: one(x, name) for name, x in kwargs.items()}
+
+    def dtype_names(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
+        """The dtypes of the arguments that take part in promotion, "int" and "float" for Python's."""
+        names: list[str] = []
+
+        def note(x: Any, name: str) -> Any:
+            if name in self.promoted:
+                names.append(_dtype_name(x))
+            return x
+
+        self.map(note, args, kwargs)
+        return names
+
+    # ---- values ----
+    def prepare(self, backend: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[bool, tuple[Any, ...], dict[str, Any]]:
+        """Convert arguments to the engine's tensors; the first result says whether any is symbolic."""
+        symbolic = False
+
+        def check(x: Any, _: str) -> Any:
+            nonlocal symbolic
+            symbolic = symbolic or isinstance(x, (Spec, Unknown))
+            return x
+
+        self.map(check, args, kwargs)
+        if not symbolic:
+            static = (x for x in (*args, *kwargs.values()) if isinstance(x, (list, tuple)))
+            symbolic = any(d is UNKNOWN for x in static for d in x) or any(isinstance(x, Unknown) for x in args)
+        if symbolic:
+            return True, args, kwargs
+
+        def convert(x: Any, _: str) -> Any:
+            if isinstance(x, Variable):
+                return x.value
+            if x.__class__ in _SCALARS or backend.is_tensor(x):
+                return x
+            return backend.array(x)
+
+        args, kwargs = self.map(convert, args, kwargs)
+        return False, args, kwargs
+
+    def promote(self, backend: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Cast the arguments to their common dtype; Python scalars stay unless there is nothing else."""
+        names = self.dtype_names(args, kwargs)
+        if not names:
+            return args, kwargs
+        target = self.dtype.common(names)
+        scalars_only = all(name in ("int", "float") for name in names)
+
+        def cast(x: Any, name: str) -> Any:
+            if name not in self.promoted:
+                return x
+            if x.__class__ in _SCALARS:
+                return backend.array(x, target) if scalars_only else x
+            return x if backend.dtype_of(x) == target else backend.cast(x, target)
+
+        return self.map(cast, args, kwargs)
+
+    def symbolic(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Infer the result's spec; record a graph node if an argument came from `Input`."""
+        specs = self.spec(args, kwargs)
+        found: list[KerasTensor] = []
+        self.map(lambda x, _: found.append(x) if isinstance(x, KerasTensor) and x.record_history else None, args, kwargs)
+        return record(Operation(function), args, kwargs, specs) if found else specs
+
+    def explain(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Raise the clear form of an engine's error, if the spec rule finds what is wrong."""
+        self.bind(args, kwargs)
+        try:
+            args, kwargs = self.map(lambda x, _: _spec_of(x), args, kwargs)
+            self.spec(args, kwargs)
+        except KeraunosError:
+            raise
+        except Exception:  # the rule itself cannot take these arguments: the engine's error tells more
+            raise error from None
+
+
+_SCALARS = frozenset({int, float, bool})
+
+
+def _dtype_name(x: Any) -> str:
+    if x.__class__ in _SCALARS:
+        return dtypes.weak_name(x)
+    if isinstance(x, Unknown):
+        return "int"
+    if isinstance(x, Variable):
+        return x.spec().dtype
+    return x.dtype if isinstance(x, Spec) else config.active().dtype_of(x)
+
+
+def _spec_of(x: Any) -> Any:
+    if x is None or x.__class__ in _SCALARS:
+        return x
+    if isinstance(x, KerasTensor):
+        return x.spec
+    if isinstance(x, Spec):
+        return x
+    if isinstance(x, Unknown):
+        return Spec((), "int32")
+    if isinstance(x, Variable):
+        return x.spec()
+    backend = config.active()
+    x = x if backend.is_tensor(x) else backend.array(x)
+    return Spec(x.shape, backend.dtype_of(x))
+
+
+def spec_of(x: Any) -> Spec:
+    """The spec of a tensor, variable, array, scalar or symbolic tensor."""
+    spec = _spec_of(x)
+    return spec if isinstance(spec, Spec) else Spec((), dtypes.result_type(type(x)))
+
+
+def _recast(x: Any, target: str | None) -> Any:
+    if target is None or x is None or x.__class__ in _SCALARS:
+        return x
+    spec = _spec_of(x)
+    return spec if spec.dtype == target else Spec(spec.shape, target)
+
+
+def classify(backend: Any, x: Any) -> int:
+    """The kind of an argument, remembered by its type."""
+    kind = _BASE_KINDS.get(x.__class__)
+    if kind is None:
+        if isinstance(x, Variable):
+            kind = VARIABLE
+        elif isinstance(x, Spec):
+            kind = SYMBOLIC
+        elif backend.is_tensor(x):
+            kind = TENSOR
+        elif isinstance(x, (list, tuple)):
+            kind = SEQUENCE
+        else:
+            kind = FOREIGN if hasattr(x, "__array__") or hasattr(x, "__dlpack__") else 0
+    backend.kinds[x.__class__] = kind
+    return kind
+
+
+def _function(op: Op) -> Callable[..., Any]:
+    """The function that users call."""
+    implementations, positions, mode = op.implementations, op.positions, op.dtype.inputs
+    simple, leading = op.all_promoted and mode is not None, op.leading
+
+    @functools.wraps(op.body)
+    def function(*args: Any, **kwargs: Any) -> Any:
+        backend = scope.backend or config.active()
+        kinds = backend.kinds
+        kind = 0
+        for x in args:
+            found = kinds.get(x.__class__)
+            kind |= classify(backend, x) if found is None else found
+        if kwargs:
+            for x in kwargs.values():
+                found = kinds.get(x.__class__)
+                kind |= classify(backend, x) if found is None else found
+        if kind > 3 and (kind != 17 or op.lists or any(i < len(args) and kinds[args[i].__class__] == SEQUENCE for i in positions) or UNKNOWN in _flat(args, kwargs)):
+            symbolic, args, kwargs = op.prepare(backend, args, kwargs)
+            if symbolic:
+                return op.symbolic(function, args, kwargs)
+        if mode is not None:
+            # The common case by itself: one or two float tensors of one dtype, or a float and a scalar.
+            if not (simple and kind & 1 and kind <= 3 and not kwargs and _alike(backend, args, leading)):
+                try:
+                    args, kwargs = op.promote(backend, args, kwargs)
+                except (KeyError, AttributeError, TypeError) as error:
+                    op.explain(error, args, kwargs)
+                    raise
+        try:
+            return (implementations.get(backend) or op.resolve(backend))(*args, **kwargs)
+        except KeraunosError:
+            raise
+        except Exception as error:
+            op.explain(error, args, kwargs)
+            raise
+
+    function.op = op  # type: ignore[attr-defined]
+    OPERATORS[op.name] = function
+    return function
+
+
+def _alike(backend: Any, args: tuple[Any, ...], leading: int) -> bool:
+    """Whether the leading arguments are tensors of one float dtype, or Python's scalars."""
+    if leading == 0 or len(args) < leading:
+        return False
+    dtype = None
+    for x in args[:leading]:
+        if x.__class__ not in _SCALARS:
+            if dtype is None:
+                dtype = x.dtype
+                if dtype not in backend.float_dtypes:
+                    return False
+            elif x.dtype != dtype:
+                return False
+    return dtype is not None
+
+
+def _flat(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+    return [d for x in (*args, *kwargs.values()) if isinstance(x, (list, tuple)) for d in x if d.__class__ is Unknown]
+
+
+def primitive(shape: Callable[..., Any], dtype: DTypeRule = SAME) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
+    """Declare an op that every engine implements.
+
+    Args:
+        shape: A function of the op's arguments, with specs for tensors, that returns the result's
+            shape, or its spec or specs.
+        dtype: How it treats dtypes.
+    """
+    return lambda body: _function(Op(body, shape, dtype))
+
+
+def composite(body: Callable[P, Any] | None = None, *, dtype: DTypeRule = SAME) -> Any:
+    """Define an op by a body over other ops; `dtype` says what its inputs are cast to first."""
+    if body is None:
+        return lambda body: _function(Op(body, None, dtype))
+    return _function(Op(body, None, dtype))
+
+
+def op_of(function: Callable[..., Any]) -> Op:
+    """What is known of the op behind a function of `keraunos.ops`."""
+    return function.op  # type: ignore[attr-defined]

@@ -1,0 +1,41 @@
+"""What holds for the code that runs now, per thread: engine, training flag, autocast, recorder.
+
+One object, so that the hot path of an op or a layer pays for one thread-local look-up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+
+class Scope(threading.local):
+    """The thread's current settings; the class attributes are what a new thread starts with."""
+
+    backend: Any = None  # the engine that `backend_scope` or a model put in force
+    training: bool | None = None  # what an outer layer was called with
+    autocast: str | None = None  # the compute dtype that float variables are read in
+    trace: Any = None  # the values that variables have in a function being made pure
+    symbolic: bool = False  # a layer's `call` is being run on specs
+    layer: Any = None  # the outermost layer call in progress
+    names: str = ""  # the enclosing `name_scope`
+    monitor: Any = None  # debugging hook that sees each layer's output
+    custom_objects: dict[str, Any] | None = None  # what `custom_object_scope` made known
+
+
+scope = Scope()
+
+
+@contextlib.contextmanager
+def within(**settings: Any) -> Iterator[None]:
+    """Run a block with these settings of the scope; the former ones come back afterwards."""
+    former = {name: getattr(scope, name) for name in settings}
+    for name, value in settings.items():
+        setattr(scope, name, value)
+    try:
+        yield
+    finally:
+        for name, value in former.items():
+            setattr(scope, name, value)

@@ -1,0 +1,226 @@
+"""Shapes and dtypes without values: `Spec`, and the dimension that is not known.
+
+`UNKNOWN` absorbs arithmetic, equals `None`, and is shown as `None`: `1` broadcasts against it, and
+unknown with n gives n.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from keraunos.core.errors import ShapeError, SymbolicError
+
+
+class Unknown:
+    """A dimension that is not known before the run; arithmetic with it stays unknown."""
+
+    def _absorb(self, *_: Any) -> Unknown:
+        return self
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _absorb
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __neg__ = _absorb
+
+    def __eq__(self, other: object) -> bool:
+        return other is None or other is self
+
+    def __hash__(self) -> int:
+        return hash(None)
+
+    def __repr__(self) -> str:
+        return "None"
+
+    def _order(self, other: Any) -> bool:
+        raise SymbolicError("A dimension that is not known yet cannot be compared.", fix="use ops.shape(x) and ops.where, or give Input its batch_size")
+
+    __lt__ = __le__ = __gt__ = __ge__ = _order
+
+
+UNKNOWN = Unknown()
+Shape = tuple[Any, ...]
+
+# Filled by `core.op`: what `x + y` and the like do, by the name of the op.
+OPERATORS: dict[str, Callable[..., Any]] = {}
+
+
+def _operator(name: str, swapped: bool = False) -> Any:
+    def apply(self: Any, other: Any) -> Any:
+        return OPERATORS[name](other, self) if swapped else OPERATORS[name](self, other)
+
+    return apply
+
+
+def _unary(name: str) -> Any:
+    return lambda self: OPERATORS[name](self)
+
+
+class Operators:
+    """Python's operators, as ops; shared by `Spec`, `KerasTensor` and `Variable`."""
+
+    __slots__ = ()
+    __add__, __radd__ = _operator("add"), _operator("add", True)
+    __sub__, __rsub__ = _operator("subtract"), _operator("subtract", True)
+    __mul__, __rmul__ = _operator("multiply"), _operator("multiply", True)
+    __truediv__, __rtruediv__ = _operator("true_divide"), _operator("true_divide", True)
+    __floordiv__, __rfloordiv__ = _operator("floor_divide"), _operator("floor_divide", True)
+    __mod__, __rmod__ = _operator("mod"), _operator("mod", True)
+    __pow__, __rpow__ = _operator("power"), _operator("power", True)
+    __matmul__, __rmatmul__ = _operator("matmul"), _operator("matmul", True)
+    __and__, __rand__ = _operator("logical_and"), _operator("logical_and", True)
+    __or__, __ror__ = _operator("logical_or"), _operator("logical_or", True)
+    __xor__, __rxor__ = _operator("logical_xor"), _operator("logical_xor", True)
+    __lt__, __le__ = _operator("less"), _operator("less_equal")
+    __gt__, __ge__ = _operator("greater"), _operator("greater_equal")
+    __neg__, __abs__, __invert__ = _unary("negative"), _unary("absolute"), _unary("logical_not")
+
+    def __getitem__(self, key: Any) -> Any:
+        return OPERATORS["get_item"](self, key)
+
+
+class Spec(Operators):
+    """The shape and dtype of a tensor that has no value.
+
+    Args:
+        shape: The sizes; None is a dimension that is not known.
+        dtype: The dtype's name.
+
+    Example:
+
+    >>> Spec((None, 3), "float32")
+    Spec(shape=(None, 3), dtype='float32')
+    """
+
+    __slots__ = ("__weakref__", "_keras_mask", "dtype", "shape")
+    shape: Shape
+    dtype: str
+
+    def __init__(self, shape: Iterable[Any], dtype: str = "float32"):
+        self.shape = tuple(UNKNOWN if d is None else d for d in shape)
+        self.dtype = dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    def __eq__(self, other: Any) -> Any:
+        if type(self) is Spec and type(other) is Spec:
+            return (self.shape, self.dtype) == (other.shape, other.dtype)
+        return OPERATORS["equal"](self, other)
+
+    def __ne__(self, other: Any) -> Any:
+        if type(self) is Spec and type(other) is Spec:
+            return (self.shape, self.dtype) != (other.shape, other.dtype)
+        return OPERATORS["not_equal"](self, other)
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        return f"Spec(shape={show(self.shape)}, dtype={self.dtype!r})"
+
+    def __len__(self) -> int:
+        if self.shape and self.shape[0] is not UNKNOWN:
+            return self.shape[0]
+        raise SymbolicError("A symbolic tensor whose first dimension is not known has no length.", received=repr(self))
+
+    def __iter__(self) -> Any:
+        if self.shape and self.shape[0] is not UNKNOWN:
+            return (self[i] for i in range(self.shape[0]))
+        raise SymbolicError("A symbolic tensor whose first dimension is not known cannot be iterated over.", received=repr(self), fix="use ops.scan or ops.unstack along a known axis")
+
+    def __bool__(self) -> bool:
+        raise SymbolicError("A symbolic tensor has no truth value: `if` and `while` cannot see data.", received=repr(self), fix="use ops.where(condition, a, b) or ops.cond")
+
+    def _value(self, *_: Any, **__: Any) -> Any:
+        raise SymbolicError("A symbolic tensor has no value yet.", received=repr(self), fix="compute it inside a model, then call predict")
+
+    __float__ = __int__ = __index__ = _value
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise SymbolicError("A NumPy function was applied to a symbolic tensor.", received=repr(self), fix="use the function of the same name in keraunos.ops, such as ops.exp")
+
+    def __jax_array__(self) -> Any:
+        raise SymbolicError("A JAX function was applied to a symbolic tensor.", received=repr(self), fix="use keraunos.ops, or wrap the function in a Layer's call")
+
+    @classmethod
+    def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        raise SymbolicError("A PyTorch function was applied to a symbolic tensor.", received=getattr(function, "__name__", ""), fix="use keraunos.ops, or wrap the function in a Layer's call")
+
+
+def show(shape: Sequence[Any]) -> tuple[Any, ...]:
+    """The shape as users see it: None for what is not known."""
+    return tuple(None if d is UNKNOWN else d for d in shape)
+
+
+def known(shape: Sequence[Any]) -> bool:
+    """Whether every dimension is known."""
+    return all(d is not UNKNOWN and d is not None for d in shape)
+
+
+def size_of(shape: Sequence[Any]) -> Any:
+    """The number of elements, UNKNOWN if a dimension is."""
+    return math.prod(shape) if known(shape) else UNKNOWN
+
+
+def broadcast_dim(a: Any, b: Any) -> Any:
+    """The dimension that `a` and `b` broadcast to; raises ValueError if they do not."""
+    if a is UNKNOWN:
+        return b if b != 1 else a
+    if b is UNKNOWN:
+        return a if a != 1 else b
+    if a == 1 or a == b:
+        return b
+    if b == 1:
+        return a
+    raise ValueError
+
+
+def broadcast_shapes(*shapes: Sequence[Any]) -> Shape:
+    """The shape that these broadcast to.
+
+    Raises:
+        ShapeError: They do not.
+
+    Example:
+
+    >>> broadcast_shapes((2, 1, 3), (4, 1))
+    (2, 4, 3)
+    """
+    result: Shape = ()
+    for shape in shapes:
+        n = max(len(result), len(shape))
+        try:
+            pairs = zip((1,) * (n - len(result)) + result, (1,) * (n - len(shape)) + tuple(shape), strict=True)
+            result = tuple(broadcast_dim(a, b) for a, b in pairs)
+        except ValueError:
+            listed = " and ".join(str(show(s)) for s in shapes)
+            raise ShapeError(f"Shapes {listed} do not broadcast.", expected="equal dimensions, or 1, counted from the last axis") from None
+    return result
+
+
+def same_dim(a: Any, b: Any) -> bool:
+    """Whether two dimensions are equal as far as is known."""
+    return a is UNKNOWN or b is UNKNOWN or a is None or b is None or a == b
+
+
+def normalize_axis(axis: int, ndim: int, name: str = "axis") -> int:
+    """`axis` counted from the front.
+
+    Raises:
+        ShapeError: There is no such axis.
+    """
+    if not -ndim <= axis < ndim:
+        raise ShapeError(f"There is no axis {axis} in a tensor of {ndim} axes.", where=name, expected=f"{-ndim} to {ndim - 1}" if ndim else "a tensor with axes")
+    return axis % ndim if ndim else 0
+
+
+def normalize_axes(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
+    """The axes counted from the front; None is all of them."""
+    if axis is None:
+        return tuple(range(ndim))
+    axes = tuple(normalize_axis(a, ndim) for a in ([axis] if isinstance(axis, int) or not hasattr(axis, "__iter__") else axis))
+    if len(set(axes)) != len(axes):
+        raise ShapeError(f"An axis is named twice in {axis}.", where="axis")
+    return axes

@@ -1,0 +1,197 @@
+"""`Variable`: a named slot for a tensor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keraunos.core import config, dtypes
+from keraunos.core.errors import ArgumentError, ShapeError
+from keraunos.core.names import auto_name, scoped
+from keraunos.core.scope import scope
+from keraunos.core.spec import Operators, Spec, known, same_dim, show
+
+
+class Variable(Operators):
+    """A named slot for a tensor: shape, dtype, whether it is trained, and its path in the model.
+
+    Args:
+        initializer: A value, or a function of `(shape, dtype)`, or an initializer's name.
+        shape: Needed with a function or a name.
+        dtype: The dtype's name; the value's own, else `floatx()`.
+        trainable: Whether optimizers change it.
+        autocast: Whether layers under mixed precision read it in their compute dtype.
+        aggregation: How replicas are combined: "none", "mean", "sum" or "only_first_replica".
+        synchronization: Accepted for Keras; replicas are kept equal by the engine.
+        name: Its name; the path is made of the enclosing scopes and it.
+
+    Raises:
+        ShapeError: A new value does not have the variable's shape.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> v = keras.Variable([1.0, 2.0])
+    >>> v.assign_add([1.0, 1.0]); v.numpy().tolist()
+    [2.0, 3.0]
+    """
+
+    __slots__ = (
+        "__weakref__", "_shape", "_trainable", "_value", "aggregation", "autocast", "backend", "constraint", "dtype",
+        "name", "overwrite_with_gradient", "path", "regularizer", "synchronization",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        initializer: Any,
+        shape: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        aggregation: str = "none",
+        synchronization: str = "auto",
+        name: str | None = None,
+        layout: Any = None,
+    ):
+        if aggregation not in (None, "none", "mean", "sum", "only_first_replica"):
+            raise ArgumentError(f"aggregation cannot be {aggregation!r}.", fix="'none', 'mean', 'sum' or 'only_first_replica'")
+        self.backend = config.active()
+        self.name = name or auto_name("variable")
+        self.path = scoped(self.name)
+        self.autocast, self.aggregation, self.synchronization = autocast, aggregation, synchronization
+        self.regularizer: Any = None
+        self.constraint: Any = None
+        self.overwrite_with_gradient = False
+        self._trainable = bool(trainable)
+        if isinstance(initializer, str):
+            initializer = _initializer(initializer)
+        if callable(initializer) and not self.backend.is_tensor(initializer):
+            if shape is None or not known(tuple(shape)):
+                raise ShapeError("A variable needs a shape that is known.", where=self.path, received=None if shape is None else show(tuple(shape)), fix="pass shape=(…) with integers")
+            self.dtype = dtypes.standardize_dtype(dtype)
+            value = initializer(tuple(int(d) for d in shape), dtype=self.dtype)
+            value = self.backend.array(value, self.dtype)
+        else:
+            if isinstance(initializer, Variable):
+                initializer = initializer.value
+            value = self.backend.array(initializer, None if dtype is None else dtypes.standardize_dtype(dtype))
+            self.dtype = self.backend.dtype_of(value)
+        self._shape = tuple(value.shape)
+        self._value = self.backend.slot(value, self._trainable)
+
+    # ---- reading ----
+    @property
+    def value(self) -> Any:
+        """The tensor; in the compute dtype inside a layer under mixed precision."""
+        trace = scope.trace
+        value = self._value if trace is None else trace.read(self)
+        autocast = scope.autocast
+        if autocast is not None and self.autocast and autocast != self.dtype and self.dtype in dtypes.FLOATS:
+            return self.backend.cast(value, autocast)
+        return value
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape, as a tuple of integers."""
+        return self._shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self._shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        size = 1
+        for d in self._shape:
+            size *= d
+        return size
+
+    @property
+    def trainable(self) -> bool:
+        """Whether optimizers change it."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, trainable: bool) -> None:
+        trainable = bool(trainable)
+        if trainable != self._trainable:
+            self._trainable = trainable
+            self._value = self.backend.slot(self._value, trainable)
+
+    def spec(self) -> Spec:
+        """Its shape, and the dtype in which it is read now."""
+        autocast = scope.autocast
+        cast = autocast is not None and self.autocast and self.dtype in dtypes.FLOATS
+        return Spec(self._shape, autocast if cast and autocast else self.dtype)
+
+    def numpy(self) -> Any:
+        """A copy of the value as a NumPy array."""
+        import numpy as np
+
+        trace = scope.trace
+        return np.array(self.backend.to_numpy(self._value if trace is None else trace.read(self)))
+
+    # ---- assigning ----
+    def assign(self, value: Any) -> None:
+        """Give it a new value of the same shape; the dtype is converted."""
+        if isinstance(value, Variable):
+            value = value.value
+        if isinstance(value, Spec):  # a layer's `call` is being run on specs: nothing is assigned
+            self._check(value.shape)
+            return
+        if not self.backend.is_tensor(value):
+            value = self.backend.array(value, self.dtype)
+        self._check(value.shape)
+        if self.backend.dtype_of(value) != self.dtype:
+            value = self.backend.cast(value, self.dtype)
+        trace = scope.trace
+        if trace is None:
+            self._value = self.backend.store(self._value, value, self._trainable)
+        elif not scope.symbolic:
+            trace.write(self, value)
+
+    def assign_add(self, value: Any) -> None:
+        """Add `value`."""
+        self.assign(self.value + (value.value if isinstance(value, Variable) else self._operand(value)))
+
+    def assign_sub(self, value: Any) -> None:
+        """Subtract `value`."""
+        self.assign(self.value - (value.value if isinstance(value, Variable) else self._operand(value)))
+
+    def _operand(self, value: Any) -> Any:
+        plain = isinstance(value, (int, float, Spec)) or self.backend.is_tensor(value)
+        return value if plain else self.backend.array(value, self.dtype)
+
+    def _check(self, shape: Any) -> None:
+        if len(shape) != len(self._shape) or not all(map(same_dim, shape, self._shape)):
+            raise ShapeError("A variable keeps its shape.", where=self.path, received=show(tuple(shape)), expected=self._shape)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        value = self.numpy()
+        return value if dtype is None else value.astype(dtype)
+
+    def __len__(self) -> int:
+        return self._shape[0]
+
+    def __iter__(self) -> Any:
+        return iter(self.value)
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __int__(self) -> int:
+        return int(self.value)
+
+    def __repr__(self) -> str:
+        return f"<Variable path={self.path}, shape={self._shape}, dtype={self.dtype}>"
+
+
+def _initializer(name: str) -> Any:
+    """The initializer called `name`; found late, since initializers stand above the core."""
+    import importlib
+
+    return importlib.import_module("keraunos.initializers").get(name)
