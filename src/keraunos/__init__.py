@@ -1,1 +1,90 @@
-"""x"""
+"""Keraunos: deep learning for humans, on several engines. The Keras 3 API, written anew.
+
+    import keraunos as keras
+
+Names load when they are first used: importing this package loads no engine, not even NumPy.
+"""
+
+import importlib
+
+TYPE_CHECKING = False  # what type checkers take for True; importing `typing` would take most of this package's import time
+
+__version__ = "0.1.0"
+
+_MODULES = (
+    "activations", "backend", "callbacks", "config", "constraints", "datasets", "dtype_policies", "initializers", "layers", "losses", "metrics",
+    "mixed_precision", "models", "ops", "optimizers", "random", "regularizers", "saving", "tree", "utils",
+)  # fmt: skip
+_HOMES = {
+    "DTypePolicy": "dtype_policies", "FloatDTypePolicy": "dtype_policies", "Function": "models", "Initializer": "initializers", "Input": "layers",
+    "InputSpec": "layers", "KerasTensor": "core.graph", "Layer": "layers", "Loss": "losses", "Metric": "metrics", "Model": "models", "Optimizer": "optimizers",
+    "Regularizer": "regularizers", "Sequential": "models", "Variable": "core.variable", "backend_scope": "core.config", "functional": "core.functional",
+    "install_as_keras": "compat", "name_scope": "core.names", "set_backend": "core.config", "value_and_grad": "core.functional",
+}  # fmt: skip
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from keraunos import (
+        activations,
+        backend,
+        callbacks,
+        config,
+        constraints,
+        datasets,
+        dtype_policies,
+        initializers,
+        layers,
+        losses,
+        metrics,
+        mixed_precision,
+        models,
+        ops,
+        optimizers,
+        random,
+        regularizers,
+        saving,
+        tree,
+        utils,
+    )
+    from keraunos.compat import install_as_keras
+    from keraunos.core.config import backend_scope, set_backend
+    from keraunos.core.functional import functional, value_and_grad
+    from keraunos.core.graph import KerasTensor
+    from keraunos.core.names import name_scope
+    from keraunos.core.variable import Variable
+    from keraunos.dtype_policies import DTypePolicy, FloatDTypePolicy
+    from keraunos.initializers import Initializer
+    from keraunos.layers import Input, InputSpec, Layer
+    from keraunos.losses import Loss
+    from keraunos.metrics import Metric
+    from keraunos.models import Function, Model, Sequential
+    from keraunos.optimizers import Optimizer
+    from keraunos.regularizers import Regularizer
+
+__all__ = [
+    "DTypePolicy", "FloatDTypePolicy", "Function", "Initializer", "Input", "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Optimizer",
+    "Regularizer", "Sequential", "Variable", "__version__", "activations", "backend", "backend_scope", "callbacks", "config", "constraints", "datasets",
+    "dtype_policies", "functional", "initializers", "install_as_keras", "layers", "losses", "metrics", "mixed_precision", "models", "name_scope", "ops",
+    "optimizers", "random", "regularizers", "saving", "set_backend", "tree", "utils", "value_and_grad", "version",
+]  # fmt: skip
+
+
+def version() -> str:
+    """The version of Keraunos."""
+    return __version__
+
+
+def __getattr__(name: str) -> "Any":
+    if name in _MODULES:
+        return importlib.import_module(f"keraunos.{name}")
+    if name not in _HOMES:
+        from keraunos.core.missing import missing
+
+        missing("", name)
+    value = globals()[name] = getattr(importlib.import_module(f"keraunos.{_HOMES[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -3,7 +3,9 @@
 What the core asks of an engine, beside ops found by their names:
 
     name, kinds, float_dtypes        its name; the kinds of argument types seen; its float dtypes
+    strict_dtypes                    those in which Python's scalars are not weak: they get them as tensors
     stateful                         whether it differentiates by the tensors that variables hold
+    devices()                        what it computes on, in words
     is_tensor, array, to_numpy       conversion
     dtype_of, cast                   dtypes by name
     slot, store                      what a variable holds, and how it takes a new value
@@ -12,5 +14,6 @@ What the core asks of an engine, beside ops found by their names:
     repeat(fn, state, xs)            fn(state, x) over the rows of xs, as one program
     abstract(fn, shapes, dtypes)     the shapes and dtypes of fn's results, without computing
     forward()                        a context in which no gradients are prepared
+    concrete()                       a context in which values are made even while tracing
     synchronize(x)                   wait until x is computed
 """

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import math
+import operator
+import threading
 from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
-from keraunos.core import dtypes
-from keraunos.core.errors import BackendError
+from keraunos.core import config, dtypes, windows
+from keraunos.core.errors import ArgumentError, BackendError
 
 name = "torch"
 kinds: dict[type, int] = {}
 float_dtypes = {torch.float16, torch.float32, torch.float64, torch.bfloat16}
+strict_dtypes: frozenset[str] = frozenset()
 stateful = True
 
 _NAMES = {getattr(torch, n): n for n in dtypes.BITS if hasattr(torch, n) and isinstance(getattr(torch, n), torch.dtype)}
@@ -25,6 +31,10 @@ _DTYPES = {n: d for d, n in _NAMES.items()}
 def device() -> torch.device:
     """Where tensors are made: the GPU if there is one."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def devices() -> list[str]:
+    return ["cpu", *(f"cuda:{i} ({torch.cuda.get_device_name(i)})" for i in range(torch.cuda.device_count()))]
 
 
 def is_tensor(x: Any) -> bool:
@@ -104,6 +114,7 @@ def abstract(fn: Any, shapes: list[tuple[int, ...]], specs_dtypes: list[str]) ->
         return fn(*(torch.zeros(s, dtype=torch_dtype(d), device=device()) for s, d in zip(shapes, specs_dtypes, strict=True)))
 
 
+concrete = contextlib.nullcontext
 forward = torch.no_grad
 
 
@@ -113,15 +124,497 @@ def synchronize(x: Any) -> None:
 
 
 # ---- elementwise ----
+# Direct functions: nothing stands between an op and PyTorch that need not.
+add, subtract, multiply, true_divide = operator.add, operator.sub, operator.mul, operator.truediv
+floor_divide, mod, power = operator.floordiv, operator.mod, operator.pow
+negative, sign, square, rsqrt, reciprocal = torch.neg, torch.sign, torch.square, torch.rsqrt, torch.reciprocal
+equal, not_equal, less, less_equal, greater, greater_equal = operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge
+logical_and, logical_or, logical_xor, logical_not = operator.and_, operator.or_, operator.xor, torch.logical_not
+_SHARED = """sqrt exp expm1 log log1p log2 log10 sigmoid sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh erf erfinv floor ceil
+isnan isinf isfinite nan_to_num"""
+globals().update({n: getattr(torch, n) for n in _SHARED.split()})
+stop_gradient = torch.Tensor.detach
+
+
+def _pair(function):
+    """`function` of two tensors, either of which may be a Python scalar."""
+
+    def paired(x1, x2):
+        if x1.__class__ in _SCALARS:
+            x1 = torch.tensor(x1, dtype=x2.dtype, device=x2.device)
+        elif x2.__class__ in _SCALARS:
+            x2 = torch.tensor(x2, dtype=x1.dtype, device=x1.device)
+        return function(x1, x2)
+
+    return paired
+
+
+_SCALARS = frozenset({int, float, bool})
+maximum, minimum, logaddexp, arctan2 = _pair(torch.maximum), _pair(torch.minimum), _pair(torch.logaddexp), _pair(torch.arctan2)
+
+
+def absolute(x):
+    return x if x.dtype == torch.bool else torch.abs(x)
+
+
+def round_(x, decimals=0):
+    return torch.round(x, decimals=decimals) if x.is_floating_point() or decimals < 0 else x
+
+
+def clip(x, x_min, x_max):
+    if x_min.__class__ in _SCALARS and x_max.__class__ in _SCALARS and x.__class__ not in _SCALARS:
+        return torch.clamp(x, x_min, x_max)
+    return NotImplemented
+
+
+def where(condition, x1=None, x2=None):
+    if not isinstance(condition, torch.Tensor):
+        condition = array(condition)
+    if x1 is None:
+        return tuple(i.to(torch.int32) for i in torch.nonzero(condition, as_tuple=True))
+    return torch.where(condition if condition.dtype == torch.bool else condition.to(torch.bool), x1, x2)
+
 
 # ---- reductions ----
+def sum_(x, axis=None, keepdims=False):
+    if axis.__class__ is int or axis is None:
+        return torch.sum(x, axis, keepdims, dtype=x.dtype)
+    return x if len(axis) == 0 else torch.sum(x, axis, keepdims, dtype=x.dtype)
+
+
+def mean(x, axis=None, keepdims=False):
+    return x if axis == () else torch.mean(x, axis, keepdims)
+
+
+def _axes(x, axis):
+    return tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
+
+
+def prod(x, axis=None, keepdims=False, dtype=None):
+    out = x.to(torch_dtype(dtype)) if dtype else x
+    for i in sorted((a % x.ndim for a in _axes(x, axis)), reverse=True):
+        out = torch.prod(out, i, keepdims, dtype=out.dtype)
+    return out
+
+
+def max_(x, axis=None, keepdims=False, initial=None):
+    out = x if axis == () else torch.amax(x, () if axis is None else axis, keepdims)
+    return out if initial is None else maximum(out, initial)
+
+
+def min_(x, axis=None, keepdims=False, initial=None):
+    out = x if axis == () else torch.amin(x, () if axis is None else axis, keepdims)
+    return out if initial is None else minimum(out, initial)
+
+
+def argmax(x, axis=None, keepdims=False):
+    return torch.argmax(x.byte() if x.dtype == torch.bool else x, axis, keepdims).to(torch.int32)
+
+
+def argmin(x, axis=None, keepdims=False):
+    return torch.argmin(x.byte() if x.dtype == torch.bool else x, axis, keepdims).to(torch.int32)
+
+
+def any_(x, axis=None, keepdims=False):
+    return torch.any(x, _axes(x, axis), keepdims)
+
+
+def all_(x, axis=None, keepdims=False):
+    return torch.all(x, _axes(x, axis), keepdims)
+
+
+def var(x, axis=None, keepdims=False):
+    return torch.var(x, axis, correction=0, keepdim=keepdims)
+
+
+def logsumexp(x, axis=None, keepdims=False):
+    return torch.logsumexp(x, _axes(x, axis), keepdims)
+
+
+def cumsum(x, axis=None, dtype=None):
+    x, axis = (x.reshape(-1), 0) if axis is None else (x, axis)
+    return torch.cumsum(x, axis, dtype=torch_dtype(dtype) if dtype else x.dtype)
+
+
+def cumprod(x, axis=None, dtype=None):
+    x, axis = (x.reshape(-1), 0) if axis is None else (x, axis)
+    return torch.cumprod(x, axis, dtype=torch_dtype(dtype) if dtype else x.dtype)
+
+
+def sort(x, axis=-1):
+    return torch.sort(x.reshape(-1))[0] if axis is None else torch.sort(x, axis)[0]
+
+
+def argsort(x, axis=-1):
+    x, axis = (x.reshape(-1), 0) if axis is None else (x, axis)
+    return torch.argsort(x, dim=axis, stable=True).to(torch.int32)
+
 
 # ---- shaping ----
+broadcast_to, swapaxes, moveaxis, diff, tril, triu = torch.broadcast_to, torch.swapaxes, torch.moveaxis, torch.diff, torch.tril, torch.triu
+
+
+def full(shape, fill_value, dtype=None):
+    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    if not isinstance(fill_value, (int, float)):
+        return torch.as_tensor(fill_value, dtype=torch_dtype(dtype or dtypes.standardize_dtype(None)), device=device()).expand(shape)
+    return torch.full(shape, fill_value, dtype=torch_dtype(dtype or dtypes.standardize_dtype(None)), device=device())
+
+
+def arange(start, stop=None, step=None, dtype=None):
+    first, last = (0, start) if stop is None else (start, stop)
+    return torch.arange(first, last, 1 if step is None else step, dtype=torch_dtype(dtype or dtypes.common(start, stop, step)), device=device())
+
+
+def reshape(x, newshape):
+    return torch.reshape(x, (newshape,) if isinstance(newshape, int) else newshape)
+
+
+def transpose(x, axes=None):
+    return x.permute(tuple(range(x.ndim - 1, -1, -1)) if axes is None else axes)
+
+
+def expand_dims(x, axis):
+    if isinstance(axis, int):
+        return torch.unsqueeze(x, axis)
+    n = x.ndim + len(axis)
+    for i in sorted(a % n for a in axis):
+        x = torch.unsqueeze(x, i)
+    return x
+
+
+def squeeze(x, axis=None):
+    if axis is None:
+        return torch.squeeze(x)
+    for i in _axes(x, axis):
+        if x.shape[i] != 1:  # PyTorch would leave the axis as it is
+            raise ValueError(f"axis {i} has size {x.shape[i]}")
+    return torch.squeeze(x, axis)
+
+
+def flip(x, axis=None):
+    return torch.flip(x, _axes(x, axis))
+
+
+def roll(x, shift, axis=None):
+    if axis is not None and not isinstance(axis, int) and isinstance(shift, int):
+        shift = (shift,) * len(axis)
+    return torch.roll(x, shift, axis)
+
+
+def concatenate(xs, axis=0):
+    return torch.cat(xs, axis)
+
+
+def stack(x, axis=0):
+    return torch.stack(x, axis)
+
+
+def repeat_(x, repeats, axis=None):
+    if isinstance(repeats, (list, tuple)):
+        repeats = array(repeats) if len(repeats) > 1 else repeats[0]
+    return torch.repeat_interleave(x, repeats, axis)
+
+
+def tile(x, repeats):
+    return torch.tile(x, (repeats,) if isinstance(repeats, int) else tuple(repeats))
+
+
+def pad_constant(x, widths, value):
+    return torch.nn.functional.pad(x, [int(n) for pair in reversed(widths) for n in pair], value=value)
+
+
+def get_item(x, key):
+    if key.__class__ is int or key.__class__ is slice and (key.step is None or key.step > 0):
+        return x[key]
+    key = key if isinstance(key, tuple) else (array(key) if isinstance(key, list) else key,)
+    masks = [k.ndim if isinstance(k, torch.Tensor) and k.dtype == torch.bool else 1 for k in key if k is not None and k is not ...]
+    arrays = any(isinstance(k, torch.Tensor) and k.ndim for k in key)
+    axis, new = 0, []
+    for k in key:
+        if isinstance(k, torch.Tensor):
+            if k.dtype == torch.bool:
+                axis += k.ndim - 1
+            else:  # 8-bit integers would be taken for a mask
+                k = k.to(torch.int64)
+            k = k.reshape(1) if arrays and not k.ndim else k
+        elif isinstance(k, slice) and k.step is not None and k.step < 0:  # PyTorch does not go backwards
+            x = x.index_select(axis, torch.tensor(range(*k.indices(x.shape[axis])), dtype=torch.int64, device=x.device))
+            k = slice(None)
+        elif arrays and isinstance(k, int):  # beside arrays NumPy takes integers for arrays
+            k = torch.tensor([k], device=x.device)
+        new.append(k)
+        axis += x.ndim - sum(masks) if k is ... else k is not None
+    return x[tuple(new)]
+
+
+def _places(indices, size):
+    indices = indices if isinstance(indices, torch.Tensor) else torch.tensor(indices, device=device())
+    return torch.where(indices < 0, indices + size, indices)
+
+
+def take(x, indices, axis=None):
+    if axis is None:
+        x, axis = x.reshape(-1), 0
+    indices = _places(indices, x.shape[axis])
+    if axis == 0 and x.ndim == 2:
+        return torch.nn.functional.embedding(indices, x)  # its gradient is the quickest
+    axis = axis % x.ndim
+    out = torch.index_select(x, axis, indices.reshape(-1))
+    return out if indices.ndim == 1 else out.reshape(x.shape[:axis] + indices.shape + x.shape[axis + 1 :])
+
+
+def take_along_axis(x, indices, axis=None):
+    if axis is None:
+        return x.reshape(-1)[_places(indices.reshape(-1), x.numel()).to(torch.int64)]
+    return torch.take_along_dim(x, _places(indices, x.shape[axis]).to(torch.int64), axis)
+
+
+def _block(starts, shape):
+    return tuple(slice(int(s), int(s) + n) for s, n in zip(starts, shape, strict=True))
+
+
+def slice_(inputs, start_indices, shape):
+    return inputs[_block(start_indices, shape)]
+
+
+def slice_update(inputs, start_indices, updates):
+    out = inputs.clone()
+    out[_block(start_indices, updates.shape)] = updates.to(out.dtype)
+    return out
+
 
 # ---- linear algebra ----
+matmul, tensordot, diagonal, diag = torch.matmul, torch.tensordot, torch.diagonal, torch.diag
+
+
+def einsum(subscripts, *operands):
+    return torch.einsum(subscripts, *operands)
+
 
 # ---- neural networks ----
+relu, relu6, elu, selu, celu, silu, mish = torch.relu, F.relu6, F.elu, F.selu, F.celu, F.silu, F.mish
+softsign, log_sigmoid, hard_sigmoid, hard_silu, tanh_shrink = F.softsign, F.logsigmoid, F.hardsigmoid, F.hardswish, F.tanhshrink
+
+
+def leaky_relu(x, negative_slope=0.2):
+    return F.leaky_relu(x, negative_slope)
+
+
+def gelu(x, approximate=True):
+    return F.gelu(x, approximate="tanh" if approximate else "none")
+
+
+def softplus(x):
+    return F.softplus(x, 1.0, 40.0)
+
+
+def softmax(x, axis=-1):
+    return torch.softmax(x, axis) if isinstance(axis, int) else NotImplemented
+
+
+def log_softmax(x, axis=-1):
+    return torch.log_softmax(x, axis) if isinstance(axis, int) else NotImplemented
+
+
+def top_k(x, k, sorted=True):
+    values, indices = torch.topk(x, k, sorted=sorted)
+    return values, indices.to(torch.int32)
+
+
+# The engine wants channels first: a permuted view is that with the memory of channels last, which its kernels know.
+_FIRST = {1: (0, 2, 1), 2: (0, 3, 1, 2), 3: (0, 4, 1, 2, 3)}
+_LAST = {1: (0, 2, 1), 2: (0, 2, 3, 1), 3: (0, 2, 3, 4, 1)}
+_CONV = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
+_CONV_TRANSPOSE = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
+_MAX_POOL = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
+_AVERAGE_POOL = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
+
+
+def _padded(x, plan, value=0.0):
+    """The inputs, channels first, and the padding that is left to the engine."""
+    x = x.permute(_FIRST[plan.rank]) if plan.last else x
+    if plan.symmetric:
+        return x, tuple(before for before, _ in plan.pads)
+    return F.pad(x, [n for pair in reversed(plan.pads) for n in pair], value=value), (0,) * plan.rank
+
+
+def _restored(x, plan):
+    return x.permute(_LAST[plan.rank]) if plan.last else x
+
+
+def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1):
+    plan = windows.conv(inputs.shape, kernel.shape, strides, padding, data_format, dilation_rate)
+    x, pads = _padded(inputs, plan)
+    rank = plan.rank
+    kernel = kernel.permute(rank + 1, rank, *range(rank))
+    return _restored(_CONV[rank](x, kernel, None, plan.strides, pads, plan.dilation, plan.groups), plan)
+
+
+def conv_transpose(inputs, kernel, strides=1, padding="valid", output_padding=None, data_format=None, dilation_rate=1):
+    plan = windows.conv_transpose(inputs.shape, kernel.shape, strides, padding, output_padding, data_format, dilation_rate)
+    rank = plan.rank
+    x = inputs.permute(_FIRST[rank]) if plan.last else inputs
+    kernel = kernel.permute(rank + 1, rank, *range(rank))
+    added = [before - behind for before, behind in plan.pads]
+    if all(before >= 0 and 0 <= a < s for a, s, (before, _) in zip(added, plan.strides, plan.pads, strict=True)):
+        out = _CONV_TRANSPOSE[rank](x, kernel, None, plan.strides, [before for before, _ in plan.pads], added, 1, plan.dilation)
+    else:
+        out = _CONV_TRANSPOSE[rank](x, kernel, None, plan.strides, 0, 0, 1, plan.dilation)
+        out = F.pad(out, [-n for pair in reversed(plan.pads) for n in pair])
+    return _restored(out, plan)
+
+
+def max_pool(inputs, pool_size, strides=None, padding="valid", data_format=None):
+    if not inputs.dtype.is_floating_point:
+        return max_pool(inputs.double(), pool_size, strides, padding, data_format).to(inputs.dtype)
+    plan = windows.pool(inputs.shape, pool_size, strides, padding, data_format)
+    x, pads = _padded(inputs, plan, -math.inf)
+    return _restored(_MAX_POOL[plan.rank](x, plan.size, plan.strides, pads), plan)
+
+
+def average_pool(inputs, pool_size, strides=None, padding="valid", data_format=None):
+    plan = windows.pool(inputs.shape, pool_size, strides, padding, data_format)
+    x, pads = _padded(inputs, plan)
+    out = _restored(_AVERAGE_POOL[plan.rank](x, plan.size, plan.strides, pads, count_include_pad=False), plan)
+    if plan.symmetric:
+        return out
+    share = math.prod(plan.size) / torch.from_numpy(plan.counts(inputs.shape[plan.spatial])).to(out)
+    return out * (share if plan.last else share.movedim(-1, 1))
+
+
+def _rows(target, output, axis):
+    """Outputs of a crossentropy with the classes along axis 1, and the shape of the result."""
+    axis %= output.ndim
+    shape = (*output.shape[:axis], *output.shape[axis + 1 :])
+    if axis == output.ndim - 1:
+        return output.reshape(-1, output.shape[-1]), shape
+    return output.movedim(axis, 1), shape
+
+
+def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
+    rows, shape = _rows(target, output, axis)
+    if not from_logits or target.shape not in (shape, (*output.shape[: axis % output.ndim], 1, *output.shape[axis % output.ndim + 1 :])):
+        return NotImplemented
+    try:
+        return F.cross_entropy(rows, target.reshape(-1 if rows.ndim == 2 else shape).long(), reduction="none").reshape(shape)
+    except IndexError:
+        raise ArgumentError("target has a class that output does not have.", where="target", expected=f"0 to {rows.shape[1] - 1}") from None
+
+
+def categorical_crossentropy(target, output, from_logits=False, axis=-1):
+    if not from_logits or target.shape != output.shape:
+        return NotImplemented
+    rows, shape = _rows(target, output, axis)
+    return F.cross_entropy(rows, _rows(target, target.to(output.dtype), axis)[0], reduction="none").reshape(shape)
+
+
+def binary_crossentropy(target, output, from_logits=False):
+    if not from_logits or target.shape != output.shape:
+        return NotImplemented
+    return F.binary_cross_entropy_with_logits(output, target.to(output.dtype), reduction="none")
+
+
+def _channels(x, axis):
+    """`x` with `axis` at place 1 without a copy where possible, and how to undo it; None where it takes more."""
+    if axis % x.ndim == x.ndim - 1:
+        if x.is_contiguous():
+            return x.reshape(-1, x.shape[-1]), lambda y: y.reshape(x.shape)
+        return x.movedim(-1, 1), lambda y: y.movedim(1, -1)
+    return (x, lambda y: y) if axis % x.ndim == 1 else (None, None)
+
+
+def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilon=1e-3):
+    rows, restore = _channels(x, axis)
+    if rows is None or any(p is not None and p.shape != (rows.shape[1],) for p in (mean, variance, offset, scale)):
+        return NotImplemented
+    if torch.is_grad_enabled() and (mean.requires_grad or variance.requires_grad):
+        return NotImplemented  # the engine's gradient stops at given statistics
+    return restore(F.batch_norm(rows, mean, variance, scale, offset, False, 0.0, epsilon))
+
+
+def standardize_batch(x, axis, offset=None, scale=None, epsilon=1e-3):
+    rows, restore = _channels(x, axis)
+    if rows is None or rows.numel() <= rows.shape[1] or any(p is not None and p.shape != (rows.shape[1],) for p in (offset, scale)):
+        return NotImplemented
+    out, mean, inverse = torch.native_batch_norm(rows, scale, offset, None, None, True, 0.0, epsilon)
+    mean, inverse = mean.detach(), inverse.detach()
+    return restore(out), mean.to(x.dtype), (inverse.pow(-2) - epsilon).clamp_min_(0).to(x.dtype)
+
+
+def _last_axes(x, axis, *parameters):
+    """The sizes of `axis` if they are the last axes and the parameters have their shape, else None."""
+    axes = sorted(a % x.ndim for a in (axis if isinstance(axis, (list, tuple)) else [axis]))
+    shape = x.shape[x.ndim - len(axes) :]
+    fits = axes == list(range(x.ndim - len(axes), x.ndim)) and all(p is None or p.shape == shape for p in parameters)
+    return shape if fits else None
+
+
+def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None):
+    shape = _last_axes(x, axis, gamma, beta)
+    return NotImplemented if shape is None else F.layer_norm(x, shape, gamma, beta, config.epsilon() if epsilon is None else epsilon)
+
+
+def rms_normalization(x, scale=None, axis=-1, epsilon=None):
+    shape = _last_axes(x, axis, scale)
+    return NotImplemented if shape is None else F.rms_norm(x, shape, scale, config.epsilon() if epsilon is None else epsilon)
+
 
 # ---- random ----
+manual_seed = torch.manual_seed
+_threads = threading.local()
+
+
+def seed_state(seed, count):
+    """The state of a seed generator stays on the host: the engine's generators are seeded from there."""
+    return torch.tensor([seed, count], dtype=torch.uint32)
+
+
+def next_state(state):
+    seed, count = state.tolist()
+    return torch.tensor([seed, (count + 1) & 0xFFFFFFFF], dtype=torch.uint32)
+
+
+def _generator(key, where):
+    seed, count = key.tolist()
+    z = ((seed << 32 | count) + 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF  # mixed, since on CPUs only the lower half of a seed counts
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF
+    generators = _threads.__dict__
+    generator = generators.get(str(where)) or generators.setdefault(str(where), torch.Generator(where))
+    return generator.manual_seed((z ^ (z >> 31)) & 0x7FFFFFFFFFFFFFFF)
+
+
+def draw_uniform(key, shape, dtype):
+    return torch.empty(shape, dtype=torch_dtype(dtype), device=device()).uniform_(generator=_generator(key, device()))
+
+
+def draw_normal(key, shape, dtype):
+    return torch.empty(shape, dtype=torch_dtype(dtype), device=device()).normal_(generator=_generator(key, device()))
+
+
+def draw_integers(key, shape, low, high, dtype):
+    return torch.randint(int(low), int(high), shape, generator=_generator(key, device()), dtype=torch.int64, device=device()).to(torch_dtype(dtype))
+
+
+def draw_gamma(key, alpha):
+    return torch._standard_gamma(alpha, generator=_generator(key, alpha.device))
+
+
+def draw_binomial(key, counts, probabilities):
+    return torch.binomial(counts, probabilities, generator=_generator(key, counts.device))
+
+
+def draw_dropout(key, x, rate, shape):
+    generator, scale = _generator(key, x.device), 1 / (1 - rate)
+    if x.device.type != "cpu":
+        return x * torch.empty(shape, dtype=x.dtype, device=x.device).bernoulli_(1 - rate, generator=generator).mul_(scale)
+    # On CPUs four 16-bit numbers are drawn at once, or two of 32 bits where the rate needs them.
+    short = abs(round(rate * 2**16) / 2**16 - rate) <= 1e-3 * rate
+    bits, dtype = (16, torch.int16) if short else (32, torch.int32)
+    n, each = math.prod(shape), 64 // bits
+    numbers = torch.empty((n + each - 1) // each, dtype=torch.int64).random_(-(2**63), None, generator=generator).view(dtype)[:n].view(shape)
+    return x * (numbers >= min(round(rate * 2**bits), 2**bits - 1) - 2 ** (bits - 1)).to(x.dtype).mul_(scale)
+
 
 # ---- optimizers ----

@@ -95,6 +95,11 @@ def result_type(*dtypes: Any) -> str:
     return _promote(config.floatx(), *names) if names else config.floatx()
 
 
+def common(*values: Any) -> str:
+    """The common dtype of values: tensors' own, Python's scalars weak."""
+    return result_type(*(getattr(x, "dtype", type(x)) for x in values if x is not None))
+
+
 def weak_name(x: Any) -> str:
     """The lattice's name for the dtype of a Python scalar."""
     return _PYTHON[type(x)]

@@ -66,14 +66,25 @@ class KeraunosError(Exception):
     """
 
     def __init__(self, fact: str = "", *, where: Any = None, received: Any = None, expected: Any = None, fix: Any = None):
+        self.fact, self.where, self.received, self.expected, self.fix = fact, where, received, expected, fix
+        self._outer = ""
         super().__init__(layout(fact, where, received, expected, fix))
 
-    def at(self, path: str) -> KeraunosError:
-        """Add `Where: path` unless a place is already named; returns the error itself."""
-        if self.args and "\nWhere: " not in str(self.args[0]):
-            fact, _, rest = str(self.args[0]).partition("\n")
-            self.args = (f"{fact}\nWhere: {clean(path, 120)}" + (f"\n{rest}" if rest else ""),)
+    def _rewrite(self) -> KeraunosError:
+        place = self.where if not self._outer else f"{self._outer} ({self.where})" if self.where else self._outer
+        self.args = (layout(self.fact, place, self.received, self.expected, self.fix),)
         return self
+
+    def at(self, place: str) -> KeraunosError:
+        """Say where it happened, unless a place is already named; returns the error itself."""
+        self.where = self.where or place
+        return self._rewrite()
+
+    def inside(self, name: str, received: Any = None) -> KeraunosError:
+        """Put a layer's name before the place, as a breadcrumb: `model > encoder > dense`."""
+        self._outer = f"{name} > {self._outer}" if self._outer else name
+        self.received = self.received if self.received is not None else received
+        return self._rewrite()
 
 
 class ArgumentError(KeraunosError, ValueError):

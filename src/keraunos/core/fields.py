@@ -116,10 +116,10 @@ class Declared:
             own = {}
         elif not own and cls.__init__ is not Declared.__init__ and not getattr(cls.__init__, "declared", False):
             return  # inherits a handwritten __init__
-        inherited = {} if has_init else cls.fields
+        inherited = cls.fields
         merged = {**own, **{n: f for n, f in inherited.items() if n not in own}} if cls.own_first else {**inherited, **own}
         cls.fields = dict(sorted(merged.items(), key=lambda item: item[1].default is not REQUIRED)) if merged else {}
-        if not has_init and (own or cls.fields):
+        if not has_init and cls.fields and (own or getattr(cls.__init__, "declared", False)):
             cls.__init__ = _make_init(cls)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -163,10 +163,14 @@ class Declared:
         """The arguments that make an equal object: `cls.from_config(config)`."""
         from keraunos.core.serialization import serialize_value
 
-        config = self.field_config()
-        if not self.fields:
-            config.update({name: serialize_value(value) for name, value in self.captured().items()})
-        return config
+        if self.is_captured():
+            return {name: serialize_value(value) for name, value in self.captured().items()}
+        return self.field_config()
+
+    def is_captured(self) -> bool:
+        """Whether the config is what a handwritten `__init__` was called with."""
+        cls = type(self)
+        return not getattr(cls.__init__, "declared", False) and cls.get_config.__module__.startswith("keraunos.")
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:

@@ -189,3 +189,36 @@ class Program:
                 for i, value in new.items():
                     state[i]._value = value
             return out
+
+
+def repeat(step: Callable[[Any], Any], xs: Any) -> Any:
+    """Run `step(x)`, which reads and assigns variables, over the rows of `xs`, in one program.
+
+    For use inside a `Program` on an engine that has `repeat`; returns the result of the last step.
+    """
+    backend = config.active()
+    outer = scope.trace
+    assert outer is not None
+    touched: dict[int, Any] = {}
+
+    def probe(x: Any) -> Any:
+        trace = Trace()
+        with within(trace=trace):
+            step(x)
+        touched.update(trace.written)
+        return ()
+
+    # One abstract run tells which variables the step assigns: these are what the loop carries.
+    backend.abstract_like(probe, xs[0])
+    variables = list(touched.values())
+
+    def body(values: Any, x: Any) -> Any:
+        trace = Trace(variables, values)
+        with within(trace=trace):
+            out = step(x)
+        return [trace.values[id(v)] for v in variables], out
+
+    new, outs = backend.repeat(body, [outer.read(v) for v in variables], xs)
+    for variable, value in zip(variables, new, strict=True):
+        outer.write(variable, value)
+    return backend.last(outs)

@@ -27,10 +27,11 @@ from keraunos.core.variable import Variable
 P = ParamSpec("P")
 
 # The annotations of an op's parameters say what they are: `Tensor` takes part in dtype promotion,
-# `Operand` (indices, conditions) does not, `Tensors` is a list of tensors. All else is static.
+# `Operand` (indices, conditions) does not; `Tensors` and `Operands` are lists of them. All else is static.
 Tensor = Any
 Operand = Any
 Tensors = Any
+Operands = Any
 
 TENSOR, SCALAR, VARIABLE, SYMBOLIC, SEQUENCE, FOREIGN = 1, 2, 4, 8, 16, 32
 _BASE_KINDS: dict[type, int] = {
@@ -43,17 +44,20 @@ class DTypeRule:
     """How an op treats dtypes: what its inputs are cast to, and what its result has.
 
     Args:
-        inputs: "promote" (to their common dtype), "float" (likewise, then to a float), or None.
+        inputs: "promote" (to their common dtype), "float" (likewise, then to a float), a function of
+            the common dtype, or None (as they are).
         output: The result's dtype as a function of the common input dtype, or its name.
     """
 
-    def __init__(self, inputs: str | None, output: Callable[[str], str] | str | None = None):
+    def __init__(self, inputs: str | Callable[[str], str] | None, output: Callable[[str], str] | str | None = None):
         self.inputs, self._output = inputs, output
+        self._cast = dtypes.floating if inputs == "float" else inputs if callable(inputs) else None
+        self.keeps_floats = inputs is not None and (self._cast is None or self._cast("float32") == "float32")
 
     def common(self, names: list[str]) -> str:
         """The dtype that inputs of these dtypes are cast to."""
         joined = dtypes.result_type(*names)
-        return dtypes.floating(joined) if self.inputs == "float" else joined
+        return self._cast(joined) if self._cast else joined
 
     def output(self, names: list[str]) -> str:
         """The result's dtype for inputs of these dtypes."""
@@ -63,9 +67,15 @@ class DTypeRule:
         return self._output(common) if self._output else common
 
 
+_SUMS = {"bool": "int32", "int8": "int32", "int16": "int32", "uint8": "uint32", "uint16": "uint32"}
+
 PROMOTED = DTypeRule("promote")
 FLOATING = DTypeRule("float")
+NUMERIC = DTypeRule(lambda name: "int32" if name == "bool" else name)  # arithmetic that bools cannot do
+SUMMED = DTypeRule(lambda name: _SUMS.get(name, name))  # sums and products of many elements
+CONTRACTED = DTypeRule(lambda name: "int32" if name == "int8" else name)  # matrix products
 BOOLEAN = DTypeRule("promote", "bool")
+LOGICAL = DTypeRule(lambda name: "bool")
 TO_BOOL = DTypeRule(None, "bool")
 SAME = DTypeRule(None)
 INDEX = DTypeRule(None, "int32")
@@ -79,21 +89,26 @@ class Op:
         self.name = body.__name__
         self.signature = inspect.signature(body)
         parameters = list(self.signature.parameters.values())
-        kinds = [p.annotation if isinstance(p.annotation, str) else "" for p in parameters]
+        kinds = [(p.name, p.annotation.split(" ")[0] if isinstance(p.annotation, str) else "") for p in parameters]
         self.parameters = [p.name for p in parameters]
-        self.promoted = {p.name for p, k in zip(parameters, kinds, strict=True) if k.split(" ")[0] in ("Tensor", "Tensors")}
-        self.tensors = self.promoted | {p.name for p, k in zip(parameters, kinds, strict=True) if k.split(" ")[0] == "Operand"}
-        self.lists = {p.name for p, k in zip(parameters, kinds, strict=True) if k.split(" ")[0] == "Tensors"}
+        self.promoted = {name for name, kind in kinds if kind in ("Tensor", "Tensors")}
+        self.tensors = self.promoted | {name for name, kind in kinds if kind in ("Operand", "Operands")}
+        self.lists = {name for name, kind in kinds if kind in ("Tensors", "Operands")}
         self.variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
         self.positions = tuple(i for i, name in enumerate(self.parameters) if name in self.tensors)
-        self.all_promoted = self.promoted == self.tensors and not self.lists and not self.variadic
-        self.leading = len(self.promoted) if tuple(range(len(self.promoted))) == self.positions else 0
+        self.defaults = {p.name: p.default for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD}
+        self.dtype_at = self.parameters.index("dtype") if "dtype" in self.defaults else -1
+        plain = self.promoted == self.tensors and not self.lists and not self.variadic
+        self.leading = len(self.promoted) if plain and tuple(range(len(self.promoted))) == self.positions and self.dtype.keeps_floats else 0
         self.implementations: dict[Any, Callable[..., Any]] = {}
 
     # ---- which function runs ----
     def resolve(self, backend: Any) -> Callable[..., Any]:
-        """The engine's function of this name, with the body behind it where there is one."""
-        native = backend.__dict__.get(self.name)
+        """The engine's function of this name, with the body behind it where there is one.
+
+        An underscore may follow the name, to keep clear of Python's `sum` or of the engine's own interface.
+        """
+        native = backend.__dict__.get(f"{self.name}_") or backend.__dict__.get(self.name)
         if native is None:
             if self.shape is not None:
                 raise BackendError(f"The {backend.name} backend has no op '{self.name}'.", fix="use another backend for it")
@@ -136,17 +151,41 @@ class Op:
             self.signature.bind(*args, **kwargs)
         except TypeError as error:
             wrong = next((name for name in kwargs if name not in self.parameters), None)
-            fix = suggestion(wrong, self.parameters) if wrong else f"the signature is {self.name}{self.signature}"
-            raise ArgumentTypeError(f"{self.name}() {error}.", where=f"ops.{self.name}", fix=fix) from None
+            if wrong:
+                raise ArgumentTypeError(f"{self.name} has no argument '{wrong}'.", where=f"ops.{self.name}", fix=suggestion(wrong, self.parameters)) from None
+            plain = [p.replace(annotation=p.empty) for p in self.signature.parameters.values()]
+            signature = self.signature.replace(parameters=plain, return_annotation=inspect.Signature.empty)
+            raise ArgumentTypeError(f"{self.name}() {error}.", where=f"ops.{self.name}", fix=f"the signature is {self.name}{signature}") from None
+
+    def positional(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments by position, as far as they have one: engines' functions name theirs differently."""
+        left, new = dict(kwargs), list(args)
+        for name in self.parameters[len(args) :]:
+            if not left or name not in self.defaults:
+                break
+            value = left.pop(name, self.defaults[name])
+            if value is inspect.Parameter.empty:
+                self.bind(args, kwargs)
+            new.append(value)
+        if left:
+            self.bind(args, kwargs)
+        return tuple(new), left
+
+    def named_dtype(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The arguments with the dtype as a name."""
+        i = self.dtype_at
+        if len(args) <= i or args[i] is None or args[i].__class__ is str and args[i] in dtypes.BITS:
+            return args
+        return (*args[:i], dtypes.standardize_dtype(args[i]), *args[i + 1 :])
 
     def map(self, function: Callable[[Any, str], Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Apply `function(x, parameter)` to the tensor arguments, those in lists included."""
 
         def one(x: Any, name: str | None) -> Any:
-            if name not in self.tensors or x is None:
+            if name not in self.tensors or x.__class__ in _STATIC:
                 return x
             if isinstance(x, (list, tuple)) and (name in self.lists or any(isinstance(y, (Spec, Variable)) for y in x)):
-                return type(x)(function(y, name) for y in x)
+                return type(x)(y if y.__class__ in _STATIC else function(y, name) for y in x)
             return function(x, name)
 
         names = self.parameters
@@ -193,6 +232,10 @@ class Op:
         args, kwargs = self.map(convert, args, kwargs)
         return False, args, kwargs
 
+    def convert_scalars(self, backend: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Python's scalars as tensors, for an op without promotion."""
+        return self.map(lambda x, name: backend.array(x) if name in self.promoted and x.__class__ in _SCALARS else x, args, {})[0]
+
     def promote(self, backend: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Cast the arguments to their common dtype; Python scalars stay unless there is nothing else."""
         names = self.dtype_names(args, kwargs)
@@ -205,7 +248,7 @@ class Op:
             if name not in self.promoted:
                 return x
             if x.__class__ in _SCALARS:
-                return backend.array(x, target) if scalars_only else x
+                return backend.array(x, target) if scalars_only or name in self.lists or target in backend.strict_dtypes else x
             return x if backend.dtype_of(x) == target else backend.cast(x, target)
 
         return self.map(cast, args, kwargs)
@@ -220,6 +263,10 @@ class Op:
     def explain(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Raise the clear form of an engine's error, if the spec rule finds what is wrong."""
         self.bind(args, kwargs)
+        backend = config.active()
+        for name, x in zip(self.parameters, args, strict=False):
+            if name in self.tensors and name not in self.lists and name != self.variadic and classify(backend, x) == 0 and (x is not None or self.defaults[name] is not None):
+                raise ArgumentTypeError(f"{name} is {'None' if x is None else f'a {type(x).__name__}'}, not a tensor.", where=f"ops.{self.name}") from error
         try:
             args, kwargs = self.map(lambda x, _: _spec_of(x), args, kwargs)
             self.spec(args, kwargs)
@@ -230,6 +277,7 @@ class Op:
 
 
 _SCALARS = frozenset({int, float, bool})
+_STATIC = frozenset({type(None), slice, type(...), str})
 
 
 def _dtype_name(x: Any) -> str:
@@ -291,34 +339,36 @@ def classify(backend: Any, x: Any) -> int:
 
 def _function(op: Op) -> Callable[..., Any]:
     """The function that users call."""
-    implementations, positions, mode = op.implementations, op.positions, op.dtype.inputs
-    simple, leading = op.all_promoted and mode is not None, op.leading
+    implementations, mode, leading, dtype_at = op.implementations, op.dtype.inputs, op.leading, op.dtype_at
 
     @functools.wraps(op.body)
     def function(*args: Any, **kwargs: Any) -> Any:
-        backend = scope.backend or config.active()
+        backend = scope.backend or config._default or config.active()
+        if kwargs:
+            args, kwargs = op.positional(args, kwargs)
+        if dtype_at >= 0:
+            args = op.named_dtype(args)
         kinds = backend.kinds
         kind = 0
-        for x in args:
+        for x in (*args, *kwargs.values()) if kwargs else args:
             found = kinds.get(x.__class__)
             kind |= classify(backend, x) if found is None else found
-        if kwargs:
-            for x in kwargs.values():
-                found = kinds.get(x.__class__)
-                kind |= classify(backend, x) if found is None else found
-        if kind > 3 and (kind != 17 or op.lists or any(i < len(args) and kinds[args[i].__class__] == SEQUENCE for i in positions) or UNKNOWN in _flat(args, kwargs)):
-            symbolic, args, kwargs = op.prepare(backend, args, kwargs)
-            if symbolic:
-                return op.symbolic(function, args, kwargs)
-        if mode is not None:
-            # The common case by itself: one or two float tensors of one dtype, or a float and a scalar.
-            if not (simple and kind & 1 and kind <= 3 and not kwargs and _alike(backend, args, leading)):
-                try:
-                    args, kwargs = op.promote(backend, args, kwargs)
-                except (KeyError, AttributeError, TypeError) as error:
-                    op.explain(error, args, kwargs)
-                    raise
+        if kind > 3:
+            if kind & 40 or kind & 16 and _must_convert(op, kinds, args):
+                symbolic, args, kwargs = op.prepare(backend, args, kwargs)
+                if symbolic:
+                    return op.symbolic(function, args, kwargs)
+            if kind & 16 and not op.lists:
+                args = tuple([tuple(x) if x.__class__ is list else x for x in args])
+            if kind & 4:
+                args = tuple([x.value if kinds.get(x.__class__) == 4 else x for x in args])
         try:
+            if mode is None:
+                if kind & 2:
+                    args = op.convert_scalars(backend, args)
+            # The common case by itself: tensors of one float dtype, or one and Python's scalars.
+            elif not (leading and kind & 5 and _alike(backend, args, leading)):
+                args, kwargs = op.promote(backend, args, kwargs)
             return (implementations.get(backend) or op.resolve(backend))(*args, **kwargs)
         except KeraunosError:
             raise
@@ -331,24 +381,32 @@ def _function(op: Op) -> Callable[..., Any]:
     return function
 
 
+def _must_convert(op: Op, kinds: dict[type, int], args: tuple[Any, ...]) -> bool:
+    """Whether a list among the arguments holds tensors, or a dimension that is not known."""
+    if op.lists:
+        return True
+    positions = op.positions
+    for i, x in enumerate(args):
+        if kinds[x.__class__] == SEQUENCE and (i in positions or any(d.__class__ is Unknown for d in x)):
+            return True
+    return False
+
+
 def _alike(backend: Any, args: tuple[Any, ...], leading: int) -> bool:
     """Whether the leading arguments are tensors of one float dtype, or Python's scalars."""
-    if leading == 0 or len(args) < leading:
-        return False
     dtype = None
-    for x in args[:leading]:
+    for x in args if len(args) == leading else args[:leading]:
         if x.__class__ not in _SCALARS:
+            if x is None:
+                continue
+            found = x.dtype
             if dtype is None:
-                dtype = x.dtype
-                if dtype not in backend.float_dtypes:
+                if found not in backend.float_dtypes:
                     return False
-            elif x.dtype != dtype:
+                dtype = found
+            elif found != dtype:
                 return False
     return dtype is not None
-
-
-def _flat(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
-    return [d for x in (*args, *kwargs.values()) if isinstance(x, (list, tuple)) for d in x if d.__class__ is Unknown]
 
 
 def primitive(shape: Callable[..., Any], dtype: DTypeRule = SAME) -> Callable[[Callable[P, Any]], Callable[P, Any]]:

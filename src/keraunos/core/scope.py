@@ -23,6 +23,8 @@ class Scope(threading.local):
     names: str = ""  # the enclosing `name_scope`
     monitor: Any = None  # debugging hook that sees each layer's output
     custom_objects: dict[str, Any] | None = None  # what `custom_object_scope` made known
+    safe_mode: bool = True  # whether configs with code in them are refused
+    sharing: dict[Any, Any] | None = None  # the objects that one file holds, so that shared ones stay shared
 
 
 scope = Scope()

@@ -16,7 +16,7 @@ from keraunos.core.errors import ArgumentError, ModelFileError, suggestion
 from keraunos.core.scope import scope, within
 
 # The public namespaces that a config may name, as Keras calls them.
-NAMESPACES = ("layers", "models", "initializers", "regularizers", "constraints", "activations", "losses", "metrics", "optimizers", "callbacks", "dtype_policies", "random")
+NAMESPACES = ("layers", "models", "initializers", "regularizers", "constraints", "activations", "losses", "metrics", "optimizers", "callbacks", "dtype_policies", "random", "ops", "optimizers.schedules")
 
 _registered: dict[str, Any] = {}
 _names: dict[Any, str] = {}
@@ -81,11 +81,11 @@ def public_module(item: Any) -> str | None:
     parts = item.__module__.split(".")
     if parts[0] != "keraunos" or len(parts) < 2:
         return None
-    if item.__name__ in ("Sequential", "Model") and parts[1] == "models":
-        return "keras"
-    if item.__name__ == "Functional" and parts[1] == "models":
+    if item.__name__ == "Functional":
         return "keras.src.models.functional"
-    return f"keras.{parts[1]}" if parts[1] != "core" else "keras"
+    if parts[1] in ("core", "models", "dtype_policies"):
+        return "keras"
+    return "keras.optimizers.schedules" if parts[1:3] == ["optimizers", "schedules"] else f"keras.{parts[1]}"
 
 
 def serialize_keras_object(obj: Any) -> Any:
@@ -105,31 +105,70 @@ def serialize_keras_object(obj: Any) -> Any:
         return [serialize_keras_object(x) for x in obj]
     if isinstance(obj, dict):
         return {key: serialize_keras_object(value) for key, value in obj.items()}
-    if type(obj).__module__ == "numpy":
-        return obj.item() if obj.ndim == 0 else {"class_name": "__numpy__", "config": {"value": obj.tolist(), "dtype": obj.dtype.name}}
+    if isinstance(obj, slice):
+        return {"class_name": "__slice__", "config": {part: serialize_keras_object(getattr(obj, part)) for part in ("start", "stop", "step")}}
+    if obj is Ellipsis:
+        return {"class_name": "__ellipsis__", "config": {}}
     if inspect.isfunction(obj) or inspect.isbuiltin(obj):
-        name = get_registered_name(obj)
-        if obj.__module__.startswith("keraunos."):
-            return {"module": "builtins", "class_name": "function", "config": name, "registered_name": name}
-        if obj.__name__ == "<lambda>":
-            raise ArgumentError("A lambda cannot be written to a file.", fix="define a function with a name, and decorate it with @keras.saving.register_keras_serializable()")
-        return {"module": "builtins", "class_name": "function", "config": name, "registered_name": name}
+        if obj.__name__ == "<lambda>" and obj not in _names:
+            return _lambda_config(obj)
+        return {"module": "builtins", "class_name": "function", "config": get_registered_name(obj), "registered_name": "function"}
     if not hasattr(obj, "get_config"):
+        if hasattr(obj, "dtype") and hasattr(obj, "__array__"):
+            import numpy as np
+
+            value = np.asarray(obj)
+            return value.item() if value.ndim == 0 else {"class_name": "__numpy__", "config": {"value": value.tolist(), "dtype": value.dtype.name}}
         raise ArgumentError(f"An object of class {type(obj).__name__} cannot be written: it has no get_config method.", fix="give its class get_config(self) and from_config(cls, config)")
     cls = type(obj)
     module = public_module(cls)
-    registered = None if module else get_registered_name(cls)
-    serialized = {"module": module if module else cls.__module__, "class_name": cls.__name__, "config": serialize_value(obj.get_config()), "registered_name": registered}
-    build_config = obj.get_build_config() if hasattr(obj, "get_build_config") else None
-    if build_config is not None:
+    registered = None if module and cls.__name__ != "Functional" else get_registered_name(cls)
+    written = module or (None if cls.__module__ == "__main__" else cls.__module__)
+    serialized = {"module": written, "class_name": cls.__name__, "config": serialize_value(obj.get_config()), "registered_name": registered}
+    if hasattr(obj, "get_build_config") and (build_config := obj.get_build_config()) is not None:
         serialized["build_config"] = serialize_value(build_config)
+    if hasattr(obj, "get_compile_config"):
+        serialized["compile_config"] = obj.get_compile_config() or {}
+    if scope.sharing is not None and hasattr(obj, "get_build_config"):  # a layer in two places stays one layer
+        first, number, _ = scope.sharing.setdefault(id(obj), (serialized, len(scope.sharing) + 1, obj))
+        if first is not serialized:
+            first["shared_object_id"] = serialized["shared_object_id"] = number
     return serialized
+
+
+def _lambda_config(function: Any) -> dict[str, Any]:
+    """A lambda as Keras writes it, its code included; only `safe_mode=False` reads it."""
+    import base64
+    import marshal
+    import warnings
+
+    warnings.warn("A lambda is written to the file: only load_model(…, safe_mode=False) will read it. Use a named, registered function instead.", stacklevel=6)
+    code = base64.encodebytes(marshal.dumps(function.__code__)).decode("ascii")
+    closure = [serialize_keras_object(cell.cell_contents) for cell in function.__closure__] if function.__closure__ else None
+    return {"class_name": "__lambda__", "config": {"code": code, "defaults": serialize_keras_object(list(function.__defaults__)) if function.__defaults__ else None, "closure": closure}}
+
+
+def _lambda_of(config: dict[str, Any]) -> Any:
+    if scope.safe_mode:
+        raise ModelFileError(
+            "The file contains a Python lambda: loading it would run code from the file.",
+            fix="only if you trust where it comes from: load_model(path, safe_mode=False). Better: write the model with a named, registered function",
+        )
+    import base64
+    import marshal
+    import types
+
+    keras = importlib.import_module("keraunos")
+    known = {"__builtins__": __builtins__, "keras": keras, "ops": keras.ops, "np": importlib.import_module("numpy")}
+    defaults, closure = deserialize_keras_object(config.get("defaults")), deserialize_keras_object(config.get("closure"))
+    cells = tuple(types.CellType(x) for x in closure) if closure else None
+    return types.FunctionType(marshal.loads(base64.decodebytes(config["code"].encode("ascii"))), known, "<lambda>", tuple(defaults) if defaults else None, cells)
 
 
 def serialize_value(value: Any) -> Any:
     """A config value in a form that JSON can hold; names for functions of ours, tuples as they are."""
     if isinstance(value, (list, tuple)):
-        return type(value)(serialize_value(x) for x in value)
+        return [serialize_value(x) for x in value] if isinstance(value, list) else tuple(serialize_value(x) for x in value)
     if isinstance(value, dict):
         return {key: serialize_value(x) for key, x in value.items()}
     if inspect.isfunction(value) and value.__module__.startswith("keraunos.") and value not in _names:
@@ -162,54 +201,72 @@ def deserialize_keras_object(config: Any, custom_objects: dict[str, Any] | None 
     if custom_objects:
         with custom_object_scope(custom_objects):
             return deserialize_keras_object(config, safe_mode=safe_mode)
+    if not safe_mode and scope.safe_mode:
+        with within(safe_mode=False):
+            return deserialize_keras_object(config)
     if config is None or isinstance(config, (int, float, bool)):
         return config
     if isinstance(config, str):
         return get_registered_object(config) or config
     if isinstance(config, (list, tuple)):
-        return [deserialize_keras_object(x, safe_mode=safe_mode) for x in config]
+        return [deserialize_keras_object(x) for x in config]
     if not isinstance(config, dict):
         raise ModelFileError("A config holds something that is not an object.", received=type(config).__name__)
     if "class_name" not in config or "config" not in config:
-        return {key: deserialize_keras_object(value, safe_mode=safe_mode) for key, value in config.items()}
+        return {key: deserialize_keras_object(value) for key, value in config.items()}
     name, inner = config["class_name"], config["config"]
-    if name == "__tuple__":
-        return tuple(deserialize_keras_object(x, safe_mode=safe_mode) for x in inner["value"])
-    if name == "__numpy__":
-        import numpy as np
-
-        return np.array(inner["value"], dtype=inner["dtype"])
-    if name == "function":
-        return _find(str(inner), config.get("registered_name"), None)
-    if name == "__lambda__":
-        raise ModelFileError("The file contains a Python lambda, which would run code from the file.", fix="write the model with a named, registered function instead")
-    cls = _find(str(name), config.get("registered_name"), config.get("module"))
+    if name in _SPECIAL:
+        return _SPECIAL[name](inner)
+    shared = (scope.sharing or {}).get(config.get("shared_object_id"))
+    if shared is not None:
+        return shared
+    cls = _find(str(name), config.get("registered_name"), config.get("module", "keras"))
     if not hasattr(cls, "from_config"):
         raise ModelFileError(f"'{name}' cannot be made from a config: it has no from_config method.")
     instance = cls.from_config(inner)
-    build_config = config.get("build_config")
-    if build_config and hasattr(instance, "build_from_config"):
-        instance.build_from_config(build_config)
+    if config.get("build_config") and hasattr(instance, "build_from_config"):
+        instance.build_from_config(config["build_config"])
+    if config.get("compile_config") and hasattr(instance, "compile_from_config"):
+        instance.compile_from_config(config["compile_config"])
+    if scope.sharing is not None and "shared_object_id" in config:
+        scope.sharing[config["shared_object_id"]] = instance
     return instance
+
+
+def _array_of(config: dict[str, Any]) -> Any:
+    import numpy as np
+
+    return np.array(config["value"], dtype=config["dtype"])
+
+
+_SPECIAL: dict[Any, Callable[[Any], Any]] = {
+    "__tuple__": lambda config: tuple(deserialize_keras_object(x) for x in config["value"]),
+    "__slice__": lambda config: slice(*(deserialize_keras_object(config[part]) for part in ("start", "stop", "step"))),
+    "__ellipsis__": lambda config: ...,
+    "__numpy__": _array_of,
+    "__tensor__": _array_of,
+    "__lambda__": _lambda_of,
+    "function": lambda config: _find(str(config), None, "builtins"),
+}
 
 
 def _find(name: str, registered_name: Any, module: Any) -> Any:
     for key in (registered_name, name):
         if isinstance(key, str) and (found := get_registered_object(key)) is not None:
             return found
-    if module is None or (isinstance(module, str) and (module == "keras" or module.startswith(("keras.", "builtins")))):
-        parts = (module or "").split(".")
-        preferred = [n for n in NAMESPACES if n in parts]
+    parts = module.split(".") if isinstance(module, str) else []
+    if parts[:1] in (["keras"], ["builtins"]):
+        preferred = [n for n in NAMESPACES if n.rpartition(".")[2] in parts]
         for namespace in (*preferred, *(n for n in NAMESPACES if n not in preferred)):
             found = public_object(namespace, name)
-            if found is not None:
+            if found is not None and inspect.isclass(found) == (parts[0] == "keras"):
                 return found
-    known = [n.rpartition(">")[2] for n in _registered]
-    options = [*known, *(n for space in NAMESPACES for n in public_names(space))]
+    known = [n.rpartition(">")[2] for n in (*_registered, *(scope.custom_objects or ()))]
+    own = suggestion(name, [*known, *(n for space in NAMESPACES for n in public_names(space))]) if parts[:1] == ["keras"] else ""
     raise ModelFileError(
         f"The class or function '{name}' is not known.",
         received=f"module={module!r}" if module else None,
-        fix=f"pass custom_objects={{'{name}': {name}}}, or decorate it with @keras.saving.register_keras_serializable(). {suggestion(name, options) if not module else ''}",
+        fix=f"pass custom_objects={{'{name}': {name}}}, or decorate it with @keras.saving.register_keras_serializable(). {own}".rstrip(),
     )
 
 

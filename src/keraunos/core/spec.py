@@ -6,6 +6,7 @@ unknown with n gives n.
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -40,8 +41,19 @@ class Unknown:
 UNKNOWN = Unknown()
 Shape = tuple[Any, ...]
 
+
+class _Operators(dict[str, Callable[..., Any]]):
+    """The ops by name. The first look-up imports those of Keraunos, which stand above the core."""
+
+    def __missing__(self, name: str) -> Callable[..., Any]:
+        importlib.import_module("keraunos.ops")
+        if name in self:
+            return self[name]
+        raise KeyError(name)
+
+
 # Filled by `core.op`: what `x + y` and the like do, by the name of the op.
-OPERATORS: dict[str, Callable[..., Any]] = {}
+OPERATORS = _Operators()
 
 
 def _operator(name: str, swapped: bool = False) -> Any:

@@ -37,7 +37,7 @@ class Variable(Operators):
 
     __slots__ = (
         "__weakref__", "_shape", "_trainable", "_value", "aggregation", "autocast", "backend", "constraint", "dtype",
-        "name", "overwrite_with_gradient", "path", "regularizer", "synchronization",
+        "initially_trainable", "name", "overwrite_with_gradient", "path", "regularizer", "synchronization",
     )  # fmt: skip
 
     def __init__(
@@ -61,19 +61,20 @@ class Variable(Operators):
         self.regularizer: Any = None
         self.constraint: Any = None
         self.overwrite_with_gradient = False
-        self._trainable = bool(trainable)
+        self._trainable = self.initially_trainable = bool(trainable)
         if isinstance(initializer, str):
             initializer = _initializer(initializer)
         if callable(initializer) and not self.backend.is_tensor(initializer):
             if shape is None or not known(tuple(shape)):
                 raise ShapeError("A variable needs a shape that is known.", where=self.path, received=None if shape is None else show(tuple(shape)), fix="pass shape=(…) with integers")
             self.dtype = dtypes.standardize_dtype(dtype)
-            value = initializer(tuple(int(d) for d in shape), dtype=self.dtype)
-            value = self.backend.array(value, self.dtype)
+            with self.backend.concrete():  # a variable that is made during a trace has a value all the same
+                value = self.backend.array(initializer(tuple(int(d) for d in shape), dtype=self.dtype), self.dtype)
         else:
             if isinstance(initializer, Variable):
                 initializer = initializer.value
-            value = self.backend.array(initializer, None if dtype is None else dtypes.standardize_dtype(dtype))
+            with self.backend.concrete():
+                value = self.backend.array(initializer, None if dtype is None else dtypes.standardize_dtype(dtype))
             self.dtype = self.backend.dtype_of(value)
         self._shape = tuple(value.shape)
         self._value = self.backend.slot(value, self._trainable)
@@ -166,6 +167,17 @@ class Variable(Operators):
     def _check(self, shape: Any) -> None:
         if len(shape) != len(self._shape) or not all(map(same_dim, shape, self._shape)):
             raise ShapeError("A variable keeps its shape.", where=self.path, received=show(tuple(shape)), expected=self._shape)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Variable:
+        """A copy on the engine in force, which is how a model goes from one engine to another."""
+        copy = object.__new__(type(self))
+        for slot in self.__slots__:
+            if slot != "__weakref__" and hasattr(self, slot):
+                setattr(copy, slot, getattr(self, slot))
+        copy.backend = config.active()
+        copy._value = copy.backend.slot(copy.backend.array(self.numpy(), self.dtype), self._trainable)
+        memo[id(self)] = copy
+        return copy
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         value = self.numpy()

@@ -1,1 +1,23 @@
+"""`keraunos.ops`: everything that computes, on every engine.
 
+Each op is defined once: a primitive by its rules for shape and dtype, a composite by a body over other
+ops. An engine's own function of the same name is a primitive's implementation, or a composite's faster form.
+"""
+
+from __future__ import annotations
+
+from keraunos.ops import creation, elementwise, linalg, nn, numpy, reductions, shaping
+from keraunos.ops.creation import *
+from keraunos.ops.elementwise import *
+from keraunos.ops.linalg import *
+from keraunos.ops.nn import *
+from keraunos.ops.reductions import *
+from keraunos.ops.shaping import *
+
+__all__ = ["linalg", "nn", "numpy"]
+__all__ += creation.__all__
+__all__ += elementwise.__all__
+__all__ += linalg.__all__
+__all__ += nn.__all__
+__all__ += reductions.__all__
+__all__ += shaping.__all__

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
-from keraunos.core.spec import Shape, broadcast_shapes
+from keraunos.core.errors import ArgumentError, ShapeError
+from keraunos.core.spec import UNKNOWN, Shape, Spec, broadcast_shapes, known, normalize_axes, normalize_axis, same_dim, show, size_of
 
 
 def dims(x: Any) -> Shape:
@@ -20,3 +23,190 @@ def same(x: Any, *_: Any, **__: Any) -> Shape:
 def broadcast(*xs: Any) -> Shape:
     """The shape that the arguments broadcast to."""
     return broadcast_shapes(*map(dims, xs))
+
+
+def same_axis(x: Any, axis: Any = -1, *_: Any) -> Shape:
+    """The shape of `x`, whose `axis` is gone through; flat if that is None."""
+    shape = dims(x)
+    if axis is None:
+        return (size_of(shape),)
+    normalize_axis(axis, len(shape))
+    return shape
+
+
+def reduced(x: Any, axis: Any = None, keepdims: bool = False, *_: Any) -> Shape:
+    """The shape of `x` without `axis`, or with 1 in its place."""
+    shape = dims(x)
+    axes = normalize_axes(axis, len(shape))
+    return tuple(1 if i in axes else d for i, d in enumerate(shape) if keepdims or i not in axes)
+
+
+def reshaped(x: Any, newshape: Any) -> Shape:
+    """The shape that `newshape` means, with -1 worked out."""
+    shape, new = dims(x), as_shape(newshape)
+    if new.count(-1) > 1:
+        raise ShapeError("Only one dimension of a new shape can be -1.", received=show(new))
+    size, rest = size_of(shape), [d for d in new if d != -1]
+    if size is UNKNOWN or not known(rest):
+        if size is not UNKNOWN and new.count(UNKNOWN) == 1 and -1 not in new:
+            new, rest = tuple(-1 if d is UNKNOWN else d for d in new), [d for d in rest if d is not UNKNOWN]
+        else:
+            return tuple(UNKNOWN if d == -1 else d for d in new)
+    product = math.prod(rest)
+    if (size != product) if -1 not in new else (product == 0 or size % product):
+        raise ShapeError(f"A tensor of shape {show(shape)} cannot be reshaped to {show(as_shape(newshape))}.", fix=f"it has {size} elements")
+    return tuple(size // product if d == -1 else d for d in new)
+
+
+def as_shape(shape: Any) -> Shape:
+    """A shape given as one integer or several; None is a dimension that is not known."""
+    if isinstance(shape, (list, tuple)):
+        return tuple(UNKNOWN if d is None or isinstance(d, Spec) else d if d is UNKNOWN else int(d) for d in shape)
+    return (shape if shape is UNKNOWN else int(shape),) if not hasattr(shape, "__len__") else tuple(int(d) for d in shape)
+
+
+def permuted(x: Any, axes: Any = None) -> Shape:
+    """The shape of `x` with its axes in the order `axes`, reversed if that is None."""
+    shape = dims(x)
+    if axes is None:
+        return shape[::-1]
+    order = normalize_axes(tuple(axes), len(shape))
+    if len(order) != len(shape):
+        raise ShapeError(f"The order {tuple(axes)} must name each of {len(shape)} axes once.", where="axes", received=show(shape))
+    return tuple(shape[i] for i in order)
+
+
+def expanded(x: Any, axis: Any) -> Shape:
+    """The shape of `x` with a 1 at each of `axis`."""
+    count = len(axis) if isinstance(axis, (list, tuple)) else 1
+    axes = normalize_axes(axis, len(dims(x)) + count)
+    rest = iter(dims(x))
+    return tuple(1 if i in axes else next(rest) for i in range(len(dims(x)) + count))
+
+
+def squeezed(x: Any, axis: Any = None) -> Shape:
+    """The shape of `x` without the axes of size 1 that `axis` names, or without all of them."""
+    shape = dims(x)
+    if axis is None:
+        return tuple(d for d in shape if d != 1)
+    axes = normalize_axes(axis, len(shape))
+    for i in axes:
+        if not same_dim(shape[i], 1):
+            raise ShapeError(f"Axis {i} has size {shape[i]}: only axes of size 1 can be squeezed.", where="axis", received=show(shape))
+    return tuple(d for i, d in enumerate(shape) if i not in axes)
+
+
+def joined(xs: Any, axis: int = 0) -> Shape:
+    """The shape of the tensors put one after another along `axis`."""
+    shapes = [dims(x) for x in several(xs, "concatenate")]
+    first, axis = shapes[0], normalize_axis(axis, len(shapes[0]))
+    for k, shape in enumerate(shapes):
+        if len(shape) != len(first):
+            raise ShapeError(f"Input 0 has {len(first)} axes, input {k} has {len(shape)}.", received=", ".join(str(show(s)) for s in shapes))
+        for i, (a, b) in enumerate(zip(first, shape, strict=True)):
+            if i != axis and not same_dim(a, b):
+                raise ShapeError(f"The inputs differ at axis {i}: {a} in input 0, {b} in input {k}.", received=", ".join(str(show(s)) for s in shapes), expected=f"equal sizes except at axis {axis}")
+    sizes = zip(*shapes, strict=True)
+    return tuple(_sum(ds) if i == axis else _known_one(ds) for i, ds in enumerate(sizes))
+
+
+def stacked(x: Any, axis: int = 0) -> Shape:
+    """The shape of the tensors put on top of one another along a new `axis`."""
+    shapes = [dims(y) for y in several(x, "stack")]
+    for k, shape in enumerate(shapes):
+        if len(shape) != len(shapes[0]) or not all(map(same_dim, shapes[0], shape)):
+            raise ShapeError(f"Input 0 has shape {show(shapes[0])}, input {k} has {show(shape)}.", expected="equal shapes")
+    axis = normalize_axis(axis, len(shapes[0]) + 1)
+    shape = tuple(_known_one(ds) for ds in zip(*shapes, strict=True))
+    return (*shape[:axis], len(shapes), *shape[axis:])
+
+
+def several(xs: Any, name: str) -> Sequence[Any]:
+    """`xs`, checked to be a list that is not empty."""
+    if not isinstance(xs, (list, tuple)) or not xs:
+        raise ArgumentError(f"{name} needs a list of tensors.", received=type(xs).__name__ if not isinstance(xs, (list, tuple)) else "an empty list")
+    return xs
+
+
+def _sum(sizes: Sequence[Any]) -> Any:
+    return sum(sizes) if known(sizes) else UNKNOWN
+
+
+def _known_one(sizes: Sequence[Any]) -> Any:
+    return next((d for d in sizes if d is not UNKNOWN), UNKNOWN)
+
+
+def broadcasted(x: Any, shape: Any) -> Shape:
+    """The given shape, to which `x` must broadcast."""
+    target, have = as_shape(shape), dims(x)
+    padded = (1,) * (len(target) - len(have)) + have
+    if len(have) > len(target) or not all(d == 1 or same_dim(d, t) for d, t in zip(padded, target, strict=True)):
+        raise ShapeError(f"A tensor of shape {show(have)} does not broadcast to {show(target)}.")
+    return tuple(d if t is UNKNOWN and d != 1 else t for d, t in zip(padded, target, strict=True))
+
+
+def taken(x: Any, indices: Any, axis: int | None = None) -> Shape:
+    """The shape of `x` with that of `indices` in the place of `axis`."""
+    if axis is None:
+        return dims(indices)
+    shape, axis = dims(x), normalize_axis(axis, len(dims(x)))
+    return (*shape[:axis], *dims(indices), *shape[axis + 1 :])
+
+
+def taken_along(x: Any, indices: Any, axis: int | None = None) -> Shape:
+    """The shape of `indices`, broadcast with that of `x` but for `axis`."""
+    if axis is None:
+        return dims(indices)
+    shape, chosen = dims(x), dims(indices)
+    if len(shape) != len(chosen):
+        raise ShapeError(f"x has {len(shape)} axes, indices have {len(chosen)}.", expected="as many axes")
+    axis = normalize_axis(axis, len(shape))
+    return tuple(c if i == axis else broadcast_shapes((d,), (c,))[0] for i, (d, c) in enumerate(zip(shape, chosen, strict=True)))
+
+
+def indexed(x: Any, key: Any) -> Shape:
+    """The shape of `x[key]`, by NumPy's rules."""
+    shape = dims(x)
+    if isinstance(key, list):
+        key = Spec((len(key), *(dims(key[0]) if key else ())), "bool" if key and getattr(key[0], "dtype", type(key[0])) in (bool, "bool") else "int32")
+    key = key if isinstance(key, tuple) else (key,)
+    arrays = [k for k in key if isinstance(k, Spec)]
+    masks = {id(k): len(k.shape) for k in arrays if k.dtype == "bool"}
+    used = sum(masks.get(id(k), 1) for k in key if k is not None and k is not ...)
+    if used > len(shape):
+        raise ShapeError(f"A tensor of {len(shape)} axes cannot take {used} indices.", received=show(shape))
+    if ... not in [k if k is ... else None for k in key]:
+        key = (*key, ...)
+    parts: list[Any] = []  # a list of dimensions for what is kept, None for what arrays choose
+    axis = 0
+    for k in key:
+        if k is None:
+            parts.append([1])
+        elif k is ...:
+            parts.append(list(shape[axis : axis + len(shape) - used]))
+            axis += len(shape) - used
+        elif isinstance(k, slice):
+            parts.append([_sliced(shape[axis], k)])
+            axis += 1
+        else:
+            size = shape[axis]
+            if isinstance(k, int) and size is not UNKNOWN and not -size <= k < size:
+                raise ShapeError(f"Index {k} is out of bounds for axis {axis} of size {size}.", received=show(shape))
+            parts.append(None if arrays else [])
+            axis += masks.get(id(k), 1)
+    if not arrays:
+        return tuple(d for part in parts for d in part)
+    chosen = broadcast_shapes(*((UNKNOWN,) if id(k) in masks else k.shape for k in arrays))
+    places = [i for i, part in enumerate(parts) if part is None]
+    first, last = places[0], places[-1]
+    at = first if last - first + 1 == len(places) else 0
+    before, after = parts[:at], parts[at:]
+    return (*(d for p in before for d in p or ()), *chosen, *(d for p in after for d in p or ()))
+
+
+def _sliced(size: Any, k: slice) -> Any:
+    if k == slice(None) or (k.start in (None, 0) and k.stop is None and k.step in (None, 1)):
+        return size
+    if size is UNKNOWN or any(isinstance(v, Spec) or v is UNKNOWN for v in (k.start, k.stop, k.step)):
+        return UNKNOWN
+    return len(range(*k.indices(size)))

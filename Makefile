@@ -1,0 +1,53 @@
+# Each target makes .venv when it is missing and installs what it needs, once.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: help run test check bench docs build clean
+
+help:
+	@echo "make run     train a network on handwritten digits (some seconds)"
+	@echo "make test    run the tests"
+	@echo "make check   lint, types, import directions, budgets"
+	@echo "make bench   measure against raw JAX, raw PyTorch and Keras"
+	@echo "make docs    build the documentation into site/"
+	@echo "make build   build the wheel and the source archive into dist/"
+
+run: .venv/.run
+	@$(BIN)/keraunos demo
+
+test: .venv/.test
+	@$(BIN)/python -m pytest -q -n auto $(ARGS)
+
+check: .venv/.dev .venv/.test
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/pyright
+	@$(BIN)/lint-imports
+	@$(BIN)/python tools/budgets.py
+
+bench: .venv/.bench
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+docs: .venv/.docs
+	@$(BIN)/mkdocs build --quiet --strict
+	@echo "site/index.html"
+
+build: .venv/.dev
+	@$(BIN)/python -m build --outdir dist
+
+clean:
+	rm -rf .venv site dist build .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+.venv/bin/python:
+	@$(PYTHON) -m venv .venv
+
+.venv/.run: .venv/bin/python pyproject.toml constraints.txt
+	@echo "Installing Keraunos into .venv …"
+	@$(INSTALL) --editable .
+	@touch $@
+
+.venv/.test .venv/.dev .venv/.bench .venv/.docs: .venv/.%: .venv/bin/python pyproject.toml constraints.txt
+	@echo "Installing what 'make $*' needs into .venv …"
+	@$(INSTALL) --editable '.[$*]'
+	@touch $@

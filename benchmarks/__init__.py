@@ -1,0 +1,1 @@
+"""Benchmarks beside hand-written loops and Keras; `python -m benchmarks` (or `make bench`) runs them."""

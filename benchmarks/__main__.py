@@ -1,0 +1,82 @@
+"""`python -m benchmarks [--engines jax,torch] [--only tiny,mlp,…] [--rounds 5]`: one table, and docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+import time
+
+from rich.console import Console
+from rich.table import Table
+
+ROWS = ("tiny", "mlp", "cnn", "predict-1", "import")
+DOC = pathlib.Path(__file__).parent.parent / "docs" / "benchmarks.md"
+HEAD = """# Benchmarks
+
+Milliseconds per step in `fit` (`tiny`, `mlp`, `cnn`), per call (`predict-1`: one sample through `mlp`), or over bare Python (`import`).
+Peers run in turn in one process per engine; medians of {rounds} rounds. Absolute times differ between machines: read the ratios.
+`raw` is a hand-written loop (JAX: `jit`, optax, donated state; PyTorch: eager, fused Adam), on the same data, batches and optimizer.
+For `import` the row compares `import keraunos` with `import keras` on that engine.
+
+Measured by `make bench` on {machine}, Python {python}, {versions}.
+
+| workload | engine | raw | Keraunos | Keras | Keraunos / raw | Keraunos / Keras |
+|---|---|---|---|---|---|---|
+"""
+
+
+def import_time(module: str, engine: str, rounds: int) -> float:
+    """Milliseconds that an import takes, over bare Python."""
+    env = {**os.environ, "KERAS_BACKEND": engine, "KERAUNOS_BACKEND": engine, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    times = {module: [], "sys": []}
+    for _ in range(rounds):
+        for name, taken in times.items():
+            started = time.perf_counter()
+            subprocess.run([sys.executable, "-c", f"import {name}"], env=env, check=True, capture_output=True)
+            taken.append(time.perf_counter() - started)
+    return 1000 * (statistics.median(times[module]) - statistics.median(times["sys"]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("--engines", default="jax,torch")
+    parser.add_argument("--only", default=",".join(ROWS))
+    parser.add_argument("--rounds", type=int, default=7)
+    options = parser.parse_args()
+    names, console, rows = options.only.split(","), Console(), []
+    for engine in options.engines.split(","):
+        with console.status(f"{engine}: {', '.join(names)} …"):
+            command = [sys.executable, "-m", "benchmarks.measure", engine, ",".join(names), str(options.rounds)]
+            done = subprocess.run(command, capture_output=True, text=True)
+            if done.returncode:
+                sys.exit(done.stderr[-3000:])
+            found = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("RESULT "))[7:])
+            if "import" in names:
+                found["import"] = {"keraunos": import_time("keraunos", engine, options.rounds), "keras": import_time("keras", engine, max(3, options.rounds // 2))}
+        rows += [(name, engine, found[name]) for name in ROWS if name in found]
+    table = Table("workload", "engine", "raw ms", "Keraunos ms", "Keras ms", "/ raw", "/ Keras")
+    lines = []
+    for name, engine, t in rows:
+        raw = t.get("raw")
+        cells = [name, engine, f"{raw:.3f}" if raw else "–", f"{t['keraunos']:.3f}", f"{t['keras']:.3f}", f"{t['keraunos'] / raw:.2f}" if raw else "–", f"{t['keraunos'] / t['keras']:.2f}"]
+        table.add_row(*cells)
+        lines.append("| " + " | ".join(cells) + " |")
+    console.print(table)
+    if set(names) == set(ROWS):
+        from importlib.metadata import version
+
+        versions = ", ".join(f"{p} {version(p)}" for p in ("numpy", "jax", "torch", "keras", "optax"))
+        machine = f"{os.cpu_count()} CPU cores ({platform.machine()})"
+        DOC.parent.mkdir(exist_ok=True)
+        DOC.write_text(HEAD.format(rounds=options.rounds, machine=machine, python=platform.python_version(), versions=versions) + "\n".join(lines) + "\n", encoding="utf-8")
+        console.print(f"Written to {DOC.relative_to(pathlib.Path.cwd())}" if DOC.is_relative_to(pathlib.Path.cwd()) else str(DOC))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""One engine's measurements, peers in turn; prints JSON. Run by `python -m benchmarks`."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import sys
+
+WORKLOADS = {
+    # name: dense sizes, convolution kernels, sample shape, batch, samples
+    "tiny": ((8, 16, 2), (), (8,), 32, 32 * 400),
+    "mlp": ((784, 256, 128, 10), (), (784,), 128, 128 * 60),
+    "cnn": ((1600, 10), ((3, 3, 1, 32), (3, 3, 32, 64)), (28, 28, 1), 128, 128 * 8),
+}
+
+
+def build(keras, sizes, conv, shape):
+    layers = [keras.Input(shape)]
+    for kernel in conv:
+        layers += [keras.layers.Conv2D(kernel[-1], kernel[0], activation="relu"), keras.layers.MaxPooling2D()]
+    layers += [keras.layers.Flatten()] if conv else []
+    layers += [keras.layers.Dense(n, activation="relu") for n in sizes[1:-1]] + [keras.layers.Dense(sizes[-1])]
+    model = keras.Sequential(layers)
+    model.compile(keras.optimizers.Adam(1e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return model
+
+
+def main(engine: str, names: list[str], rounds: int) -> dict:
+    os.environ["KERAS_BACKEND"] = os.environ["KERAUNOS_BACKEND"] = engine
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import keras
+    import numpy as np
+
+    import keraunos
+    from benchmarks.raw import RawJax, RawTorch, seconds
+
+    found = {}
+    rng = np.random.default_rng(1)
+    for name in [n for n in names if n in WORKLOADS]:
+        sizes, conv, shape, batch, n = WORKLOADS[name]
+        x, y = rng.normal(size=(n, *shape)).astype("float32"), rng.integers(0, sizes[-1], n).astype("int32")
+        raw = (RawJax if engine == "jax" else RawTorch)(sizes, conv, x, y, batch)
+        models = {"keraunos": build(keraunos, sizes, conv, shape), "keras": build(keras, sizes, conv, shape)}
+        runs = {"raw": raw.epoch, **{k: (lambda m=m: m.fit(x, y, batch_size=batch, epochs=1, verbose=0)) for k, m in models.items()}}
+        times = {k: [] for k in runs}
+        for function in runs.values():
+            function(), function()  # compile and settle
+        for _ in range(rounds):
+            for k, function in runs.items():
+                times[k].append(seconds(function) / (n // batch) * 1000)
+        found[name] = {k: statistics.median(v) for k, v in times.items()}
+    if "predict-1" in names:
+        sizes, conv, shape, batch, n = WORKLOADS["mlp"]
+        x = rng.normal(size=(256, 784)).astype("float32")
+        y = np.zeros(256, "int32")
+        raw = (RawJax if engine == "jax" else RawTorch)(sizes, conv, x, y, batch)
+        models = {"keraunos": build(keraunos, sizes, conv, shape), "keras": build(keras, sizes, conv, shape)}
+        runs = {"raw": lambda: raw.predict_one(x[:1]), **{k: (lambda m=m: m.predict(x[:1], verbose=0)) for k, m in models.items()}}
+        times = {k: [] for k in runs}
+        for function in runs.values():
+            for _ in range(5):
+                function()
+        for _ in range(rounds):
+            for k, function in runs.items():
+                times[k].append(seconds(lambda f=function: [f() for _ in range(50)]) / 50 * 1000)
+        found["predict-1"] = {k: statistics.median(v) for k, v in times.items()}
+    return found
+
+
+if __name__ == "__main__":
+    print("RESULT " + json.dumps(main(sys.argv[1], sys.argv[2].split(","), int(sys.argv[3]))))

@@ -1,0 +1,111 @@
+"""Hand-written training loops, as one would write them in JAX and in PyTorch without a library."""
+
+from __future__ import annotations
+
+import functools
+import time
+
+import numpy as np
+
+
+def initial(sizes, conv=()):
+    """Weights by Glorot's rule: for the convolutions, then for the dense layers."""
+    rng = np.random.default_rng(0)
+    made = []
+    for shape in [*conv, *zip(sizes, sizes[1:], strict=False)]:
+        window = int(np.prod(shape[:-2]))
+        limit = np.sqrt(6 / (window * (shape[-2] + shape[-1])))
+        made.append((rng.uniform(-limit, limit, shape).astype("float32"), np.zeros(shape[-1], "float32")))
+    return made
+
+
+class RawJax:
+    """jit, optax Adam, donated state; the batch is gathered from data on the device."""
+
+    def __init__(self, sizes, conv, x, y, batch):
+        import jax
+        import jax.numpy as jnp
+        import optax
+
+        self.jax, self.batch, self.n = jax, batch, len(x)
+        self.x, self.y = jnp.asarray(x), jnp.asarray(y)
+        convs = len(conv)
+        optimizer = optax.adam(1e-3, eps=1e-7)
+
+        def forward(params, h):
+            for w, b in params[:convs]:
+                h = jax.lax.conv_general_dilated(h, w, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+                h = jax.lax.reduce_window(jax.nn.relu(h + b), -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
+            h = h.reshape(h.shape[0], -1)
+            for w, b in params[convs:-1]:
+                h = jax.nn.relu(h @ w + b)
+            return h @ params[-1][0] + params[-1][1]
+
+        def loss(params, xb, yb):
+            return optax.softmax_cross_entropy_with_integer_labels(forward(params, xb), yb).mean()
+
+        @functools.partial(jax.jit, donate_argnums=(0, 1, 2))
+        def step(params, state, total, xs, ys, rows):
+            value, grads = jax.value_and_grad(loss)(params, xs[rows], ys[rows])
+            updates, state = optimizer.update(grads, state, params)
+            return optax.apply_updates(params, updates), state, total + value
+
+        self.params = [(jnp.asarray(w), jnp.asarray(b)) for w, b in initial(sizes, conv)]
+        self.state, self.total, self.step = optimizer.init(self.params), jnp.zeros(()), step
+        self.predict = jax.jit(forward)
+
+    def epoch(self):
+        order = np.random.permutation(self.n).astype("int32")
+        for i in range(self.n // self.batch):
+            rows = order[i * self.batch : (i + 1) * self.batch]
+            self.params, self.state, self.total = self.step(self.params, self.state, self.total, self.x, self.y, rows)
+        self.jax.block_until_ready(self.total)
+
+    def predict_one(self, x):
+        return np.asarray(self.predict(self.params, x))
+
+
+class RawTorch:
+    """Eager, fused Adam; the batch is gathered from data on the device."""
+
+    def __init__(self, sizes, conv, x, y, batch):
+        import torch
+        from torch import nn
+
+        self.torch, self.batch, self.n = torch, batch, len(x)
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        x = np.ascontiguousarray(x.transpose(0, 3, 1, 2)) if conv else x
+        self.x, self.y = torch.from_numpy(x).to(device), torch.from_numpy(y.astype("int64")).to(device)
+        layers = []
+        for shape in conv:
+            layers += [nn.Conv2d(shape[2], shape[3], shape[0]), nn.ReLU(), nn.MaxPool2d(2)]
+        layers += [nn.Flatten()] if conv else []
+        for i, (a, b) in enumerate(zip(sizes, sizes[1:], strict=False)):
+            layers += [nn.Linear(a, b)] + ([nn.ReLU()] if i < len(sizes) - 2 else [])
+        self.model = nn.Sequential(*layers).to(device)
+        self.loss = nn.CrossEntropyLoss()
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3, eps=1e-7, fused=True)
+        self.device, self.total = device, torch.zeros((), device=device)
+
+    def epoch(self):
+        torch = self.torch
+        order = torch.randperm(self.n, device=self.device)
+        for i in range(self.n // self.batch):
+            rows = order[i * self.batch : (i + 1) * self.batch]
+            loss = self.loss(self.model(self.x[rows]), self.y[rows])
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            self.optimizer.step()
+            self.total += loss.detach()
+        self.total.item()
+
+    def predict_one(self, x):
+        with self.torch.no_grad():
+            return self.model(self.torch.from_numpy(x).to(self.device)).cpu().numpy()
+
+
+def seconds(function, *args):
+    """How long a call takes."""
+    started = time.perf_counter()
+    function(*args)
+    return time.perf_counter() - started

@@ -1,0 +1,37 @@
+"""What Keras has in `keras.backend`: dtypes, the engine's name, small helpers."""
+
+from __future__ import annotations
+
+import collections
+
+from keraunos.core.config import backend, epsilon, floatx, image_data_format, set_epsilon, set_floatx, set_image_data_format
+from keraunos.core.dtypes import INTEGERS, is_float, result_type, standardize_dtype
+from keraunos.core.missing import missing
+from keraunos.utils import clear_session, is_keras_tensor
+
+__all__ = [
+    "backend", "clear_session", "epsilon", "floatx", "get_uid", "image_data_format", "is_float_dtype", "is_int_dtype", "is_keras_tensor", "result_type",
+    "set_epsilon", "set_floatx", "set_image_data_format", "standardize_dtype",
+]  # fmt: skip
+
+_uids: collections.Counter[str] = collections.Counter()
+
+
+def __getattr__(name: str) -> None:
+    missing("backend", name)
+
+
+def get_uid(prefix: str = "") -> int:
+    """A number that is one higher with each call, from 1 on, for each prefix."""
+    _uids[prefix] += 1
+    return _uids[prefix]
+
+
+def is_float_dtype(dtype: object) -> bool:
+    """Whether a dtype, given as a name or any engine's object, is a real floating dtype."""
+    return is_float(standardize_dtype(dtype))
+
+
+def is_int_dtype(dtype: object) -> bool:
+    """Whether a dtype, given as a name or any engine's object, is an integer dtype."""
+    return standardize_dtype(dtype) in INTEGERS

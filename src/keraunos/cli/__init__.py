@@ -1,0 +1,86 @@
+"""The command `keraunos`: try it out, run Keras scripts, see what is installed."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Any
+
+import typer
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Keraunos: the Keras 3 API on several engines.")
+Backend = Annotated[str | None, typer.Option("--backend", "-b", metavar="NAME", help="The engine: jax, torch or numpy.")]
+
+
+def main() -> None:
+    """Run the command line; what goes wrong on purpose is one message, not a traceback."""
+    from keraunos.core.errors import KeraunosError
+
+    try:
+        app()
+    except KeraunosError as error:
+        typer.secho(f"Error: {error}", err=True, fg="red")
+        raise SystemExit(2) from None
+
+
+def choose(backend: str | None) -> None:
+    """Choose the engine of this process, and of its children."""
+    if backend is not None:
+        from keraunos.core import config
+
+        config.set_backend(backend)
+        os.environ["KERAUNOS_BACKEND"] = backend
+
+
+@app.command()
+def demo(
+    backend: Backend = None,
+    epochs: Annotated[int, typer.Option(min=1, help="How often to go through the training images.")] = 15,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same run.")] = 0,
+) -> None:
+    """Train a network on real handwritten digits; takes some seconds."""
+    choose(backend)
+    from keraunos.cli import demo as module
+
+    module.demo(epochs, seed)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False})
+def run(context: typer.Context, script: Annotated[str, typer.Argument(metavar="SCRIPT [ARGUMENTS]…", help="A Python file and its arguments.")], backend: Backend = None) -> None:
+    """Run a Keras 3 script on Keraunos, unchanged: `import keras` means Keraunos. Options go before the script."""
+    choose(backend)
+    from keraunos.cli.run import run_script
+
+    run_script(script, context.args)
+
+
+@app.command()
+def info() -> None:
+    """Print the version, the engines that are installed, and their devices."""
+    import importlib.metadata
+    import platform
+
+    from rich.console import Console
+    from rich.table import Table
+
+    import keraunos
+    from keraunos.core import config
+    from keraunos.core.errors import BackendError
+
+    table = Table("engine", "version", "devices", box=None, pad_edge=False)
+    for name in config.BACKENDS:
+        try:
+            devices = ", ".join(config.load_backend(name).devices())
+            table.add_row(name, importlib.metadata.version(name), devices)
+        except BackendError:
+            table.add_row(name, "not installed", f"pip install 'keraunos\\[{name}]'")
+    console = Console(highlight=False)
+    console.print(f"keraunos {keraunos.__version__}, Python {platform.python_version()}, {platform.platform(terse=True)}")
+    console.print(f"engine in force: {_in_force()}\n", table, sep="")
+
+
+def _in_force() -> Any:
+    from keraunos.core import config
+
+    return config.backend()

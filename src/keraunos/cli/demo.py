@@ -1,0 +1,98 @@
+"""`keraunos demo`: a small network learns to read handwritten digits, is tested, saved and loaded."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+from rich.columns import Columns
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+import keraunos as keras
+from keraunos import layers
+from keraunos.datasets import digits
+
+FILE = "digits.keras"
+
+
+def network() -> Any:
+    """A convolutional network for 8 by 8 images of values 0 to 16."""
+    return keras.Sequential(
+        [
+            keras.Input((8, 8)),
+            layers.Rescaling(1 / 16),
+            layers.Reshape((8, 8, 1)),
+            layers.Conv2D(32, 3, activation="relu", padding="same"),
+            layers.Conv2D(32, 3, activation="relu", padding="same"),
+            layers.MaxPooling2D(),
+            layers.Dropout(0.25),
+            layers.Conv2D(64, 3, activation="relu", padding="same"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dropout(0.4),
+            layers.Dense(10, activation="softmax"),
+        ],
+        name="digits",
+    )
+
+
+def demo(epochs: int = 15, seed: int = 0) -> float:
+    """Train on the digits, show how well it went, save and load; returns the held-out accuracy."""
+    console = Console(highlight=False)
+    keras.utils.set_random_seed(seed)
+    (x_train, y_train), (x_test, y_test) = digits.load_data()
+    console.print(f"Keraunos {keras.__version__} on [bold]{keras.config.backend()}[/]: {len(x_train)} handwritten digits to learn from, {len(x_test)} held out.")
+
+    model = network()
+    model.compile(optimizer=keras.optimizers.Adam(0.002), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    started = time.perf_counter()
+    model.fit(x_train, y_train, batch_size=64, epochs=epochs)
+    seconds = time.perf_counter() - started
+
+    probabilities = np.asarray(model.predict(x_test, verbose=0))
+    read = probabilities.argmax(-1)
+    accuracy = float((read == y_test).mean())
+    console.print(f"\nTrained {model.count_params():,} weights in {seconds:.1f} s. Accuracy on the held-out digits: [bold]{accuracy:.1%}[/]\n")
+    console.print(confusion(y_test, read))
+    wrong = np.flatnonzero(read != y_test)[:6]
+    if len(wrong):
+        console.print("\nDigits that it misread:")
+        console.print(Columns([Panel(drawing(x_test[i]), title=f"{y_test[i]} read as {read[i]}", subtitle=f"{probabilities[i].max():.0%} sure", width=18) for i in wrong]))
+
+    model.save(FILE)
+    loaded = keras.saving.load_model(FILE)
+    if not np.array_equal(np.asarray(loaded.predict(x_test, verbose=0)), probabilities):
+        raise RuntimeError(f"{FILE} was loaded, but its predictions differ from those before saving")
+    console.print(f"\nSaved as [bold]{FILE}[/]; loaded again, its predictions are equal.")
+    other = "torch" if keras.config.backend() != "torch" else "jax"
+    console.print(
+        f"Next:  keraunos demo --backend {other}        the same on another engine\n"
+        f"       keraunos run your_keras_script.py    your own Keras 3 program, unchanged\n"
+        f"       keraunos info                        what is installed"
+    )
+    return accuracy
+
+
+def confusion(labels: Any, read: Any) -> Table:
+    """How often each digit was read as which: a row for each true digit."""
+    table = Table("digit", *map(str, range(10)), title="Confusion matrix: true digits down, what was read across", title_justify="left", box=None)
+    for label in range(10):
+        counts = np.bincount(read[labels == label], minlength=10)
+        table.add_row(str(label), *(f"[green]{n}[/]" if i == label else f"[bold red]{n}[/]" if n else "[dim]·[/]" for i, n in enumerate(counts)))
+    return table
+
+
+def drawing(image: Any) -> Text:
+    """An 8 by 8 image of values 0 to 16 in four lines: each character is two pixels, one above the other."""
+    text = Text(justify="center")
+    grey = (np.asarray(image, float) / 16 * 255).astype(int)
+    for upper, lower in zip(grey[::2], grey[1::2], strict=True):
+        for a, b in zip(upper, lower, strict=True):
+            text.append("▀", style=f"rgb({a},{a},{a}) on rgb({b},{b},{b})")
+        text.append("\n")
+    text.rstrip()
+    return text

@@ -1,0 +1,51 @@
+"""What is said of a public name that Keraunos lacks: whether Keras has it, and what is near."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import opcode
+import pathlib
+import sys
+from typing import NoReturn
+
+from keraunos.core.errors import KeraunosError, MissingNameError, suggestion
+
+KERAS_VERSION = "3.15.1"  # the version of Keras whose public names `keras_names.txt` lists
+
+
+class MissingImportError(KeraunosError, ImportError):
+    """`from keraunos.… import …` asked for a public name that does not exist."""
+
+
+@functools.cache
+def keras_names() -> dict[str, frozenset[str]]:
+    """The public names of Keras, by namespace ("layers", "ops.image"; "" is the top level)."""
+    lines = pathlib.Path(__file__).with_name("keras_names.txt").read_text(encoding="utf-8").splitlines()
+    return {namespace: frozenset(names.split()) for namespace, _, names in (line.partition(":") for line in lines)}
+
+
+def in_keras(namespace: str, name: str) -> bool:
+    """Whether Keras has the public name, as an object or as a namespace."""
+    full = f"{namespace}.{name}".strip(".")
+    return name in keras_names().get(namespace, ()) or any(n == full or n.startswith(f"{full}.") for n in keras_names())
+
+
+def missing(namespace: str, name: str) -> NoReturn:
+    """Refuse a name of a public namespace, such as `missing("layers", "LSTM")`; for a module's `__getattr__`.
+
+    Raises:
+        MissingNameError: Always; an `ImportError` with the same words where the caller is a `from … import …`.
+    """
+    module = f"keraunos.{namespace}".rstrip(".")
+    if name.startswith("_") or f"{module}.{name}" in sys.modules:  # a probe of the import system, or a module half imported
+        raise AttributeError(f"module '{module}' has no attribute '{name}'")
+    shown = f"{namespace}.{name}".strip(".")
+    lacking = in_keras(namespace, name)
+    fact = f"Keraunos has no '{shown}' yet; Keras {KERAS_VERSION} has it." if lacking else f"There is no '{shown}' in Keraunos, nor in Keras {KERAS_VERSION}."
+    ours = [n for n in getattr(importlib.import_module(module), "__all__", ()) if n[:1].isupper() == name[:1].isupper()]
+    frame = sys._getframe(1)  # Python drops an AttributeError's words when `from … import …` meets one
+    while frame.f_back is not None and frame.f_code.co_name == "__getattr__":
+        frame = frame.f_back
+    importing = frame.f_code.co_code[frame.f_lasti] == opcode.opmap["IMPORT_FROM"]
+    raise (MissingImportError if importing else MissingNameError)(fact, where=f"import of {module}" if importing else module, fix=suggestion(name, ours))

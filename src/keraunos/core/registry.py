@@ -1,0 +1,93 @@
+"""`get`, `serialize` and `deserialize`, as every public namespace of named things has them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from keraunos.core.errors import ArgumentError, ArgumentTypeError, suggestion
+from keraunos.core.names import to_snake_case
+from keraunos.core.serialization import custom_object_scope, deserialize_keras_object, get_registered_object, serialize_value
+
+
+class Registry:
+    """The classes and functions of one kind, found by name.
+
+    Args:
+        kind: What they are, as messages call them: "initializer".
+        items: Classes and functions by their public names; a class is also found by its name in snake case.
+        aliases: Other names, and which item each stands for.
+        base: The class that instances derive from. Where it cannot be called, plain functions are refused.
+
+    Example:
+
+    >>> from keraunos.core.fields import Declared
+    >>> class Small(Declared):
+    ...     value: int = 1
+    >>> sizes = Registry("size", {"Small": Small}, {"s": "Small"})
+    >>> sizes.get("small").value, sizes.get({"class_name": "Small", "config": {"value": 2}}).value
+    (1, 2)
+    """
+
+    def __init__(self, kind: str, items: Mapping[str, Any], aliases: Mapping[str, str] | None = None, base: type | None = None):
+        self.kind, self.base = kind, base
+        self.table = {to_snake_case(name): item for name, item in items.items() if inspect.isclass(item)}
+        self.table.update(items)
+        self.table.update({alias: items[name] for alias, name in (aliases or {}).items()})
+        self.functions = base is None or "__call__" in dir(base)
+
+    def find(self, name: str) -> Any:
+        """The class or function called `name`, the user's before ours.
+
+        Raises:
+            ArgumentError: There is none.
+        """
+        found = get_registered_object(name)
+        found = self.table.get(name) if found is None else found
+        if found is None:
+            raise ArgumentError(f"There is no {self.kind} {name!r}.", where=f"{self.kind}={name!r}", fix=suggestion(name, self.table))
+        return found
+
+    def get(self, identifier: Any) -> Any:
+        """The object for a name, config, class, instance or function; None for None.
+
+        Raises:
+            ArgumentError: The name is unknown.
+            ArgumentTypeError: The identifier is of another type.
+        """
+        if identifier is None:
+            return None
+        if isinstance(identifier, str):
+            identifier = self.find(identifier)
+        elif isinstance(identifier, dict):
+            return self.deserialize(identifier)
+        if inspect.isclass(identifier):
+            if self.base is None or issubclass(identifier, self.base):
+                return identifier()
+        elif (self.base is not None and isinstance(identifier, self.base)) or (self.functions and callable(identifier)):
+            return identifier
+        given = identifier.__name__ if inspect.isclass(identifier) or inspect.isfunction(identifier) else type(identifier).__name__
+        what = f"a name, a config, a {self.base.__name__ if self.base else 'class'}{' or a function' if self.functions else ''}"
+        raise ArgumentTypeError(f"This is no {self.kind}.", where=self.kind, received=given, expected=what)
+
+    def serialize(self, obj: Any) -> Any:
+        """The name of one of our functions, or the config of an object, ready for JSON."""
+        return serialize_value(obj)
+
+    def deserialize(self, config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+        """The inverse of `serialize`."""
+        if custom_objects:
+            with custom_object_scope(custom_objects):
+                return self.deserialize(config)
+        if not isinstance(config, dict):
+            return self.get(config)
+        name, inner = config.get("class_name"), config.get("config")
+        if name is None or "config" not in config:
+            raise ArgumentError(f"This is not the config of a {self.kind}.", received=f"the keys {sorted(map(str, config))}", expected="'class_name' and 'config'")
+        if name == "function":
+            return get_registered_object(inner) or self.table.get(inner) or deserialize_keras_object(config)
+        if get_registered_object(config.get("registered_name") or name) is None and not str(config.get("module") or "keras").startswith("keras"):
+            return deserialize_keras_object(config)
+        cls = get_registered_object(config.get("registered_name") or name) or self.find(name)
+        return cls.from_config(inner or {})

@@ -1,0 +1,1 @@
+"""Data: adapters from what users have to batches."""

@@ -1,0 +1,104 @@
+"""Activation functions with parameters, as layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keraunos import ops
+from keraunos.core.errors import ArgumentError
+from keraunos.core.fields import Constraint, Initializer, Regularizer
+from keraunos.core.spec import normalize_axes
+from keraunos.layers.layer import Layer
+
+
+class _Elementwise(Layer):
+    def setup(self) -> None:
+        self.supports_masking = True
+
+
+class ReLU(_Elementwise):
+    """`max(x, 0)`, with a slope below a threshold and a largest value.
+
+    Args:
+        max_value: The largest value.
+        negative_slope: The slope below the threshold.
+        threshold: Where the slope of 1 begins.
+    """
+
+    max_value: float | None = None
+    negative_slope: float = 0.0
+    threshold: float = 0.0
+
+    def setup(self) -> None:
+        super().setup()
+        if min(self.max_value or 0, self.negative_slope or 0, self.threshold or 0) < 0:
+            raise ArgumentError("The arguments of ReLU cannot be negative.", where=self.name)
+
+    def call(self, inputs: Any) -> Any:
+        from keraunos import activations
+
+        return activations.relu(inputs, negative_slope=self.negative_slope, max_value=self.max_value, threshold=self.threshold)
+
+
+class LeakyReLU(_Elementwise):
+    """`x`, or `negative_slope * x` below 0.
+
+    Args:
+        negative_slope: The slope below 0.
+    """
+
+    negative_slope: float = 0.3
+
+    def call(self, inputs: Any) -> Any:
+        return ops.leaky_relu(inputs, self.negative_slope)
+
+
+class PReLU(_Elementwise):
+    """`x`, or `alpha * x` below 0, with `alpha` learned (He et al., 2015, arXiv:1502.01852).
+
+    Args:
+        alpha_initializer: How `alpha` begins.
+        alpha_regularizer: A penalty on `alpha`.
+        alpha_constraint: A projection of `alpha`.
+        shared_axes: The axes along which `alpha` is shared.
+    """
+
+    alpha_initializer: Initializer = "Zeros"
+    alpha_regularizer: Regularizer = None
+    alpha_constraint: Constraint = None
+    shared_axes: Any = None
+
+    def build(self, input_shape: Any) -> None:
+        shared = normalize_axes(self.shared_axes, len(input_shape)) if self.shared_axes is not None else ()
+        self.alpha = self.weight("alpha", tuple(1 if i in shared else d for i, d in enumerate(input_shape) if i > 0))
+
+    def call(self, inputs: Any) -> Any:
+        return ops.relu(inputs) - self.alpha * ops.relu(-inputs)
+
+
+class ELU(_Elementwise):
+    """`x`, or `alpha * (exp(x) - 1)` below 0.
+
+    Args:
+        alpha: The limit below 0.
+    """
+
+    alpha: float = 1.0
+
+    def call(self, inputs: Any) -> Any:
+        return ops.elu(inputs, self.alpha)
+
+
+class Softmax(_Elementwise):
+    """`exp(x) / sum(exp(x))` along an axis.
+
+    Args:
+        axis: The axis or axes.
+    """
+
+    axis: Any = -1
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        if mask is not None:
+            inputs = ops.where(mask, inputs, -1e9 if self.compute_dtype != "float16" else -3e4)
+        return ops.softmax(inputs, axis=tuple(self.axis) if isinstance(self.axis, list) else self.axis)

@@ -1,0 +1,216 @@
+"""Dense, Embedding and the simplest layers."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from keraunos import ops
+from keraunos.core.errors import ArgumentError
+from keraunos.core.fields import Activation as Function
+from keraunos.core.fields import Constraint, Initializer, Regularizer, Size
+from keraunos.layers.input_spec import InputSpec
+from keraunos.layers.layer import Layer
+
+
+class Dense(Layer):
+    """`activation(x @ kernel + bias)`.
+
+    Args:
+        units: The size of the output's last axis.
+        activation: A function of the result.
+        use_bias: Whether a bias is added.
+        kernel_initializer: How the kernel begins.
+        bias_initializer: How the bias begins.
+        kernel_regularizer: A penalty on the kernel.
+        bias_regularizer: A penalty on the bias.
+        activity_regularizer: A penalty on the output.
+        kernel_constraint: A projection of the kernel after each update.
+        bias_constraint: A projection of the bias after each update.
+        lora_rank: Not supported yet.
+        lora_alpha: Not supported yet.
+        quantization_config: Not supported yet.
+
+    Shapes:
+        input `(batch, …, features)`, output `(batch, …, units)`.
+
+    Raises:
+        ShapeError: The last axis differs from the one it was built for.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> keras.layers.Dense(4, activation="relu")(keras.ops.ones((2, 3))).shape == (2, 4)
+    True
+    """
+
+    units: Size
+    activation: Function = None
+    use_bias: bool = True
+    kernel_initializer: Initializer = "glorot_uniform"
+    bias_initializer: Initializer = "zeros"
+    kernel_regularizer: Regularizer = None
+    bias_regularizer: Regularizer = None
+    activity_regularizer: Regularizer = None
+    kernel_constraint: Constraint = None
+    bias_constraint: Constraint = None
+    lora_rank: int | None = None
+    lora_alpha: float | None = None
+    quantization_config: Any = None
+
+    def setup(self) -> None:
+        self.supports_masking = True
+        self.input_spec = InputSpec(min_ndim=2)
+        for name in ("lora_rank", "lora_alpha", "quantization_config"):
+            if getattr(self, name) is not None:
+                raise ArgumentError(f"{name} is not supported yet.", where=self.name, fix=f"leave {name} out")
+
+    def build(self, input_shape: Any) -> None:
+        if len(input_shape) < 2 or input_shape[-1] is None:
+            self.input_spec.check(_Shaped(input_shape), self)
+            raise ArgumentError("The number of features must be known.", where=self.name, received=str(input_shape), fix="give Input the size of its last axis")
+        self.kernel = self.weight("kernel", (input_shape[-1], self.units))
+        self.bias = self.weight("bias", (self.units,)) if self.use_bias else None
+        self.input_spec = InputSpec(min_ndim=2, axes={-1: input_shape[-1]})
+
+    def call(self, inputs: Any, training: Any = None) -> Any:
+        x = ops.matmul(inputs, self.kernel)
+        if self.bias is not None:
+            x = ops.add(x, self.bias)
+        return x if self.activation is None else self.activation(x)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        for name in ("lora_rank", "lora_alpha"):
+            if config.get(name, 0) is None:
+                del config[name]
+        return config
+
+
+class _Shaped:
+    def __init__(self, shape: Any):
+        self.shape = shape
+
+
+class Embedding(Layer):
+    """A table of vectors, one for each integer.
+
+    Args:
+        input_dim: The number of integers: they go from 0 to `input_dim - 1`.
+        output_dim: The size of a vector.
+        embeddings_initializer: How the table begins.
+        embeddings_regularizer: A penalty on the table.
+        embeddings_constraint: A projection of the table after each update.
+        mask_zero: Whether 0 is padding, masked for the layers that follow.
+        weights: A table to begin with.
+        lora_rank: Not supported yet.
+        lora_alpha: Not supported yet.
+        quantization_config: Not supported yet.
+
+    Shapes:
+        input `(batch, …)` of integers, output `(batch, …, output_dim)`.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> keras.layers.Embedding(10, 4)(keras.ops.ones((2, 3), dtype="int32")).shape == (2, 3, 4)
+    True
+    """
+
+    input_dim: Size
+    output_dim: Size
+    embeddings_initializer: Initializer = "uniform"
+    embeddings_regularizer: Regularizer = None
+    embeddings_constraint: Constraint = None
+    mask_zero: bool = False
+    weights: Any = None
+    lora_rank: int | None = None
+    lora_alpha: float | None = None
+    quantization_config: Any = None
+
+    def start(self, input_length: Any = None, **kwargs: Any) -> None:
+        super().start(**kwargs)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, "_table" if name == "weights" else name, value)
+
+    def setup(self) -> None:
+        self.autocast = False
+        self.supports_masking = self.mask_zero
+        if self.lora_rank is not None or self.quantization_config is not None:
+            raise ArgumentError("lora_rank and quantization_config are not supported yet.", where=self.name, fix="leave them out")
+
+    def build(self, input_shape: Any = None) -> None:
+        self.embeddings = self.weight("embeddings", (self.input_dim, self.output_dim))
+        if self._table is not None:
+            table = self._table[0] if isinstance(self._table, (list, tuple)) and len(self._table) == 1 else self._table
+            self.embeddings.assign(table)
+            self._table = None
+
+    def call(self, inputs: Any) -> Any:
+        if "int" not in str(inputs.dtype):
+            inputs = ops.cast(inputs, "int32")
+        return ops.cast(ops.take(self.embeddings, inputs, axis=0), self.compute_dtype)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        return ops.not_equal(inputs, 0) if self.mask_zero else None
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        return {k: v for k, v in config.items() if k not in ("weights", "lora_rank", "lora_alpha", "quantization_config")}
+
+
+class Activation(Layer):
+    """An activation function as a layer.
+
+    Args:
+        activation: The function, or its name.
+    """
+
+    activation: Function
+
+    def setup(self) -> None:
+        self.supports_masking = True
+
+    def call(self, inputs: Any) -> Any:
+        return inputs if self.activation is None else self.activation(inputs)
+
+
+class Identity(Layer):
+    """The input as it is."""
+
+    def start(self, **kwargs: Any) -> None:
+        super().start(**kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs: Any) -> Any:
+        return inputs
+
+
+class Lambda(Layer):
+    """A function as a layer; a model with one can only be loaded if the function is registered.
+
+    Args:
+        function: The function; it may take `mask`.
+        output_shape: The shape of a sample's output, where it cannot be inferred.
+        mask: The output's mask, or a function of the input and its mask.
+        arguments: Further keyword arguments of the function.
+    """
+
+    function: Any
+    output_shape: Any = None
+    mask: Any = None
+    arguments: Any = None
+
+    def setup(self) -> None:
+        if not callable(self.function):
+            raise ArgumentError("Lambda needs a function.", where=self.name, received=type(self.function).__name__)
+        self.supports_masking = True
+        self._takes_mask = "mask" in inspect.signature(self.function).parameters
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        arguments = dict(self.arguments or {})
+        return self.function(inputs, **arguments, **({"mask": mask} if self._takes_mask else {}))
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask

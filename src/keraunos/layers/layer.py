@@ -1,0 +1,178 @@
+"""`Layer`: state and computation; the base of every layer and model."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from keraunos import dtype_policies
+from keraunos.core import config, tree
+from keraunos.core.errors import ArgumentError, StateError
+from keraunos.core.fields import Declared, _unknown
+from keraunos.core.functional import functional
+from keraunos.core.names import auto_name, to_snake_case
+from keraunos.layers.weights import Weighted
+
+
+class Layer(Weighted, Declared):
+    """State and computation: variables, made in `build`, and a function, `call`.
+
+    A subclass declares its arguments as annotated fields, or defines `__init__` as in Keras.
+
+    Args:
+        activity_regularizer: A function of the output whose value is added to the loss.
+        trainable: Whether training changes its variables.
+        dtype: A dtype or a dtype policy.
+        autocast: Whether float inputs are converted to the compute dtype.
+        name: Its name; made from the class's otherwise.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> class Scale(keras.layers.Layer):
+    ...     factor: float = 2.0
+    ...     def build(self, input_shape):
+    ...         self.offset = self.add_weight(shape=(input_shape[-1],), initializer="ones")
+    ...     def call(self, inputs):
+    ...         return self.factor * inputs + self.offset
+    >>> keras.ops.convert_to_numpy(Scale(3.0)(keras.ops.ones((1, 2)))).tolist()
+    [[4.0, 4.0]]
+    """
+
+    base_arguments: ClassVar[tuple[str, ...]] = ("activity_regularizer", "trainable", "dtype", "autocast", "name", "input_shape", "batch_size")
+    _plural: ClassVar[bool] = False
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        self = super().__new__(cls, *args, **kwargs)
+        self.__dict__.update(_backend=config.active(), _policy=dtype_policies.dtype_policy(), _losses=[], _lossy=[], nodes=[], _name=None)
+        return self
+
+    def __init__(self, *, activity_regularizer: Any = None, trainable: bool = True, dtype: Any = None, autocast: bool = True, name: str | None = None, **kwargs: Any):
+        self.start(activity_regularizer=activity_regularizer, trainable=trainable, dtype=dtype, autocast=autocast, name=name, **kwargs)
+
+    def start(
+        self, activity_regularizer: Any = None, trainable: bool = True, dtype: Any = None, autocast: bool = True,
+        name: str | None = None, input_shape: Any = None, batch_size: int | None = None, **kwargs: Any,
+    ) -> None:  # fmt: skip
+        if kwargs:
+            _unknown(type(self), kwargs)
+        if name is not None and (not isinstance(name, str) or "/" in name):
+            raise ArgumentError(f"A layer's name must be a string without '/', got {name!r}.", where=type(self).__name__)
+        self._name = name or auto_name(to_snake_case(type(self).__name__))
+        self._policy = dtype_policies.get(dtype)
+        self._trainable = bool(trainable)
+        self.autocast = autocast
+        if input_shape is not None:  # Keras 2's way of naming the input of a Sequential
+            self._input_shape_argument = (batch_size, *input_shape)
+        if activity_regularizer is not None:
+            from keraunos import regularizers
+
+            self.activity_regularizer = regularizers.get(activity_regularizer)
+
+    # ---- identity ----
+    @property
+    def name(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The layer's name."""
+        if self._name is None:
+            self._name = auto_name(to_snake_case(type(self).__name__))
+        return self._name
+
+    @name.setter
+    def name(self, value: str) -> None:
+        self._name = value
+
+    @property
+    def path(self) -> str:
+        """The layer's name; its variables' paths begin with it."""
+        return self.name
+
+    @property
+    def dtype_policy(self) -> Any:
+        """In which dtype it computes, and in which it keeps its variables."""
+        return self._policy
+
+    @dtype_policy.setter
+    def dtype_policy(self, value: Any) -> None:
+        self._policy = dtype_policies.get(value)
+        self._plain = self._plain and not self._policy.is_mixed
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of its variables."""
+        return self._policy.variable_dtype
+
+    variable_dtype = dtype  # pyright: ignore[reportAssignmentType]
+
+    @property
+    def compute_dtype(self) -> str:
+        """The dtype of its computations."""
+        return self._policy.compute_dtype
+
+    input_dtype = compute_dtype
+
+    @property
+    def quantization_mode(self) -> str | None:
+        """None: the layer is not quantized."""
+        return self._policy.quantization_mode
+
+    # ---- pure form ----
+    def stateless_call(self, trainable_variables: Any, non_trainable_variables: Any, *args: Any, return_losses: bool = False, **kwargs: Any) -> Any:
+        """Call the layer as a pure function of its variables' values.
+
+        Returns:
+            `(outputs, new non-trainable values)`, and the losses if `return_losses`.
+        """
+        groups = self.trainable_variables, self.non_trainable_variables
+
+        def run() -> Any:
+            outputs = self(*args, **kwargs)
+            return outputs, (list(self.losses) if return_losses else None)
+
+        (outputs, losses), (_, new) = functional(run, *groups)((list(trainable_variables), list(non_trainable_variables)))
+        return (outputs, new, losses) if return_losses else (outputs, new)
+
+    # ---- config ----
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal layer."""
+        from keraunos.core.serialization import serialize_value
+
+        policy = self._policy
+        base = {"name": self.name, "trainable": self.trainable, "dtype": dtype_policies.serialize(policy)}
+        if self.activity_regularizer is not None and "activity_regularizer" not in self.fields:
+            base["activity_regularizer"] = serialize_value(self.activity_regularizer)
+        return {**base, **super().get_config(), **({"name": self.name} if self.is_captured() else {})}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """Make a layer from `get_config`'s result."""
+        from keraunos.core.serialization import deserialize_value
+
+        config = {key: deserialize_value(value) for key, value in config.items()}
+        try:
+            return cls(**config)
+        except TypeError as error:
+            if getattr(cls.__init__, "declared", False):
+                raise
+            fix = "let __init__ take **kwargs and pass them to super().__init__, or define get_config and from_config"
+            raise ArgumentError(f"{cls.__name__} could not be made from its config: {error}.", fix=fix) from None
+
+    # ---- graph ----
+    @property
+    def input(self) -> Any:
+        """The symbolic input of the layer's only call in a graph."""
+        return tree.map_structure(lambda x: x, self._only_node().args[0])
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output of the layer's only call in a graph."""
+        return self._only_node().structure
+
+    def _only_node(self) -> Any:
+        if len(self.nodes) != 1:
+            raise StateError(f"The layer '{self.name}' was called {len(self.nodes)} times on symbolic tensors.", fix="use it in one model, or keep the tensors that its calls returned")
+        return self.nodes[0]
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+__all__ = ["Layer"]

@@ -1,0 +1,178 @@
+"""What a layer holds: variables, sublayers, metrics and seed generators, in attributes, lists and dicts.
+
+Nothing is registered: what an object holds is read off its attributes when it is asked for, so lists
+may grow and entries may be replaced.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+from keraunos.core import config
+from keraunos.core.errors import ShapeError
+from keraunos.core.variable import Variable
+from keraunos.metrics.metric import Metric
+from keraunos.random import SeedGenerator
+
+
+class Cache(dict[Any, Any]):
+    """Compiled programs and plans; a copy of their owner starts with none."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Cache:
+        return Cache()
+
+    def __reduce__(self) -> Any:
+        return (Cache, ())
+
+
+def _contents(value: Any) -> Iterator[Any]:
+    if isinstance(value, (Variable, Tracked, Metric, SeedGenerator)):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _contents(item)
+    elif isinstance(value, dict) and not isinstance(value, Cache):
+        for item in value.values():
+            yield from _contents(item)
+
+
+class Tracked:
+    """An object whose variables are found in its attributes; the base of `Layer`."""
+
+    _trainable = True
+
+    def _held(self, kind: type) -> list[Any]:
+        """The objects of a class that this one holds directly, each once, in order of appearance."""
+        found = {id(x): x for name, value in self.__dict__.items() if name != "_arguments" for x in _contents(value) if isinstance(x, kind)}
+        return list(found.values())
+
+    def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> list[Any]:
+        """This layer and those below it, each once, in order."""
+        seen: dict[int, Any] = {}
+
+        def walk(layer: Tracked) -> None:
+            if id(layer) not in seen:
+                seen[id(layer)] = layer
+                for child in layer._held(Tracked):
+                    if recursive or layer is self:
+                        walk(child)
+
+        walk(self)
+        if not include_self:
+            seen.pop(id(self))
+        return list(seen.values())
+
+    def _own_variables(self) -> list[Variable]:
+        """Its own variables: those that can be trained first, as they were made."""
+        own = self._held(Variable)
+        return [v for v in own if v.initially_trainable] + [v for v in own if not v.initially_trainable]
+
+    # ---- variables ----
+    @property
+    def weights(self) -> list[Variable]:
+        """The variables that make the layer's function: its own, then its sublayers'."""
+        found = {id(v): v for layer in self._flatten_layers() for v in layer._own_variables()}
+        return list(found.values())
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The weights that training changes; none if the layer is frozen."""
+        return [v for v in self.weights if v.trainable] if self.trainable else []
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The weights that training does not change by gradients."""
+        trainable = {id(v) for v in self.trainable_weights}
+        return [v for v in self.weights if id(v) not in trainable]
+
+    @property
+    def variables(self) -> list[Variable]:
+        """All variables: the weights, the states of seed generators, and those of metrics."""
+        found = {id(v): v for v in self.weights}
+        for layer in self._flatten_layers():
+            found.update({id(g.state): g.state for g in layer._held(SeedGenerator)})
+        found.update({id(v): v for v in self.metrics_variables})
+        return list(found.values())
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """The variables that training changes."""
+        return self.trainable_weights
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """The variables that training does not change by gradients; those of metrics left out."""
+        out = {id(v) for v in (*self.trainable_weights, *self.metrics_variables)}
+        return [v for v in self.variables if id(v) not in out]
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics that it and its sublayers hold."""
+        return list({id(m): m for layer in self._flatten_layers() for m in layer._held(Metric)}.values())
+
+    @property
+    def metrics_variables(self) -> list[Variable]:
+        """The variables of its metrics."""
+        return [v for metric in self.metrics for v in metric.variables]
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes it; setting it sets that of its sublayers too."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self._flatten_layers():
+            layer._trainable = bool(value)
+            for variable in layer._held(Variable):
+                if variable.initially_trainable:
+                    variable.trainable = bool(value)
+
+    def count_params(self) -> int:
+        """The number of numbers in its weights."""
+        return sum(v.size for v in self.weights)
+
+    def get_weights(self) -> list[Any]:
+        """Copies of the weights as NumPy arrays."""
+        return [v.numpy() for v in self.weights]
+
+    def set_weights(self, weights: list[Any]) -> None:
+        """Set the weights from arrays in the order of `get_weights`; nothing is set unless all fit.
+
+        Raises:
+            ShapeError: The number of arrays, or a shape, differs.
+        """
+        variables = self.weights
+        if len(weights) != len(variables):
+            raise ShapeError(f"{len(weights)} arrays were given for {len(variables)} weights.", where=getattr(self, "name", None), fix="pass as many as get_weights() returns; build the model first")
+        for variable, value in zip(variables, weights, strict=True):
+            if tuple(value.shape) != variable.shape:
+                raise ShapeError("An array does not fit its weight; nothing was set.", where=variable.path, received=tuple(value.shape), expected=variable.shape)
+        for variable, value in zip(variables, weights, strict=True):
+            variable.assign(value)
+
+    # ---- copies ----
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        new = object.__new__(type(self))
+        memo[id(self)] = new
+        for name, value in self.__dict__.items():
+            new.__dict__[name] = config.active() if name == "_backend" else copy.deepcopy(value, memo)
+        return new
+
+    def to_backend(self, name: str) -> Any:
+        """A copy of the layer or model on another engine, with equal weights.
+
+        Args:
+            name: "jax", "torch" or "numpy".
+
+        Example:
+
+        >>> import keraunos as keras
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        >>> model.to_backend("numpy").predict([[1.0, 2.0]], verbose=0).shape
+        (1, 1)
+        """
+        with config.backend_scope(name):
+            return copy.deepcopy(self)

@@ -1,0 +1,184 @@
+"""Functional models as JSON in Keras's form, and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keraunos.core import tree
+from keraunos.core.errors import ModelFileError
+from keraunos.core.graph import KerasTensor
+from keraunos.core.serialization import custom_object_scope, deserialize_keras_object, deserialize_value, serialize_keras_object, serialize_value
+from keraunos.core.spec import OPERATORS
+from keraunos.layers.input_layer import InputLayer
+from keraunos.layers.layer import Layer
+
+
+# Where Keras has its ops' classes, beside "numpy", and those whose names differ from the function's.
+_PLACES = {
+    "nn": """average_pool batch_normalization binary_crossentropy categorical_crossentropy celu conv conv_transpose ctc_decode ctc_loss depthwise_conv
+        dot_product_attention elu gelu glu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh layer_normalization leaky_relu log_sigmoid log_softmax max_pool
+        moments multi_hot normalize one_hot polar psnr relu relu6 rms_normalization selu separable_conv sigmoid silu soft_shrink softmax softplus softsign sparse_categorical_crossentropy
+        sparse_plus sparse_sigmoid sparsemax squareplus swish tanh_shrink threshold unfold fold adaptive_average_pool adaptive_max_pool depth_to_space space_to_depth""",
+    "math": """cdist erf erfc erfinv extract_sequences fft fft2 ifft2 in_top_k irfft istft logdet logsumexp rfft rsqrt segment_max segment_min segment_prod segment_sum stft
+        top_k view_as_complex view_as_real""",
+    "core": "cast convert_to_tensor saturate_cast scatter scatter_update slice slice_update stop_gradient unstack",
+    "linalg": "cholesky cholesky_inverse det eig eigh inv lstsq lu_factor matrix_rank norm pinv qr solve solve_triangular svd",
+    "image": "affine_transform crop_images extract_patches gaussian_blur hsv_to_rgb map_coordinates pad_images perspective_transform resize rgb_to_grayscale rgb_to_hsv",
+}
+_PLACE = {name: place for place, names in _PLACES.items() for name in names.split()}
+_CLASSES = {
+    "abs": "Absolute", "allclose": "AllClose", "cdist": "CDist", "conj": "Conjugate", "ctc_decode": "CTCDecode", "ctc_loss": "CTCLoss", "fft": "FFT", "fft2": "FFT2",
+    "hard_swish": "HardSilu", "ifft2": "IFFT2", "irfft": "IRFFT", "isin": "IsIn", "istft": "ISTFT", "layer_normalization": "LayerNorm", "psnr": "PSNR", "rfft": "RFFT",
+    "rms_normalization": "RMSNorm", "batch_normalization": "BatchNorm", "stft": "STFT", "svd": "SVD", "swish": "Silu",
+}  # fmt: skip
+
+
+def _class_name(op: str) -> str:
+    return _CLASSES.get(op) or "".join(part[:1].upper() + part[1:] for part in op.split("_"))
+
+
+def _tensor_arguments(op: Any) -> list[str]:
+    """The parameters whose values stand in a call of Keras's op classes; all others stand in its config."""
+    return [name for name in op.parameters if name in op.tensors]
+
+
+def _call_of(node: Any) -> tuple[tuple[Any, ...], dict[str, Any], dict[str, Any]]:
+    """The positional and keyword arguments of a node's call, and for an op its settings."""
+    if isinstance(node.operation, Layer):
+        return node.args, node.kwargs, {}
+    op = node.operation.op.op
+    bound = op.signature.bind(*node.args, **node.kwargs)
+    bound.apply_defaults()
+    given = dict(bound.arguments)
+    args = [given.pop(name) for name in _tensor_arguments(op) if name != op.variadic]
+    while args and args[-1] is None:
+        args.pop()
+    return (*args, *(given.pop(op.variadic) if op.variadic in op.tensors else ())), {}, given
+
+
+def functional_config(model: Any) -> dict[str, Any]:
+    """The graph of a functional model as JSON-ready values."""
+    order = {id(n) for n in model._order}
+    nodes: dict[int, tuple[str, int]] = {}
+    for operation in model.operations:
+        kept = [n for n in operation.nodes if id(n) in order or isinstance(operation, InputLayer)]
+        for i, node in enumerate(kept):
+            nodes[id(node)] = (operation.name, i)
+
+    def key(x: KerasTensor) -> list[Any]:
+        source = model._sources.get(id(x))  # an input may lie in the midst of a larger graph
+        return [*nodes[id(source or x.node)], 0 if source else x.index]
+
+    def argument(x: Any) -> Any:
+        if isinstance(x, KerasTensor):
+            return {"class_name": "__keras_tensor__", "config": {"shape": list(x.shape), "dtype": x.dtype, "keras_history": key(x)}}
+        if isinstance(x, (list, tuple)):
+            return [argument(y) for y in x]
+        return {key: argument(y) for key, y in x.items()} if isinstance(x, dict) else serialize_keras_object(x)
+
+    layers = []
+    for operation in model.operations:
+        calls = [] if isinstance(operation, InputLayer) else [_call_of(n) for n in operation.nodes if id(n) in order]
+        if isinstance(operation, Layer):
+            entry = serialize_keras_object(operation)
+        else:
+            name, place = _class_name(operation.op.__name__), _PLACE.get(operation.op.__name__, "numpy")
+            entry = {"module": f"keras.src.ops.{place}", "class_name": name, "config": {"name": operation.name, **serialize_value(calls[0][2])}, "registered_name": name}
+        entry["name"] = operation.name
+        entry["inbound_nodes"] = [{"args": argument(args), "kwargs": argument(kwargs)} for args, kwargs, _ in calls]
+        layers.append(entry)
+
+    def structure(tensors: Any) -> Any:
+        return key(tensors) if isinstance(tensors, KerasTensor) else tree.map_structure(key, tensors)
+
+    return {"name": model.name, "trainable": model.trainable, "layers": layers, "input_layers": structure(model._inputs_structure), "output_layers": structure(model._outputs_structure)}
+
+
+class _Settings:
+    """An op of a file with its settings, ready to be called on its tensors."""
+
+    def __init__(self, entry: dict[str, Any]):
+        by_class = {_class_name(name): op for name, op in OPERATORS.items() if hasattr(op, "op")}
+        by_class.update({_class_name(name): OPERATORS[name] for name in ("absolute", "conjugate", "hard_silu", "silu") if name in OPERATORS})
+        if entry["class_name"] not in by_class:
+            raise ModelFileError(f"The op '{entry['class_name']}' of the file is not known here.", where=entry["name"])
+        self.name, self.function = entry["name"], by_class[entry["class_name"]]
+        self.settings = {k: deserialize_value(v) for k, v in entry["config"].items() if k != "name"}
+        op = self.function.op
+        unknown = [k for k, v in self.settings.items() if k not in op.parameters and k != "dtype" and v not in (None, False)]
+        if unknown:
+            raise ModelFileError(f"The op '{entry['class_name']}' of the file has a setting '{unknown[0]}', which is not known here.", where=entry["name"])
+        self.settings = {k: v for k, v in self.settings.items() if k in op.parameters}
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        op, settings = self.function.op, {**self.settings, **kwargs}
+        if self.function.__name__ == "get_item" and isinstance(args[1], list):
+            args = (args[0], tuple(args[1]))
+        if op.variadic in op.tensors:
+            result = self.function(*(settings.pop(name) for name in op.parameters[: op.parameters.index(op.variadic)]), *args, **settings)
+        else:
+            result = self.function(**{**settings, **dict(zip(_tensor_arguments(op), args, strict=False))})
+        node = next((x for x in tree.flatten(result) if isinstance(x, KerasTensor)), None)
+        if node is not None and node.node is not None:
+            node.node.operation.name = self.name
+        return result
+
+
+def _operation(entry: dict[str, Any]) -> Any:
+    if str(entry.get("module", "")).startswith("keras.src.ops"):
+        return _Settings(entry)
+    return deserialize_keras_object({k: v for k, v in entry.items() if k not in ("name", "inbound_nodes")})
+
+
+def functional_from_config(cls: Any, config: dict[str, Any], custom_objects: Any = None) -> Any:
+    """A functional model from `functional_config`'s result, or what Keras wrote."""
+    with custom_object_scope(custom_objects or {}):
+        made = {entry["name"]: (_operation(entry), entry) for entry in config["layers"]}
+    outputs: dict[tuple[str, int], list[Any]] = {}
+    waiting: list[tuple[str, int, dict[str, Any]]] = []
+    for name, (operation, entry) in made.items():
+        if isinstance(operation, InputLayer):
+            outputs[name, 0] = [operation.output]
+        waiting += [(name, i, node) for i, node in enumerate(entry["inbound_nodes"])]
+
+    def is_tensor(x: Any) -> bool:
+        return isinstance(x, dict) and x.get("class_name") == "__keras_tensor__"
+
+    def walk(x: Any) -> Any:
+        if is_tensor(x):
+            name, node, index = x["config"]["keras_history"]
+            return outputs[name, node][index]
+        if isinstance(x, dict) and "class_name" not in x:
+            return {k: walk(v) for k, v in x.items()}
+        return [walk(v) for v in x] if isinstance(x, (list, tuple)) else deserialize_value(x)
+
+    def ready(x: Any) -> bool:
+        if is_tensor(x):
+            name, node, _ = x["config"]["keras_history"]
+            return (name, node) in outputs
+        values = x.values() if isinstance(x, dict) else x if isinstance(x, (list, tuple)) else ()
+        return all(map(ready, values))
+
+    while waiting:
+        now, later, started = [], [], set()
+        for name, i, node in waiting:  # a layer's calls are made in their order, which numbers its nodes
+            can = name not in started and ready([node["args"], node["kwargs"]])
+            started |= set() if can else {name}
+            (now if can else later).append((name, i, node))
+        if not now:
+            raise ModelFileError("The graph of the model has a cycle, or names a layer that it does not have.", received=f"layer '{waiting[0][0]}'")
+        for name, i, node in now:
+            kwargs = {k: v for k, v in walk(node["kwargs"]).items() if v is not None}
+            result = made[name][0](*walk(node["args"]), **kwargs)
+            outputs[name, i] = [x for x in tree.flatten(result) if isinstance(x, KerasTensor)]
+        waiting = later
+
+    def structure(x: Any) -> Any:
+        if isinstance(x, (list, tuple)) and len(x) == 3 and isinstance(x[0], str) and isinstance(x[1], int):
+            return outputs[x[0], x[1]][x[2]]
+        return {k: structure(v) for k, v in x.items()} if isinstance(x, dict) else [structure(v) for v in x]
+
+    model = cls(inputs=structure(config["input_layers"]), outputs=structure(config["output_layers"]), name=config.get("name"))
+    if not config.get("trainable", True):
+        model.trainable = False
+    return model

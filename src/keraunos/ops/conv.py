@@ -1,0 +1,98 @@
+"""Convolutions and pooling, in 1 to 3 spatial dimensions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keraunos.core import windows
+from keraunos.core.errors import ShapeError
+from keraunos.core.op import FLOATING, PROMOTED, Tensor, composite, primitive
+from keraunos.core.spec import Shape, show
+from keraunos.ops.rules import dims
+from keraunos.ops.shaping import reshape
+
+
+def _conv(inputs: Any, kernel: Any, strides: Any = 1, padding: str = "valid", data_format: Any = None, dilation_rate: Any = 1) -> Shape:
+    return windows.conv(dims(inputs), dims(kernel), strides, padding, data_format, dilation_rate).shape
+
+
+@primitive(shape=_conv, dtype=PROMOTED)
+def conv(inputs: Tensor, kernel: Tensor, strides: Any = 1, padding: str = "valid", data_format: str | None = None, dilation_rate: Any = 1) -> Tensor:
+    """The convolution (without a flip of the kernel, as is usual) over 1 to 3 spatial axes.
+
+    Args:
+        inputs: `(batch, *spatial, channels)`, or for "channels_first" `(batch, channels, *spatial)`.
+        kernel: `(*sizes, channels, filters)`; with fewer channels than the inputs, a convolution in groups.
+        strides: How far the kernel moves, one integer or one for each spatial axis.
+        padding: "valid" (none) or "same" (zeros, so that stride 1 keeps the sizes).
+        data_format: "channels_last" or "channels_first"; None is `image_data_format()`.
+        dilation_rate: The distance of the kernel's elements.
+
+    Raises:
+        ShapeError: Channels do not match, or the kernel reaches beyond the inputs.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.conv(ops.ones((1, 5, 5, 3)), ops.ones((3, 3, 3, 8))).shape == (1, 3, 3, 8)
+    True
+    """
+
+
+def _conv_transpose(inputs: Any, kernel: Any, strides: Any = 1, padding: str = "valid", output_padding: Any = None, data_format: Any = None, dilation_rate: Any = 1) -> Shape:
+    return windows.conv_transpose(dims(inputs), dims(kernel), strides, padding, output_padding, data_format, dilation_rate).shape
+
+
+@primitive(shape=_conv_transpose, dtype=PROMOTED)
+def conv_transpose(
+    inputs: Tensor, kernel: Tensor, strides: Any = 1, padding: str = "valid", output_padding: Any = None, data_format: str | None = None, dilation_rate: Any = 1
+) -> Tensor:
+    """The transpose (gradient) of `conv`, which enlarges by `strides`; the kernel is `(*sizes, filters, channels)`."""
+
+
+@composite(dtype=PROMOTED)
+def depthwise_conv(inputs: Tensor, kernel: Tensor, strides: Any = 1, padding: str = "valid", data_format: str | None = None, dilation_rate: Any = 1) -> Tensor:
+    """Each channel convolved by itself; the kernel is `(*sizes, channels, multiplier)`, the result has `channels * multiplier`."""
+    *sizes, channels, multiplier = kernel.shape
+    rank, last = len(sizes), windows.channels_last(data_format)
+    given = inputs.shape[-1 if last else 1] if len(inputs.shape) == rank + 2 else None
+    if isinstance(given, int) and given != channels:
+        raise ShapeError(f"The inputs have {given} channels, the kernel has {channels}.", received=show(inputs.shape), expected=f"{channels} channels")
+    return conv(inputs, reshape(kernel, (*sizes, 1, channels * multiplier)), strides, padding, data_format, dilation_rate)
+
+
+@composite(dtype=PROMOTED)
+def separable_conv(
+    inputs: Tensor, depthwise_kernel: Tensor, pointwise_kernel: Tensor, strides: Any = 1, padding: str = "valid", data_format: str | None = None, dilation_rate: Any = 1
+) -> Tensor:
+    """`depthwise_conv`, then a convolution of size 1 that mixes the channels."""
+    x = depthwise_conv(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate)
+    return conv(x, pointwise_kernel, 1, "valid", data_format)
+
+
+def _pool(inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: Any = None) -> Shape:
+    return windows.pool(dims(inputs), pool_size, strides, padding, data_format).shape
+
+
+@primitive(shape=_pool, dtype=PROMOTED)
+def max_pool(inputs: Tensor, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str | None = None) -> Tensor:
+    """The maximum of each window over 1 to 3 spatial axes.
+
+    Args:
+        inputs: `(batch, *spatial, channels)`, or for "channels_first" `(batch, channels, *spatial)`.
+        pool_size: The window's size, one integer or one for each spatial axis.
+        strides: How far the window moves; None is `pool_size`.
+        padding: "valid" (none) or "same" (windows may reach over the edge).
+        data_format: "channels_last" or "channels_first"; None is `image_data_format()`.
+
+    Raises:
+        ShapeError: The window is larger than the inputs.
+    """
+
+
+@primitive(shape=_pool, dtype=FLOATING)
+def average_pool(inputs: Tensor, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str | None = None) -> Tensor:
+    """The mean of each window, without what lies over the edge; the arguments are those of `max_pool`."""
+
+
+__all__ = ["average_pool", "conv", "conv_transpose", "depthwise_conv", "max_pool", "separable_conv"]

@@ -1,0 +1,147 @@
+"""Ops that make tensors, and those that mask triangles of them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from keraunos.core import dtypes
+from keraunos.core.errors import ArgumentError
+from keraunos.core.op import SAME, Operand, Tensor, composite, primitive
+from keraunos.core.spec import UNKNOWN, Spec
+from keraunos.ops import rules
+from keraunos.ops.elementwise import add, cast, divide, equal, greater_equal, multiply, subtract, where
+from keraunos.ops.shaping import broadcast_to, dtype as dtype_of, expand_dims, moveaxis, ndim, reshape, shape as shape_of
+
+
+@primitive(shape=lambda shape, fill_value, dtype=None: Spec(rules.as_shape(shape), dtypes.standardize_dtype(dtype)), dtype=SAME)
+def full(shape: Any, fill_value: Operand, dtype: Any = None) -> Tensor:
+    """A tensor with `fill_value` everywhere, in `floatx()` unless a dtype is given."""
+
+
+@composite
+def zeros(shape: Any, dtype: Any = None) -> Tensor:
+    """A tensor of zeros.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.shape(ops.zeros((2, 3)))
+    (2, 3)
+    """
+    return full(shape, 0, dtype)
+
+
+@composite
+def ones(shape: Any, dtype: Any = None) -> Tensor:
+    """A tensor of ones."""
+    return full(shape, 1, dtype)
+
+
+@composite
+def empty(shape: Any, dtype: Any = None) -> Tensor:
+    """A tensor whose values do not matter: zeros."""
+    return full(shape, 0, dtype)
+
+
+@composite
+def full_like(x: Operand, fill_value: Operand, dtype: Any = None) -> Tensor:
+    """A tensor of `x`'s shape, and its dtype unless one is given, with `fill_value` everywhere."""
+    return full(shape_of(x), fill_value, dtype or dtype_of(x))
+
+
+@composite
+def zeros_like(x: Operand, dtype: Any = None) -> Tensor:
+    """Zeros in the shape and dtype of `x`."""
+    return full(shape_of(x), 0, dtype or dtype_of(x))
+
+
+@composite
+def ones_like(x: Operand, dtype: Any = None) -> Tensor:
+    """Ones in the shape and dtype of `x`."""
+    return full(shape_of(x), 1, dtype or dtype_of(x))
+
+
+@composite
+def empty_like(x: Operand, dtype: Any = None) -> Tensor:
+    """A tensor in the shape and dtype of `x` whose values do not matter: zeros."""
+    return full(shape_of(x), 0, dtype or dtype_of(x))
+
+
+def _range(start: Any, stop: Any = None, step: Any = None, dtype: str | None = None) -> Spec:
+    name = dtype or dtypes.common(*(0 if d is UNKNOWN else d for d in (start, stop, step)))
+    start, stop, step = (start, stop, 1 if step is None else step) if stop is not None else (0, start, 1 if step is None else step)
+    if any(d is UNKNOWN or isinstance(d, Spec) for d in (start, stop, step)):
+        return Spec((UNKNOWN,), name)
+    if step == 0:
+        raise ArgumentError("arange cannot go by steps of 0.", where="step")
+    return Spec((max(0, math.ceil((stop - start) / step)),), name)
+
+
+@primitive(shape=_range, dtype=SAME)
+def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Tensor:
+    """The numbers from `start` (0 if it alone is given) to before `stop`, by `step`."""
+
+
+@composite
+def linspace(start: Tensor, stop: Tensor, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0) -> Any:
+    """`num` numbers from `start` to `stop`, evenly spaced along a new `axis`; with `retstep`, their distance too."""
+    name = dtype or dtypes.floating(dtypes.result_type(*(type(x) if isinstance(x, (int, float)) else dtype_of(x) for x in (start, stop))))
+    inner = name if dtypes.is_float(name) else dtypes.standardize_dtype(None)
+    first, last = (add(cast(x, inner), full((), 0, inner)) for x in (start, stop))
+    span = subtract(last, first)
+    gaps = num - 1 if endpoint else num
+    steps = reshape(cast(divide(arange(num), max(gaps, 1)), inner), (num,) + (1,) * ndim(span))
+    out = add(multiply(subtract(1, steps), first), multiply(steps, last))
+    out = cast(moveaxis(out, 0, axis), name)
+    return (out, divide(span, gaps)) if retstep else out
+
+
+@composite
+def eye(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Tensor:
+    """`N` rows and `M` (or `N`) columns with ones on the `k`-th diagonal, zeros elsewhere."""
+    rows, columns = arange(N), arange(N if M is None else M)
+    return cast(equal(add(expand_dims(rows, 1), k), columns), dtypes.standardize_dtype(dtype))
+
+
+@composite
+def identity(n: Any, dtype: Any = None) -> Tensor:
+    """The `n` by `n` identity matrix."""
+    return eye(n, dtype=dtype)
+
+
+@composite
+def tri(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Tensor:
+    """`N` rows and `M` (or `N`) columns with ones on and below the `k`-th diagonal, zeros above."""
+    rows, columns = arange(N), arange(N if M is None else M)
+    return cast(greater_equal(add(expand_dims(rows, 1), k), columns), dtypes.standardize_dtype(dtype))
+
+
+@composite
+def tril(x: Tensor, k: int = 0) -> Tensor:
+    """The matrix, or each of several, with zeros above the `k`-th diagonal."""
+    return where(tri(*shape_of(x)[-2:], k=k, dtype="bool"), x, zeros_like(x))
+
+
+@composite
+def triu(x: Tensor, k: int = 0) -> Tensor:
+    """The matrix, or each of several, with zeros below the `k`-th diagonal."""
+    return where(tri(*shape_of(x)[-2:], k=k - 1, dtype="bool"), zeros_like(x), x)
+
+
+@composite
+def meshgrid(*x: Operand, indexing: str = "xy") -> list[Tensor]:
+    """The coordinates of a grid, from those of each axis; "xy" puts the second axis first, "ij" does not."""
+    if indexing not in ("xy", "ij"):
+        raise ArgumentError(f"indexing cannot be {indexing!r}.", where="indexing", fix="'xy' or 'ij'")
+    order = list(range(len(x)))
+    if indexing == "xy" and len(x) > 1:
+        order[:2] = [1, 0]
+    lengths = [rules.reshaped(Spec(shape_of(x[i])), -1)[0] for i in order]
+    return [broadcast_to(reshape(v, tuple(-1 if j == order.index(i) else 1 for j in range(len(x)))), tuple(lengths)) for i, v in enumerate(x)]
+
+
+__all__ = [
+    "arange", "empty", "empty_like", "eye", "full", "full_like", "identity", "linspace", "meshgrid", "ones", "ones_like", "tri", "tril", "triu",
+    "zeros", "zeros_like",
+]  # fmt: skip

@@ -1,0 +1,202 @@
+"""Matrix products, norms and diagonals."""
+
+from __future__ import annotations
+
+import builtins
+import math
+from typing import Any
+
+from keraunos.core.errors import ArgumentError, ArgumentTypeError, ShapeError
+from keraunos.core.op import CONTRACTED, FLOATING, PROMOTED, SAME, SUMMED, Tensor, composite, primitive
+from keraunos.core.spec import UNKNOWN, Shape, broadcast_dim, broadcast_shapes, normalize_axes, normalize_axis, same_dim, show
+from keraunos.ops.creation import eye, zeros_like
+from keraunos.ops.elementwise import absolute, cast, multiply, not_equal, power, sqrt, square, where
+from keraunos.ops.reductions import max, min, sum
+from keraunos.ops.rules import dims
+from keraunos.ops.shaping import dtype, expand_dims, ndim, pad, ravel, reshape, shape
+
+
+def _product(x1: Any, x2: Any) -> Shape:
+    a, b = dims(x1), dims(x2)
+    if not a or not b:
+        raise ShapeError("matmul needs tensors with axes, not scalars.", received=f"{show(a)} and {show(b)}", fix="use ops.multiply")
+    if not same_dim(a[-1], b[-2] if len(b) > 1 else b[0]):
+        raise ShapeError(f"Shapes {show(a)} and {show(b)} cannot be multiplied.", expected=f"the last axis of the first, {a[-1]}, as long as {'the last but one' if len(b) > 1 else 'the only one'} of the second")
+    return (*broadcast_shapes(a[:-2], b[:-2]), *a[-2:-1], *b[-1:][: len(b) - 1])
+
+
+@primitive(shape=_product, dtype=CONTRACTED)
+def matmul(x1: Tensor, x2: Tensor) -> Tensor:
+    """The matrix product over the last two axes, the others broadcast.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.shape(ops.matmul(ops.ones((5, 2, 3)), ops.ones((3, 4))))
+    (5, 2, 4)
+    """
+
+
+def _axes_pair(x1: Any, x2: Any, axes: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    a, b = len(dims(x1)), len(dims(x2))
+    if isinstance(axes, int):
+        return tuple(range(a - axes, a)), tuple(range(axes))
+    first, second = ([axis] if isinstance(axis, int) else axis for axis in axes)
+    return normalize_axes(tuple(first), a), normalize_axes(tuple(second), b)
+
+
+def _contracted(x1: Any, x2: Any, axes: Any = 2) -> Shape:
+    a, b = dims(x1), dims(x2)
+    first, second = _axes_pair(x1, x2, axes)
+    if len(first) != len(second) or any(i < 0 or j >= len(b) or not same_dim(a[i], b[j]) for i, j in zip(first, second, strict=False)):
+        raise ShapeError(f"Shapes {show(a)} and {show(b)} cannot be contracted over axes {axes}.", expected="axes of equal sizes")
+    return (*(d for i, d in enumerate(a) if i not in first), *(d for i, d in enumerate(b) if i not in second))
+
+
+@primitive(shape=_contracted, dtype=PROMOTED)
+def tensordot(x1: Tensor, x2: Tensor, axes: Any = 2) -> Tensor:
+    """The sum of products over `axes`: so many last of `x1` with first of `x2`, or a pair of lists."""
+
+
+@composite(dtype=PROMOTED)
+def dot(x1: Tensor, x2: Tensor) -> Tensor:
+    """The sum of products over the last axis of `x1` and the last but one (or only one) of `x2`."""
+    if not ndim(x1) or not ndim(x2):
+        return multiply(x1, x2)
+    return tensordot(x1, x2, [[ndim(x1) - 1], [builtins.max(ndim(x2) - 2, 0)]])
+
+
+@composite(dtype=PROMOTED)
+def inner(x1: Tensor, x2: Tensor) -> Tensor:
+    """The sum of products over the last axes of both."""
+    if not ndim(x1) or not ndim(x2):
+        return multiply(x1, x2)
+    return tensordot(x1, x2, [[ndim(x1) - 1], [ndim(x2) - 1]])
+
+
+@composite(dtype=PROMOTED)
+def vdot(x1: Tensor, x2: Tensor) -> Tensor:
+    """The sum of the products of all elements."""
+    return tensordot(ravel(x1), ravel(x2), 1)
+
+
+@composite(dtype=PROMOTED)
+def outer(x1: Tensor, x2: Tensor) -> Tensor:
+    """The products of each element of `x1` with each of `x2`."""
+    return multiply(reshape(x1, (-1, 1)), reshape(x2, (1, -1)))
+
+
+def _einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Shape:
+    if kwargs:
+        raise ArgumentTypeError(f"einsum takes no option '{next(iter(kwargs))}'.", where="ops.einsum")
+    inputs, arrow, output = subscripts.replace(" ", "").partition("->")
+    terms = inputs.split(",")
+    if len(terms) != len(operands):
+        raise ArgumentError(f"'{subscripts}' names {len(terms)} operands, {len(operands)} are given.")
+    sizes: dict[str, Any] = {}
+    rest: Shape = ()
+    for term, x in zip(terms, operands, strict=True):
+        own, (before, dots, after) = dims(x), term.partition("...")
+        if len(own) < len(before + after) or (not dots and len(own) != len(before)):
+            raise ShapeError(f"'{term}' in '{subscripts}' does not fit a tensor of {len(own)} axes.", received=show(own))
+        end = len(own) - len(after)
+        rest = broadcast_shapes(rest, own[len(before) : end])
+        for letter, d in [*zip(before, own, strict=False), *zip(after, own[end:], strict=True)]:
+            try:
+                sizes[letter] = broadcast_dim(sizes.get(letter, 1), d)
+            except ValueError:
+                raise ShapeError(f"'{letter}' in '{subscripts}' is both {sizes[letter]} and {d}.", received=", ".join(str(show(dims(y))) for y in operands)) from None
+    if not arrow:
+        output = ("..." if "..." in inputs else "") + "".join(sorted(c for c in sizes if inputs.count(c) == 1))
+    if unknown := [c for c in output.replace("...", "") if c not in sizes]:
+        raise ArgumentError(f"'{unknown[0]}' in the result of '{subscripts}' is in no operand.")
+    before, dots, after = output.partition("...")
+    return (*(sizes[c] for c in before), *(rest if dots else ()), *(sizes[c] for c in after))
+
+
+@primitive(shape=_einsum, dtype=CONTRACTED)
+def einsum(subscripts: str, *operands: Tensor, **kwargs: Any) -> Tensor:
+    """Sums of products by Einstein's notation.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.shape(ops.einsum("bij,jk->bik", ops.ones((5, 2, 3)), ops.ones((3, 4))))
+    (5, 2, 4)
+    """
+
+
+@composite(dtype=FLOATING)
+def norm(x: Tensor, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """The norm over `axis`: of vectors for one axis, of matrices for two, of the flat tensor for None.
+
+    Args:
+        x: The tensor.
+        ord: None or 2 is Euclid's, or any number, for vectors; "fro", 1, -1, inf or -inf for matrices.
+        axis: One axis, a pair, or None.
+        keepdims: Whether the axes stay, with size 1.
+    """
+    if axis is None and (ord is None or (ord == 2 and ndim(x) == 1) or (ord == "fro" and ndim(x) == 2)):
+        return sqrt(sum(square(x), None, keepdims))
+    axes = tuple(range(ndim(x))) if axis is None else normalize_axes(axis, ndim(x))
+    if len(axes) == 1:
+        return _vector_norm(x, ord, axes[0], keepdims)
+    if len(axes) != 2:
+        raise ShapeError(f"A norm is over one axis or two, not {len(axes)}.", where="axis", received=show(shape(x)))
+    if ord in (None, "fro"):
+        return sqrt(sum(square(x), axes, keepdims))
+    if ord in (1, -1, math.inf, -math.inf):
+        rows, columns = axes if builtins.abs(ord) == 1 else axes[::-1]
+        out = (max if ord > 0 else min)(sum(absolute(x), rows, True), columns, True)
+        return out if keepdims else reshape(out, tuple(d for i, d in enumerate(shape(x)) if i not in axes))
+    raise ArgumentError(f"There is no matrix norm of order {ord!r} here.", where="ord", fix="'fro', 1, -1, inf or -inf")
+
+
+def _vector_norm(x: Any, ord: Any, axis: int, keepdims: bool) -> Any:
+    if ord in (None, 2):
+        return sqrt(sum(square(x), axis, keepdims))
+    if isinstance(ord, str):
+        raise ArgumentError(f"There is no vector norm of order {ord!r}.", where="ord", fix="a number, or None")
+    if ord in (math.inf, -math.inf):
+        return (max if ord > 0 else min)(absolute(x), axis, keepdims)
+    if ord == 0:
+        return sum(cast(not_equal(x, 0), dtype(x)), axis, keepdims)
+    if ord == 1:
+        return sum(absolute(x), axis, keepdims)
+    return power(sum(power(absolute(x), float(ord)), axis, keepdims), 1.0 / ord)
+
+
+def _diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Shape:
+    own = dims(x)
+    if len(own) < 2:
+        raise ShapeError("A diagonal needs at least two axes.", received=show(own))
+    i, j = normalize_axis(axis1, len(own), "axis1"), normalize_axis(axis2, len(own), "axis2")
+    rows, columns = own[i] + builtins.min(offset, 0), own[j] - builtins.max(offset, 0)
+    length = UNKNOWN if rows is UNKNOWN or columns is UNKNOWN else builtins.max(builtins.min(rows, columns), 0)
+    return (*(d for k, d in enumerate(own) if k not in (i, j)), length)
+
+
+@primitive(shape=_diagonal, dtype=SAME)
+def diagonal(x: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+    """The `offset`-th diagonal of the matrices in two axes, as a last axis."""
+
+
+@composite(dtype=SUMMED)
+def trace(x: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+    """The sum of the `offset`-th diagonal."""
+    return sum(diagonal(x, offset, axis1, axis2), -1)
+
+
+@composite
+def diag(x: Tensor, k: int = 0) -> Tensor:
+    """The `k`-th diagonal of a matrix, or the matrix that has a vector there and zeros elsewhere."""
+    if ndim(x) == 2:
+        return diagonal(x, k)
+    if ndim(x) != 1:
+        raise ShapeError(f"diag takes a vector or a matrix, not {ndim(x)} axes.", received=show(shape(x)))
+    extended = pad(x, (0, builtins.abs(k)))
+    matrix = expand_dims(extended, 1 if k > 0 else 0)
+    return where(eye(shape(extended)[0], k=k, dtype="bool"), matrix, zeros_like(matrix))
+
+
+__all__ = ["diag", "diagonal", "dot", "einsum", "inner", "matmul", "norm", "outer", "tensordot", "trace", "vdot"]

@@ -1,0 +1,485 @@
+"""Ops of neural networks: activations, encodings of classes, crossentropies, normalizations."""
+
+from __future__ import annotations
+
+import builtins
+import math
+from typing import Any
+
+from keraunos.core import config, dtypes
+from keraunos.core.errors import ArgumentError, BackendError, ShapeError
+from keraunos.core.op import FLOATING, NUMERIC, PROMOTED, SAME, Operand, Tensor, composite, primitive
+from keraunos.core.spec import UNKNOWN, Shape, Spec, normalize_axes, normalize_axis, same_dim, show
+from keraunos.ops.creation import arange, ones_like
+from keraunos.ops.elementwise import (
+    abs,
+    cast,
+    clip,
+    equal,
+    erf,
+    exp,
+    expm1,
+    greater,
+    isfinite,
+    less,
+    log,
+    log1p,
+    logaddexp,
+    logical_and,
+    maximum,
+    minimum,
+    multiply,
+    rsqrt,
+    sigmoid,
+    sqrt,
+    square,
+    stop_gradient,
+    tanh,
+    true_divide,
+    where,
+)  # fmt: skip
+from keraunos.ops.reductions import cumsum, max, mean, sort, sum
+from keraunos.ops.rules import dims
+from keraunos.ops.shaping import expand_dims, flip, reshape, split, squeeze, take_along_axis
+
+_SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+
+
+# ---- activations ----
+@composite(dtype=PROMOTED)
+def relu(x: Tensor) -> Tensor:
+    """`max(x, 0)`.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.relu([-1.0, 2.0])).tolist()
+    [0.0, 2.0]
+    """
+    return maximum(x, 0)
+
+
+@composite(dtype=FLOATING)
+def relu6(x: Tensor) -> Tensor:
+    """`min(max(x, 0), 6)`."""
+    return clip(x, 0, 6)
+
+
+@composite(dtype=FLOATING)
+def leaky_relu(x: Tensor, negative_slope: float = 0.2) -> Tensor:
+    """`x` where positive, else `negative_slope * x`."""
+    return where(greater(x, 0), x, multiply(x, negative_slope))
+
+
+@composite(dtype=FLOATING)
+def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
+    """`x` where positive, else `alpha * (exp(x) - 1)`."""
+    return where(greater(x, 0), x, multiply(alpha, expm1(minimum(x, 0))))
+
+
+@composite(dtype=FLOATING)
+def selu(x: Tensor) -> Tensor:
+    """`elu`, scaled so that activations keep mean 0 and variance 1 ([Klambauer et al., 2017](https://arxiv.org/abs/1706.02515))."""
+    return multiply(_SELU_SCALE, elu(x, _SELU_ALPHA))
+
+
+@composite(dtype=FLOATING)
+def celu(x: Tensor, alpha: float = 1.0) -> Tensor:
+    """`max(x, 0) + min(alpha * (exp(x / alpha) - 1), 0)`."""
+    return where(greater(x, 0), x, multiply(alpha, expm1(true_divide(minimum(x, 0), alpha))))
+
+
+@composite(dtype=FLOATING)
+def gelu(x: Tensor, approximate: bool = True) -> Tensor:
+    """`x * P(X <= x)` for a standard normal X; `approximate` takes tanh for the error function ([Hendrycks, 2016](https://arxiv.org/abs/1606.08415))."""
+    if approximate:
+        return 0.5 * x * (1.0 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x))))
+    return 0.5 * x * (1.0 + erf(x * math.sqrt(0.5)))
+
+
+@composite(dtype=FLOATING)
+def silu(x: Tensor) -> Tensor:
+    """`x * sigmoid(x)`, also called swish."""
+    return x * sigmoid(x)
+
+
+swish = silu
+
+
+@composite(dtype=FLOATING)
+def mish(x: Tensor) -> Tensor:
+    """`x * tanh(softplus(x))`."""
+    return x * tanh(softplus(x))
+
+
+@composite(dtype=FLOATING)
+def softplus(x: Tensor) -> Tensor:
+    """`log(exp(x) + 1)`."""
+    return logaddexp(x, 0.0)
+
+
+@composite(dtype=FLOATING)
+def softsign(x: Tensor) -> Tensor:
+    """`x / (abs(x) + 1)`."""
+    return x / (abs(x) + 1.0)
+
+
+@composite(dtype=FLOATING)
+def log_sigmoid(x: Tensor) -> Tensor:
+    """`log(sigmoid(x))`."""
+    return -softplus(-x)
+
+
+@composite(dtype=FLOATING)
+def hard_sigmoid(x: Tensor) -> Tensor:
+    """`relu6(x + 3) / 6`."""
+    return clip(x + 3.0, 0, 6) / 6.0
+
+
+@composite(dtype=FLOATING)
+def hard_silu(x: Tensor) -> Tensor:
+    """`x * hard_sigmoid(x)`, also called hard swish."""
+    return x * hard_sigmoid(x)
+
+
+hard_swish = hard_silu
+
+
+@composite(dtype=NUMERIC)
+def hard_tanh(x: Tensor) -> Tensor:
+    """`x`, not below -1 nor above 1."""
+    return clip(x, -1, 1)
+
+
+@composite(dtype=FLOATING)
+def tanh_shrink(x: Tensor) -> Tensor:
+    """`x - tanh(x)`."""
+    return x - tanh(x)
+
+
+@composite(dtype=FLOATING)
+def soft_shrink(x: Tensor, threshold: float = 0.5) -> Tensor:
+    """`x` moved towards 0 by `threshold`, and 0 within it."""
+    return x - clip(x, -threshold, threshold)
+
+
+@composite(dtype=FLOATING)
+def hard_shrink(x: Tensor, threshold: float = 0.5) -> Tensor:
+    """`x`, but 0 within `threshold` of 0."""
+    return where(greater(abs(x), threshold), x, 0.0)
+
+
+@composite(dtype=NUMERIC)
+def threshold(x: Tensor, threshold: float, default_value: float) -> Tensor:
+    """`x` where above `threshold`, else `default_value`."""
+    return where(greater(x, threshold), x, default_value)
+
+
+@composite(dtype=FLOATING)
+def squareplus(x: Tensor, b: float = 4) -> Tensor:
+    """`(x + sqrt(x ** 2 + b)) / 2`."""
+    return (x + sqrt(x * x + float(b))) / 2.0
+
+
+@composite(dtype=FLOATING)
+def sparse_plus(x: Tensor) -> Tensor:
+    """0 up to -1, `(x + 1) ** 2 / 4` up to 1, then `x`."""
+    return where(greater(x, 1), x, square(clip(x, -1, 1) + 1.0) / 4.0)
+
+
+@composite(dtype=FLOATING)
+def sparse_sigmoid(x: Tensor) -> Tensor:
+    """0 up to -1, `(x + 1) / 2` up to 1, then 1."""
+    return (clip(x, -1, 1) + 1.0) / 2.0
+
+
+@composite(dtype=FLOATING)
+def glu(x: Tensor, axis: int = -1) -> Tensor:
+    """The first half of `x` along `axis`, times the sigmoid of the second."""
+    size = x.shape[normalize_axis(axis, len(x.shape))]
+    if size is not UNKNOWN and size % 2:
+        raise ShapeError(f"glu halves axis {axis}, which has size {size}.", received=show(x.shape), expected="an even size")
+    first, second = split(x, 2, axis=axis)
+    return first * sigmoid(second)
+
+
+@composite(dtype=FLOATING)
+def softmax(x: Tensor, axis: Any = -1) -> Tensor:
+    """`exp(x) / sum(exp(x))` along one or more axes, computed stably; None is all of them.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.softmax([1.0, 1.0])).tolist()
+    [0.5, 0.5]
+    """
+    e = exp(x - stop_gradient(max(x, axis=axis, keepdims=True)))
+    return e / sum(e, axis=axis, keepdims=True)
+
+
+@composite(dtype=FLOATING)
+def log_softmax(x: Tensor, axis: Any = -1) -> Tensor:
+    """`log(softmax(x))`, computed stably."""
+    z = x - stop_gradient(max(x, axis=axis, keepdims=True))
+    return z - log(sum(exp(z), axis=axis, keepdims=True))
+
+
+@composite(dtype=FLOATING)
+def sparsemax(x: Tensor, axis: int = -1) -> Tensor:
+    """The nearest point of the probability simplex, where many entries are 0 ([Martins and Astudillo, 2016](https://arxiv.org/abs/1602.02068))."""
+    z = flip(sort(x, axis=axis), axis=axis)
+    rank = cumsum(ones_like(z), axis=axis)
+    support = cast(greater(rank * z + 1.0, cumsum(z, axis=axis)), z.dtype)
+    tau = (sum(support * z, axis=axis, keepdims=True) - 1.0) / sum(support, axis=axis, keepdims=True)
+    return maximum(x - tau, 0)
+
+
+# ---- classes ----
+@composite
+def one_hot(x: Operand, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Tensor:
+    """Integers as vectors that are 1 at that place and 0 elsewhere; all 0 for integers that are no class.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.one_hot([1, 0], 3)).tolist()
+    [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
+    """
+    if sparse:
+        raise BackendError("one_hot makes no sparse tensors.", fix="sparse=False")
+    rank = len(x.shape) + 1
+    place = normalize_axis(axis, rank)
+    classes = reshape(arange(num_classes, dtype="int32"), [num_classes if i == place else 1 for i in range(rank)])
+    return cast(equal(expand_dims(cast(x, "int32"), place), classes), dtype or config.floatx())
+
+
+@composite
+def multi_hot(inputs: Operand, num_classes: int | None = None, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Tensor:
+    """Sets of integers, along axis 1, as vectors that are 1 at the place of each."""
+    if num_classes is None:
+        raise ArgumentError("multi_hot needs num_classes.", fix="multi_hot(x, num_classes=…)")
+    return max(one_hot(inputs, num_classes, axis=axis, dtype=dtype, sparse=sparse), axis=builtins.min(1, len(inputs.shape) - 1))
+
+
+def _top(x: Any, k: int, sorted: bool = True) -> tuple[Spec, Spec]:
+    shape = dims(x)
+    if not shape or (shape[-1] is not UNKNOWN and shape[-1] < k):
+        raise ShapeError(f"There are no {k} largest values along the last axis.", received=show(shape), expected=f"at least {k} along the last axis")
+    return Spec((*shape[:-1], k), x.dtype), Spec((*shape[:-1], k), "int32")
+
+
+@primitive(shape=_top, dtype=SAME)
+def top_k(x: Tensor, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
+    """The `k` largest values along the last axis, from the largest on, and their indices."""
+
+
+@composite
+def in_top_k(targets: Operand, predictions: Tensor, k: int) -> Tensor:
+    """Whether each target class is among the `k` largest predictions of its row; ties count."""
+    classes = predictions.shape[-1]
+    targets = cast(targets, "int32")
+    index = expand_dims(targets if classes is UNKNOWN else clip(targets, 0, classes - 1), -1)
+    own = take_along_axis(predictions, index, axis=-1)
+    above = sum(cast(greater(predictions, own), "int32"), axis=-1)
+    found = logical_and(less(above, k), isfinite(squeeze(own, -1)))
+    return found if classes is UNKNOWN else logical_and(found, equal(squeeze(index, -1), targets))
+
+
+# ---- crossentropies ----
+def _target_shape(target: Any, output: Any, axis: int) -> bool:
+    """Check that sparse targets fit; returns whether they have an axis of size 1 to drop."""
+    shape, place = tuple(target.shape), normalize_axis(axis, len(output.shape))
+    wanted = (*output.shape[:place], *output.shape[place + 1 :])
+    extra = len(shape) == len(output.shape) and shape[place] in (1, UNKNOWN)
+    if extra:
+        shape = (*shape[:place], *shape[place + 1 :])
+    if len(shape) != len(wanted) or not all(map(same_dim, shape, wanted)):
+        fix = "one-hot targets need the categorical crossentropy" if tuple(target.shape) == tuple(output.shape) else None
+        raise ShapeError("The classes in target do not fit output.", received=f"target {show(target.shape)}, output {show(output.shape)}", expected=f"target {show(wanted)}", fix=fix)
+    return extra
+
+
+@composite(dtype=FLOATING)
+def sparse_categorical_crossentropy(target: Operand, output: Tensor, from_logits: bool = False, axis: int = -1) -> Tensor:
+    """`-log(p)` of each target class, given as an integer.
+
+    Args:
+        target: The classes, of the shape of `output` without `axis` (or with size 1 there).
+        output: Probabilities, which are made to sum to 1 along `axis`; or logits.
+        from_logits: Whether `output` is logits.
+        axis: The axis of the classes.
+    """
+    if not _target_shape(target, output, axis):
+        target = expand_dims(target, axis)
+    target = cast(target, "int32")
+    if from_logits:
+        return -squeeze(take_along_axis(log_softmax(output, axis=axis), target, axis=axis), axis)
+    chosen = take_along_axis(output, target, axis=axis) / sum(output, axis=axis, keepdims=True)
+    return -squeeze(log(_inside(chosen)), axis)
+
+
+def _inside(p: Any) -> Any:
+    return clip(p, config.epsilon(), 1.0 - config.epsilon())
+
+
+def _check_equal(target: Any, output: Any) -> None:
+    if len(target.shape) != len(output.shape) or not all(map(same_dim, target.shape, output.shape)):
+        sparse = len(target.shape) + 1 == len(output.shape) or tuple(target.shape[-1:]) == (1,)
+        fix = "integer classes need the sparse categorical crossentropy" if sparse else None
+        raise ShapeError("target and output must have one shape.", received=f"target {show(target.shape)}, output {show(output.shape)}", fix=fix)
+
+
+@composite(dtype=FLOATING)
+def categorical_crossentropy(target: Operand, output: Tensor, from_logits: bool = False, axis: int = -1) -> Tensor:
+    """`-sum(target * log(p))` along `axis`.
+
+    Args:
+        target: Probabilities, or one-hot vectors, of `output`'s shape.
+        output: Probabilities, which are made to sum to 1 along `axis`; or logits.
+        from_logits: Whether `output` is logits.
+        axis: The axis of the classes.
+    """
+    _check_equal(target, output)
+    p = log_softmax(output, axis=axis) if from_logits else log(_inside(output / sum(output, axis=axis, keepdims=True)))
+    return -sum(_like(target, p) * p, axis=axis)
+
+
+@composite(dtype=FLOATING)
+def binary_crossentropy(target: Operand, output: Tensor, from_logits: bool = False) -> Tensor:
+    """`-target * log(p) - (1 - target) * log(1 - p)`, element by element.
+
+    Args:
+        target: 0 to 1, of `output`'s shape.
+        output: Probabilities, or logits.
+        from_logits: Whether `output` is logits.
+    """
+    _check_equal(target, output)
+    target = _like(target, output)
+    if from_logits:
+        return maximum(output, 0) - output * target + log1p(exp(-abs(output)))
+    p = _inside(output)
+    # Where 1 - epsilon rounds to 1, as in half precision, 1 - p must still not be 0.
+    return -(target * log(p) + (1.0 - target) * log(maximum(1.0 - p, config.epsilon())))
+
+
+def _like(x: Any, other: Any) -> Any:
+    """`x` in the dtype of `other`."""
+    return cast(x, other.dtype)
+
+
+# ---- normalizations ----
+def _wide(x: Any) -> Any:
+    """`x`, in float32 if its own dtype is too short for sums of squares."""
+    return cast(x, "float32") if dtypes.standardize_dtype(x.dtype) in ("float16", "bfloat16") else x
+
+
+@composite(dtype=FLOATING)
+def moments(x: Tensor, axes: Any, keepdims: bool = False, synchronized: bool = False) -> tuple[Tensor, Tensor]:
+    """The mean and the variance over `axes`; short floats are summed in float32.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> mean, variance = ops.moments([1.0, 3.0], 0)
+    >>> float(mean), float(variance)
+    (2.0, 1.0)
+    """
+    if synchronized:
+        raise BackendError("moments cannot be synchronized over replicas.", fix="synchronized=False")
+    wide = _wide(x)
+    center = mean(wide, axis=axes, keepdims=True)
+    variance = mean(square(wide - center), axis=axes, keepdims=keepdims)
+    center = center if keepdims else squeeze(center, normalize_axes(axes, len(x.shape)))
+    return _like(center, x), _like(variance, x)
+
+
+def _along(vector: Any, x: Any, axis: int, name: str) -> Any:
+    """`vector`, which lies along `axis`, with axes of size 1 so that it broadcasts against `x`."""
+    size, given = x.shape[axis], tuple(vector.shape)
+    if len(given) != 1 or not same_dim(given[0], size):
+        raise ShapeError(f"{name} must have one element for each of {size} along axis {axis}.", received=f"{name} {show(given)}, x {show(x.shape)}")
+    return vector if axis == len(x.shape) - 1 else reshape(vector, [-1 if i == axis else 1 for i in range(len(x.shape))])
+
+
+@composite(dtype=FLOATING)
+def batch_normalization(x: Tensor, mean: Tensor, variance: Tensor, axis: int, offset: Tensor = None, scale: Tensor = None, epsilon: float = 1e-3) -> Tensor:
+    """`(x - mean) / sqrt(variance + epsilon) * scale + offset`, the statistics lying along `axis`."""
+    axis = normalize_axis(axis, len(x.shape))
+    factor = rsqrt(_along(variance, x, axis, "variance") + epsilon)
+    factor = factor if scale is None else factor * _along(scale, x, axis, "scale")
+    out = (x - _along(mean, x, axis, "mean")) * factor
+    return out if offset is None else out + _along(offset, x, axis, "offset")
+
+
+@composite(dtype=FLOATING)
+def standardize_batch(x: Tensor, axis: int, offset: Tensor = None, scale: Tensor = None, epsilon: float = 1e-3) -> tuple[Tensor, Tensor, Tensor]:
+    """`batch_normalization` by the batch's own moments; returns them too, as `(out, mean, variance)`.
+
+    Engines fuse it, forward and backward, which they cannot do for the two steps by themselves.
+    """
+    place = normalize_axis(axis, len(x.shape))
+    center, variance = moments(x, [i for i in range(len(x.shape)) if i != place])
+    return batch_normalization(x, center, variance, axis, offset, scale, epsilon), center, variance
+
+
+def _parameter(vector: Any, x: Any, axes: tuple[int, ...], name: str) -> Any:
+    """A parameter over `axes` of `x`, with axes of size 1 so that it broadcasts."""
+    shape, wanted = tuple(vector.shape), tuple(x.shape[i] for i in axes)
+    if len(shape) == len(x.shape):
+        return vector
+    if len(shape) != len(wanted) or not all(map(same_dim, shape, wanted)):
+        raise ShapeError(f"{name} must have the shape of the normalized axes.", received=f"{name} {show(shape)}, x {show(x.shape)}", expected=show(wanted))
+    if axes == tuple(range(len(x.shape) - len(axes), len(x.shape))):
+        return vector
+    return reshape(vector, [shape[axes.index(i)] if i in axes else 1 for i in range(len(x.shape))])
+
+
+@composite(dtype=FLOATING)
+def layer_normalization(x: Tensor, gamma: Tensor = None, beta: Tensor = None, axis: Any = -1, epsilon: float | None = None) -> Tensor:
+    """`x` with mean 0 and variance 1 over `axis`, times `gamma`, plus `beta` ([Ba et al., 2016](https://arxiv.org/abs/1607.06450))."""
+    axes, wide = _sorted_axes(axis, len(x.shape)), _wide(x)
+    centered = wide - mean(wide, axis=axes, keepdims=True)
+    out = _like(centered * rsqrt(mean(square(centered), axis=axes, keepdims=True) + (config.epsilon() if epsilon is None else epsilon)), x)
+    out = out if gamma is None else out * _parameter(gamma, x, axes, "gamma")
+    return out if beta is None else out + _parameter(beta, x, axes, "beta")
+
+
+def _sorted_axes(axis: Any, rank: int) -> Shape:
+    """The axes counted from the front, in their order."""
+    return tuple(sorted(normalize_axes(axis, rank)))
+
+
+@composite(dtype=FLOATING)
+def rms_normalization(x: Tensor, scale: Tensor = None, axis: Any = -1, epsilon: float | None = None) -> Tensor:
+    """`x / sqrt(mean(x ** 2) + epsilon) * scale` over `axis` ([Zhang and Sennrich, 2019](https://arxiv.org/abs/1910.07467))."""
+    axes, wide = _sorted_axes(axis, len(x.shape)), _wide(x)
+    out = _like(wide * rsqrt(mean(square(wide), axis=axes, keepdims=True) + (config.epsilon() if epsilon is None else epsilon)), x)
+    return out if scale is None else out * _parameter(scale, x, axes, "scale")
+
+
+@composite(dtype=FLOATING)
+def normalize(x: Tensor, axis: Any = -1, order: int = 2, epsilon: float | None = None) -> Tensor:
+    """`x` over its norm of the given order along `axis`, which is taken to be at least `epsilon`.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> [round(float(x), 4) for x in ops.normalize([3.0, 4.0])]
+    [0.6, 0.8]
+    """
+    if not isinstance(order, int) or order < 1:
+        raise ArgumentError("order must be an integer of at least 1.", received=f"order={order!r}")
+    least = config.epsilon() if epsilon is None else epsilon
+    if order == 1:
+        return x / maximum(sum(abs(x), axis=axis, keepdims=True), least)
+    power = square(x) if order == 2 else abs(x) ** order
+    # The bound is set below the root, so that the gradient at 0 is 0 and not NaN.
+    return x / maximum(sum(power, axis=axis, keepdims=True), least**order) ** (1.0 / order)
+
+
+__all__ = [
+    "batch_normalization", "binary_crossentropy", "categorical_crossentropy", "celu", "elu", "gelu", "glu", "hard_shrink", "hard_sigmoid", "hard_silu",
+    "hard_swish", "hard_tanh", "in_top_k", "layer_normalization", "leaky_relu", "log_sigmoid", "log_softmax", "mish", "moments", "multi_hot", "normalize",
+    "one_hot", "relu", "relu6", "rms_normalization", "selu", "silu", "soft_shrink", "softmax", "softplus", "softsign", "sparse_categorical_crossentropy",
+    "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "standardize_batch", "swish", "tanh_shrink", "threshold", "top_k",
+]  # fmt: skip

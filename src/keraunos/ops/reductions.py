@@ -1,0 +1,144 @@
+"""Ops that take many elements together: sums, extremes, statistics, running sums."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+from keraunos.core.errors import ShapeError
+from keraunos.core.op import FLOATING, INDEX, LOGICAL, NUMERIC, PROMOTED, SAME, SUMMED, Tensor, composite, primitive
+from keraunos.core.spec import Spec, normalize_axis, same_dim, show
+from keraunos.ops.elementwise import add, cast, exp, isfinite, log, multiply, not_equal, sqrt, square, stop_gradient, subtract, true_divide, where
+from keraunos.ops.rules import dims, reduced, same_axis
+from keraunos.ops.shaping import broadcast_to, reshape, squeeze
+
+
+@primitive(shape=reduced, dtype=SUMMED)
+def sum(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """The sum over `axis`, one or several; None is all.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.sum([[1.0, 2.0], [3.0, 4.0]], axis=0)).tolist()
+    [4.0, 6.0]
+    """
+
+
+@primitive(shape=reduced, dtype=FLOATING)
+def mean(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """The mean over `axis`."""
+
+
+def _product(x: Any, axis: Any = None, keepdims: bool = False, dtype: str | None = None) -> Any:
+    shape = reduced(x, axis, keepdims)
+    return Spec(shape, dtype) if dtype else shape
+
+
+@primitive(shape=_product, dtype=SUMMED)
+def prod(x: Tensor, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Tensor:
+    """The product over `axis`, in `dtype` if one is given."""
+
+
+@primitive(shape=reduced, dtype=PROMOTED)
+def max(x: Tensor, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Tensor:
+    """The greatest element over `axis`, not below `initial`."""
+
+
+@primitive(shape=reduced, dtype=PROMOTED)
+def min(x: Tensor, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Tensor:
+    """The smallest element over `axis`, not above `initial`."""
+
+
+@primitive(shape=reduced, dtype=INDEX)
+def argmax(x: Tensor, axis: int | None = None, keepdims: bool = False) -> Tensor:
+    """The index of the greatest element along `axis`, the first of equals; None is of the flat tensor."""
+
+
+@primitive(shape=reduced, dtype=INDEX)
+def argmin(x: Tensor, axis: int | None = None, keepdims: bool = False) -> Tensor:
+    """The index of the smallest element along `axis`, the first of equals."""
+
+
+@primitive(shape=reduced, dtype=LOGICAL)
+def any(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """Whether any element over `axis` is true."""
+
+
+@primitive(shape=reduced, dtype=LOGICAL)
+def all(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """Whether all elements over `axis` are true."""
+
+
+@composite(dtype=FLOATING)
+def var(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """The variance over `axis`: the mean squared distance from the mean."""
+    return mean(square(subtract(x, mean(x, axis, True))), axis, keepdims)
+
+
+@composite(dtype=FLOATING)
+def std(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """The standard deviation over `axis`."""
+    return sqrt(var(x, axis, keepdims))
+
+
+@composite(dtype=FLOATING)
+def logsumexp(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """`log(sum(exp(x)))` over `axis`, computed stably."""
+    top = stop_gradient(max(x, axis, True))
+    top = where(isfinite(top), top, 0)
+    out = add(log(sum(exp(subtract(x, top)), axis, True)), top)
+    return out if keepdims else reshape(out, ()) if axis is None else squeeze(out, axis)
+
+
+@composite
+def count_nonzero(x: Tensor, axis: Any = None) -> Tensor:
+    """The number of elements over `axis` that are not 0."""
+    return sum(cast(not_equal(x, 0), "int32"), axis)
+
+
+@composite(dtype=FLOATING)
+def average(x: Tensor, axis: Any = None, weights: Tensor = None) -> Tensor:
+    """The mean over `axis`, each element counted by its weight; the weights have `x`'s shape or that of one axis."""
+    if weights is None:
+        return mean(x, axis)
+    shape, own = dims(x), dims(weights)
+    if isinstance(axis, int) and len(own) == 1 and len(shape) > 1:
+        axis = normalize_axis(axis, len(shape))
+        weights = reshape(weights, tuple(own[0] if i == axis else 1 for i in range(len(shape))))
+        own = dims(weights)
+    if len(own) != len(shape) or not builtins.all(a == 1 or same_dim(a, b) for a, b in zip(own, shape, strict=True)):
+        raise ShapeError(f"Weights of shape {show(own)} do not fit x of shape {show(shape)}.", expected="x's shape, or one weight for each index of an integer axis")
+    weighted = multiply(x, weights)
+    return true_divide(sum(weighted, axis), sum(broadcast_to(weights, shape), axis))
+
+
+def _running(x: Any, axis: int | None = None, dtype: str | None = None) -> Any:
+    shape = same_axis(x, axis)
+    return Spec(shape, dtype) if dtype else shape
+
+
+@primitive(shape=_running, dtype=NUMERIC)
+def cumsum(x: Tensor, axis: int | None = None, dtype: Any = None) -> Tensor:
+    """The running sum along `axis`; None is along the flat tensor."""
+
+
+@primitive(shape=_running, dtype=NUMERIC)
+def cumprod(x: Tensor, axis: int | None = None, dtype: Any = None) -> Tensor:
+    """The running product along `axis`; None is along the flat tensor."""
+
+
+@primitive(shape=same_axis, dtype=SAME)
+def sort(x: Tensor, axis: int | None = -1) -> Tensor:
+    """The elements in ascending order along `axis`."""
+
+
+@primitive(shape=same_axis, dtype=INDEX)
+def argsort(x: Tensor, axis: int | None = -1) -> Tensor:
+    """The indices that sort `x` along `axis`; equal elements keep their order."""
+
+
+__all__ = [
+    "all", "any", "argmax", "argmin", "argsort", "average", "count_nonzero", "cumprod", "cumsum", "logsumexp", "max", "mean", "min", "prod", "sort",
+    "std", "sum", "var",
+]  # fmt: skip

@@ -1,0 +1,303 @@
+"""Ops that change the form of tensors: shape, order, selection, joining; and conversion."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+from keraunos.core import config, dtypes
+from keraunos.core.errors import ArgumentError, BackendError, ShapeError, SymbolicError
+from keraunos.core.op import PROMOTED, SAME, Operand, Operands, Tensor, Tensors, composite, primitive, spec_of
+from keraunos.core.spec import UNKNOWN, Shape, Spec, normalize_axes, normalize_axis, show, size_of
+from keraunos.core.variable import Variable
+from keraunos.ops import rules
+from keraunos.ops.elementwise import cast, not_equal, subtract
+from keraunos.ops.rules import dims
+
+
+# ---- conversion, and what is known of a tensor ----
+def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, ragged: bool | None = None) -> Any:
+    """`x`, which may be an array, a list, a scalar or a variable, as a tensor of the engine.
+
+    Raises:
+        BackendError: A sparse or ragged tensor was asked for.
+    """
+    if sparse or ragged:
+        raise BackendError(f"The {config.backend()} backend has no {'sparse' if sparse else 'ragged'} tensors.", where="convert_to_tensor", fix="leave sparse and ragged at None")
+    if isinstance(x, Spec):
+        return x if dtype is None else cast(x, dtype)
+    backend = config.active()
+    x = x.value if isinstance(x, Variable) else x
+    name = None if dtype is None else dtypes.standardize_dtype(dtype)
+    if _holds_tensors(backend, x):
+        return stack([convert_to_tensor(y, name) for y in x])
+    if not backend.is_tensor(x):
+        return backend.array(x, name)
+    return x if name is None or backend.dtype_of(x) == name else backend.cast(x, name)
+
+
+def _holds_tensors(backend: Any, x: Any) -> bool:
+    return isinstance(x, (list, tuple)) and builtins.any(isinstance(y, (Variable, Spec)) or backend.is_tensor(y) or _holds_tensors(backend, y) for y in x)
+
+
+def convert_to_numpy(x: Any) -> Any:
+    """The values as a NumPy array, copied from the device if need be."""
+    if isinstance(x, Spec):
+        raise SymbolicError("A symbolic tensor has no value yet.", where="convert_to_numpy", received=repr(x), fix="compute it inside a model, then call predict")
+    x = convert_to_tensor(x)
+    return config.active().to_numpy(x)
+
+
+def is_tensor(x: Any) -> bool:
+    """Whether `x` is a tensor of the engine, or a symbolic one."""
+    return isinstance(x, Spec) or config.active().is_tensor(x)
+
+
+def shape(x: Any) -> Shape:
+    """The sizes as integers; what is not known before the run absorbs arithmetic and equals None."""
+    return tuple(dims(x)) if not isinstance(x, Spec) and hasattr(x, "shape") else spec_of(x).shape
+
+
+def ndim(x: Any) -> int:
+    """The number of axes."""
+    return len(shape(x))
+
+
+def size(x: Any) -> Any:
+    """The number of elements."""
+    return size_of(shape(x))
+
+
+def dtype(x: Any) -> str:
+    """The dtype's name."""
+    return spec_of(x).dtype
+
+
+# ---- form ----
+@primitive(shape=rules.reshaped, dtype=SAME)
+def reshape(x: Tensor, newshape: Any) -> Tensor:
+    """The same elements in another shape; one dimension may be -1, which stands for the rest.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.shape(ops.reshape(ops.zeros((2, 6)), (-1, 3)))
+    (4, 3)
+    """
+
+
+@primitive(shape=rules.permuted, dtype=SAME)
+def transpose(x: Tensor, axes: Any = None) -> Tensor:
+    """The axes in the order `axes`; None reverses them."""
+
+
+@primitive(shape=rules.expanded, dtype=SAME)
+def expand_dims(x: Tensor, axis: Any) -> Tensor:
+    """A new axis of size 1 at `axis`, or at each of several."""
+
+
+@primitive(shape=rules.squeezed, dtype=SAME)
+def squeeze(x: Tensor, axis: Any = None) -> Tensor:
+    """Without the axes of size 1 that `axis` names; None is all of them."""
+
+
+@primitive(shape=rules.broadcasted, dtype=SAME)
+def broadcast_to(x: Tensor, shape: Any) -> Tensor:
+    """`x` repeated along its axes of size 1, and new leading ones, to the given shape."""
+
+
+@composite
+def ravel(x: Tensor) -> Tensor:
+    """The elements in one axis."""
+    return reshape(x, (-1,))
+
+
+@composite
+def swapaxes(x: Tensor, axis1: int, axis2: int) -> Tensor:
+    """Two axes exchanged."""
+    n = ndim(x)
+    first, second = normalize_axis(axis1, n, "axis1"), normalize_axis(axis2, n, "axis2")
+    return transpose(x, tuple({first: second, second: first}.get(i, i) for i in range(n)))
+
+
+@composite
+def moveaxis(x: Tensor, source: Any, destination: Any) -> Tensor:
+    """The axes `source` at the places `destination`, the others in their order."""
+    n = ndim(x)
+    sources, targets = normalize_axes(source, n), normalize_axes(destination, n)
+    if len(sources) != len(targets):
+        raise ShapeError(f"moveaxis has {len(sources)} sources and {len(targets)} destinations.")
+    order = [i for i in range(n) if i not in sources]
+    for target, moved in sorted(zip(targets, sources, strict=True)):
+        order.insert(target, moved)
+    return transpose(x, tuple(order))
+
+
+@primitive(shape=lambda x, axis=None: (normalize_axes(axis, len(dims(x))), dims(x))[1], dtype=SAME)
+def flip(x: Tensor, axis: Any = None) -> Tensor:
+    """The elements in reverse order along `axis`; None is every axis."""
+
+
+@primitive(shape=lambda x, shift, axis=None: (normalize_axes(axis, len(dims(x))), dims(x))[1], dtype=SAME)
+def roll(x: Tensor, shift: Any, axis: Any = None) -> Tensor:
+    """The elements moved by `shift` along `axis`, those that leave coming in at the other end."""
+
+
+# ---- joining and parting ----
+_ALL = builtins.slice(None)
+
+
+@primitive(shape=rules.joined, dtype=PROMOTED)
+def concatenate(xs: Tensors, axis: int = 0) -> Tensor:
+    """The tensors one after another along `axis`."""
+
+
+@primitive(shape=rules.stacked, dtype=PROMOTED)
+def stack(x: Tensors, axis: int = 0) -> Tensor:
+    """The tensors on top of one another along a new `axis`."""
+
+
+@composite
+def unstack(x: Tensor, num: int | None = None, axis: int = 0) -> list[Tensor]:
+    """The tensors that lie on top of one another along `axis`; `num` says how many where that is not known."""
+    at = normalize_axis(axis, ndim(x))
+    count = shape(x)[at]
+    if count is UNKNOWN and num is None:
+        raise ShapeError(f"The size of axis {axis} is not known.", where="ops.unstack", received=show(shape(x)), fix="pass num=")
+    if num is not None and count is not UNKNOWN and num != count:
+        raise ShapeError(f"Axis {axis} has size {count}, not num={num}.", where="ops.unstack")
+    return [get_item(x, (*[_ALL] * at, i)) for i in range(num if count is UNKNOWN else count)]
+
+
+@composite
+def split(x: Tensor, indices_or_sections: Any, axis: int = 0) -> list[Tensor]:
+    """The tensor parted along `axis`: in so many equal parts, or before each of the given indices."""
+    at = normalize_axis(axis, ndim(x))
+    total = shape(x)[at]
+    if isinstance(indices_or_sections, int):
+        if total is not UNKNOWN and total % indices_or_sections:
+            raise ShapeError(f"Axis {axis} of size {total} cannot be split into {indices_or_sections} equal parts.", received=show(shape(x)), fix="pass the indices to split at")
+        part = total // indices_or_sections
+        ends = [part * i for i in range(1, indices_or_sections)]
+    else:
+        ends = [int(i) for i in indices_or_sections]
+    bounds = zip([None, *ends], [*ends, None], strict=True)
+    return [get_item(x, (*[_ALL] * at, builtins.slice(a, b))) for a, b in bounds]
+
+
+def _repeated(x: Any, repeats: Any, axis: int | None = None) -> Shape:
+    shape = dims(x) if axis is not None else (size_of(dims(x)),)
+    at = normalize_axis(axis or 0, len(shape))
+    counts = list(repeats) if isinstance(repeats, (list, tuple)) else [repeats]
+    if builtins.any(isinstance(n, Spec) for n in counts):
+        total = UNKNOWN
+    elif len(counts) == 1:
+        total = shape[at] * counts[0]
+    else:
+        total = sum(counts)
+        if not rules.same_dim(shape[at], len(counts)):
+            raise ShapeError(f"There are {len(counts)} repeats for {shape[at]} elements.", where="repeats")
+    return (*shape[:at], total, *shape[at + 1 :])
+
+
+@primitive(shape=_repeated, dtype=SAME)
+def repeat(x: Tensor, repeats: Operands, axis: int | None = None) -> Tensor:
+    """Each element along `axis` repeated, all as often or each by its own number; None is of the flat tensor."""
+
+
+def _tiled(x: Any, repeats: Any) -> Shape:
+    counts, shape = rules.as_shape(repeats), dims(x)
+    n = builtins.max(len(counts), len(shape))
+    pairs = zip((1,) * (n - len(shape)) + shape, (1,) * (n - len(counts)) + counts, strict=True)
+    return tuple(d * r for d, r in pairs)
+
+
+@primitive(shape=_tiled, dtype=SAME)
+def tile(x: Tensor, repeats: Any) -> Tensor:
+    """The whole tensor repeated along each axis."""
+
+
+def pad_widths(pad_width: Any, ndim: int) -> list[tuple[Any, Any]]:
+    """`pad_width` as a pair for each axis."""
+    if hasattr(pad_width, "tolist"):
+        pad_width = pad_width.tolist()
+    if not isinstance(pad_width, (list, tuple)):
+        return [(pad_width, pad_width)] * ndim
+    if not isinstance(pad_width[0], (list, tuple)):
+        pad_width = [tuple(pad_width) * (2 if len(pad_width) == 1 else 1)]
+    pairs = [tuple(p) * (2 if len(p) == 1 else 1) for p in pad_width]
+    pairs = pairs * ndim if len(pairs) == 1 else pairs
+    if len(pairs) != ndim or builtins.any(len(p) != 2 for p in pairs):
+        raise ShapeError(f"pad_width does not fit {ndim} axes.", where="pad_width", received=pad_width, expected="a number, a pair, or a pair for each axis")
+    return pairs
+
+
+@primitive(shape=lambda x, widths, value: tuple(low + d + high for d, (low, high) in zip(dims(x), widths, strict=True)), dtype=SAME)
+def pad_constant(x: Tensor, widths: Any, value: Any) -> Tensor:
+    """`x` with `value` around it; `widths` is a pair for each axis."""
+
+
+_PAD_MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
+
+
+@composite
+def pad(x: Tensor, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Tensor:
+    """`x` with a margin: of `constant_values` (0), or as `mode` continues it ("edge", "reflect", "symmetric", "wrap")."""
+    widths = pad_widths(pad_width, ndim(x))
+    if mode not in _PAD_MODES:
+        raise ArgumentError(f"There is no padding mode {mode!r}.", where="mode", fix=f"one of {', '.join(_PAD_MODES)}")
+    if mode == "constant":
+        return pad_constant(x, widths, 0 if constant_values is None else constant_values)
+    if constant_values is not None:
+        raise ArgumentError(f"constant_values goes with mode='constant', not {mode!r}.", where="constant_values")
+    import numpy as np
+
+    for axis, (low, high) in enumerate(widths):
+        if low or high:
+            n = shape(x)[axis]
+            places = Spec((UNKNOWN,), "int32") if n is UNKNOWN else np.pad(np.arange(n, dtype="int32"), (low, high), mode=mode)  # pyright: ignore[reportArgumentType]
+            x = take(x, places, axis)
+    return x
+
+
+@composite
+def diff(a: Tensor, n: int = 1, axis: int = -1) -> Tensor:
+    """The differences of neighbours along `axis`, taken `n` times."""
+    before = [_ALL] * normalize_axis(axis, ndim(a))
+    for _ in range(n):
+        later, earlier = get_item(a, (*before, builtins.slice(1, None))), get_item(a, (*before, builtins.slice(None, -1)))
+        a = not_equal(later, earlier) if dtype(a) == "bool" else subtract(later, earlier)
+    return a
+
+
+# ---- selection ----
+@primitive(shape=rules.indexed, dtype=SAME)
+def get_item(x: Tensor, key: Operands) -> Tensor:
+    """`x[key]`, by NumPy's rules."""
+
+
+@primitive(shape=rules.taken, dtype=SAME)
+def take(x: Tensor, indices: Operand, axis: int | None = None) -> Tensor:
+    """The elements at `indices` along `axis`; None is of the flat tensor. Negative indices count from the end."""
+
+
+@primitive(shape=rules.taken_along, dtype=SAME)
+def take_along_axis(x: Tensor, indices: Operand, axis: int | None = None) -> Tensor:
+    """For each index the element at it along `axis`, the other axes matched one to one."""
+
+
+@primitive(shape=lambda inputs, start_indices, shape: rules.as_shape(shape), dtype=SAME)
+def slice(inputs: Tensor, start_indices: Operands, shape: Any) -> Tensor:
+    """The block of the given shape that starts at `start_indices`."""
+
+
+@primitive(shape=lambda inputs, start_indices, updates: dims(inputs), dtype=SAME)
+def slice_update(inputs: Tensor, start_indices: Operands, updates: Operand) -> Tensor:
+    """`inputs` with the block that starts at `start_indices` replaced by `updates`."""
+
+
+__all__ = [
+    "broadcast_to", "concatenate", "convert_to_numpy", "convert_to_tensor", "diff", "dtype", "expand_dims", "flip", "get_item", "is_tensor", "moveaxis",
+    "ndim", "pad", "ravel", "repeat", "reshape", "roll", "shape", "size", "slice", "slice_update", "split", "squeeze", "stack", "swapaxes", "take",
+    "take_along_axis", "tile", "transpose", "unstack",
+]  # fmt: skip

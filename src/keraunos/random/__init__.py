@@ -1,0 +1,228 @@
+"""Random tensors, drawn by the engine in force from seeds or from generators that count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from keraunos.core import config, dtypes
+from keraunos.core.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from keraunos.core.names import auto_name, name_scope
+from keraunos.core.op import FLOATING, SAME, Operand, Tensor, composite
+from keraunos.core.scope import scope
+from keraunos.core.spec import UNKNOWN, Spec, known, normalize_axis, show
+from keraunos.core.variable import Variable
+from keraunos.ops.elementwise import cast, clip, erfinv, log
+from keraunos.ops.reductions import argmax, argsort
+from keraunos.ops.shaping import broadcast_to, expand_dims, take
+from keraunos.random import host
+
+_ERF_OF_SQRT_2 = 0.9544997361036416
+Seed = Any  # an integer, a SeedGenerator, or None
+
+
+class SeedGenerator:
+    """A stream of seeds whose place is a variable, so that compiled functions advance it too.
+
+    Args:
+        seed: Where it starts; None draws a seed from the stream of the process.
+        name: Its name.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> seeds = keras.random.SeedGenerator(7)
+    >>> a, b = (keras.random.uniform((2,), seed=seeds) for _ in range(2))
+    >>> bool((a == b).all())
+    False
+    """
+
+    def __init__(self, seed: int | None = None, name: str | None = None):
+        if seed is not None and (isinstance(seed, bool) or not hasattr(seed, "__index__")):
+            raise ArgumentTypeError("A seed must be an integer.", where="SeedGenerator", received=f"seed={seed!r}")
+        self.seed = seed if seed is None else int(seed)
+        self.name = name or auto_name("seed_generator")
+        with name_scope(self.name):
+            self.state = Variable(lambda shape, dtype: self._start(), shape=(2,), dtype="uint32", trainable=False, autocast=False, name="seed_generator_state")
+        self.state._value = self._start()  # where the engine wants it, which need not be where it keeps tensors
+
+    def _start(self) -> Any:
+        return config.active().seed_state(host.make_seed() if self.seed is None else _word(self.seed), 0)
+
+    def next(self, ordered: bool = True) -> Any:
+        """The seed for one draw; the generator advances."""
+        state = self.state.value
+        if not scope.symbolic:
+            self.state.assign(self.state.backend.next_state(state))
+        return state
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal generator."""
+        return {"seed": self.seed, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> SeedGenerator:
+        """Make a generator from what `get_config` returned."""
+        return cls(**config)
+
+
+_defaults: dict[str, SeedGenerator] = {}
+
+
+def default_seed_generator() -> SeedGenerator:
+    """The generator behind `seed=None`, one for each engine."""
+    backend = config.active()
+    if backend.name not in _defaults:
+        _defaults[backend.name] = SeedGenerator(host.process_seed(1), name="default_seed_generator")
+    return _defaults[backend.name]
+
+
+def _restart_defaults() -> None:
+    for generator in _defaults.values():
+        generator.state.assign(generator.state.backend.seed_state(host.process_seed(1), 0))
+
+
+host.resets.append(_restart_defaults)
+
+
+def _word(seed: int) -> int:
+    """An integer of any size as one of 32 bits; those that fit stay as they are."""
+    return (seed ^ (seed >> 32)) & 0xFFFFFFFF
+
+
+def _key(seed: Seed, part: int = 0) -> Any:
+    """The seed of one draw, as a tensor; `part` tells apart the draws that one call makes from an integer."""
+    seed = default_seed_generator() if seed is None else seed
+    backend = config.active()
+    if isinstance(seed, SeedGenerator):
+        key = seed.next()
+        return key if seed.state.backend is backend else backend.seed_state(*(int(x) for x in seed.state.backend.to_numpy(key)))
+    if isinstance(seed, bool) or not hasattr(seed, "__index__"):
+        raise ArgumentTypeError("seed must be an integer, a SeedGenerator or None.", received=f"a {type(seed).__name__}")
+    return backend.seed_state(_word(int(seed)), part)
+
+
+def _prepare(shape: Sequence[Any], dtype: Any, integer: bool = False) -> tuple[tuple[Any, ...], str, bool]:
+    """The shape, the dtype, and whether only a spec is wanted."""
+    shape = tuple(UNKNOWN if d is None or isinstance(d, Spec) else d if d is UNKNOWN else int(d) for d in shape)
+    dtype = dtypes.standardize_dtype(dtype)
+    if integer != (dtype in dtypes.INTEGERS):
+        raise DTypeError(f"The dtype must be {'an integer' if integer else 'a float'}.", received=f"dtype={dtype}", fix="use random.uniform for floats, random.randint for integers")
+    return shape, dtype, scope.symbolic or not known(shape)
+
+
+def uniform(shape: Sequence[int], minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, seed: Seed = None) -> Any:
+    """Numbers evenly distributed from `minval` to below `maxval`.
+
+    Args:
+        shape: The shape of the result.
+        minval: The lower bound.
+        maxval: The upper bound.
+        dtype: A float dtype; None is `floatx()`.
+        seed: An integer (the same numbers at each call), a `SeedGenerator`, or None for the default one.
+    """
+    shape, dtype, symbolic = _prepare(shape, dtype)
+    if symbolic:
+        return Spec(shape, dtype)
+    return _scaled(config.active().draw_uniform(_key(seed), shape, dtype), minval, maxval - minval, dtype)
+
+
+def _scaled(x: Any, shift: Any, scale: Any, dtype: str) -> Any:
+    x = x if scale.__class__ in (int, float) and scale == 1 else x * scale
+    x = x if shift.__class__ in (int, float) and shift == 0 else x + shift
+    return cast(x, dtype)
+
+
+def normal(shape: Sequence[int], mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Seed = None) -> Any:
+    """Normally distributed numbers; the arguments are as in `uniform`."""
+    shape, dtype, symbolic = _prepare(shape, dtype)
+    return Spec(shape, dtype) if symbolic else _scaled(config.active().draw_normal(_key(seed), shape, dtype), mean, stddev, dtype)
+
+
+def truncated_normal(shape: Sequence[int], mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Seed = None) -> Any:
+    """Normally distributed numbers, none of them further than two standard deviations from the mean."""
+    shape, dtype, symbolic = _prepare(shape, dtype)
+    if symbolic:
+        return Spec(shape, dtype)
+    wide = dtype if dtype == "float64" else "float32"
+    level = (config.active().draw_uniform(_key(seed), shape, wide) * 2.0 - 1.0) * _ERF_OF_SQRT_2
+    return _scaled(clip(erfinv(level) * 2**0.5, -2.0, 2.0), mean, stddev, dtype)
+
+
+def randint(shape: Sequence[int], minval: int, maxval: int, dtype: Any = "int32", seed: Seed = None) -> Any:
+    """Integers evenly distributed from `minval` to below `maxval`."""
+    shape, dtype, symbolic = _prepare(shape, dtype, integer=True)
+    return Spec(shape, dtype) if symbolic else config.active().draw_integers(_key(seed), shape, minval, maxval, dtype)
+
+
+@composite(dtype=FLOATING)
+def categorical(logits: Tensor, num_samples: int, dtype: Any = "int32", seed: Seed = None) -> Any:
+    """`num_samples` classes for each row of `logits`, of shape `(batch, classes)`, with probabilities `softmax(logits)`."""
+    if len(logits.shape) != 2:
+        raise ShapeError("logits must have two axes.", where="random.categorical", received=show(logits.shape), expected="(batch, classes)")
+    batch, classes = logits.shape
+    noise = uniform((batch, num_samples, classes), 1e-20, 1.0, dtype="float32", seed=seed)
+    return cast(argmax(expand_dims(logits, 1) - log(-log(noise)), axis=-1), dtype)
+
+
+@composite(dtype=SAME)
+def shuffle(x: Operand, axis: int = 0, seed: Seed = None) -> Any:
+    """`x` in a random order along `axis`."""
+    axis = normalize_axis(axis, len(x.shape))
+    if isinstance(x, Spec):
+        return Spec(x.shape, x.dtype)
+    return take(x, argsort(uniform((x.shape[axis],), dtype="float32", seed=seed)), axis=axis)
+
+
+@composite(dtype=FLOATING)
+def dropout(inputs: Tensor, rate: float, noise_shape: Any = None, seed: Seed = None) -> Any:
+    """`inputs` with a fraction `rate` of the elements set to 0 and the others divided by `1 - rate`.
+
+    Args:
+        inputs: The tensor.
+        rate: From 0 to 1.
+        noise_shape: The shape of the mask, which broadcasts; None in it takes the size of `inputs`.
+        seed: An integer, a `SeedGenerator` or None.
+    """
+    if not 0 <= rate <= 1:
+        raise ArgumentError("rate must be from 0 to 1.", where="random.dropout", received=f"rate={rate!r}")
+    shape = tuple(inputs.shape)
+    noise = shape if noise_shape is None else tuple(s if n is None else n for s, n in zip(shape, noise_shape, strict=True))
+    if isinstance(inputs, Spec):
+        return Spec(inputs.shape, inputs.dtype)
+    key = _key(seed)
+    return inputs * 0 if rate == 1 else inputs if rate == 0 else config.active().draw_dropout(key, inputs, rate, noise)
+
+
+def _parameter(x: Any, shape: tuple[int, ...], dtype: str) -> Any:
+    return broadcast_to(cast(config.active().array(x) if not config.active().is_tensor(x) else x, dtype), shape)
+
+
+def gamma(shape: Sequence[int], alpha: Any, dtype: Any = None, seed: Seed = None) -> Any:
+    """Numbers of the gamma distribution with shape `alpha` and rate 1."""
+    shape, dtype, symbolic = _prepare(shape, dtype)
+    return Spec(shape, dtype) if symbolic else config.active().draw_gamma(_key(seed), _parameter(alpha, shape, dtype))
+
+
+def beta(shape: Sequence[int], alpha: Any, beta: Any, dtype: Any = None, seed: Seed = None) -> Any:
+    """Numbers of the beta distribution."""
+    shape, dtype, symbolic = _prepare(shape, dtype)
+    if symbolic:
+        return Spec(shape, dtype)
+    backend = config.active()
+    a = backend.draw_gamma(_key(seed), _parameter(alpha, shape, dtype))
+    b = backend.draw_gamma(_key(seed, 1), _parameter(beta, shape, dtype))
+    return a / (a + b)
+
+
+def binomial(shape: Sequence[int], counts: Any, probabilities: Any, dtype: Any = None, seed: Seed = None) -> Any:
+    """Numbers of successes in `counts` trials, each with the given probability."""
+    shape, dtype, symbolic = _prepare(shape, dtype)
+    if symbolic:
+        return Spec(shape, dtype)
+    return config.active().draw_binomial(_key(seed), _parameter(counts, shape, dtype), _parameter(probabilities, shape, dtype))
+
+
+__all__ = [
+    "SeedGenerator", "beta", "binomial", "categorical", "dropout", "gamma", "normal", "randint", "shuffle", "truncated_normal", "uniform",
+]  # fmt: skip

@@ -1,0 +1,82 @@
+"""Files: written whole or not at all, and checked before they are read."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import secrets
+import shutil
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from keraunos.core.errors import ArgumentError, ArgumentTypeError, ModelFileError
+
+HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+
+
+def as_path(filepath: Any) -> pathlib.Path:
+    """`filepath` as a path; `~` is the home folder."""
+    try:
+        return pathlib.Path(os.fsdecode(filepath)).expanduser()
+    except TypeError:
+        raise ArgumentTypeError("A file is named by a string or a path.", where="filepath", received=type(filepath).__name__) from None
+
+
+def problem(path: pathlib.Path, fact: str, member: str | None = None, fix: str | None = None, **details: Any) -> ModelFileError:
+    """The error for what is wrong with a file, or with a member of it."""
+    return ModelFileError(fact, where=f"{path.name}: {member}" if member else str(path), fix=fix, **details)
+
+
+def existing(filepath: Any) -> pathlib.Path:
+    """The path of a file that exists and is not empty.
+
+    Raises:
+        ModelFileError: It does not exist, or is a folder, or empty.
+    """
+    path = as_path(filepath)
+    if not path.exists():
+        near = sorted(p.name for p in path.parent.glob(f"*{path.suffix}"))[:5] if path.parent.is_dir() and path.suffix else []
+        fix = f"in that folder there is: {', '.join(near)}" if near else f"the folder '{path.parent}' does not exist" if not path.parent.is_dir() else None
+        raise problem(path, f"The file '{path}' does not exist.", fix=fix)
+    if path.is_dir():
+        raise problem(path, f"'{path}' is a folder, not a model file.", fix="name the '.keras' or '.weights.h5' file; SavedModel folders are not read")
+    if path.stat().st_size == 0:
+        raise problem(path, f"'{path.name}' exists, but is empty (0 bytes).", fix="save the model again")
+    return path
+
+
+@contextlib.contextmanager
+def replacing(path: pathlib.Path, overwrite: bool) -> Iterator[BinaryIO]:
+    """A stream whose content takes the place of the file at `path` at the end of the block, at once.
+
+    It is written beside the file, flushed to the disk, and renamed; on any failure the old file stays.
+
+    Raises:
+        ArgumentError: The file exists and may not be overwritten, or there is no such folder.
+    """
+    path = pathlib.Path(os.path.realpath(path))  # a link keeps its place; what it points to is replaced
+    if path.is_dir():
+        raise ArgumentError(f"'{path}' is a folder.", where="filepath", fix="name a file in it")
+    if not overwrite and path.exists():
+        raise ArgumentError(f"The file '{path}' exists already.", where="overwrite=False", fix="choose another name, or pass overwrite=True")
+    if not path.parent.is_dir():
+        raise ArgumentError(f"The folder '{path.parent}' does not exist.", where="filepath", fix=f"os.makedirs({str(path.parent)!r})")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with open(temporary, "xb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        if path.exists():
+            shutil.copymode(path, temporary)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    with contextlib.suppress(OSError):  # a folder cannot be opened on Windows, nor synced on some file systems
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

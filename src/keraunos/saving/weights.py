@@ -1,0 +1,257 @@
+"""The weights of a model in HDF5, in Keras's layout: `layers/dense/vars/0`, `optimizer/vars/0`, …
+
+A layer's own variables stand under `vars`; what it holds stands under the attribute's name; the items
+of lists and dicts under their class's name in snake case, with a counter from the second on.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import pathlib
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import h5py
+import numpy as np
+
+from keraunos.core.errors import KeraunosError, ModelFileError
+from keraunos.core.functional import Trace
+from keraunos.core.names import to_snake_case
+from keraunos.core.scope import within
+from keraunos.layers.layer import Layer
+from keraunos.metrics.metric import Metric
+from keraunos.models.functional import Functional
+from keraunos.models.model import Model
+from keraunos.models.sequential import Sequential
+from keraunos.saving.files import problem
+
+# What ours keep in attributes that hold layers a second time, or nothing that is saved.
+_INTERNAL = frozenset({"_arguments", "_compile_arguments", "_functional", "_layers", "_lossy", "_order", "_weights", "nodes", "operations"})
+# Parts of files by other versions of Keras that hold no weights.
+_IGNORED = frozenset({"optimizer", "_optimizer", "seed_generator", "random_generator", "metrics", "_metrics", "loss_tracker", "_loss_tracker", "compile_metrics"})
+
+
+def _hidden(kind: type) -> frozenset[str]:
+    return frozenset(dir(kind)) | _INTERNAL
+
+
+_HIDDEN = {Functional: _hidden(Functional) - {"optimizer"}, Sequential: _hidden(Sequential) - {"optimizer"}, Model: _hidden(Model) - {"optimizer", "layers"}, Layer: _hidden(Layer)}
+
+
+def _is_saveable(x: Any) -> bool:
+    return isinstance(x, Layer) or (hasattr(x, "save_own_variables") and not isinstance(x, (Metric, type)))
+
+
+def _attributes(owner: Any) -> Iterator[tuple[str, Any]]:
+    """What `owner` holds, by attribute, in the order in which Keras looks: public names first."""
+    if isinstance(owner, (Functional, Sequential)):
+        yield "layers", owner.layers
+    hidden = next((names for kind, names in _HIDDEN.items() if isinstance(owner, kind)), _INTERNAL)
+    for name in sorted(dir(owner), key=lambda name: (name.startswith("_"), name)):
+        if not name.startswith("__") and name not in hidden:
+            with contextlib.suppress(Exception):  # a user's property may not be ready to answer
+                yield name, getattr(owner, name)
+
+
+def _names(items: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+    """The items of a container that hold variables, each with its name there."""
+    counts: collections.Counter[str] = collections.Counter()
+    for item in items:
+        if _is_saveable(item) or isinstance(item, (list, tuple, dict, set)):
+            name = to_snake_case(type(item).__name__) if _is_saveable(item) else "container"
+            count = counts[name]
+            counts[name] += 1
+            yield f"{name}_{count}" if count else name, item
+
+
+def _matched(layers: list[Any], named: Iterable[tuple[str, Any]], path: str, found: Mapping[str, str]) -> Iterable[tuple[str, Any]]:
+    """The layers with the names of their groups in a file: found by the layers' own names, if the file has the same ones."""
+    prefix = f"{path}/"
+    here = {name: place[len(prefix) :] for place, name in found.items() if place.startswith(prefix) and "/" not in place[len(prefix) :]}
+    return [(here[layer.name], layer) for layer in layers] if len(here) == len(layers) and {x.name for x in layers} == here.keys() else named
+
+
+def saveables(root: Any, names: Mapping[str, str] | None = None) -> Iterator[tuple[str, Any]]:
+    """The objects with variables in and below `root`, each once, with their paths in a file.
+
+    Args:
+        root: A model.
+        names: For a file that is read: the names of the objects that it was written from, by path.
+    """
+    seen: set[int] = set()
+
+    def visit(x: Any, path: str) -> Iterator[tuple[str, Any]]:
+        if _is_saveable(x):
+            if id(x) in seen:
+                return
+            seen.add(id(x))
+            yield path, x
+            held: Iterable[tuple[str, Any]] = _attributes(x)
+        elif isinstance(x, (list, tuple, dict, set)):
+            items = list(x.values() if isinstance(x, dict) else x)
+            held = _names(items)
+            if names and path.rpartition("/")[2] == "layers" and all(isinstance(item, Layer) for item in items):
+                held = _matched(items, held, path, names)
+        else:
+            return
+        for name, value in held:
+            yield from visit(value, f"{path}/{name}" if path else name)
+
+    return visit(root, "")
+
+
+# ---- writing ----
+def write(model: Any, stream: Any) -> None:
+    """Write the variables of a model, its layers and its optimizer."""
+    with h5py.File(stream, "w") as file:
+        for path, owner in saveables(model):
+            store: dict[str, Any] = {}
+            owner.save_own_variables(store)
+            group = file.create_group(f"{path}/vars" if path else "vars")
+            group.attrs["name"] = str(getattr(owner, "name", ""))
+            for key, value in store.items():
+                value = np.asarray(value)
+                if value.dtype.kind == "V":  # bfloat16 and float8, which HDF5 does not know
+                    group.create_dataset(key, data=value.view(f"V{value.dtype.itemsize}")).attrs["dtype"] = value.dtype.name
+                else:
+                    group.create_dataset(key, data=value)
+
+
+# ---- reading ----
+class Store(Mapping[str, Any]):
+    """The variables of one object in a file, read when they are asked for."""
+
+    def __init__(self, group: Any):
+        self._group = group
+
+    def __getitem__(self, key: str) -> Any:
+        data = self._group[key]
+        value = data[()]
+        if "dtype" not in data.attrs:
+            return value
+        import ml_dtypes
+
+        return np.asarray(value).view(getattr(ml_dtypes, str(data.attrs["dtype"])))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._group)
+
+    def __len__(self) -> int:
+        return len(self._group)
+
+    def describe(self) -> list[tuple[tuple[int, ...], str]]:
+        """The shape and dtype of each variable, without reading it."""
+        keys = sorted(self, key=lambda key: (len(key), key))
+        return [(tuple(self._group[k].shape), str(self._group[k].attrs.get("dtype", self._group[k].dtype))) for k in keys]
+
+
+def _kind(dtype: str) -> str:
+    return "float" if "float" in dtype else "integer" if "int" in dtype else dtype
+
+
+def _safe(group: Any, path: pathlib.Path, above: tuple[Any, ...] = ()) -> Iterator[str]:
+    """The paths of the groups with variables; raises for what would lead out of the file."""
+    for name in group:
+        place = f"{group.name.rstrip('/')}/{name}"
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            raise problem(path, "The file holds a link to another place, which is not followed.", place, fix="do not load it: Keras writes no links")
+        item = group[name]
+        if isinstance(item, h5py.Group):
+            if any(item == outer for outer in (*above, group)):
+                raise problem(path, "The file's groups form a circle.", place)
+            if name == "vars":
+                yield item.name.strip("/")
+            yield from _safe(item, path, (*above, group))
+        elif item.is_virtual or item.external or h5py.check_ref_dtype(item.dtype) is not None:
+            raise problem(path, "The file holds data that lies in other files, which are not read.", place, fix="do not load it: Keras writes no such data")
+
+
+def _misfit(owner: Any, store: Store) -> tuple[str, str] | None:
+    """What was expected and what was found, if an object with the usual `load_own_variables` cannot take them."""
+    if type(owner).load_own_variables is not Layer.load_own_variables:
+        return None
+    variables, found = owner._own_variables(), store.describe()
+    right = sorted(store, key=lambda key: (len(key), key)) == [str(i) for i in range(len(variables))]
+    if right and all(v.shape == shape and _kind(v.dtype) == _kind(dtype) for v, (shape, dtype) in zip(variables, found, strict=True)):
+        return None
+    return _listed((v.shape, v.dtype) for v in variables), _listed(found)
+
+
+def _listed(variables: Iterable[tuple[tuple[int, ...], str]]) -> str:
+    shapes = [str(shape) if _kind(dtype) == "float" else f"{shape} {dtype}" for shape, dtype in variables]
+    return ", ".join(shapes[:4]) + (f", … ({len(shapes)})" if len(shapes) > 4 else "") if shapes else "none"
+
+
+def read(model: Any, stream: Any, path: pathlib.Path, skip_mismatch: bool = False, skipped: Iterable[Any] = (), strict_optimizer: bool = True) -> None:
+    """Give a model, its layers and its optimizer their variables' values; nothing is assigned unless all fit.
+
+    Raises:
+        ModelFileError: The file is damaged or unsafe, or does not fit.
+    """
+    try:
+        file = h5py.File(stream, "r")
+    except OSError:
+        raise problem(path, "The weights are no HDF5 file, or a truncated one.", fix="save the model again") from None
+    try:
+        with file:
+            _read(model, file, path, skip_mismatch, {id(x) for x in skipped}, strict_optimizer)
+    except KeraunosError:
+        raise
+    except (OSError, RuntimeError, KeyError, AttributeError, UnicodeDecodeError) as error:  # what h5py raises for damaged files
+        raise problem(path, f"The weights could not be read: {error}", fix="the file is damaged: save the model again") from error
+
+
+def _read(model: Any, file: Any, path: pathlib.Path, skip_mismatch: bool, skipped: set[int], strict_optimizer: bool) -> None:
+    if "layer_names" in file.attrs or "model_weights" in file:
+        raise problem(path, "This HDF5 file is in the format of Keras 1 and 2, which is not read yet.", fix="in Keras 3: load it, then model.save('model.keras')")
+    groups = list(_safe(file, path))
+    if "vars" not in groups and "layers" not in file:
+        raise problem(path, "This HDF5 file holds no weights of a Keras model.", received=f"groups {', '.join(list(file)[:6]) or 'none'}")
+    names = {place.removesuffix("/vars"): str(file[place].attrs["name"]) for place in groups if "name" in file[place].attrs}
+    rows: list[tuple[str, str, str]] = []
+    trace, used = Trace(), set()
+    for place, owner in saveables(model, names):
+        group = f"{place}/vars" if place else "vars"
+        used.add(group)
+        is_layer = isinstance(owner, Layer)
+        if id(owner) in skipped or (not is_layer and group not in groups):
+            continue
+        store = Store(file[group] if group in groups else {})
+        found = _misfit(owner, store)
+        if found is None:
+            try:
+                with within(trace=trace):
+                    owner.load_own_variables(store)
+            except Exception as error:  # a class of the user's may raise anything
+                fact = error.fact if isinstance(error, KeraunosError) else str(error)
+                found = fact, _listed(store.describe())
+                if not is_layer and not strict_optimizer:
+                    warnings.warn(f"The state of the optimizer was not loaded from '{path.name}': {fact}", stacklevel=5)
+                    continue
+        if found is not None:
+            rows.append((getattr(owner, "name", place) or place, *found))
+    for group in groups:
+        if group not in used and len(file[group]) and not _IGNORED.intersection(group.split("/")):
+            rows.append((group.removesuffix("/vars"), "nothing", _listed(Store(file[group]).describe())))
+    if rows and not skip_mismatch:
+        raise _does_not_fit(model, rows, path)
+    if rows:
+        warnings.warn(f"{len(rows)} layers were left as they are, since the weights of '{path.name}' do not fit: {', '.join(row[0] for row in rows[:8])}", stacklevel=5)
+    for key, variable in trace.written.items():
+        variable.assign(trace.values[key])
+
+
+def _does_not_fit(model: Any, rows: list[tuple[str, str, str]], path: pathlib.Path) -> ModelFileError:
+    lines = [f"The weights do not fit '{model.name}'; nothing was assigned."]
+    for name, expected, found in rows:
+        line = f"  {name}: expected {expected}; found {found}"
+        if sum(map(len, lines)) + len(line) > 360:
+            lines.append(f"  … and {len(rows) - len(lines) + 1} more")
+            break
+        lines.append(line)
+    fix = "make the model as it was when it was saved, or pass skip_mismatch=True to load_weights"
+    if not model.built:
+        fix = f"build the model first: {model.name}.build((None, …)), or call it on data"
+    return problem(path, "\n".join(lines), fix=fix)

@@ -1,0 +1,545 @@
+"""`Trainer`: `compile`, `fit`, `evaluate` and `predict`, once for every engine.
+
+A step is ordinary code over layers, losses, metrics and an optimizer; `core.functional.Program` makes
+it one compiled program where the engine compiles. Data that fits lives on the device, and where steps
+are short many of them are one dispatch, if measuring shows that it is faster.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+from keraunos import losses as losses_module
+from keraunos import metrics as metrics_module
+from keraunos import ops
+from keraunos.callbacks import CallbackList
+from keraunos.core import config, tree
+from keraunos.core.errors import ArgumentError, DataError, StateError
+from keraunos.core.functional import Program, value_and_grad
+from keraunos.core.scope import within
+from keraunos.core.spec import Spec
+from keraunos.data.adapters import ArraySource, Source, class_weights, source, split, unpack_x_y_sample_weight
+from keraunos.layers.tracking import Cache
+from keraunos.training.checks import check_callbacks, check_data, check_model
+from keraunos.training.compiled import CompiledLoss, CompiledMetrics
+from keraunos.training.loops import Loop
+from keraunos.training.progress import Progress
+
+
+class Trainer:
+    """The training half of `Model`."""
+
+    optimizer: Any = None
+    loss: Any = None
+    stop_training = False
+    compiled = False
+    run_eagerly = False
+    jit_compile: Any = None
+    steps_per_execution: Any = 1
+    _compile_arguments: dict[str, Any]
+    _running = False  # within fit or evaluate: logs are read late, variables are looked up once
+
+    @property
+    def _cache(self) -> Cache:
+        """Compiled programs and what is looked up once; empty after a change of the model."""
+        found = self.__dict__.get("_programs")
+        if found is None:
+            found = self.__dict__["_programs"] = Cache()
+        return found
+
+    def _cache_clear(self) -> None:
+        self.__dict__["_programs"] = Cache()
+
+    # ---- compile ----
+    def compile(
+        self, optimizer: Any = "rmsprop", loss: Any = None, loss_weights: Any = None, metrics: Any = None, weighted_metrics: Any = None,
+        run_eagerly: bool = False, steps_per_execution: int = 1, jit_compile: Any = "auto", auto_scale_loss: bool = True,
+    ) -> None:  # fmt: skip
+        """Say how the model is trained.
+
+        Args:
+            optimizer: An optimizer or its name.
+            loss: A loss or its name; a list or dict of them for several outputs.
+            loss_weights: The weight of each output's loss.
+            metrics: Metrics or their names; lists or dicts of them for several outputs.
+            weighted_metrics: Metrics to which sample weights apply.
+            run_eagerly: Whether steps run op by op, for debugging.
+            steps_per_execution: The number of steps in one dispatch; more are chosen by measuring.
+            jit_compile: Whether steps are compiled; "auto" where the engine gains by it.
+            auto_scale_loss: Whether the loss is scaled under mixed_float16.
+
+        Raises:
+            ArgumentError: A name is misspelt, or numbers do not fit the outputs.
+        """
+        from keraunos import optimizers
+
+        self._compile_arguments = {"optimizer": optimizer, "loss": loss, "loss_weights": loss_weights, "metrics": metrics, "weighted_metrics": weighted_metrics, "run_eagerly": run_eagerly, "steps_per_execution": steps_per_execution, "jit_compile": jit_compile}
+        optimizer = optimizers.get(optimizer)
+        if auto_scale_loss and getattr(self, "_policy", None) is not None and self._policy.name == "mixed_float16" and optimizer is not None and not isinstance(optimizer, optimizers.LossScaleOptimizer):  # type: ignore[attr-defined]
+            optimizer = optimizers.LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
+        if not isinstance(steps_per_execution, int) or steps_per_execution < 1:
+            raise ArgumentError("steps_per_execution must be a positive integer.", received=f"steps_per_execution={steps_per_execution!r}")
+        tree.map_structure(lambda x: losses_module.get(x) if isinstance(x, str) else x, loss)
+        tree.map_structure(lambda x: metrics_module.get(x) if isinstance(x, str) and x not in ("accuracy", "acc", "crossentropy", "ce") else x, [metrics, weighted_metrics])
+        self._compile_arguments["optimizer"] = optimizer
+        self.optimizer, self.loss = optimizer, loss
+        self.run_eagerly, self.steps_per_execution = bool(run_eagerly), steps_per_execution
+        self.jit_compile = None if jit_compile == "auto" else jit_compile
+        self._loss_tracker = metrics_module.Mean(name="loss")
+        self._compiled_loss: CompiledLoss | None = None
+        self._compiled_metrics: CompiledMetrics | None = None
+        self.stop_training, self.compiled = False, True
+        self._cache_clear()
+
+    def _require_compiled(self, what: str) -> None:
+        if not self.compiled:
+            raise StateError(f"{what} needs a compiled model.", where=getattr(self, "name", None), fix="model.compile(optimizer='adam', loss='sparse_categorical_crossentropy', metrics=['accuracy'])")
+
+    def _output_names(self, y_pred: Any) -> list[str]:
+        names = getattr(self, "output_names", None) if getattr(self, "outputs", None) is not None else None
+        if names and len(names) == len(tree.flatten(y_pred)):
+            return list(dict.fromkeys(names)) if len(set(names)) == len(names) else [f"{n}_{i}" for i, n in enumerate(names)]
+        if isinstance(y_pred, dict):
+            return sorted(y_pred)
+        count = len(tree.flatten(y_pred))
+        return ["output"] if count == 1 else [f"output_{i + 1}" for i in range(count)]
+
+    def _prepare_loss(self, y: Any, y_pred: Any) -> None:
+        """Make losses and metrics when the outputs are first seen."""
+        names = self._output_names(y_pred)
+        if self._compiled_loss is None and self.loss is not None:
+            self._compiled_loss = CompiledLoss(self.loss, self._compile_arguments["loss_weights"], names)
+        if self._compiled_metrics is None:
+            made = CompiledMetrics(self._compile_arguments["metrics"], self._compile_arguments["weighted_metrics"], names)
+            made.build(y, y_pred, self._compiled_loss.losses if self._compiled_loss else [None] * len(names))
+            self._compiled_metrics = made
+
+    # ---- what users may override ----
+    def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True) -> Any:
+        """The total loss of a batch: the compiled losses and what layers added."""
+        extra = self._added_losses()
+        if self.loss is None:
+            if not extra:
+                raise StateError("There is no loss to minimise.", where=getattr(self, "name", None), fix="compile(loss=…), override compute_loss, or call add_loss in a layer")
+            total = None
+        else:
+            if self._compiled_loss is None:
+                self._prepare_loss(y, y_pred)
+            assert self._compiled_loss is not None
+            total = self._compiled_loss(y, y_pred, sample_weight)
+        for value in extra:
+            total = value if total is None else ops.add(total, value)
+        return total
+
+    def _added_losses(self) -> list[Any]:
+        found = [loss for layer in self._lossy for loss in layer._losses]  # type: ignore[attr-defined]
+        return found + [v.regularizer(v) for v in self._step_variables() if v.regularizer is not None]
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+        """Update the metrics with a batch; returns the logs."""
+        if y is not None and (self._compile_arguments["metrics"] or self._compile_arguments["weighted_metrics"]):
+            if self._compiled_metrics is None:
+                self._prepare_loss(y, y_pred)
+            assert self._compiled_metrics is not None
+            self._compiled_metrics.update(y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """The logs: the metrics' results by name."""
+        if self._running:
+            return {}
+        logs: dict[str, Any] = {}
+        own = {id(m) for m in self._compiled_own()}
+        if self.compiled:
+            logs["loss"] = self._loss_tracker.result()
+            if self._compiled_loss is not None:
+                logs.update({m.name: m.result() for m in self._compiled_loss.trackers})
+            if self._compiled_metrics is not None:
+                logs.update(zip(self._compiled_metrics.names_of(), (m.result() for m in self._compiled_metrics.metrics), strict=True))
+        for metric in self._held_metrics():
+            if id(metric) not in own:
+                result = metric.result()
+                logs.update(result if isinstance(result, dict) else {metric.name: result})
+        return logs
+
+    def _compiled_own(self) -> list[Any]:
+        if not self.compiled:
+            return []
+        found = [self._loss_tracker]
+        found += self._compiled_loss.trackers if self._compiled_loss is not None else []
+        return found + (self._compiled_metrics.metrics if self._compiled_metrics is not None else [])
+
+    def _held_metrics(self) -> list[Any]:
+        own = {id(m) for m in self._compiled_own()}
+        layers = self._flatten_layers()  # type: ignore[attr-defined]
+        found = {id(m): m for layer in layers for m in layer._held(metrics_module.Metric)}
+        return [m for key, m in found.items() if key not in own]
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The metrics: the loss, those of `compile`, and those that layers hold."""
+        return [*self._compiled_own(), *self._held_metrics()]
+
+    def reset_metrics(self) -> None:
+        """Begin the metrics anew."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    def _step_variables(self) -> list[Any]:
+        """The variables that a step trains; looked up once in a run."""
+        if not self._running:
+            return self.trainable_variables  # type: ignore[attr-defined]
+        found = self._cache.get("trainable")
+        if found is None:
+            found = self._cache["trainable"] = self.trainable_variables  # type: ignore[attr-defined]
+        return found
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """One step of training; override it for a loop of your own, in the same words on every engine.
+
+        Args:
+            data: A batch as the data gives it: `(x, y)` or `(x, y, sample_weight)`.
+
+        Returns:
+            The logs by name.
+        """
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        variables, optimizer = self._step_variables(), self.optimizer
+        scaled = optimizer is not None and optimizer.scales_loss
+
+        def objective() -> Any:
+            y_pred = self(x, training=True)  # type: ignore[operator]
+            loss = self.compute_loss(x, y, y_pred, sample_weight, training=True)
+            return (optimizer.scale_loss(loss) if scaled else loss), (y_pred, loss if scaled else None)
+
+        (loss, (y_pred, unscaled)), gradients = value_and_grad(objective, variables, has_aux=True)()
+        self._loss_tracker.update_state(unscaled if scaled else loss, sample_weight=_batch_size(x))
+        optimizer.apply(gradients, variables)
+        return self.compute_metrics(x, y, y_pred, sample_weight)
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """One step of evaluation; returns the logs."""
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        y_pred = self(x, training=False)  # type: ignore[operator]
+        loss = self.compute_loss(x, y, y_pred, sample_weight, training=False)
+        self._loss_tracker.update_state(loss, sample_weight=_batch_size(x))
+        return self.compute_metrics(x, y, y_pred, sample_weight)
+
+    def predict_step(self, data: Any) -> Any:
+        """The outputs for one batch."""
+        x, _, _ = unpack_x_y_sample_weight(data)
+        return self(x, training=False)  # type: ignore[operator]
+
+    # ---- programs ----
+    def _engine(self) -> Any:
+        return within(backend=self._backend)  # type: ignore[attr-defined]
+
+    def _program(self, kind: str) -> Any:
+        """The compiled form of a step, made once."""
+        found = self._cache.get(kind)
+        if found is None:
+            function = getattr(self, f"{kind}_step")
+            wrapped = function if kind == "predict" else _detached(self, function)
+            if self.run_eagerly:
+                found = wrapped
+            else:
+                known = self.variables + (self.optimizer.variables if kind == "train" and self.optimizer is not None else [])  # type: ignore[attr-defined]
+                options = {} if self.jit_compile is None else {"jit_compile": self.jit_compile}
+                found = Program(wrapped, known, donate=kind == "train", backend=self._backend, **options)  # type: ignore[attr-defined]
+            self._cache[kind] = found
+        return found
+
+    def _symbolic_build(self, batch: Any, training: bool) -> None:
+        """Build layers, losses, metrics and optimizer from the specs of the first batch, before any trace."""
+        x, y, _ = batch
+        backend = self._backend  # type: ignore[attr-defined]
+
+        def spec(a: Any) -> Any:
+            return None if a is None else Spec((None, *a.shape[1:]), backend.dtype_of(backend.array(a[:1])))
+
+        if not self.built or (self.compiled and self._compiled_metrics is None):  # type: ignore[attr-defined]
+            specs = tree.map_structure(spec, x)
+            y_pred = None
+            custom = type(self).train_step is not Trainer.train_step
+            try:
+                y_pred = self.compute_output_spec(specs)  # type: ignore[attr-defined]
+            except Exception:
+                if not custom:
+                    raise
+            self._built()  # type: ignore[attr-defined]
+            if y_pred is not None and self.compiled and y is not None and not custom:
+                self._prepare_loss(tree.map_structure(spec, y), y_pred)
+        if training and self.optimizer is not None and not getattr(self.optimizer, "built", False):
+            self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
+
+    # ---- fit ----
+    def fit(
+        self, x: Any = None, y: Any = None, batch_size: int | None = None, epochs: int = 1, verbose: Any = "auto", callbacks: Any = None,
+        validation_split: float = 0.0, validation_data: Any = None, shuffle: bool = True, class_weight: Any = None, sample_weight: Any = None,
+        initial_epoch: int = 0, steps_per_epoch: int | None = None, validation_steps: int | None = None, validation_batch_size: int | None = None,
+        validation_freq: Any = 1,
+    ) -> Any:  # fmt: skip
+        """Train the model.
+
+        Args:
+            x: Arrays, a list or dict of them, or anything that yields batches.
+            y: The targets, where x is arrays.
+            batch_size: The number of samples in a step, 32 by default.
+            epochs: The number of passes over the data.
+            verbose: 0 (silent), 1 (a bar), 2 (a line an epoch), or "auto".
+            callbacks: Callbacks.
+            validation_split: The fraction of the arrays, from their end, to validate on.
+            validation_data: `(x, y)`, `(x, y, sample_weight)` or what yields them.
+            shuffle: Whether arrays are shuffled before each epoch.
+            class_weight: A weight for each class.
+            sample_weight: A weight for each sample.
+            initial_epoch: The epoch to begin with.
+            steps_per_epoch: The number of steps that make an epoch.
+            validation_steps: The number of validation batches.
+            validation_batch_size: The number of samples in a validation batch.
+            validation_freq: Validate after every so many epochs, or after the listed ones.
+
+        Returns:
+            A `History`, whose `history` has the logs of each epoch by name.
+
+        Raises:
+            StateError: The model is not compiled.
+            DataError: The data cannot be meant.
+        """
+        self._require_compiled("fit")
+        with self._engine():
+            if validation_split:
+                if validation_data is not None:
+                    raise ArgumentError("Pass validation_split or validation_data, not both.", where="fit")
+                (x, y, sample_weight), validation_data = split((x, y, sample_weight), validation_split)
+            if class_weight is not None and y is not None:
+                sample_weight, class_weight = class_weights(y, class_weight, sample_weight), None
+            data = source(x, y, sample_weight, batch_size, shuffle, steps_per_epoch)
+            callback_list = CallbackList(callbacks, add_history=True, model=self, epochs=epochs, steps=data.steps, verbose=verbose)
+            head = data.head
+            check_data(self, data, head)
+            check_callbacks(callback_list, validation_data)
+            self._symbolic_build(head, training=True)
+            check_model(self, head)
+            validation = self._validation(validation_data, validation_batch_size, validation_steps)
+            progress = Progress(verbose, epochs)
+            loop = Loop(self, "train", data, callback_list, class_weight)
+            self.stop_training = False
+            logs: dict[str, Any] = {}
+            callback_list.call("on_train_begin", None)
+            try:
+                for epoch in range(initial_epoch, epochs):
+                    self.reset_metrics()
+                    callback_list.call("on_epoch_begin", epoch, None)
+                    progress.begin(epoch, data.steps)
+                    self._running = True
+                    try:
+                        done, step_logs = loop.epoch(epoch, progress)
+                    finally:
+                        self._running = False
+                    if done == 0:
+                        raise DataError("The data gave no batch.", fix="a generator can be used once: pass a new one, or steps_per_epoch")
+                    logs = _numbers({**self.get_metrics_result(), **(step_logs or {})} if not _custom(self, "train_step") else (step_logs or self.get_metrics_result()))
+                    if validation is not None and _validates(epoch, validation_freq):
+                        found = self._evaluate(validation)
+                        logs.update({f"val_{name}": value for name, value in found.items()})
+                    data.epoch_end()
+                    callback_list.call("on_epoch_end", epoch, logs)
+                    progress.end(done, logs)
+                    if self.stop_training:
+                        break
+                if self.optimizer is not None:
+                    self.optimizer.finalize_variable_values(self.trainable_variables)  # type: ignore[attr-defined]
+            finally:
+                callback_list.call("on_train_end", logs)
+            return callback_list.history
+
+    def _validation(self, data: Any, batch_size: int | None, steps: int | None) -> Loop | None:
+        if data is None:
+            return None
+        parts = unpack_x_y_sample_weight(data) if isinstance(data, (tuple, list)) else (data, None, None)
+        found = source(*parts, batch_size=batch_size, steps=steps)
+        return Loop(self, "test", found, None, None)
+
+    def _evaluate(self, loop: Loop, progress: Progress | None = None) -> dict[str, Any]:
+        """The logs of one pass over the loop's data."""
+        saved = [(m, [v.numpy() for v in m.variables]) for m in ()]
+        del saved
+        self.reset_metrics()
+        self._running = True
+        try:
+            with self._backend.forward():  # type: ignore[attr-defined]
+                _, step_logs = loop.epoch(0, progress)
+        finally:
+            self._running = False
+        return _numbers({**self.get_metrics_result(), **(step_logs or {})} if not _custom(self, "test_step") else (step_logs or self.get_metrics_result()))
+
+    # ---- evaluate and predict ----
+    def evaluate(
+        self, x: Any = None, y: Any = None, batch_size: int | None = None, verbose: Any = "auto", sample_weight: Any = None,
+        steps: int | None = None, callbacks: Any = None, return_dict: bool = False,
+    ) -> Any:  # fmt: skip
+        """The loss and metrics on data.
+
+        Args:
+            x: Arrays, or what yields batches.
+            y: The targets, where x is arrays.
+            batch_size: The number of samples in a batch, 32 by default.
+            verbose: 0 (silent), 1, 2, or "auto".
+            sample_weight: A weight for each sample.
+            steps: The number of batches.
+            callbacks: Callbacks.
+            return_dict: Whether to return a dict by name; else a list, or one number.
+
+        Raises:
+            StateError: The model is not compiled.
+        """
+        self._require_compiled("evaluate")
+        with self._engine():
+            data = source(x, y, sample_weight, batch_size, False, steps)
+            callback_list = CallbackList(callbacks, model=self, steps=data.steps)
+            head = data.head
+            check_data(self, data, head)
+            self._symbolic_build(head, training=False)
+            progress = Progress(verbose, title="Evaluate")
+            progress.begin(0, data.steps)
+            callback_list.call("on_test_begin", None)
+            loop = Loop(self, "test", data, callback_list, None)
+            logs = self._evaluate(loop, progress)
+            callback_list.call("on_test_end", logs)
+            progress.end(loop.done, logs)
+        if return_dict:
+            return logs
+        values = list(logs.values())
+        return values[0] if len(values) == 1 else values
+
+    def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto", steps: int | None = None, callbacks: Any = None) -> Any:
+        """The outputs for data, as NumPy arrays.
+
+        Args:
+            x: Arrays, or what yields batches.
+            batch_size: The number of samples in a batch, 32 by default.
+            verbose: 0 (silent), 1, 2, or "auto".
+            steps: The number of batches.
+            callbacks: Callbacks.
+
+        Example:
+
+        >>> import keraunos as keras
+        >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+        >>> model.predict(keras.ops.ones((5, 3)), verbose=0).shape
+        (5, 2)
+        """
+        backend = self._backend  # type: ignore[attr-defined]
+        small = type(x) is np.ndarray and x.dtype == np.float32 and x.ndim > 0 and 0 < len(x) <= (batch_size or 32)
+        if small and callbacks is None and steps is None and (program := self._cache.get("predict")) is not None and Progress(verbose).verbose == 0:
+            with self._engine(), backend.forward():
+                return tree.map_structure(_result(backend), program((backend.array(x),)))
+        with self._engine():
+            data = source(x, None, None, batch_size, False, steps)
+            callback_list = CallbackList(callbacks, model=self, steps=data.steps)
+            head = data.head
+            if not self.built:  # type: ignore[attr-defined]
+                self._symbolic_build(head, training=False)
+            program = self._program("predict")
+            progress = Progress(verbose, title="Predict")
+            progress.begin(0, data.steps)
+            results: list[Any] = []
+            structure: Any = None
+            callback_list.call("on_predict_begin", None)
+            with backend.forward():
+                for i, (batch, _, _) in enumerate(data.batches(0)):
+                    callback_list.call("on_predict_batch_begin", i, None)
+                    structure = program((tree.map_structure(lambda a: None if a is None else backend.array(a), batch),))
+                    results.append(tree.flatten(structure))
+                    callback_list.call("on_predict_batch_end", i, {"outputs": structure})
+                    if progress.due():
+                        progress.draw(i + 1, {})
+            to_result = _result(backend)
+            arrays = [[to_result(v) for v in values] for values in results]
+            callback_list.call("on_predict_end", None)
+            if progress.live:
+                progress.end(len(results), {})
+        joined = [np.concatenate(parts) if len(parts) > 1 else parts[0] for parts in zip(*arrays, strict=True)]
+        return tree.pack_sequence_as(structure, joined)
+
+    # ---- single batches ----
+    def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False) -> Any:
+        """One step of training on one batch; returns the logs."""
+        self._require_compiled("train_on_batch")
+        if class_weight is not None:
+            sample_weight = class_weights(y, class_weight, sample_weight)
+        return self._on_batch("train", x, y, sample_weight, return_dict)
+
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+        """The loss and metrics on one batch."""
+        self._require_compiled("test_on_batch")
+        return self._on_batch("test", x, y, sample_weight, return_dict)
+
+    def _on_batch(self, kind: str, x: Any, y: Any, sample_weight: Any, return_dict: bool) -> Any:
+        with self._engine():
+            length = len(tree.flatten(x)[0])
+            data = ArraySource(x, y, sample_weight, batch_size=max(length, 1))
+            self._symbolic_build(data.data, training=kind == "train")
+            self._running = True
+            try:
+                found = Loop(self, kind, data, None, None).step(data.data)
+            finally:
+                self._running = False
+            logs = _numbers(found if _custom(self, f"{kind}_step") and found else self.get_metrics_result())
+        values = list(logs.values())
+        return logs if return_dict else values[0] if len(values) == 1 else values
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """The outputs for one batch, as NumPy arrays."""
+        return self.predict(x, batch_size=max(1, len(tree.flatten(x)[0])), verbose=0)
+
+    def make_train_function(self, force: bool = False) -> Any:
+        """The compiled train step, a function of a batch."""
+        if force:
+            self._cache.pop("train", None)
+        return self._program("train")
+
+
+def _detached(model: Any, function: Any) -> Any:
+    """A step as a function of a batch whose None parts are left out."""
+
+    def step(data: Any) -> Any:
+        logs = function(data)
+        model._clear_losses()
+        return logs
+
+    step.__name__ = getattr(function, "__name__", "step")
+    return step
+
+
+def _result(backend: Any) -> Any:
+    return lambda v: np.asarray(backend.to_numpy(v))
+
+
+def _batch_size(x: Any) -> int:
+    return next(a for a in tree.flatten(x) if a is not None).shape[0]
+
+
+def _custom(model: Any, name: str) -> bool:
+    return getattr(type(model), name) is not getattr(Trainer, name)
+
+
+def _numbers(logs: dict[str, Any]) -> dict[str, Any]:
+    def number(value: Any) -> Any:
+        if isinstance(value, (int, float)):
+            return float(value)
+        value = np.asarray(config.active().to_numpy(value))
+        return float(value) if value.ndim == 0 else value.tolist()
+
+    return {name: {k: number(v) for k, v in value.items()} if isinstance(value, dict) else number(value) for name, value in logs.items()}
+
+
+def _validates(epoch: int, frequency: Any) -> bool:
+    return (epoch + 1) % frequency == 0 if isinstance(frequency, int) else epoch + 1 in frequency
+
+
+__all__ = ["Source", "Trainer"]

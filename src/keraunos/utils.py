@@ -1,0 +1,157 @@
+"""Small helpers around training: labels, sequences, seeds, and registration for saving."""
+
+from __future__ import annotations
+
+import random as python_random
+from collections.abc import Iterable
+from typing import Any
+
+from keraunos.core import config, names
+from keraunos.core.config import disable_interactive_logging, enable_interactive_logging, is_interactive_logging_enabled
+from keraunos.core.dtypes import standardize_dtype
+from keraunos.core.errors import ArgumentError, DataError
+from keraunos.core.graph import KerasTensor
+from keraunos.core.missing import missing
+from keraunos.core.serialization import (
+    custom_object_scope,
+    deserialize_keras_object,
+    get_custom_objects,
+    get_registered_name,
+    get_registered_object,
+    register_keras_serializable,
+    serialize_keras_object,
+)
+
+CustomObjectScope = custom_object_scope
+
+__all__ = [
+    "CustomObjectScope", "clear_session", "custom_object_scope", "deserialize_keras_object", "disable_interactive_logging", "enable_interactive_logging",
+    "get_custom_objects", "get_registered_name", "get_registered_object", "is_interactive_logging_enabled", "is_keras_tensor", "normalize",
+    "pack_x_y_sample_weight", "pad_sequences", "register_keras_serializable", "serialize_keras_object", "set_random_seed", "standardize_dtype",
+    "to_categorical", "unpack_x_y_sample_weight",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("pack_x_y_sample_weight", "unpack_x_y_sample_weight"):
+        from keraunos.data import adapters
+
+        return getattr(adapters, name)
+    missing("utils", name)
+
+
+def clear_session(free_memory: bool = True) -> None:
+    """Start the automatic names (`dense`, `dense_1`, …) anew; with `free_memory`, collect garbage."""
+    names.reset_names()
+    if free_memory:
+        import gc
+
+        gc.collect()
+
+
+def is_keras_tensor(x: Any) -> bool:
+    """Whether `x` is a symbolic tensor, as `Input` returns."""
+    return isinstance(x, KerasTensor)
+
+
+def set_random_seed(seed: int) -> None:
+    """Seed Python's, NumPy's and Keraunos's generators, so that a program repeats.
+
+    Args:
+        seed: An integer from 0 to 2**32 - 1.
+
+    Raises:
+        ArgumentError: It is not.
+    """
+    import numpy as np
+
+    from keraunos.random import host
+
+    if not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise ArgumentError("A seed is an integer from 0 to 2**32 - 1.", where="seed", received=repr(seed))
+    python_random.seed(seed)
+    np.random.seed(seed)
+    host.set_seed(seed)
+
+
+def to_categorical(x: Any, num_classes: int | None = None) -> Any:
+    """Classes as one-hot vectors.
+
+    Args:
+        x: Integers from 0 to `num_classes - 1`, of any shape; a last axis of size 1 is dropped.
+        num_classes: The length of the vectors; the largest class and one by default.
+
+    Returns:
+        A float array (a tensor, if `x` is one) of one more axis.
+
+    Raises:
+        DataError: A class is not below `num_classes`, or negative.
+
+    Example:
+
+    >>> to_categorical([0, 2]).tolist()
+    [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+    """
+    import numpy as np
+
+    if (engine := config.active()).is_tensor(x):
+        return engine.array(to_categorical(engine.to_numpy(x), num_classes), config.floatx())
+    classes = np.asarray(x).astype("int64")
+    if classes.ndim > 1 and classes.shape[-1] == 1:
+        classes = classes[..., 0]
+    count = num_classes or int(classes.max(initial=-1)) + 1
+    if classes.size and (classes.min() < 0 or classes.max() >= count):
+        wrong = int(classes.min() if classes.min() < 0 else classes.max())
+        raise DataError(f"x contains {wrong}, which is not one of {count} classes.", where="to_categorical", expected=f"integers from 0 to {count - 1}")
+    return (classes[..., None] == np.arange(count)).astype(config.floatx())
+
+
+def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
+    """Data divided by its norm of the given order along an axis; zero vectors stay. In a model, use `ops.normalize`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> normalize(np.array([[3.0, 4.0]])).tolist()
+    [[0.6, 0.8]]
+    """
+    import numpy as np
+
+    if config.active().is_tensor(x):
+        return config.active().array(normalize(config.active().to_numpy(x), axis, order))
+    norm = np.linalg.norm(np.asarray(x), order, axis, keepdims=True)
+    return x / np.where(norm == 0, 1, norm)
+
+
+def pad_sequences(sequences: Iterable[Any], maxlen: int | None = None, dtype: str = "int32", padding: str = "pre", truncating: str = "pre", value: Any = 0.0) -> Any:
+    """Sequences of unequal lengths as one array of shape `(samples, maxlen, …)`.
+
+    Args:
+        sequences: Lists of numbers or of vectors.
+        maxlen: The common length; that of the longest by default.
+        dtype: The array's dtype.
+        padding: Where short sequences are filled up: "pre" or "post".
+        truncating: Where long ones are cut: "pre" or "post".
+        value: What they are filled with.
+
+    Example:
+
+    >>> pad_sequences([[1], [2, 3, 4]], maxlen=2).tolist()
+    [[0, 1], [3, 4]]
+    """
+    import numpy as np
+
+    for name, side in (("padding", padding), ("truncating", truncating)):
+        if side not in ("pre", "post"):
+            raise ArgumentError(f"{name} cannot be {side!r}.", where="pad_sequences", fix="'pre' or 'post'")
+    rows = [np.asarray(row) for row in sequences]
+    length = max((len(row) for row in rows), default=0) if maxlen is None else maxlen
+    inner = next((row.shape[1:] for row in rows if len(row)), ())
+    out = np.full((len(rows), length, *inner), value, dtype=object if dtype == "object" else dtype)
+    for i, row in enumerate(rows):
+        kept = row[max(len(row) - length, 0) :] if truncating == "pre" else row[:length]
+        if len(kept) and kept.shape[1:] != inner:
+            raise DataError("The sequences hold vectors of unequal shapes.", where=f"sequences[{i}]", received=kept.shape[1:], expected=inner)
+        if len(kept):
+            out[i, slice(length - len(kept), None) if padding == "pre" else slice(len(kept))] = kept
+    return out

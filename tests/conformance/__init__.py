@@ -1,0 +1,1 @@
+"""One table of calls, run on every engine."""

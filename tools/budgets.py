@@ -1,0 +1,56 @@
+"""Budgets that keep the library small and quick to import; exits with 1 where one is exceeded.
+
+Import direction is import-linter's (`[tool.importlinter]` in pyproject.toml).
+"""
+
+from __future__ import annotations
+
+import pathlib
+import statistics
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+SOURCE = ROOT / "src" / "keraunos"
+TOTAL_LINES = 9000
+LAYER_LINES = 200
+IMPORT_SECONDS = 0.15
+HEAVY = ("numpy", "jax", "torch", "optree", "h5py", "rich", "typer")  # what `import keraunos` must not load
+
+
+def lines(path: pathlib.Path) -> int:
+    """The number of lines of a file."""
+    return len(path.read_text(encoding="utf-8").splitlines())
+
+
+def seconds(code: str, repeats: int = 5) -> float:
+    """The median time that a fresh interpreter takes for `code`."""
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code], check=True)
+        times.append(time.perf_counter() - started)
+    return statistics.median(times)
+
+
+def main() -> int:
+    """Check every budget, print each, and return the number of those exceeded."""
+    files = sorted(SOURCE.rglob("*.py"))
+    loaded = f"import sys, keraunos; print(*[m for m in {HEAVY!r} if m in sys.modules])"
+    heavy = subprocess.run([sys.executable, "-c", loaded], check=True, capture_output=True, text=True).stdout.split()
+    rows = [
+        ("lines of src", sum(map(lines, files)), TOTAL_LINES),
+        *((f"lines of {path.relative_to(ROOT)}", lines(path), LAYER_LINES) for path in sorted((SOURCE / "layers").glob("*.py"))),
+        ("seconds of `import keraunos` over bare Python", round(seconds("import keraunos") - seconds("pass"), 3), IMPORT_SECONDS),
+        (f"packages that `import keraunos` loads {heavy or ''}".rstrip(), len(heavy), 0),
+    ]
+    over = [row for row in rows if row[1] > row[2]]
+    for name, value, budget in rows:
+        if value > budget or not name.startswith("lines of src/"):
+            print(f"{'OVER' if value > budget else 'ok  '}  {value} of {budget}  {name}")
+    return len(over)
+
+
+if __name__ == "__main__":
+    sys.exit(min(main(), 1))
