@@ -30,7 +30,7 @@ bench: .venv/.bench
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 docs: .venv/.docs
-	@$(BIN)/mkdocs build --quiet --strict
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 	@echo "site/index.html"
 
 build: .venv/.dev

@@ -5,6 +5,7 @@ Import direction is import-linter's (`[tool.importlinter]` in pyproject.toml).
 
 from __future__ import annotations
 
+import ast
 import pathlib
 import statistics
 import subprocess
@@ -13,15 +14,20 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "keraunos"
-TOTAL_LINES = 9000
+TOTAL_LINES = 9000  # of code, as `lines` counts
 LAYER_LINES = 200
 IMPORT_SECONDS = 0.15
 HEAVY = ("numpy", "jax", "torch", "optree", "h5py", "rich", "typer")  # what `import keraunos` must not load
 
 
 def lines(path: pathlib.Path) -> int:
-    """The number of lines of a file."""
-    return len(path.read_text(encoding="utf-8").splitlines())
+    """The number of lines of code of a file: without docstrings, comments and blank lines."""
+    text = path.read_text(encoding="utf-8")
+    skipped = {i for i, line in enumerate(text.splitlines(), 1) if not line.strip() or line.lstrip().startswith("#")}
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node, clean=False) is not None:
+            skipped.update(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
+    return len(text.splitlines()) - len(skipped)
 
 
 def seconds(code: str, repeats: int = 5) -> float:
@@ -40,14 +46,14 @@ def main() -> int:
     loaded = f"import sys, keraunos; print(*[m for m in {HEAVY!r} if m in sys.modules])"
     heavy = subprocess.run([sys.executable, "-c", loaded], check=True, capture_output=True, text=True).stdout.split()
     rows = [
-        ("lines of src", sum(map(lines, files)), TOTAL_LINES),
-        *((f"lines of {path.relative_to(ROOT)}", lines(path), LAYER_LINES) for path in sorted((SOURCE / "layers").glob("*.py"))),
+        ("lines of code in src", sum(map(lines, files)), TOTAL_LINES),
+        *((f"lines of code in {path.relative_to(ROOT)}", lines(path), LAYER_LINES) for path in sorted((SOURCE / "layers").glob("*.py"))),
         ("seconds of `import keraunos` over bare Python", round(seconds("import keraunos") - seconds("pass"), 3), IMPORT_SECONDS),
         (f"packages that `import keraunos` loads {heavy or ''}".rstrip(), len(heavy), 0),
     ]
     over = [row for row in rows if row[1] > row[2]]
     for name, value, budget in rows:
-        if value > budget or not name.startswith("lines of src/"):
+        if value > budget or not name.startswith("lines of code in src/"):
             print(f"{'OVER' if value > budget else 'ok  '}  {value} of {budget}  {name}")
     return len(over)
 

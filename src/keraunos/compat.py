@@ -26,7 +26,9 @@ class _Finder:
         if not inner:
             return _Keras(spec.name, "Keraunos, as `keras`.")
         if inner.split(".")[0] in ("src", "_tf_keras"):
-            raise ModuleNotFoundError(f"'{spec.name}' is private to Keras; Keraunos has the public names only.\nFix: import them from keras itself", name=spec.name)
+            raise ModuleNotFoundError(
+                f"'{spec.name}' is private to Keras; Keraunos has the public names only.\nFix: import them from keras itself", name=spec.name
+            )
         private = inner.split(".")[0] in ("core", "backends", "compat", "cli", "training", "data")
         try:
             if private:
@@ -81,6 +83,8 @@ def install_as_keras() -> None:
     """
     present = sys.modules.get("keras")
     if present is not None and not isinstance(present, _Keras):
-        raise StateError("Keras itself has been imported already.", where="install_as_keras", fix="call keraunos.install_as_keras() before the first `import keras`")
+        raise StateError(
+            "Keras itself has been imported already.", where="install_as_keras", fix="call keraunos.install_as_keras() before the first `import keras`"
+        )
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())  # type: ignore[arg-type]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import random as python_random
+import importlib
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keraunos.core import config, names
 from keraunos.core.config import disable_interactive_logging, enable_interactive_logging, is_interactive_logging_enabled
@@ -32,11 +32,16 @@ __all__ = [
 ]  # fmt: skip
 
 
-def __getattr__(name: str) -> Any:
-    if name in ("pack_x_y_sample_weight", "unpack_x_y_sample_weight"):
-        from keraunos.data import adapters
+_LATE = {"pack_x_y_sample_weight": "data.adapters", "set_random_seed": "random.host", "unpack_x_y_sample_weight": "data.adapters"}  # these load NumPy
 
-        return getattr(adapters, name)
+if TYPE_CHECKING:
+    from keraunos.data.adapters import pack_x_y_sample_weight, unpack_x_y_sample_weight
+    from keraunos.random.host import set_random_seed
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATE:
+        return getattr(importlib.import_module(f"keraunos.{_LATE[name]}"), name)
     missing("utils", name)
 
 
@@ -52,26 +57,6 @@ def clear_session(free_memory: bool = True) -> None:
 def is_keras_tensor(x: Any) -> bool:
     """Whether `x` is a symbolic tensor, as `Input` returns."""
     return isinstance(x, KerasTensor)
-
-
-def set_random_seed(seed: int) -> None:
-    """Seed Python's, NumPy's and Keraunos's generators, so that a program repeats.
-
-    Args:
-        seed: An integer from 0 to 2**32 - 1.
-
-    Raises:
-        ArgumentError: It is not.
-    """
-    import numpy as np
-
-    from keraunos.random import host
-
-    if not isinstance(seed, int) or not 0 <= seed < 2**32:
-        raise ArgumentError("A seed is an integer from 0 to 2**32 - 1.", where="seed", received=repr(seed))
-    python_random.seed(seed)
-    np.random.seed(seed)
-    host.set_seed(seed)
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> Any:
@@ -123,7 +108,9 @@ def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
     return x / np.where(norm == 0, 1, norm)
 
 
-def pad_sequences(sequences: Iterable[Any], maxlen: int | None = None, dtype: str = "int32", padding: str = "pre", truncating: str = "pre", value: Any = 0.0) -> Any:
+def pad_sequences(
+    sequences: Iterable[Any], maxlen: int | None = None, dtype: str = "int32", padding: str = "pre", truncating: str = "pre", value: Any = 0.0
+) -> Any:
     """Sequences of unequal lengths as one array of shape `(samples, maxlen, …)`.
 
     Args:

@@ -89,7 +89,7 @@ def synchronize(x: Any) -> None:
 # Those whose name, order of arguments and results are NumPy's. Python's scalars are weak there too.
 _SHARED = """add subtract multiply true_divide floor_divide mod power maximum minimum negative absolute sign sqrt exp expm1 log log1p log2 log10
 logaddexp sin cos tan arcsin arccos arctan arctan2 sinh cosh tanh arcsinh arccosh arctanh floor ceil isnan isinf isfinite equal not_equal less
-less_equal greater greater_equal logical_and logical_or logical_xor logical_not tensordot matmul diagonal"""
+less_equal greater greater_equal logical_and logical_or logical_xor logical_not"""
 _quiet = np.errstate(all="ignore")  # no engine but NumPy warns of infinities
 globals().update({n: _quiet(getattr(np, n)) for n in _SHARED.split()})
 round_ = np.round
@@ -115,12 +115,17 @@ def stop_gradient(variable):
 
 
 # ---- reductions ----
+def _wide(x):
+    """The dtype in which elements of `x` are added up: for 16-bit floats one of 32 bits."""
+    return np.float32 if x.dtype.itemsize == 2 and x.dtype.kind in "fV" else x.dtype
+
+
 def sum_(x, axis=None, keepdims=False):
-    return np.sum(x, axis, dtype=x.dtype, keepdims=keepdims)
+    return np.sum(x, axis, dtype=_wide(x), keepdims=keepdims).astype(x.dtype)
 
 
 def mean(x, axis=None, keepdims=False):
-    return np.mean(x, axis, keepdims=keepdims)
+    return np.mean(x, axis, dtype=_wide(x), keepdims=keepdims).astype(x.dtype)
 
 
 def prod(x, axis=None, keepdims=False, dtype=None):
@@ -216,8 +221,20 @@ def slice_update(inputs, start_indices, updates):
 
 
 # ---- linear algebra ----
+diagonal = np.diagonal
+
+
+def matmul(x1, x2):
+    return np.matmul(x1.astype(_wide(x1), copy=False), x2.astype(_wide(x1), copy=False)).astype(x1.dtype, copy=False)
+
+
+def tensordot(x1, x2, axes=2):
+    return np.tensordot(x1.astype(_wide(x1), copy=False), x2.astype(_wide(x1), copy=False), axes).astype(x1.dtype)
+
+
 def einsum(subscripts, *operands):
-    return np.einsum(subscripts, *operands, optimize=len(operands) > 2)
+    wide = [x.astype(_wide(x), copy=False) for x in operands]
+    return np.einsum(subscripts, *wide, optimize=len(wide) > 2).astype(operands[0].dtype)
 
 
 # ---- neural networks ----
@@ -302,16 +319,16 @@ def _generator(key):
     return np.random.Generator(np.random.Philox(key=[int(key[0]), int(key[1])]))
 
 
-def _wide(dtype):
+def _drawn(dtype):
     return "float64" if dtype == "float64" else "float32"
 
 
 def draw_uniform(key, shape, dtype):
-    return cast(_generator(key).random(shape, _wide(dtype)), dtype)
+    return cast(_generator(key).random(shape, _drawn(dtype)), dtype)
 
 
 def draw_normal(key, shape, dtype):
-    return cast(_generator(key).standard_normal(shape, _wide(dtype)), dtype)
+    return cast(_generator(key).standard_normal(shape, _drawn(dtype)), dtype)
 
 
 def draw_integers(key, shape, low, high, dtype):

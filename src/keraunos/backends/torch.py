@@ -177,6 +177,8 @@ def where(condition, x1=None, x2=None):
 
 # ---- reductions ----
 def sum_(x, axis=None, keepdims=False):
+    if x.dtype is torch.uint32:  # PyTorch has this dtype, but hardly a function for it
+        return sum_(x.to(torch.int64), axis, keepdims).to(torch.uint32)
     if axis.__class__ is int or axis is None:
         return torch.sum(x, axis, keepdims, dtype=x.dtype)
     return x if len(axis) == 0 else torch.sum(x, axis, keepdims, dtype=x.dtype)
@@ -191,6 +193,8 @@ def _axes(x, axis):
 
 
 def prod(x, axis=None, keepdims=False, dtype=None):
+    if x.dtype is torch.uint32 and dtype is None:
+        return prod(x.to(torch.int64), axis, keepdims).to(torch.uint32)
     out = x.to(torch_dtype(dtype)) if dtype else x
     for i in sorted((a % x.ndim for a in _axes(x, axis)), reverse=True):
         out = torch.prod(out, i, keepdims, dtype=out.dtype)
@@ -325,7 +329,7 @@ def pad_constant(x, widths, value):
 
 
 def get_item(x, key):
-    if key.__class__ is int or key.__class__ is slice and (key.step is None or key.step > 0):
+    if key.__class__ is int or (key.__class__ is slice and (key.step is None or key.step > 0)):
         return x[key]
     key = key if isinstance(key, tuple) else (array(key) if isinstance(key, list) else key,)
     masks = [k.ndim if isinstance(k, torch.Tensor) and k.dtype == torch.bool else 1 for k in key if k is not None and k is not ...]

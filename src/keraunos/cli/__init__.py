@@ -47,7 +47,11 @@ def demo(
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False})
-def run(context: typer.Context, script: Annotated[str, typer.Argument(metavar="SCRIPT [ARGUMENTS]…", help="A Python file and its arguments.")], backend: Backend = None) -> None:
+def run(
+    context: typer.Context,
+    script: Annotated[str, typer.Argument(metavar="SCRIPT [ARGUMENTS]…", help="A Python file and its arguments.")],
+    backend: Backend = None,
+) -> None:
     """Run a Keras 3 script on Keraunos, unchanged: `import keras` means Keraunos. Options go before the script."""
     choose(backend)
     from keraunos.cli.run import run_script

@@ -45,7 +45,9 @@ def demo(epochs: int = 15, seed: int = 0) -> float:
     console = Console(highlight=False)
     keras.utils.set_random_seed(seed)
     (x_train, y_train), (x_test, y_test) = digits.load_data()
-    console.print(f"Keraunos {keras.__version__} on [bold]{keras.config.backend()}[/]: {len(x_train)} handwritten digits to learn from, {len(x_test)} held out.")
+    console.print(
+        f"Keraunos {keras.__version__} on [bold]{keras.config.backend()}[/]: {len(x_train)} handwritten digits to learn from, {len(x_test)} held out."
+    )
 
     model = network()
     model.compile(optimizer=keras.optimizers.Adam(0.002), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -61,7 +63,9 @@ def demo(epochs: int = 15, seed: int = 0) -> float:
     wrong = np.flatnonzero(read != y_test)[:6]
     if len(wrong):
         console.print("\nDigits that it misread:")
-        console.print(Columns([Panel(drawing(x_test[i]), title=f"{y_test[i]} read as {read[i]}", subtitle=f"{probabilities[i].max():.0%} sure", width=18) for i in wrong]))
+        console.print(
+            Columns([Panel(drawing(x_test[i]), title=f"{y_test[i]} read as {read[i]}", subtitle=f"{probabilities[i].max():.0%} sure", width=18) for i in wrong])
+        )
 
     model.save(FILE)
     loaded = keras.saving.load_model(FILE)

@@ -30,7 +30,7 @@ def run_script(script: str, arguments: list[str]) -> None:
     sys.argv = [script, *arguments]
     sys.path[0] = os.path.dirname(os.path.abspath(script))
     try:
-        exec(compile(source, script, "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - running a script is what this is for
+        exec(compile(source, script, "exec", dont_inherit=True), module.__dict__)
     except SystemExit:
         raise
     except BaseException as error:

@@ -21,6 +21,7 @@ from keraunos.core.errors import ArgumentError, ArgumentTypeError, suggestion
 # What annotations of fields mean beside Python's own types. (They are `Any` to type checkers, since
 # what is passed (a name, say) differs from what the attribute holds (a function).)
 Activation = Any  # an activation function, its name, or None
+Function = Any  # the same, for modules in which `Activation` is the layer
 Initializer = Any  # an initializer, or its name
 Regularizer = Any  # a regularizer, its name, or None
 Constraint = Any  # a constraint, its name, or None
@@ -29,6 +30,7 @@ Sizes = int | Sequence[int]  # one integer of at least 1, or a sequence of them
 Fraction = float  # a number in [0, 1)
 
 CONVERTERS: dict[str, str] = {
+    "Function": "keraunos.activations",
     "Activation": "keraunos.activations",
     "Initializer": "keraunos.initializers",
     "Regularizer": "keraunos.regularizers",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -60,6 +61,15 @@ class KerasTensor(Spec):
     def T(self) -> Any:
         """The transpose."""
         return OPERATORS["transpose"](self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> KerasTensor:
+        new = memo[id(self)] = object.__new__(KerasTensor)
+        for slot in ("_shape", "dtype", "sparse", "ragged", "record_history", "name", "index", "optional"):
+            setattr(new, slot, getattr(self, slot))
+        new.node = copy.deepcopy(self.node, memo)
+        if hasattr(self, "_keras_mask"):
+            new._keras_mask = copy.deepcopy(self._keras_mask, memo)
+        return new
 
     def __repr__(self) -> str:
         return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"

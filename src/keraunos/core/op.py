@@ -136,7 +136,7 @@ class Op:
                     names = self.dtype_names(args, kwargs)
                     target = self.dtype.common(names) if names else None
                     args, kwargs = self.map(lambda x, name: _recast(x, target) if name in self.promoted else x, args, kwargs)
-                return self.body(*args, **kwargs)
+                return _specs(self.body(*args, **kwargs))
             args, kwargs = self.map(lambda x, _: _spec_of(x), args, kwargs)
             out = self.shape(*args, **kwargs)
             if isinstance(out, Spec) or (isinstance(out, (tuple, list)) and out and isinstance(out[0], Spec)):
@@ -174,7 +174,7 @@ class Op:
     def named_dtype(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """The arguments with the dtype as a name."""
         i = self.dtype_at
-        if len(args) <= i or args[i] is None or args[i].__class__ is str and args[i] in dtypes.BITS:
+        if len(args) <= i or args[i] is None or (args[i].__class__ is str and args[i] in dtypes.BITS):
             return args
         return (*args[:i], dtypes.standardize_dtype(args[i]), *args[i + 1 :])
 
@@ -188,9 +188,9 @@ class Op:
                 return type(x)(y if y.__class__ in _STATIC else function(y, name) for y in x)
             return function(x, name)
 
-        names = self.parameters
-        last = self.variadic
-        new = tuple(one(x, names[i] if i < len(names) and names[i] != last else last) for i, x in enumerate(args))
+        names, last = self.parameters, self.variadic
+        end = names.index(last) if last else len(names)
+        new = tuple(one(x, names[i] if i < end else last) for i, x in enumerate(args))
         return new, {name: one(x, name) for name, x in kwargs.items()}
 
     def dtype_names(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
@@ -287,7 +287,10 @@ def _dtype_name(x: Any) -> str:
         return "int"
     if isinstance(x, Variable):
         return x.spec().dtype
-    return x.dtype if isinstance(x, Spec) else config.active().dtype_of(x)
+    if isinstance(x, Spec):
+        return x.dtype
+    backend = config.active()
+    return backend.dtype_of(x if backend.is_tensor(x) else backend.array(x))
 
 
 def _spec_of(x: Any) -> Any:
@@ -310,6 +313,13 @@ def spec_of(x: Any) -> Spec:
     """The spec of a tensor, variable, array, scalar or symbolic tensor."""
     spec = _spec_of(x)
     return spec if isinstance(spec, Spec) else Spec((), dtypes.result_type(type(x)))
+
+
+def _specs(out: Any) -> Any:
+    """The result of a body run on specs; what came out as a value (zeros of a known shape) as its spec."""
+    if isinstance(out, (list, tuple)):
+        return type(out)(_specs(x) for x in out)
+    return out if isinstance(out, Spec) or not config.active().is_tensor(out) else _spec_of(out)
 
 
 def _recast(x: Any, target: str | None) -> Any:
@@ -354,7 +364,7 @@ def _function(op: Op) -> Callable[..., Any]:
             found = kinds.get(x.__class__)
             kind |= classify(backend, x) if found is None else found
         if kind > 3:
-            if kind & 40 or kind & 16 and _must_convert(op, kinds, args):
+            if kind & 40 or (kind & 16 and _must_convert(op, kinds, args)):
                 symbolic, args, kwargs = op.prepare(backend, args, kwargs)
                 if symbolic:
                     return op.symbolic(function, args, kwargs)

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from keraunos.core.errors import ArgumentError, ArgumentTypeError, suggestion
+from keraunos.core.errors import ArgumentError, suggestion
 from keraunos.core.names import to_snake_case
 from keraunos.core.serialization import custom_object_scope, deserialize_keras_object, get_registered_object, serialize_value
 
@@ -53,8 +53,7 @@ class Registry:
         """The object for a name, config, class, instance or function; None for None.
 
         Raises:
-            ArgumentError: The name is unknown.
-            ArgumentTypeError: The identifier is of another type.
+            ArgumentError: The name is unknown, or the identifier of another type.
         """
         if identifier is None:
             return None
@@ -68,8 +67,8 @@ class Registry:
         elif (self.base is not None and isinstance(identifier, self.base)) or (self.functions and callable(identifier)):
             return identifier
         given = identifier.__name__ if inspect.isclass(identifier) or inspect.isfunction(identifier) else type(identifier).__name__
-        what = f"a name, a config, a {self.base.__name__ if self.base else 'class'}{' or a function' if self.functions else ''}"
-        raise ArgumentTypeError(f"This is no {self.kind}.", where=self.kind, received=given, expected=what)
+        what = f"a name, a config, {'an instance of ' + self.base.__name__ if self.base else 'a class'}{' or a function' if self.functions else ''}"
+        raise ArgumentError(f"A value of this type is no {self.kind}.", where=self.kind, received=given, expected=what)
 
     def serialize(self, obj: Any) -> Any:
         """The name of one of our functions, or the config of an object, ready for JSON."""

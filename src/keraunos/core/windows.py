@@ -69,8 +69,10 @@ def _key(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _start(shape: Any, rank: int, padding: Any, data_format: Any) -> bool:
-    """Check rank and options; returns whether the channels are last."""
+def _start(shape: Any, rank: int, padding: Any, data_format: Any, kernel: Shape = ()) -> bool:
+    """Check ranks and options; returns whether the channels are last."""
+    if UNKNOWN in kernel:
+        raise ShapeError("The shape of a kernel must be known.", received=show(kernel))
     last = channels_last(data_format)
     if not 1 <= rank <= 3 or len(shape) != rank + 2:
         fix = "add the channels axis: ops.expand_dims(x, -1)" if len(shape) == rank + 1 and rank in _AXES else None
@@ -107,7 +109,7 @@ def conv(inputs: Shape, kernel: Shape, strides: Any, padding: str, data_format: 
 @functools.lru_cache(1024)
 def _conv(inputs: Shape, kernel: Shape, strides: Any, padding: str, data_format: Any, dilation: Any) -> Windows:
     rank = len(kernel) - 2
-    last = _start(inputs, rank, padding, data_format)
+    last = _start(inputs, rank, padding, data_format, kernel)
     strides, dilation = _sizes(strides, rank, "strides"), _sizes(dilation, rank, "dilation_rate")
     channels, (inner, filters) = inputs[-1 if last else 1], kernel[-2:]
     groups = 1 if channels is UNKNOWN else channels // inner
@@ -158,7 +160,7 @@ def conv_transpose(inputs: Shape, kernel: Shape, strides: Any, padding: str, out
 @functools.lru_cache(1024)
 def _conv_transpose(inputs: Shape, kernel: Shape, strides: Any, padding: str, output_padding: Any, data_format: Any, dilation: Any) -> Windows:
     rank = len(kernel) - 2
-    last = _start(inputs, rank, padding, data_format)
+    last = _start(inputs, rank, padding, data_format, kernel)
     strides, dilation = _sizes(strides, rank, "strides"), _sizes(dilation, rank, "dilation_rate")
     added = (None,) * rank if output_padding is None else _sizes(output_padding, rank, "output_padding", 0)
     if any(a is not None and a >= s for a, s in zip(added, strides, strict=True)):

@@ -62,7 +62,7 @@ def to_array(x: Any, name: str) -> Any:
     backend = config.active()
     if backend.is_tensor(x) and not isinstance(x, np.ndarray):
         return x
-    if hasattr(x, "to_numpy") and hasattr(x, "columns") or type(x).__name__ == "Series":  # pandas, polars
+    if (hasattr(x, "to_numpy") and hasattr(x, "columns")) or type(x).__name__ == "Series":  # pandas, polars
         x = x.to_numpy()
     if hasattr(x, "detach"):
         x = x.detach().cpu().numpy()

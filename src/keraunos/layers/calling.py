@@ -153,6 +153,7 @@ class Callable_(Inference):
         shapes = self._shapes(args, kwargs)
         with within(trace=scope.trace):
             if self._build_names() and len(shapes) > 1:
+                self._build_shapes = shapes
                 self.build(**shapes)
             else:
                 self._build_shape = next(iter(shapes.values()), ())

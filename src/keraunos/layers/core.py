@@ -7,8 +7,8 @@ from typing import Any
 
 from keraunos import ops
 from keraunos.core.errors import ArgumentError
-from keraunos.core.fields import Activation as Function
-from keraunos.core.fields import Constraint, Initializer, Regularizer, Size
+from keraunos.core.fields import Constraint, Function, Initializer, Regularizer, Size
+from keraunos.core.serialization import serialize_keras_object
 from keraunos.layers.input_spec import InputSpec
 from keraunos.layers.layer import Layer
 
@@ -214,3 +214,8 @@ class Lambda(Layer):
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        config = {key: value for key, value in config.items() if value is not None or key not in ("output_shape", "mask")}
+        return {**config, "function": serialize_keras_object(self.function), "arguments": config["arguments"] or {}}

@@ -7,6 +7,7 @@ may grow and entries may be replaced.
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -174,5 +175,10 @@ class Tracked:
         >>> model.to_backend("numpy").predict([[1.0, 2.0]], verbose=0).shape
         (1, 1)
         """
-        with config.backend_scope(name):
-            return copy.deepcopy(self)
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(max(limit, 100_000))  # a graph is as deep as its longest path
+        try:
+            with config.backend_scope(name):
+                return copy.deepcopy(self)
+        finally:
+            sys.setrecursionlimit(limit)

@@ -64,16 +64,21 @@ class Weighted(Callable_):
         """Build from what `get_build_config` returned."""
         if self.built or not config:
             return
-        shapes = config.get("shapes_dict")
+        shapes, shape = _as_shape(config.get("shapes_dict")), _as_shape(config.get("input_shape"))
         if shapes:
-            self.build(**{key: _as_shape(value) for key, value in shapes.items()})
-        elif (shape := config.get("input_shape")) is not None:
-            self.build(_as_shape(shape))
-        self._built()
+            self._build_shapes = shapes
+            self.build(**shapes)
+        elif shape is not None:
+            self._build_shape = shape
+            self.build(shape)
+        if shapes or shape is not None:
+            self._built()
 
     def get_build_config(self) -> dict[str, Any] | None:
         """The shapes that the layer was built for."""
-        shape = self.__dict__.get("_build_shape")
+        shape, shapes = self.__dict__.get("_build_shape"), self.__dict__.get("_build_shapes")
+        if shapes is not None:
+            return {"shapes_dict": shapes}
         return None if shape is None else {"input_shape": shape}
 
     def save_own_variables(self, store: Any) -> None:

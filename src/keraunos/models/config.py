@@ -12,7 +12,6 @@ from keraunos.core.spec import OPERATORS
 from keraunos.layers.input_layer import InputLayer
 from keraunos.layers.layer import Layer
 
-
 # Where Keras has its ops' classes, beside "numpy", and those whose names differ from the function's.
 _PLACES = {
     "nn": """average_pool batch_normalization binary_crossentropy categorical_crossentropy celu conv conv_transpose ctc_decode ctc_loss depthwise_conv
@@ -65,8 +64,10 @@ def functional_config(model: Any) -> dict[str, Any]:
         for i, node in enumerate(kept):
             nodes[id(node)] = (operation.name, i)
 
+    sources = model._sources()
+
     def key(x: KerasTensor) -> list[Any]:
-        source = model._sources.get(id(x))  # an input may lie in the midst of a larger graph
+        source = sources.get(id(x))  # an input may lie in the midst of a larger graph
         return [*nodes[id(source or x.node)], 0 if source else x.index]
 
     def argument(x: Any) -> Any:

@@ -31,6 +31,8 @@ class Functional(Model):
             if wrong is not None or not tree.flatten(structure):
                 raise ArgumentError(f"The {kind} of a model are symbolic tensors.", where=self.name, received=type(wrong).__name__, fix="make them with keras.Input and by calling layers")
         self._take(inputs, outputs)
+        if type(self) is Functional:
+            self.__dict__.pop("_arguments", None)
 
     def _take(self, inputs: Any, outputs: Any) -> None:
         self._inputs_structure, self._outputs_structure = inputs, outputs
@@ -39,8 +41,8 @@ class Functional(Model):
             raise ArgumentError("An input is named twice.", where=self.name)
         self._order = nodes_between(self.inputs, self.outputs)
         entries = [x.node if x.node is not None and not x.node.inputs else self._entry(x) for x in self.inputs]
-        self._sources = {id(x): node for x, node in zip(self.inputs, entries, strict=True)}
-        self.operations = by_depth(self._sources, self._order, self.outputs)
+        self._entries = entries
+        self.operations = by_depth(self._sources(), self._order, self.outputs)
         names: dict[str, Any] = {}
         for operation in self.operations:
             if isinstance(operation, Layer) and operation.name in names:
@@ -50,6 +52,10 @@ class Functional(Model):
         self._names = [x.node.operation.name if x.node is not None and not x.node.inputs else e.operation.name for x, e in zip(self.inputs, entries, strict=True)]
         self._built()
         self._plain = False
+
+    def _sources(self) -> dict[int, Node]:
+        """The nodes of the inputs, by the ids of their tensors."""
+        return {id(x): node for x, node in zip(self.inputs, self._entries, strict=True)}
 
     def _entry(self, x: KerasTensor) -> Node:
         """A node for an input in the midst of a larger graph."""

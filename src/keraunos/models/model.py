@@ -8,7 +8,6 @@ from typing import Any
 from keraunos.core import tree
 from keraunos.core.errors import ArgumentError, StateError, suggestion
 from keraunos.core.graph import KerasTensor
-from keraunos.core.scope import within
 from keraunos.core.spec import Spec
 from keraunos.layers.layer import Layer
 from keraunos.training.trainer import Trainer
@@ -95,9 +94,9 @@ class Model(Trainer, Layer):
         if shapes is not None:
             self.built = True
             try:
-                with within(symbolic=True, layer=self):
-                    inputs = to_spec(shapes)
-                    self.call(*inputs) if isinstance(inputs, list) and len(self.call_info.names) > 1 and "training" not in self.call_info.names[1:2] else self.call(inputs)
+                inputs = to_spec(shapes)
+                several = isinstance(inputs, list) and len(self.call_info.names) > 1 and "training" not in self.call_info.names[1:2]
+                self.compute_output_spec(*inputs) if several else self.compute_output_spec(inputs)
             except (TypeError, AttributeError, NotImplementedError):
                 self.built = False  # `call` uses native functions: the layers are built by the first data
                 return

@@ -37,7 +37,7 @@ def _sources(model: Any, layer: Any) -> str:
 
 def _is_chain(model: Any) -> bool:
     order = getattr(model, "_order", None)
-    return order is None or all(len(n.inputs) == 1 for n in order) and len(order) == len({id(n.operation) for n in order}) and len(model.inputs) == 1
+    return order is None or (all(len(n.inputs) == 1 for n in order) and len(order) == len({id(n.operation) for n in order}) and len(model.inputs) == 1)
 
 
 def print_summary(model: Any, line_length: int | None, positions: Any, print_fn: Any, expand_nested: bool, show_trainable: bool, layer_range: Any) -> None:

@@ -11,7 +11,9 @@ from keraunos.core.op import SAME, Operand, Tensor, composite, primitive
 from keraunos.core.spec import UNKNOWN, Spec
 from keraunos.ops import rules
 from keraunos.ops.elementwise import add, cast, divide, equal, greater_equal, multiply, subtract, where
-from keraunos.ops.shaping import broadcast_to, dtype as dtype_of, expand_dims, moveaxis, ndim, reshape, shape as shape_of
+from keraunos.ops.shaping import broadcast_to, expand_dims, moveaxis, ndim, reshape
+from keraunos.ops.shaping import dtype as dtype_of
+from keraunos.ops.shaping import shape as shape_of
 
 
 @primitive(shape=lambda shape, fill_value, dtype=None: Spec(rules.as_shape(shape), dtypes.standardize_dtype(dtype)), dtype=SAME)

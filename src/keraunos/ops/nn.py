@@ -10,6 +10,7 @@ from keraunos.core import config, dtypes
 from keraunos.core.errors import ArgumentError, BackendError, ShapeError
 from keraunos.core.op import FLOATING, NUMERIC, PROMOTED, SAME, Operand, Tensor, composite, primitive
 from keraunos.core.spec import UNKNOWN, Shape, Spec, normalize_axes, normalize_axis, same_dim, show
+from keraunos.ops.conv import average_pool, conv, conv_transpose, depthwise_conv, max_pool, separable_conv
 from keraunos.ops.creation import arange, ones_like
 from keraunos.ops.elementwise import (
     abs,
@@ -93,8 +94,10 @@ def celu(x: Tensor, alpha: float = 1.0) -> Tensor:
 def gelu(x: Tensor, approximate: bool = True) -> Tensor:
     """`x * P(X <= x)` for a standard normal X; `approximate` takes tanh for the error function ([Hendrycks, 2016](https://arxiv.org/abs/1606.08415))."""
     if approximate:
-        return 0.5 * x * (1.0 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x))))
-    return 0.5 * x * (1.0 + erf(x * math.sqrt(0.5)))
+        inner = tanh(multiply(math.sqrt(2 / math.pi), add(x, multiply(0.044715, x * x * x))))
+    else:
+        inner = erf(multiply(x, math.sqrt(0.5)))
+    return multiply(multiply(0.5, x), add(1.0, inner))
 
 
 @composite(dtype=FLOATING)
@@ -121,7 +124,7 @@ def softplus(x: Tensor) -> Tensor:
 @composite(dtype=FLOATING)
 def softsign(x: Tensor) -> Tensor:
     """`x / (abs(x) + 1)`."""
-    return x / (abs(x) + 1.0)
+    return x / add(abs(x), 1.0)
 
 
 @composite(dtype=FLOATING)
@@ -133,7 +136,7 @@ def log_sigmoid(x: Tensor) -> Tensor:
 @composite(dtype=FLOATING)
 def hard_sigmoid(x: Tensor) -> Tensor:
     """`relu6(x + 3) / 6`."""
-    return clip(x + 3.0, 0, 6) / 6.0
+    return true_divide(clip(add(x, 3.0), 0, 6), 6.0)
 
 
 @composite(dtype=FLOATING)
@@ -178,19 +181,19 @@ def threshold(x: Tensor, threshold: float, default_value: float) -> Tensor:
 @composite(dtype=FLOATING)
 def squareplus(x: Tensor, b: float = 4) -> Tensor:
     """`(x + sqrt(x ** 2 + b)) / 2`."""
-    return (x + sqrt(x * x + float(b))) / 2.0
+    return true_divide(x + sqrt(add(x * x, b)), 2)
 
 
 @composite(dtype=FLOATING)
 def sparse_plus(x: Tensor) -> Tensor:
     """0 up to -1, `(x + 1) ** 2 / 4` up to 1, then `x`."""
-    return where(greater(x, 1), x, square(clip(x, -1, 1) + 1.0) / 4.0)
+    return where(greater(x, 1), x, square(sparse_sigmoid(x)))
 
 
 @composite(dtype=FLOATING)
 def sparse_sigmoid(x: Tensor) -> Tensor:
     """0 up to -1, `(x + 1) / 2` up to 1, then 1."""
-    return (clip(x, -1, 1) + 1.0) / 2.0
+    return true_divide(add(clip(x, -1, 1), 1.0), 2.0)
 
 
 @composite(dtype=FLOATING)
@@ -229,8 +232,8 @@ def sparsemax(x: Tensor, axis: int = -1) -> Tensor:
     """The nearest point of the probability simplex, where many entries are 0 ([Martins and Astudillo, 2016](https://arxiv.org/abs/1602.02068))."""
     z = flip(sort(x, axis=axis), axis=axis)
     rank = cumsum(ones_like(z), axis=axis)
-    support = cast(greater(rank * z + 1.0, cumsum(z, axis=axis)), z.dtype)
-    tau = (sum(support * z, axis=axis, keepdims=True) - 1.0) / sum(support, axis=axis, keepdims=True)
+    support = cast(greater(add(rank * z, 1.0), cumsum(z, axis=axis)), z.dtype)
+    tau = subtract(sum(support * z, axis=axis, keepdims=True), 1.0) / sum(support, axis=axis, keepdims=True)
     return maximum(x - tau, 0)
 
 
@@ -359,7 +362,7 @@ def binary_crossentropy(target: Operand, output: Tensor, from_logits: bool = Fal
         return maximum(output, 0) - output * target + log1p(exp(-abs(output)))
     p = _inside(output)
     # Where 1 - epsilon rounds to 1, as in half precision, 1 - p must still not be 0.
-    return -(target * log(p) + (1.0 - target) * log(maximum(1.0 - p, config.epsilon())))
+    return -(target * log(p) + subtract(1.0, target) * log(maximum(subtract(1.0, p), config.epsilon())))
 
 
 def _like(x: Any, other: Any) -> Any:
@@ -405,7 +408,7 @@ def _along(vector: Any, x: Any, axis: int, name: str) -> Any:
 def batch_normalization(x: Tensor, mean: Tensor, variance: Tensor, axis: int, offset: Tensor = None, scale: Tensor = None, epsilon: float = 1e-3) -> Tensor:
     """`(x - mean) / sqrt(variance + epsilon) * scale + offset`, the statistics lying along `axis`."""
     axis = normalize_axis(axis, len(x.shape))
-    factor = rsqrt(_along(variance, x, axis, "variance") + epsilon)
+    factor = rsqrt(add(_along(variance, x, axis, "variance"), epsilon))
     factor = factor if scale is None else factor * _along(scale, x, axis, "scale")
     out = (x - _along(mean, x, axis, "mean")) * factor
     return out if offset is None else out + _along(offset, x, axis, "offset")
@@ -415,11 +418,12 @@ def batch_normalization(x: Tensor, mean: Tensor, variance: Tensor, axis: int, of
 def standardize_batch(x: Tensor, axis: int, offset: Tensor = None, scale: Tensor = None, epsilon: float = 1e-3) -> tuple[Tensor, Tensor, Tensor]:
     """`batch_normalization` by the batch's own moments; returns them too, as `(out, mean, variance)`.
 
-    Engines fuse it, forward and backward, which they cannot do for the two steps by themselves.
+    Engines fuse it, forward and backward, which they cannot do for the two steps by themselves. No gradient flows
+    through the moments that it returns.
     """
     place = normalize_axis(axis, len(x.shape))
     center, variance = moments(x, [i for i in range(len(x.shape)) if i != place])
-    return batch_normalization(x, center, variance, axis, offset, scale, epsilon), center, variance
+    return batch_normalization(x, center, variance, axis, offset, scale, epsilon), stop_gradient(center), stop_gradient(variance)
 
 
 def _parameter(vector: Any, x: Any, axes: tuple[int, ...], name: str) -> Any:
@@ -439,7 +443,7 @@ def layer_normalization(x: Tensor, gamma: Tensor = None, beta: Tensor = None, ax
     """`x` with mean 0 and variance 1 over `axis`, times `gamma`, plus `beta` ([Ba et al., 2016](https://arxiv.org/abs/1607.06450))."""
     axes, wide = _sorted_axes(axis, len(x.shape)), _wide(x)
     centered = wide - mean(wide, axis=axes, keepdims=True)
-    out = _like(centered * rsqrt(mean(square(centered), axis=axes, keepdims=True) + (config.epsilon() if epsilon is None else epsilon)), x)
+    out = _like(centered * rsqrt(add(mean(square(centered), axis=axes, keepdims=True), config.epsilon() if epsilon is None else epsilon)), x)
     out = out if gamma is None else out * _parameter(gamma, x, axes, "gamma")
     return out if beta is None else out + _parameter(beta, x, axes, "beta")
 
@@ -453,7 +457,7 @@ def _sorted_axes(axis: Any, rank: int) -> Shape:
 def rms_normalization(x: Tensor, scale: Tensor = None, axis: Any = -1, epsilon: float | None = None) -> Tensor:
     """`x / sqrt(mean(x ** 2) + epsilon) * scale` over `axis` ([Zhang and Sennrich, 2019](https://arxiv.org/abs/1910.07467))."""
     axes, wide = _sorted_axes(axis, len(x.shape)), _wide(x)
-    out = _like(wide * rsqrt(mean(square(wide), axis=axes, keepdims=True) + (config.epsilon() if epsilon is None else epsilon)), x)
+    out = _like(wide * rsqrt(add(mean(square(wide), axis=axes, keepdims=True), config.epsilon() if epsilon is None else epsilon)), x)
     return out if scale is None else out * _parameter(scale, x, axes, "scale")
 
 
@@ -472,14 +476,15 @@ def normalize(x: Tensor, axis: Any = -1, order: int = 2, epsilon: float | None =
     least = config.epsilon() if epsilon is None else epsilon
     if order == 1:
         return x / maximum(sum(abs(x), axis=axis, keepdims=True), least)
-    power = square(x) if order == 2 else abs(x) ** order
+    total = sum(square(x) if order == 2 else power(abs(x), order), axis=axis, keepdims=True)
     # The bound is set below the root, so that the gradient at 0 is 0 and not NaN.
-    return x / maximum(sum(power, axis=axis, keepdims=True), least**order) ** (1.0 / order)
+    return x / power(maximum(total, least**order), 1.0 / order)
 
 
 __all__ = [
-    "batch_normalization", "binary_crossentropy", "categorical_crossentropy", "celu", "elu", "gelu", "glu", "hard_shrink", "hard_sigmoid", "hard_silu",
-    "hard_swish", "hard_tanh", "in_top_k", "layer_normalization", "leaky_relu", "log_sigmoid", "log_softmax", "mish", "moments", "multi_hot", "normalize",
-    "one_hot", "relu", "relu6", "rms_normalization", "selu", "silu", "soft_shrink", "softmax", "softplus", "softsign", "sparse_categorical_crossentropy",
-    "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "standardize_batch", "swish", "tanh_shrink", "threshold", "top_k",
+    "average_pool", "batch_normalization", "binary_crossentropy", "categorical_crossentropy", "celu", "conv", "conv_transpose", "depthwise_conv", "elu",
+    "gelu", "glu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "in_top_k", "layer_normalization", "leaky_relu", "log_sigmoid",
+    "log_softmax", "max_pool", "mish", "moments", "multi_hot", "normalize", "one_hot", "relu", "relu6", "rms_normalization", "selu", "separable_conv",
+    "sigmoid", "silu", "soft_shrink", "softmax", "softplus", "softsign", "sparse_categorical_crossentropy", "sparse_plus", "sparse_sigmoid", "sparsemax",
+    "squareplus", "standardize_batch", "swish", "tanh_shrink", "threshold", "top_k",
 ]  # fmt: skip

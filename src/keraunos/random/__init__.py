@@ -42,12 +42,11 @@ class SeedGenerator:
             raise ArgumentTypeError("A seed must be an integer.", where="SeedGenerator", received=f"seed={seed!r}")
         self.seed = seed if seed is None else int(seed)
         self.name = name or auto_name("seed_generator")
+        start = host.make_seed() if self.seed is None else _word(self.seed)
         with name_scope(self.name):
-            self.state = Variable(lambda shape, dtype: self._start(), shape=(2,), dtype="uint32", trainable=False, autocast=False, name="seed_generator_state")
-        self.state._value = self._start()  # where the engine wants it, which need not be where it keeps tensors
-
-    def _start(self) -> Any:
-        return config.active().seed_state(host.make_seed() if self.seed is None else _word(self.seed), 0)
+            self.state = Variable(lambda shape, dtype: (start, 0), shape=(2,), dtype="uint32", trainable=False, autocast=False, name="seed_generator_state")
+        with self.state.backend.concrete():
+            self.state._value = self.state.backend.seed_state(start, 0)  # where the engine wants it, which need not be where it keeps tensors
 
     def next(self, ordered: bool = True) -> Any:
         """The seed for one draw; the generator advances."""

@@ -56,19 +56,28 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
     if zipped is False:
         raise ArgumentError("Folders are not written.", where="zipped=False", fix="leave zipped out: the model becomes one '.keras' file")
     if not isinstance(model, Model):
-        raise ArgumentTypeError("Only a model can be saved.", where="model", received=type(model).__name__, fix="keras.Sequential([…]) or keras.Model(inputs, outputs)")
+        raise ArgumentTypeError(
+            "Only a model can be saved.", where="model", received=type(model).__name__, fix="keras.Sequential([…]) or keras.Model(inputs, outputs)"
+        )
     path = as_path(filepath)
     if path.suffix != ".keras":
-        fix = f"{path.with_suffix('.keras').name!r}" + (", or model.save_weights('….weights.h5') for the weights alone" if path.suffix in (".h5", ".hdf5") else "")
+        fix = f"{path.with_suffix('.keras').name!r}" + (
+            ", or model.save_weights('….weights.h5') for the weights alone" if path.suffix in (".h5", ".hdf5") else ""
+        )
         raise ArgumentError(f"A model is saved to a file whose name ends in '.keras', not '{path.suffix}'.", where="filepath", received=str(path), fix=fix)
     if not model.built:
-        warnings.warn(f"The model '{model.name}' is not built: the file will hold no weights. Build it first: begin it with keras.Input, or call it on data.", stacklevel=3)
+        warnings.warn(
+            f"The model '{model.name}' is not built: the file will hold no weights. Build it first: begin it with keras.Input, or call it on data.",
+            stacklevel=3,
+        )
     with within(sharing={}):
         config = serialize_keras_object(model)
     try:
         text = json.dumps(config).encode()
     except (TypeError, ValueError) as error:
-        raise ArgumentError(f"The config of '{model.name}' cannot be written as JSON: {error}.", fix="let get_config return numbers, strings, lists, dicts and Keras objects") from None
+        raise ArgumentError(
+            f"The config of '{model.name}' cannot be written as JSON: {error}.", fix="let get_config return numbers, strings, lists, dicts and Keras objects"
+        ) from None
     with replacing(path, overwrite) as stream, _spool() as spool, zipfile.ZipFile(stream, "w") as archive:
         weights.write(model, spool)
         metadata = {"keras_version": KERAS_VERSION, "date_saved": f"{datetime.datetime.now():%Y-%m-%d@%H:%M:%S}", "written_by": "keraunos"}
@@ -152,9 +161,13 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True, max_shard_si
         raise ArgumentError(f"save_weights does not support '{next(iter(kwargs), 'max_shard_size')}'.", fix="model.save_weights('model.weights.h5')")
     path = as_path(filepath)
     if not path.name.endswith(".weights.h5"):
-        raise ArgumentError("Weights are saved to a file whose name ends in '.weights.h5'.", where="filepath", received=str(path), fix=f"{path.name.split('.')[0]}.weights.h5")
+        raise ArgumentError(
+            "Weights are saved to a file whose name ends in '.weights.h5'.", where="filepath", received=str(path), fix=f"{path.name.split('.')[0]}.weights.h5"
+        )
     if not model.built:
-        raise StateError(f"The model '{model.name}' is not built, so it has no weights to save.", fix="begin it with keras.Input, call build((None, …)), or call it on data")
+        raise StateError(
+            f"The model '{model.name}' is not built, so it has no weights to save.", fix="begin it with keras.Input, call build((None, …)), or call it on data"
+        )
     with replacing(path, overwrite) as stream, _spool() as spool:
         weights.write(model, spool)
         spool.seek(0)
@@ -200,14 +213,23 @@ def _opened(path: pathlib.Path) -> Iterator[zipfile.ZipFile]:
         with open(path, "rb") as stream:
             start = stream.read(8)
         if start == HDF5_MAGIC:
-            raise problem(path, "This is an HDF5 file, not a '.keras' archive.", fix="for weights, name it '….weights.h5' and call model.load_weights") from None
+            raise problem(
+                path, "This is an HDF5 file, not a '.keras' archive.", fix="for weights, name it '….weights.h5' and call model.load_weights"
+            ) from None
         if start.startswith(b"PK"):
-            raise problem(path, f"'{path.name}' exists, {size:,} bytes, but the zip directory is missing: truncated?", fix="copy the file again, or save the model again") from None
+            raise problem(
+                path, f"'{path.name}' exists, {size:,} bytes, but the zip directory is missing: truncated?", fix="copy the file again, or save the model again"
+            ) from None
         raise problem(path, f"'{path.name}' exists, {size:,} bytes, but is no zip archive.", fix="save the model with model.save('….keras')") from None
     with archive:
         missing = [name for name in (_METADATA, _CONFIG, _WEIGHTS) if name not in archive.namelist()]
         if missing:
-            raise problem(path, f"The archive has no member '{missing[0]}'.", received=f"members {', '.join(archive.namelist()[:6]) or 'none'}", fix="this is no file that Keras 3 wrote")
+            raise problem(
+                path,
+                f"The archive has no member '{missing[0]}'.",
+                received=f"members {', '.join(archive.namelist()[:6]) or 'none'}",
+                fix="this is no file that Keras 3 wrote",
+            )
         yield archive
 
 

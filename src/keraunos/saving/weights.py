@@ -30,14 +30,21 @@ from keraunos.saving.files import problem
 # What ours keep in attributes that hold layers a second time, or nothing that is saved.
 _INTERNAL = frozenset({"_arguments", "_compile_arguments", "_functional", "_layers", "_lossy", "_order", "_weights", "nodes", "operations"})
 # Parts of files by other versions of Keras that hold no weights.
-_IGNORED = frozenset({"optimizer", "_optimizer", "seed_generator", "random_generator", "metrics", "_metrics", "loss_tracker", "_loss_tracker", "compile_metrics"})
+_IGNORED = frozenset(
+    {"optimizer", "_optimizer", "seed_generator", "random_generator", "metrics", "_metrics", "loss_tracker", "_loss_tracker", "compile_metrics"}
+)
 
 
 def _hidden(kind: type) -> frozenset[str]:
     return frozenset(dir(kind)) | _INTERNAL
 
 
-_HIDDEN = {Functional: _hidden(Functional) - {"optimizer"}, Sequential: _hidden(Sequential) - {"optimizer"}, Model: _hidden(Model) - {"optimizer", "layers"}, Layer: _hidden(Layer)}
+_HIDDEN = {
+    Functional: _hidden(Functional) - {"optimizer"},
+    Sequential: _hidden(Sequential) - {"optimizer"},
+    Model: _hidden(Model) - {"optimizer", "layers"},
+    Layer: _hidden(Layer),
+}
 
 
 def _is_saveable(x: Any) -> bool:
@@ -205,7 +212,9 @@ def read(model: Any, stream: Any, path: pathlib.Path, skip_mismatch: bool = Fals
 
 def _read(model: Any, file: Any, path: pathlib.Path, skip_mismatch: bool, skipped: set[int], strict_optimizer: bool) -> None:
     if "layer_names" in file.attrs or "model_weights" in file:
-        raise problem(path, "This HDF5 file is in the format of Keras 1 and 2, which is not read yet.", fix="in Keras 3: load it, then model.save('model.keras')")
+        raise problem(
+            path, "This HDF5 file is in the format of Keras 1 and 2, which is not read yet.", fix="in Keras 3: load it, then model.save('model.keras')"
+        )
     groups = list(_safe(file, path))
     if "vars" not in groups and "layers" not in file:
         raise problem(path, "This HDF5 file holds no weights of a Keras model.", received=f"groups {', '.join(list(file)[:6]) or 'none'}")
@@ -238,7 +247,9 @@ def _read(model: Any, file: Any, path: pathlib.Path, skip_mismatch: bool, skippe
     if rows and not skip_mismatch:
         raise _does_not_fit(model, rows, path)
     if rows:
-        warnings.warn(f"{len(rows)} layers were left as they are, since the weights of '{path.name}' do not fit: {', '.join(row[0] for row in rows[:8])}", stacklevel=5)
+        warnings.warn(
+            f"{len(rows)} layers were left as they are, since the weights of '{path.name}' do not fit: {', '.join(row[0] for row in rows[:8])}", stacklevel=5
+        )
     for key, variable in trace.written.items():
         variable.assign(trace.values[key])
 

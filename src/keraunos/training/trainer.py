@@ -7,7 +7,6 @@ are short many of them are one dispatch, if measuring shows that it is faster.
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np

@@ -1,0 +1,83 @@
+"""Activation functions, and how to find them by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keraunos.core.op import NUMERIC, Tensor, composite
+from keraunos.core.registry import Registry
+from keraunos.ops import nn
+from keraunos.ops.elementwise import exp, greater, minimum, multiply, sigmoid, subtract, tanh, where
+from keraunos.ops.nn import (
+    celu, elu, glu, hard_shrink, hard_sigmoid, hard_silu, hard_swish, hard_tanh, leaky_relu, log_sigmoid, log_softmax, mish, relu6, selu, silu,
+    soft_shrink, softmax, softplus, softsign, sparse_plus, sparse_sigmoid, sparsemax, squareplus, swish, tanh_shrink, threshold,
+)  # fmt: skip
+
+
+def linear(x: Any) -> Any:
+    """`x` itself."""
+    return x
+
+
+def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
+    """`max(x, 0)`, or a variant of it.
+
+    Args:
+        x: The tensor.
+        negative_slope: The slope below the threshold.
+        max_value: Where the result saturates.
+        threshold: What the values must exceed to pass; below it the result is `negative_slope * (x - threshold)`.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> keras.ops.convert_to_numpy(keras.activations.relu([-1.0, 2.0])).tolist()
+    [0.0, 2.0]
+    """
+    if negative_slope == 0 and max_value is None and threshold == 0:
+        return nn.relu(x)
+    return _bent(x, negative_slope, max_value, threshold)
+
+
+@composite(dtype=NUMERIC)
+def _bent(x: Tensor, negative_slope: float, max_value: float | None, threshold: float) -> Tensor:
+    below = multiply(subtract(x, threshold), negative_slope) if negative_slope else 0
+    out = where(greater(x, threshold), x, below)
+    return out if max_value is None else minimum(out, max_value)
+
+
+def gelu(x: Any, approximate: bool = False) -> Any:
+    """`x * P(X <= x)` for a standard normal X; `approximate` takes tanh for the error function."""
+    return nn.gelu(x, approximate)
+
+
+def exponential(x: Any) -> Any:
+    """`exp(x)`."""
+    return exp(x)
+
+
+_FUNCTIONS = {
+    function.__name__: function
+    for function in (
+        celu, elu, exponential, gelu, glu, hard_shrink, hard_sigmoid, hard_silu, hard_tanh, leaky_relu, linear, log_sigmoid, log_softmax, mish, relu, relu6,
+        selu, sigmoid, silu, soft_shrink, softmax, softplus, softsign, sparse_plus, sparse_sigmoid, sparsemax, squareplus, tanh, tanh_shrink, threshold,
+    )
+}  # fmt: skip
+_registry = Registry("activation", _FUNCTIONS, {"swish": "silu", "hard_swish": "hard_silu"})
+serialize, deserialize = _registry.serialize, _registry.deserialize
+
+
+def get(identifier: Any) -> Any:
+    """The activation function for a name, a config or a callable; None is `linear`.
+
+    Raises:
+        ArgumentError: There is no activation of this name.
+    """
+    return linear if identifier is None else _registry.get(identifier)
+
+
+__all__ = [
+    "celu", "deserialize", "elu", "exponential", "gelu", "get", "glu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "leaky_relu",
+    "linear", "log_sigmoid", "log_softmax", "mish", "relu", "relu6", "selu", "serialize", "sigmoid", "silu", "soft_shrink", "softmax", "softplus", "softsign",
+    "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "swish", "tanh", "tanh_shrink", "threshold",
+]  # fmt: skip

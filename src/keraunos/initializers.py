@@ -1,0 +1,286 @@
+"""Initial values of weights, drawn on the host: a seed gives the same weights on every engine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from keraunos.core import config, dtypes
+from keraunos.core.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, suggestion
+from keraunos.core.fields import Declared
+from keraunos.core.registry import Registry
+from keraunos.random import SeedGenerator, host
+
+
+class Initializer(Declared):
+    """The base of initializers: a subclass's `__call__(shape, dtype=None)` returns a tensor.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> class Sevens(keras.initializers.Initializer):
+    ...     def __call__(self, shape, dtype=None):
+    ...         return keras.ops.full(shape, 7, dtype=dtype)
+    >>> keras.ops.convert_to_numpy(Sevens()((2,))).tolist()
+    [7.0, 7.0]
+    """
+
+    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+        dtype = dtypes.standardize_dtype(dtype)
+        return config.active().array(self.values(tuple(shape), dtype), dtype)
+
+    def values(self, shape: tuple[int, ...], dtype: str) -> Any:
+        """The values as a NumPy array."""
+        raise NotImplementedError(f"{type(self).__name__} defines no __call__(self, shape, dtype=None).")
+
+    def clone(self) -> Initializer:
+        """An initializer of the same arguments."""
+        return type(self).from_config(self.get_config())
+
+
+class Zeros(Initializer):
+    """0 everywhere."""
+
+    def values(self, shape: tuple[int, ...], dtype: str) -> Any:
+        return np.zeros(shape, "float32")
+
+
+class Ones(Initializer):
+    """1 everywhere."""
+
+    def values(self, shape: tuple[int, ...], dtype: str) -> Any:
+        return np.ones(shape, "float32")
+
+
+class Constant(Initializer):
+    """`value` everywhere; an array is broadcast to the shape."""
+
+    value: Any = 0.0
+
+    def values(self, shape: tuple[int, ...], dtype: str) -> Any:
+        try:
+            return np.broadcast_to(np.asarray(self.value), shape)
+        except ValueError:
+            raise ShapeError("The constant does not broadcast to the shape.", where="Constant", received=np.shape(self.value), expected=shape) from None
+
+
+class Identity(Initializer):
+    """`gain` times the identity matrix."""
+
+    gain: float = 1.0
+
+    def values(self, shape: tuple[int, ...], dtype: str) -> Any:
+        if len(shape) != 2:
+            raise ShapeError("Identity makes matrices.", received=shape, expected="two axes")
+        return self.gain * np.eye(*shape)
+
+
+class _Random(Initializer):
+    """What initializers that draw have in common: the seed. The same object draws the same numbers each time."""
+
+    def setup(self) -> None:
+        seed = getattr(self, "seed", None)
+        if seed is not None and not isinstance(seed, SeedGenerator) and (isinstance(seed, bool) or not hasattr(seed, "__index__")):
+            raise ArgumentTypeError(f"{type(self).__name__}: seed must be an integer, a SeedGenerator or None.", received=f"seed={seed!r}")
+        self._seed = host.make_seed() if seed is None else seed
+
+    def values(self, shape: tuple[int, ...], dtype: str) -> Any:
+        if dtype not in dtypes.FLOATS:
+            raise DTypeError(f"{type(self).__name__} draws floats.", received=f"dtype={dtype}")
+        counters = (self._seed, 0)
+        if isinstance(self._seed, SeedGenerator):
+            counters = [int(x) for x in self._seed.state.backend.to_numpy(self._seed.next())]
+        return self.draw(host.generator(*(int(c) for c in counters)), shape, "float64" if dtype == "float64" else "float32")
+
+    def draw(self, source: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Any:
+        """The values, from NumPy's generator."""
+        raise NotImplementedError
+
+    def _scaled(self, numbers: Any, shift: float, scale: float) -> Any:
+        """`numbers * scale + shift`, in place."""
+        numbers = np.asarray(numbers)
+        numbers *= scale
+        numbers += shift
+        return numbers
+
+
+class RandomNormal(_Random):
+    """Normally distributed numbers."""
+
+    mean: float = 0.0
+    stddev: float = 0.05
+    seed: Any = None
+
+    def draw(self, source: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Any:
+        return self._scaled(source.standard_normal(shape, dtype), self.mean, self.stddev)
+
+
+class TruncatedNormal(_Random):
+    """Normally distributed numbers, none further than two standard deviations from the mean."""
+
+    mean: float = 0.0
+    stddev: float = 0.05
+    seed: Any = None
+
+    def draw(self, source: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Any:
+        return self._scaled(host.truncated_normal(source, shape, dtype), self.mean, self.stddev)
+
+
+class RandomUniform(_Random):
+    """Numbers evenly distributed between two bounds."""
+
+    minval: float = -0.05
+    maxval: float = 0.05
+    seed: Any = None
+
+    def draw(self, source: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Any:
+        return self._scaled(source.random(shape, dtype), self.minval, self.maxval - self.minval)
+
+
+class _Scaled(_Random):
+    """What `VarianceScaling` and its named kinds have in common."""
+
+    scale: ClassVar[Any] = 1.0
+    mode: ClassVar[Any] = "fan_in"
+    distribution: ClassVar[Any] = "truncated_normal"
+    input_axes: ClassVar[Any] = None
+    output_axes: ClassVar[Any] = None
+
+    def draw(self, source: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Any:
+        into, out = _fans(shape, self.input_axes, self.output_axes)
+        variance = self.scale / max(1.0, {"fan_in": into, "fan_out": out, "fan_avg": (into + out) / 2}[self.mode])
+        if self.distribution == "uniform":
+            limit = math.sqrt(3.0 * variance)
+            return self._scaled(source.random(shape, dtype), -limit, 2 * limit)
+        if self.distribution == "untruncated_normal":
+            return self._scaled(source.standard_normal(shape, dtype), 0.0, math.sqrt(variance))
+        # A normal distribution that is cut at two standard deviations has 0.8796 of its standard deviation left.
+        return self._scaled(host.truncated_normal(source, shape, dtype), 0.0, math.sqrt(variance) / 0.87962566103423978)
+
+
+def _fans(shape: Sequence[int], input_axes: Any = None, output_axes: Any = None) -> tuple[float, float]:
+    """The numbers of inputs and of outputs of one unit, for a kernel of this shape."""
+    rank = len(shape)
+    if input_axes is not None and output_axes is not None:
+        ins, outs = ({a % rank for a in axes} for axes in (input_axes, output_axes))
+        rest = math.prod(d for i, d in enumerate(shape) if i not in ins | outs)
+        return math.prod(shape[i] for i in ins) * rest, math.prod(shape[i] for i in outs) * rest
+    if rank < 2:
+        return (shape[0], shape[0]) if rank else (1, 1)
+    field = math.prod(shape[:-2])
+    return shape[-2] * field, shape[-1] * field
+
+
+class VarianceScaling(_Scaled):
+    """Numbers whose variance is `scale / n`, so that signals keep their size from layer to layer.
+
+    Args:
+        scale: A positive number.
+        mode: What n is: "fan_in" (inputs of a unit), "fan_out" (outputs) or "fan_avg" (their mean).
+        distribution: "truncated_normal", "untruncated_normal" or "uniform".
+        seed: An integer, a `SeedGenerator`, or None for a fresh seed.
+        input_axes: The axes of the shape that count as inputs; None takes the last but one.
+        output_axes: The axes that count as outputs; None takes the last.
+    """
+
+    scale: float = 1.0
+    mode: str = "fan_in"
+    distribution: str = "truncated_normal"
+    seed: Any = None
+    input_axes: Any = None
+    output_axes: Any = None
+
+    def setup(self) -> None:
+        super().setup()
+        if self.scale <= 0:
+            raise ArgumentError("VarianceScaling: scale must be above 0.", received=f"scale={self.scale!r}")
+        if self.distribution == "normal":
+            self.distribution = "truncated_normal"
+        for name, options in (("mode", ("fan_in", "fan_out", "fan_avg")), ("distribution", ("truncated_normal", "untruncated_normal", "uniform"))):
+            if getattr(self, name) not in options:
+                raise ArgumentError(f"VarianceScaling: {name} cannot be {getattr(self, name)!r}.", fix=suggestion(getattr(self, name), options))
+
+
+class _Named(_Scaled):
+    seed: Any = None
+    input_axes: Any = None
+    output_axes: Any = None
+
+
+class GlorotUniform(_Named):
+    """Uniform, of variance `2 / (inputs + outputs)` ([Glorot and Bengio, 2010](http://proceedings.mlr.press/v9/glorot10a.html))."""
+
+    mode, distribution = "fan_avg", "uniform"
+
+
+class GlorotNormal(_Named):
+    """Truncated normal, of variance `2 / (inputs + outputs)` ([Glorot and Bengio, 2010](http://proceedings.mlr.press/v9/glorot10a.html))."""
+
+    mode = "fan_avg"
+
+
+class HeNormal(_Named):
+    """Truncated normal, of variance `2 / inputs` ([He et al., 2015](https://arxiv.org/abs/1502.01852))."""
+
+    scale = 2.0
+
+
+class HeUniform(_Named):
+    """Uniform, of variance `2 / inputs` ([He et al., 2015](https://arxiv.org/abs/1502.01852))."""
+
+    scale, distribution = 2.0, "uniform"
+
+
+class LecunNormal(_Named):
+    """Truncated normal, of variance `1 / inputs` ([Klambauer et al., 2017](https://arxiv.org/abs/1706.02515))."""
+
+
+class LecunUniform(_Named):
+    """Uniform, of variance `1 / inputs` ([LeCun et al., 1998](https://doi.org/10.1007/978-3-642-35289-8_3))."""
+
+    distribution = "uniform"
+
+
+class Orthogonal(_Random):
+    """An orthogonal matrix times `gain`; axes before the last count as one ([Saxe et al., 2014](https://arxiv.org/abs/1312.6120))."""
+
+    gain: float = 1.0
+    seed: Any = None
+
+    def draw(self, source: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Any:
+        if len(shape) < 2:
+            raise ShapeError("Orthogonal needs at least two axes.", received=shape)
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        q, r = np.linalg.qr(source.standard_normal((max(rows, columns), min(rows, columns)), "float64"))
+        q = q * np.where(np.diag(r) < 0, -1.0, 1.0)  # makes the factorization unique
+        return (self.gain * (q if rows >= columns else q.T)).reshape(shape).astype(dtype)
+
+
+zeros, ones, constant, identity = Zeros, Ones, Constant, Identity
+random_normal, random_uniform, truncated_normal, variance_scaling = RandomNormal, RandomUniform, TruncatedNormal, VarianceScaling
+glorot_uniform, glorot_normal, he_normal, he_uniform = GlorotUniform, GlorotNormal, HeNormal, HeUniform
+lecun_normal, lecun_uniform, orthogonal = LecunNormal, LecunUniform, Orthogonal
+IdentityInitializer, OrthogonalInitializer = Identity, Orthogonal
+
+_CLASSES = {
+    cls.__name__: cls
+    for cls in (
+        Constant, GlorotNormal, GlorotUniform, HeNormal, HeUniform, Identity, LecunNormal, LecunUniform, Ones, Orthogonal, RandomNormal, RandomUniform,
+        TruncatedNormal, VarianceScaling, Zeros,
+    )
+}  # fmt: skip
+_ALIASES = {
+    "IdentityInitializer": "Identity", "OrthogonalInitializer": "Orthogonal", "normal": "RandomNormal", "one": "Ones", "uniform": "RandomUniform", "zero": "Zeros",
+}  # fmt: skip
+_registry = Registry("initializer", _CLASSES, _ALIASES, Initializer)
+get, serialize, deserialize = _registry.get, _registry.serialize, _registry.deserialize
+
+__all__ = [
+    "Constant", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity", "IdentityInitializer", "Initializer", "LecunNormal", "LecunUniform",
+    "Ones", "Orthogonal", "OrthogonalInitializer", "RandomNormal", "RandomUniform", "TruncatedNormal", "VarianceScaling", "Zeros", "constant", "deserialize",
+    "get", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "identity", "lecun_normal", "lecun_uniform", "ones", "orthogonal", "random_normal",
+    "random_uniform", "serialize", "truncated_normal", "variance_scaling", "zeros",
+]  # fmt: skip

@@ -1,0 +1,297 @@
+"""The losses as functions: `f(y_true, y_pred)` gives a value for each sample."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+from keraunos import ops
+from keraunos.core import config, dtypes
+from keraunos.core.errors import ShapeError
+from keraunos.core.masks import set_mask
+from keraunos.core.spec import broadcast_shapes, show
+from keraunos.losses.loss import same_rank, tensor
+
+Function = Callable[..., Any]
+
+
+def _fail(name: str, y_true: Any, y_pred: Any, fix: str | None = None) -> None:
+    received = f"y_true {show(y_true.shape)}, y_pred {show(y_pred.shape)}"
+    raise ShapeError("The targets do not fit the predictions.", where=name, received=received, expected="one shape", fix=fix)
+
+
+def pairwise(function: Function) -> Function:
+    """Give `function` its targets as tensors of the predictions' dtype and rank."""
+
+    @functools.wraps(function)
+    def convert(y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Any:
+        y_pred = tensor(y_pred)
+        dtype = ops.dtype(y_pred)
+        if not dtypes.is_float(dtype):
+            y_pred, dtype = tensor(y_pred, config.floatx()), config.floatx()
+        y_true = tensor(y_true, dtype)
+        if y_true.shape != y_pred.shape:
+            y_true, y_pred = same_rank(y_true, y_pred)
+            try:
+                broadcast_shapes(y_true.shape, y_pred.shape)
+            except ShapeError:
+                fix = "use sparse_categorical_crossentropy for integer classes" if function.__name__.startswith("categorical") else None
+                _fail(function.__name__, y_true, y_pred, fix)
+        return function(y_true, y_pred, *args, **kwargs)
+
+    return convert
+
+
+def _epsilon() -> float:
+    return config.epsilon()
+
+
+# ---- regression ----
+@pairwise
+def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
+    """`mean(square(y_true - y_pred))` over the last axis.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> keras.losses.mean_squared_error([[0.0, 2.0]], [[1.0, 2.0]]).tolist()
+    [0.5]
+    """
+    return ops.mean(ops.square(ops.subtract(y_true, y_pred)), -1)
+
+
+@pairwise
+def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
+    """`mean(abs(y_true - y_pred))` over the last axis."""
+    return ops.mean(ops.abs(ops.subtract(y_true, y_pred)), -1)
+
+
+@pairwise
+def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Any:
+    """`100 * mean(abs((y_true - y_pred) / y_true))` over the last axis."""
+    return 100.0 * ops.mean(ops.abs((y_true - y_pred) / ops.maximum(ops.abs(y_true), _epsilon())), -1)
+
+
+@pairwise
+def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Any:
+    """`mean(square(log(y_true + 1) - log(y_pred + 1)))` over the last axis."""
+    first, second = (ops.log(ops.maximum(y, _epsilon()) + 1.0) for y in (y_true, y_pred))
+    return ops.mean(ops.square(first - second), -1)
+
+
+@pairwise
+def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
+    """Half the squared error up to a distance of `delta`, linear beyond; the mean over the last axis."""
+    distance = ops.abs(ops.subtract(y_true, y_pred))
+    return ops.mean(ops.where(ops.less_equal(distance, delta), 0.5 * ops.square(distance), delta * distance - 0.5 * delta**2), -1)
+
+
+@pairwise
+def log_cosh(y_true: Any, y_pred: Any) -> Any:
+    """`mean(log(cosh(y_pred - y_true)))` over the last axis: squared for small errors, absolute for large ones."""
+    error = y_pred - y_true
+    return ops.mean(error + ops.softplus(-2.0 * error) - math.log(2.0), -1)
+
+
+@pairwise
+def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
+    """`-sum(normalize(y_true) * normalize(y_pred))` along `axis`; -1 for vectors of one direction."""
+    return -ops.sum(ops.normalize(y_true, axis=axis) * ops.normalize(y_pred, axis=axis), axis)
+
+
+# ---- probabilities ----
+@pairwise
+def poisson(y_true: Any, y_pred: Any) -> Any:
+    """`mean(y_pred - y_true * log(y_pred))` over the last axis."""
+    return ops.mean(y_pred - y_true * ops.log(y_pred + _epsilon()), -1)
+
+
+@pairwise
+def kl_divergence(y_true: Any, y_pred: Any) -> Any:
+    """`sum(y_true * log(y_true / y_pred))` over the last axis."""
+    y_true, y_pred = (ops.clip(y, _epsilon(), 1.0) for y in (y_true, y_pred))
+    return ops.sum(y_true * ops.log(y_true / y_pred), -1)
+
+
+def _smooth(y_true: Any, amount: float, classes: Any = 2) -> Any:
+    return y_true * (1.0 - amount) + amount / classes if amount else y_true
+
+
+@pairwise
+def binary_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1) -> Any:
+    """`-y_true * log(y_pred) - (1 - y_true) * log(1 - y_pred)`, the mean along `axis`.
+
+    Args:
+        y_true: 0 or 1, or probabilities.
+        y_pred: Probabilities, or logits.
+        from_logits: Whether `y_pred` is logits.
+        label_smoothing: How far targets are moved towards 0.5, from 0 to 1.
+        axis: The axis to average over.
+    """
+    if y_true.shape != y_pred.shape:
+        _fail("binary_crossentropy", y_true, y_pred)
+    return ops.mean(ops.binary_crossentropy(_smooth(y_true, label_smoothing), y_pred, from_logits), axis)
+
+
+@pairwise
+def categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1) -> Any:
+    """`-sum(y_true * log(y_pred))` along `axis`, for one-hot targets.
+
+    Args:
+        y_true: One-hot vectors, or probabilities, of `y_pred`'s shape.
+        y_pred: Probabilities, or logits.
+        from_logits: Whether `y_pred` is logits.
+        label_smoothing: How much of each target is spread evenly over the classes, from 0 to 1.
+        axis: The axis of the classes.
+
+    Raises:
+        ShapeError: The targets are not one-hot: use `sparse_categorical_crossentropy`.
+    """
+    if y_true.shape != y_pred.shape:
+        _fail("categorical_crossentropy", y_true, y_pred, "for integer classes use the loss 'sparse_categorical_crossentropy', or y = keras.utils.to_categorical(y)")
+    return ops.categorical_crossentropy(_smooth(y_true, label_smoothing, y_pred.shape[axis]), y_pred, from_logits, axis)
+
+
+def sparse_categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1) -> Any:
+    """`-log(y_pred[y_true])` along `axis`, for integer targets.
+
+    Args:
+        y_true: The classes as integers, of `y_pred`'s shape without `axis`.
+        y_pred: Probabilities, or logits.
+        from_logits: Whether `y_pred` is logits.
+        ignore_class: A class whose samples do not count.
+        axis: The axis of the classes.
+
+    Raises:
+        ShapeError: The targets are one-hot: use `categorical_crossentropy`.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> keras.losses.sparse_categorical_crossentropy([1], [[0.0, 1.0, 0.0]], from_logits=True).tolist()
+    [0.5514447689056396]
+    """
+    y_true, y_pred = tensor(y_true), tensor(y_pred)
+    if y_true.shape == y_pred.shape and y_pred.shape[axis] != 1:
+        _fail("sparse_categorical_crossentropy", y_true, y_pred, "for one-hot targets use the loss 'categorical_crossentropy', or y = y.argmax(-1)")
+    if ignore_class is None:
+        return ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits, axis)
+    if len(y_true.shape) == len(y_pred.shape):
+        y_true = ops.squeeze(y_true, axis)
+    counted = ops.not_equal(y_true, ignore_class)
+    values = ops.sparse_categorical_crossentropy(ops.where(counted, y_true, 0), y_pred, from_logits, axis)
+    values = ops.where(counted, values, 0.0)
+    set_mask(values, counted)
+    return values
+
+
+@pairwise
+def binary_focal_crossentropy(
+    y_true: Any,
+    y_pred: Any,
+    apply_class_balancing: bool = False,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> Any:
+    """The binary crossentropy with well classified samples weighted down by `(1 - p) ** gamma` ([Lin et al., 2018](https://arxiv.org/abs/1708.02002))."""
+    y_true = _smooth(y_true, label_smoothing)
+    p = ops.sigmoid(y_pred) if from_logits else y_pred
+    right = y_true * p + (1.0 - y_true) * (1.0 - p)
+    values = ops.power(1.0 - right, gamma) * ops.binary_crossentropy(y_true, p)
+    return ops.mean((y_true * alpha + (1.0 - y_true) * (1.0 - alpha)) * values if apply_class_balancing else values, axis)
+
+
+@pairwise
+def categorical_focal_crossentropy(
+    y_true: Any, y_pred: Any, alpha: float = 0.25, gamma: float = 2.0, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+) -> Any:
+    """The categorical crossentropy with well classified samples weighted down by `alpha * (1 - p) ** gamma`."""
+    y_true = _smooth(y_true, label_smoothing, y_pred.shape[axis])
+    p = ops.softmax(y_pred, axis) if from_logits else y_pred / ops.sum(y_pred, axis, True)
+    p = ops.clip(p, _epsilon(), 1.0 - _epsilon())
+    return ops.sum(-alpha * ops.power(1.0 - p, gamma) * y_true * ops.log(p), axis)
+
+
+def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) -> Any:
+    """`(1 - p ** q) / q` with the target class's probability `p`, for integer targets that may be wrong ([Zhang and Sabuncu, 2018](https://arxiv.org/abs/1805.07836))."""
+    y_true, y_pred = tensor(y_true), tensor(y_pred)
+    y_true = ops.squeeze(y_true, -1) if len(y_true.shape) == len(y_pred.shape) and y_true.shape[-1] == 1 else y_true
+    p = ops.sum(ops.one_hot(y_true, y_pred.shape[-1], dtype=ops.dtype(y_pred)) * y_pred, -1)
+    return (1.0 - ops.power(p, q)) / q
+
+
+# ---- margins ----
+def _signed(y_true: Any) -> Any:
+    """Targets of 0 and 1 as -1 and 1; others as they are."""
+    binary = ops.all(ops.logical_or(ops.equal(y_true, 0.0), ops.equal(y_true, 1.0)))
+    return ops.where(binary, 2.0 * y_true - 1.0, y_true)
+
+
+@pairwise
+def hinge(y_true: Any, y_pred: Any) -> Any:
+    """`mean(maximum(1 - y_true * y_pred, 0))` over the last axis; targets are -1 or 1 (or 0 or 1)."""
+    return ops.mean(ops.maximum(1.0 - _signed(y_true) * y_pred, 0.0), -1)
+
+
+@pairwise
+def squared_hinge(y_true: Any, y_pred: Any) -> Any:
+    """`mean(square(maximum(1 - y_true * y_pred, 0)))` over the last axis."""
+    return ops.mean(ops.square(ops.maximum(1.0 - _signed(y_true) * y_pred, 0.0)), -1)
+
+
+@pairwise
+def categorical_hinge(y_true: Any, y_pred: Any) -> Any:
+    """`maximum(neg - pos + 1, 0)`: the target class's prediction against the greatest other; targets are one-hot."""
+    own, other = ops.sum(y_true * y_pred, -1), ops.max((1.0 - y_true) * y_pred, -1)
+    return ops.maximum(other - own + 1.0, 0.0)
+
+
+# ---- overlap ----
+@pairwise
+def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Any:
+    """`1 - 2 * sum(y_true * y_pred) / (sum(y_true) + sum(y_pred))` over `axis`; None is over all."""
+    shared = ops.sum(y_true * y_pred, axis)
+    return 1.0 - ops.true_divide(2.0 * shared, ops.sum(y_true, axis) + ops.sum(y_pred, axis) + _epsilon())
+
+
+@pairwise
+def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Any = None) -> Any:
+    """The Dice loss with false positives weighted by `alpha` and false negatives by `beta`."""
+    shared = ops.sum(y_true * y_pred, axis)
+    wrong, missed = ops.sum((1.0 - y_true) * y_pred, axis), ops.sum(y_true * (1.0 - y_pred), axis)
+    return 1.0 - shared / (shared + alpha * wrong + beta * missed + _epsilon())
+
+
+def circle(y_true: Any, y_pred: Any, ref_labels: Any = None, ref_embeddings: Any = None, remove_diagonal: bool = True, gamma: float = 80, margin: float = 0.4) -> Any:
+    """Pulls embeddings of one class together and others apart ([Sun et al., 2020](https://arxiv.org/abs/2002.10857)).
+
+    Args:
+        y_true: The labels, `(batch,)`.
+        y_pred: Embeddings of length 1, `(batch, features)`.
+        ref_labels: Labels to compare with; `y_true` by default.
+        ref_embeddings: Embeddings to compare with; `y_pred` by default.
+        remove_diagonal: Whether a sample is not compared with itself.
+        gamma: How sharply pairs are weighted.
+        margin: How far from the ideal similarity a pair may be.
+    """
+    y_pred = tensor(y_pred)
+    labels = ops.reshape(ops.cast(tensor(y_true), "int32"), (-1, 1))
+    others = labels if ref_labels is None else ops.reshape(ops.cast(tensor(ref_labels), "int32"), (-1, 1))
+    similarity = ops.matmul(y_pred, ops.transpose(y_pred if ref_embeddings is None else tensor(ref_embeddings)))
+    same = ops.equal(labels, ops.transpose(others))
+    kept = ops.logical_not(ops.eye(*map(int, similarity.shape), dtype="bool")) if remove_diagonal else True
+    far = float("-inf")
+
+    def pull(pairs: Any, logits: Any) -> Any:
+        return ops.logsumexp(ops.where(pairs, logits, far), -1)
+
+    towards = gamma * -ops.stop_gradient(ops.relu(1.0 + margin - similarity)) * (similarity - (1.0 - margin))
+    away = gamma * ops.stop_gradient(ops.relu(similarity + margin)) * (similarity - margin)
+    together, apart = ops.logical_and(same, kept), ops.logical_not(same)
+    return ops.softplus(pull(together, towards) + pull(apart, away))
+

@@ -1,0 +1,104 @@
+"""Accuracies and correlations as functions of targets and predictions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keraunos import losses, ops
+from keraunos.core import config
+from keraunos.core.errors import ShapeError
+from keraunos.core.spec import show
+from keraunos.losses.functions import pairwise
+from keraunos.losses.loss import same_rank, tensor
+
+
+def _float(x: Any) -> Any:
+    return ops.cast(x, config.floatx())
+
+
+def accuracy(y_true: Any, y_pred: Any) -> Any:
+    """Whether predictions equal targets, element by element."""
+    y_true, y_pred = same_rank(tensor(y_true), tensor(y_pred))
+    return _float(ops.equal(y_true, y_pred))
+
+
+@pairwise
+def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
+    """Whether predictions lie on the targets' side of the threshold; the mean over the last axis."""
+    return ops.mean(_float(ops.equal(y_true, _float(ops.greater(y_pred, threshold)))), -1)
+
+
+def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
+    """Whether the most probable class is the target's, for one-hot targets."""
+    return _float(ops.equal(ops.argmax(y_true, -1), ops.argmax(y_pred, -1)))
+
+
+def _classes(name: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    """Integer targets without an axis of size 1 at the end."""
+    y_true, y_pred = tensor(y_true), tensor(y_pred)
+    if len(y_true.shape) == len(y_pred.shape) and y_true.shape[-1] == 1:
+        y_true = ops.squeeze(y_true, -1)
+    if len(y_true.shape) != len(y_pred.shape) - 1:
+        fix = f"for one-hot targets use '{name.removeprefix('sparse_')}'" if y_true.shape == y_pred.shape else None
+        raise ShapeError("The targets are not classes.", where=name, received=f"y_true {show(y_true.shape)}, y_pred {show(y_pred.shape)}", expected=f"y_true {show(y_pred.shape[:-1])}", fix=fix)
+    return y_true, y_pred
+
+
+def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
+    """Whether the most probable class is the target, for integer targets.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> keras.metrics.sparse_categorical_accuracy([1, 0], [[0.1, 0.9], [0.2, 0.8]]).tolist()
+    [1.0, 0.0]
+    """
+    y_true, y_pred = _classes("sparse_categorical_accuracy", y_true, y_pred)
+    found = ops.argmax(y_pred, -1)
+    return _float(ops.equal(ops.cast(y_true, ops.dtype(found)), found))
+
+
+def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
+    """Whether the target's class is among the `k` most probable, for one-hot targets."""
+    return sparse_top_k_categorical_accuracy(ops.argmax(y_true, -1), y_pred, k)
+
+
+def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False) -> Any:
+    """Whether the target is among the `k` most probable classes, for integer targets.
+
+    Args:
+        y_true: The classes as integers.
+        y_pred: Probabilities or logits; or with `from_sorted_ids` classes from the most probable on.
+        k: How many classes count.
+        from_sorted_ids: Whether `y_pred` holds sorted classes.
+    """
+    y_true, y_pred = _classes("sparse_top_k_categorical_accuracy", y_true, y_pred)
+    if from_sorted_ids:
+        return _float(ops.any(ops.equal(ops.expand_dims(ops.cast(y_true, ops.dtype(y_pred)), -1), y_pred[..., :k]), -1))
+    return _float(ops.in_top_k(y_true, y_pred, k))
+
+
+def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
+    """The cosine of the angle between targets and predictions along `axis`."""
+    return -losses.cosine_similarity(y_true, y_pred, axis)
+
+
+def _moments(x: Any, axis: Any) -> tuple[Any, Any, Any]:
+    mean = ops.mean(x, axis, True)
+    centred = x - mean
+    return mean, centred, ops.mean(ops.square(centred), axis)
+
+
+@pairwise
+def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
+    """The correlation coefficient of targets and predictions along `axis`."""
+    (_, a, spread), (_, b, other) = _moments(y_true, axis), _moments(y_pred, axis)
+    return ops.mean(a * b, axis) / (ops.sqrt(spread * other) + config.epsilon())
+
+
+@pairwise
+def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
+    """How near targets and predictions lie to the line of equality: a correlation that also counts shift and scale."""
+    (first, a, spread), (second, b, other) = _moments(y_true, axis), _moments(y_pred, axis)
+    shift = ops.square(ops.squeeze(first - second, axis))
+    return 2.0 * ops.mean(a * b, axis) / (spread + other + shift + config.epsilon())

@@ -1,0 +1,271 @@
+"""`Metric`: a measure accumulated over batches, and those that are a mean."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from keraunos import ops
+from keraunos.core.errors import ShapeError
+from keraunos.core.fields import Declared
+from keraunos.core.functional import functional
+from keraunos.core.masks import get_mask
+from keraunos.core.names import auto_name, name_scope, to_snake_case
+from keraunos.core.serialization import serialize_keras_object
+from keraunos.core.spec import broadcast_shapes, show
+from keraunos.core.variable import Variable
+from keraunos.losses.loss import fit_weights, masked_weights, resolve_dtype, tensor
+
+
+def _variables(value: Any) -> list[Variable]:
+    if isinstance(value, Variable):
+        return [value]
+    if isinstance(value, Metric):
+        return value.variables
+    return [v for item in value for v in _variables(item)] if isinstance(value, (list, tuple)) else []
+
+
+class Metric(Declared):
+    """The base of metrics: variables that `update_state` adds to and `result` evaluates.
+
+    Args:
+        dtype: The dtype of its variables; `floatx()` by default.
+        name: Its name in logs.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> class Largest(keras.metrics.Metric):
+    ...     def __init__(self, name="largest", **kwargs):
+    ...         super().__init__(name=name, **kwargs)
+    ...         self.top = self.add_variable((), "zeros", name="top")
+    ...     def update_state(self, y_true, y_pred, sample_weight=None):
+    ...         self.top.assign(keras.ops.maximum(self.top, keras.ops.max(y_pred)))
+    ...     def result(self):
+    ...         return self.top.value
+    >>> float(Largest()(None, [1.0, 3.0]))
+    3.0
+    """
+
+    own_first: ClassVar[bool] = True
+    dtype: Any = None
+    name: str | None = None
+
+    def setup(self) -> None:
+        """Settle name and dtype."""
+        self.name = self.name or auto_name(to_snake_case(type(self).__name__))
+        self.dtype = resolve_dtype(self.dtype)
+        self._variables: list[Variable] = []
+
+    def add_variable(self, shape: Any, initializer: Any, dtype: Any = None, aggregation: str = "sum", name: str | None = None) -> Variable:
+        """A variable of its state."""
+        with name_scope(self.name or ""):
+            initializer = _zeros if initializer in (None, "zeros") else initializer
+            variable = Variable(initializer, shape, dtype or self.dtype, trainable=False, autocast=False, aggregation=aggregation, name=name)
+        self._variables.append(variable)
+        return variable
+
+    def add_weight(self, shape: Any = (), initializer: Any = None, dtype: Any = None, name: str | None = None) -> Variable:
+        """Likewise; a scalar that starts at 0 by default."""
+        return self.add_variable(shape, initializer, dtype, name=name)
+
+    @property
+    def variables(self) -> list[Variable]:
+        """Its variables, those of metrics that it holds included."""
+        found = (v for name, value in self.__dict__.items() if name != "_arguments" for v in _variables(value))
+        return list({id(v): v for v in found}.values())
+
+    def update_state(self, *args: Any, **kwargs: Any) -> None:
+        """Add one batch to the state."""
+        raise NotImplementedError(f"{type(self).__name__} must define update_state(self, …).")
+
+    def result(self) -> Any:
+        """The metric of all that was added since the last reset."""
+        raise NotImplementedError(f"{type(self).__name__} must define result(self).")
+
+    def reset_state(self) -> None:
+        """Start anew."""
+        for variable in self.variables:
+            variable.assign(ops.zeros(variable.shape, dtype=variable.dtype))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Add one batch; returns the result so far."""
+        self.update_state(*args, **kwargs)
+        return self.result()
+
+    def _stateless(self, method: Callable[..., Any], values: Any, *args: Any, **kwargs: Any) -> tuple[Any, list[Any]]:
+        variables = self.variables
+        if len(values) != len(variables):
+            raise ShapeError(f"{self.name} has {len(variables)} variables, {len(values)} values were given.", where="metric_variables")
+        out, (new,) = functional(method, variables)([list(values)], *args, **kwargs)
+        return out, new
+
+    def stateless_update_state(self, metric_variables: Any, *args: Any, **kwargs: Any) -> list[Any]:
+        """The state after one batch, as a pure function of the values of its variables."""
+        return self._stateless(self.update_state, metric_variables, *args, **kwargs)[1]
+
+    def stateless_result(self, metric_variables: Any) -> Any:
+        """The result, as a pure function of the values of its variables."""
+        return self._stateless(self.result, metric_variables)[0]
+
+    def stateless_reset_state(self) -> list[Any]:
+        """The values that its variables have after a reset."""
+        return self._stateless(self.reset_state, [v.value for v in self.variables])[1]
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}>"
+
+
+def _zeros(shape: Any, dtype: str) -> Any:
+    import numpy as np
+
+    return np.zeros(shape, "float32")
+
+
+def _count(values: Any) -> Any:
+    return math.prod(values.shape) if values.shape else 1
+
+
+def _add(variable: Variable, amount: Any) -> None:
+    variable.assign(ops.add(variable.value, amount))
+
+
+class Mean(Metric):
+    """The (weighted) mean of the values.
+
+    Example:
+
+    >>> mean = Mean()
+    >>> mean.update_state([1.0, 3.0, 5.0, 7.0]); float(mean.result())
+    4.0
+    """
+
+    name: str | None = "mean"
+    dtype: Any = None
+
+    def setup(self) -> None:
+        """Make the sum of the values, and that of their weights."""
+        super().setup()
+        self.total = self.add_variable((), "zeros", name="total")
+        self.count = self.add_variable((), "zeros", name="count")
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        """Add values, each with its weight."""
+        values = tensor(values, self.dtype)
+        mask = get_mask(values)
+        if sample_weight is None and mask is None:
+            _add(self.total, ops.sum(values) if values.shape else values)
+            _add(self.count, _count(values))
+            return
+        weighted, weights = weigh(values, sample_weight, mask, self.dtype)
+        _add(self.total, ops.sum(weighted))
+        _add(self.count, ops.sum(weights))
+
+    def result(self) -> Any:
+        """The mean; 0 of nothing."""
+        return ops.divide_no_nan(self.total, self.count)
+
+
+def weigh(values: Any, sample_weight: Any, mask: Any, dtype: str) -> tuple[Any, Any]:
+    """Values times weights, and the weights; values are averaged over the axes that the weights lack."""
+    weights = masked_weights(values, None, mask, dtype)
+    if sample_weight is not None:
+        given = tensor(sample_weight, dtype)
+        if weights is not None:
+            weights = ops.multiply(weights, fit_weights(values, given))
+        else:
+            weights = ops.squeeze(given, -1) if len(given.shape) == len(values.shape) + 1 and given.shape[-1] == 1 and values.shape else given
+    if len(weights.shape) < len(values.shape):
+        values = ops.mean(values, tuple(range(len(weights.shape), len(values.shape))))
+    try:
+        if broadcast_shapes(weights.shape, values.shape) != tuple(values.shape):
+            raise ShapeError
+    except ShapeError:
+        raise ShapeError("sample_weight does not fit the values of the metric.", where="sample_weight", received=show(weights.shape), expected=f"{show(values.shape)}") from None
+    weights = ops.broadcast_to(weights, values.shape) if tuple(weights.shape) != tuple(values.shape) else weights
+    return ops.multiply(values, weights), weights
+
+
+class Sum(Metric):
+    """The (weighted) sum of the values."""
+
+    name: str | None = "sum"
+    dtype: Any = None
+
+    def setup(self) -> None:
+        """Make the sum."""
+        super().setup()
+        self.total = self.add_variable((), "zeros", name="total")
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        """Add values, each times its weight."""
+        values = tensor(values, self.dtype)
+        mask = get_mask(values)
+        if sample_weight is not None or mask is not None:
+            values, _ = weigh(values, sample_weight, mask, self.dtype)
+        _add(self.total, ops.sum(values))
+
+    def result(self) -> Any:
+        """The sum."""
+        return self.total.value
+
+
+class MeanMetricWrapper(Mean):
+    """The mean of a function of targets and predictions.
+
+    Args:
+        fn: A function of `(y_true, y_pred, **kwargs)` that gives a value for each sample.
+        name: Its name in logs.
+        dtype: The dtype that it is accumulated in.
+        kwargs: Further arguments of the function.
+    """
+
+    def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any):
+        super().__init__(name=name, dtype=dtype)
+        self._fn, self._fn_kwargs = fn, kwargs
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add a batch of targets and predictions."""
+        mask = get_mask(y_pred)
+        values = self._fn(y_true, y_pred, **self._fn_kwargs)
+        if mask is not None:
+            sample_weight = masked_weights(values, sample_weight, mask, self.dtype)
+        super().update_state(values, sample_weight)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal metric."""
+        if type(self) is not MeanMetricWrapper:
+            return super().get_config()
+        return {"name": self.name, "dtype": self.dtype, "fn": serialize_keras_object(self._fn), **self._fn_kwargs}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """Make a metric from what `get_config` returned."""
+        if cls is MeanMetricWrapper and isinstance(config.get("fn"), dict):
+            from keraunos.core.serialization import deserialize_keras_object
+
+            config = {**config, "fn": deserialize_keras_object(config["fn"])}
+        return super().from_config(config)
+
+
+class FunctionMetric(MeanMetricWrapper):
+    """A mean of a function: `class Name(FunctionMetric, function=…)` declares the function's own arguments."""
+
+    function: ClassVar[Callable[..., Any]]
+
+    def __init_subclass__(cls, function: Callable[..., Any], name: str | None = None, **kwargs: Any):
+        own = cls.__dict__.get("__annotations__", {})
+        arguments = tuple(n for n in own if n not in ("name", "dtype"))
+        if "name" not in own:
+            cls.__annotations__ = own = {"name": "str | None", "dtype": "Any", **own}
+            cls.name, cls.dtype = name or function.__name__, None
+        cls.function, cls.arguments = staticmethod(function), arguments
+        super().__init_subclass__(**kwargs)
+
+    arguments: ClassVar[tuple[str, ...]] = ()
+
+    def setup(self) -> None:
+        """Bind the function's arguments."""
+        super().setup()
+        self._fn, self._fn_kwargs = type(self).function, {name: getattr(self, name) for name in self.arguments}

@@ -1,0 +1,102 @@
+"""Penalties on weights or outputs that are added to the loss."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from keraunos.core.errors import ArgumentError, ShapeError
+from keraunos.core.fields import Declared
+from keraunos.core.registry import Registry
+from keraunos.core.spec import show
+from keraunos.ops.creation import eye
+from keraunos.ops.elementwise import abs, multiply, square, subtract
+from keraunos.ops.linalg import matmul
+from keraunos.ops.nn import normalize
+from keraunos.ops.reductions import sum
+from keraunos.ops.shaping import transpose
+
+
+class Regularizer(Declared):
+    """The base of regularizers: a subclass's `__call__(x)` returns a scalar penalty.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> class Sum(keras.regularizers.Regularizer):
+    ...     def __call__(self, x):
+    ...         return 0.1 * keras.ops.sum(x)
+    >>> round(float(Sum()(keras.ops.ones((2, 5)))), 3)
+    1.0
+    """
+
+    def __call__(self, x: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} defines no __call__(self, x).")
+
+    def setup(self) -> None:
+        for name in self.fields:
+            value = getattr(self, name)
+            if isinstance(value, (int, float)) and not (math.isfinite(value) and value >= 0):
+                raise ArgumentError(f"{type(self).__name__}: {name} must be a finite number of at least 0.", received=f"{name}={value!r}")
+
+
+class L1(Regularizer):
+    """`l1 * sum(abs(x))`."""
+
+    l1: float = 0.01
+
+    def __call__(self, x: Any) -> Any:
+        return multiply(self.l1, sum(abs(x)))
+
+
+class L2(Regularizer):
+    """`l2 * sum(square(x))`."""
+
+    l2: float = 0.01
+
+    def __call__(self, x: Any) -> Any:
+        return multiply(self.l2, sum(square(x)))
+
+
+class L1L2(Regularizer):
+    """`l1 * sum(abs(x)) + l2 * sum(square(x))`."""
+
+    l1: float = 0.0
+    l2: float = 0.0
+
+    def __call__(self, x: Any) -> Any:
+        return multiply(self.l1, sum(abs(x))) + multiply(self.l2, sum(square(x)))
+
+
+class OrthogonalRegularizer(Regularizer):
+    """The mean absolute cosine between the rows (or columns) of a matrix, times `factor`.
+
+    Args:
+        factor: The strength.
+        mode: "rows" or "columns": which are kept orthogonal to each other.
+    """
+
+    factor: float = 0.01
+    mode: str = "rows"
+
+    def setup(self) -> None:
+        super().setup()
+        if self.mode not in ("rows", "columns"):
+            raise ArgumentError(f"mode cannot be {self.mode!r}.", where=type(self).__name__, fix="'rows' or 'columns'")
+
+    def __call__(self, x: Any) -> Any:
+        if len(x.shape) != 2:
+            raise ShapeError("OrthogonalRegularizer takes matrices.", received=show(tuple(x.shape)), expected="two axes")
+        rows = normalize(x if self.mode == "rows" else transpose(x), axis=1)
+        n = rows.shape[0]
+        products = multiply(matmul(rows, transpose(rows)), subtract(1.0, eye(n, dtype=rows.dtype)))
+        return multiply(self.factor / max(n * (n - 1), 1), sum(abs(products)))
+
+
+l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
+_registry = Registry("regularizer", {"L1": L1, "L2": L2, "L1L2": L1L2, "OrthogonalRegularizer": OrthogonalRegularizer}, {"l1_l2": "L1L2"}, Regularizer)
+get, serialize, deserialize = _registry.get, _registry.serialize, _registry.deserialize
+
+__all__ = [
+    "L1", "L1L2", "L2", "OrthogonalRegularizer", "Regularizer", "deserialize", "get", "l1", "l1_l2", "l2", "orthogonal_regularizer", "serialize",
+]  # fmt: skip

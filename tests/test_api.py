@@ -1,0 +1,81 @@
+"""The public names: they are there, they are Keras's, and what is lacking is said."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+
+import pytest
+
+import keraunos
+from keraunos.core.errors import MissingNameError
+from keraunos.core.missing import keras_names
+
+NAMESPACES = [name for name in keraunos.__all__ if inspect.ismodule(getattr(keraunos, name))]
+OURS = {  # public names that Keras does not have
+    "": {"backend_scope", "functional", "install_as_keras", "set_backend", "value_and_grad"},
+    "config": {"are_checks_enabled", "backend_scope", "disable_checks", "enable_checks"},
+    "datasets": {"digits", "iris"},
+    "dtype_policies": {"dtype_policy", "set_dtype_policy"},
+}
+
+
+@pytest.mark.parametrize("namespace", ["", *NAMESPACES])
+def test_every_public_name_is_there(namespace):
+    module = importlib.import_module(f"keraunos.{namespace}".rstrip("."))
+    assert len(set(module.__all__)) == len(module.__all__)
+    for name in module.__all__:
+        assert getattr(module, name) is not None
+
+
+@pytest.mark.parametrize("namespace", NAMESPACES)
+def test_public_names_are_those_of_keras(namespace):
+    module = importlib.import_module(f"keraunos.{namespace}")
+    spaces = {n.partition(".")[2].partition(".")[0] if namespace else n for n in keras_names() if n.startswith(f"{namespace}.")}
+    extra = set(module.__all__) - keras_names().get(namespace, frozenset()) - spaces - OURS.get(namespace, set())
+    assert not extra, f"keraunos.{namespace} has public names that Keras lacks: {sorted(extra)}"
+
+
+@pytest.mark.parametrize("namespace", ["", *NAMESPACES])
+def test_what_keras_has_and_we_lack_is_said(namespace):
+    module = importlib.import_module(f"keraunos.{namespace}".rstrip("."))
+    lacking = sorted(n for n in keras_names().get(namespace, ()) if n not in module.__all__ and not n.startswith("_"))
+    for name in lacking[:3]:
+        with pytest.raises(MissingNameError, match=rf"Keraunos has no '{namespace and namespace + '.'}{name}' yet; Keras 3\.15\.1 has it\."):
+            getattr(module, name)
+
+
+@pytest.mark.parametrize("namespace", ["", *NAMESPACES])
+def test_misspelt_names_are_answered(namespace):
+    module = importlib.import_module(f"keraunos.{namespace}".rstrip("."))
+    name = next(n for n in module.__all__ if len(n) > 3 and not n.startswith("_"))
+    with pytest.raises(MissingNameError, match="Did you mean") as caught:
+        getattr(module, name + "q")
+    assert "nor in Keras" in str(caught.value)
+
+
+def test_names_that_import_from_lacks():
+    with pytest.raises(ImportError, match="Did you mean 'Sequential'"):
+        from keraunos import Sequentail  # noqa: F401  # pyright: ignore[reportAttributeAccessIssue]
+    with pytest.raises(ImportError, match="Keraunos has no 'utils.get_file' yet"):
+        from keraunos.utils import get_file  # noqa: F401  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_probes_get_a_plain_attribute_error():
+    assert not hasattr(keraunos.utils, "__wrapped__")
+    assert not hasattr(keraunos, "_ipython_display_")
+
+
+def test_dir_lists_the_public_names():
+    assert set(keraunos.__all__) <= set(dir(keraunos))
+
+
+def test_every_public_name_has_a_docstring():
+    found = []
+    for namespace in NAMESPACES:
+        module = importlib.import_module(f"keraunos.{namespace}")
+        for name in module.__all__:
+            item = getattr(module, name)
+            if (inspect.isclass(item) or inspect.isfunction(item)) and not inspect.getdoc(item):
+                found.append(f"{namespace}.{name}")
+    assert not found

@@ -1,0 +1,80 @@
+"""The command line, in processes of its own."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+
+def keraunos(*arguments, cwd=None, timeout=300):
+    return subprocess.run([sys.executable, "-m", "keraunos", *arguments], capture_output=True, text=True, timeout=timeout, cwd=cwd)
+
+
+@pytest.fixture
+def script(tmp_path):
+    def write(text: str):
+        path = tmp_path / "script.py"
+        path.write_text(text, encoding="utf-8")
+        return str(path)
+
+    return write
+
+
+def test_help_lists_the_commands():
+    done = keraunos("--help")
+    assert done.returncode == 0
+    assert all(command in done.stdout for command in ("demo", "run", "info"))
+
+
+def test_info_names_the_engines():
+    done = keraunos("info")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^jax +\d", done.stdout, re.MULTILINE) and re.search(r"^numpy +\d[^ ]* +cpu", done.stdout, re.MULTILINE)
+
+
+def test_run_gives_the_script_what_python_would(script):
+    path = script(
+        "import sys, keras\nfrom keras import layers\nprint(__name__, sys.argv[1:], keras.config.backend(), layers.Dense.__module__.split('.')[0], sys.path[0])"
+    )
+    done = keraunos("run", "--backend", "numpy", path, "--epochs", "3", "-b", "x")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split("\n")[0] == f"__main__ ['--epochs', '3', '-b', 'x'] numpy keraunos {path.rpartition('/')[0]}"
+
+
+def test_run_finds_modules_beside_the_script(script, tmp_path):
+    (tmp_path / "beside.py").write_text("import keras\nvalue = keras.__name__")
+    assert keraunos("run", script("import beside; print(beside.value)")).stdout.strip() == "keras"
+
+
+@pytest.mark.parametrize(
+    ("ending", "status"), [("import sys; sys.exit(7)", 7), ("raise SystemExit", 0), ("raise KeyboardInterrupt", 130), ("1 / 0", 1), ("def f(:", 1)]
+)
+def test_run_keeps_exit_status(script, ending, status):
+    assert keraunos("run", script(ending)).returncode == status
+
+
+def test_run_keeps_the_script_s_own_traceback(script):
+    path = script("def f():\n    1 / 0\n\n\nf()\n")
+    error = keraunos("run", path).stderr
+    python = subprocess.run([sys.executable, path], capture_output=True, text=True).stderr
+    assert error == python
+
+
+def test_mistakes_are_one_message():
+    for arguments, words in ((("run", "nowhere.py"), "Where: nowhere.py"), (("demo", "--backend", "jaxx"), "Did you mean 'jax'?")):
+        done = keraunos(*arguments)
+        assert done.returncode == 2
+        assert words in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("engine", ["jax", "torch"])
+def test_demo_reads_digits(engine, tmp_path):
+    done = keraunos("demo", "--backend", engine, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    accuracy = re.search(r"Accuracy on the held-out digits: ([\d.]+)%", done.stdout)
+    assert accuracy is not None and float(accuracy[1]) >= 97
+    assert "Confusion matrix" in done.stdout and "predictions are equal" in done.stdout
+    assert (tmp_path / "digits.keras").stat().st_size > 10_000

@@ -1,0 +1,254 @@
+"""The trainer, end to end, on every engine that trains."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import keraunos as keras
+from keraunos import layers, ops
+
+ENGINES = ("jax", "torch")
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request):
+    with keraunos_scope(request.param):
+        yield request.param
+
+
+def keraunos_scope(name):
+    return keras.config.backend_scope(name)
+
+
+def blobs(n=256, classes=3, features=5, seed=0):
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, classes, n)
+    x = rng.normal(size=(n, features)) + 2.0 * np.eye(classes, features)[y]
+    return x.astype("float32"), y.astype("int32")
+
+
+def classifier(classes=3, features=5, **options):
+    model = keras.Sequential([keras.Input((features,)), layers.Dense(16, activation="relu"), layers.Dense(classes, activation="softmax")])
+    model.compile(**{"optimizer": keras.optimizers.Adam(0.01), "loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"], **options})
+    return model
+
+
+def test_fit_learns_and_reports(engine):
+    x, y = blobs()
+    model = classifier()
+    history = model.fit(x, y, epochs=8, batch_size=32, verbose=0, validation_split=0.25).history
+    assert set(history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    assert history["loss"][-1] < 0.7 * history["loss"][0]
+    loss, accuracy = model.evaluate(x, y, verbose=0)
+    predicted = model.predict(x, verbose=0)
+    assert predicted.shape == (256, 3)
+    assert accuracy == pytest.approx((predicted.argmax(-1) == y).mean(), abs=1e-6)
+    assert loss == pytest.approx(-np.log(predicted[np.arange(256), y]).mean(), rel=1e-4)
+
+
+def test_engines_start_equal_and_learn_alike():
+    x, y = blobs()
+    curves, weights, ends = [], [], []
+    for name in ENGINES:
+        with keraunos_scope(name):
+            keras.utils.set_random_seed(7)
+            model = classifier()
+            weights.append(model.get_weights())
+            curves.append(model.fit(x, y, epochs=5, batch_size=32, verbose=0).history["loss"])
+            ends.append(model)
+    for a, b in zip(*weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_allclose(curves[0], curves[1], rtol=1e-3)
+    moved = ends[0].to_backend("torch")
+    np.testing.assert_allclose(moved.predict(x, verbose=0), ends[0].predict(x, verbose=0), atol=1e-5)
+    np.testing.assert_allclose(ends[0].to_backend("numpy").predict(x, verbose=0), ends[0].predict(x, verbose=0), atol=1e-5)
+
+
+def test_many_steps_in_one_dispatch_give_the_same_numbers():
+    x, y = blobs(n=32 * 80)
+    ends = []
+    for many in (1, 16):
+        with keraunos_scope("jax"):
+            keras.utils.set_random_seed(3)
+            model = classifier(steps_per_execution=many)
+            model.fit(x, y, epochs=2, batch_size=32, verbose=0)
+            ends.append(model.get_weights())
+    for a, b in zip(*ends, strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6)
+
+
+def test_generators_and_unequal_last_batches(engine):
+    x, y = blobs(100)
+
+    def batches():
+        while True:
+            yield x[:40], y[:40]
+            yield x[40:], y[40:]
+
+    model = classifier()
+    history = model.fit(batches(), steps_per_epoch=2, epochs=3, verbose=0)
+    assert len(history.history["loss"]) == 3
+    assert model.predict(x, batch_size=32, verbose=0).shape == (100, 3)
+
+
+def test_sample_and_class_weights(engine):
+    x, y = blobs(90)
+    weights = np.where(y == 0, 0.0, 1.0).astype("float32")
+    runs = []
+    for options in ({"sample_weight": weights}, {"class_weight": {0: 0.0, 1: 1.0, 2: 1.0}}):
+        keras.utils.set_random_seed(1)
+        runs.append(classifier().fit(x, y, epochs=2, verbose=0, **options).history["loss"])
+    np.testing.assert_allclose(*runs, rtol=1e-5)
+
+
+def test_two_inputs_two_outputs_by_name(engine):
+    a, b = keras.Input((4,), name="a"), keras.Input((3,), name="b")
+    h = layers.Concatenate()([layers.Dense(8, activation="tanh")(a), b])
+    model = keras.Model({"a": a, "b": b}, [layers.Dense(1, name="value")(h), layers.Dense(2, activation="softmax", name="kind")(h)])
+    model.compile("adam", loss={"value": "mse", "kind": "sparse_categorical_crossentropy"}, loss_weights={"value": 0.5, "kind": 1.0}, metrics={"kind": ["accuracy"]})
+    rng = np.random.default_rng(0)
+    x = {"a": rng.normal(size=(64, 4)).astype("float32"), "b": rng.normal(size=(64, 3)).astype("float32")}
+    y = {"value": rng.normal(size=(64, 1)).astype("float32"), "kind": rng.integers(0, 2, 64)}
+    history = model.fit(x, y, epochs=3, verbose=0).history
+    assert {"loss", "value_loss", "kind_loss", "kind_accuracy"} == set(history)
+    total = 0.5 * np.array(history["value_loss"]) + np.array(history["kind_loss"])
+    np.testing.assert_allclose(history["loss"], total, rtol=1e-4)
+
+
+class Generator(keras.Model):
+    """A GAN in words that name no engine."""
+
+    def __init__(self, noise=4, features=5, **kwargs):
+        super().__init__(**kwargs)
+        self.noise = noise
+        self.generator = keras.Sequential([keras.Input((noise,)), layers.Dense(16, activation="relu"), layers.Dense(features)])
+        self.discriminator = keras.Sequential([keras.Input((features,)), layers.Dense(16, activation="relu"), layers.Dense(1)])
+        self.seeds = keras.random.SeedGenerator(0)
+        self.d_loss, self.g_loss = keras.metrics.Mean(name="d_loss"), keras.metrics.Mean(name="g_loss")
+
+    def compile(self, d_optimizer, g_optimizer, **kwargs):
+        super().compile(**kwargs)
+        self.d_optimizer, self.g_optimizer = d_optimizer, g_optimizer
+        self.loss_function = keras.losses.BinaryCrossentropy(from_logits=True)
+
+    def call(self, x):
+        return self.discriminator(x)
+
+    def train_step(self, data):
+        real = data[0] if isinstance(data, tuple) else data
+        n = real.shape[0]
+        noise = keras.random.normal((n, self.noise), seed=self.seeds)
+
+        def judge():
+            scores = self.discriminator(ops.concatenate([real, self.generator(noise)]))
+            return self.loss_function(ops.concatenate([ops.ones((n, 1)), ops.zeros((n, 1))]), scores)
+
+        def fool():
+            return self.loss_function(ops.ones((n, 1)), self.discriminator(self.generator(noise)))
+
+        for loss, part, optimizer, metric in (
+            (judge, self.discriminator, self.d_optimizer, self.d_loss),
+            (fool, self.generator, self.g_optimizer, self.g_loss),
+        ):
+            value, gradients = keras.value_and_grad(loss, part.trainable_variables)()
+            optimizer.apply(gradients, part.trainable_variables)
+            metric.update_state(value)
+        return {"d_loss": self.d_loss.result(), "g_loss": self.g_loss.result()}
+
+
+def test_gan_with_two_optimizers(engine):
+    x, _ = blobs(128)
+    gan = Generator()
+    gan.compile(keras.optimizers.Adam(0.01), keras.optimizers.Adam(0.01))
+    before = [w.copy() for w in gan.get_weights()]
+    history = gan.fit(x, epochs=3, batch_size=32, verbose=0).history
+    assert set(history) == {"d_loss", "g_loss"} and np.isfinite(history["g_loss"]).all()
+    assert all(not np.array_equal(a, b) for a, b in zip(before, gan.get_weights(), strict=True))
+
+
+def test_custom_layer_and_subclassed_model(engine):
+    class Scaled(layers.Layer):
+        def __init__(self, units, **kwargs):
+            super().__init__(**kwargs)
+            self.units = units
+
+        def build(self, input_shape):
+            self.w = self.add_weight(shape=(input_shape[-1], self.units), initializer="glorot_uniform", name="w")
+            self.steps = self.add_weight(shape=(), initializer="zeros", trainable=False, name="steps")
+
+        def call(self, x, training=False):
+            if training:
+                self.steps.assign(self.steps + 1.0)
+            return ops.matmul(x, self.w)
+
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.parts = [Scaled(8), layers.Dropout(0.1), layers.BatchNormalization()]
+            self.head = {"out": layers.Dense(3, activation="softmax")}
+
+        def call(self, x):
+            for part in self.parts:
+                x = part(x)
+            return self.head["out"](x)
+
+    x, y = blobs(128)
+    model = Net()
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    history = model.fit(x, y, epochs=4, batch_size=32, verbose=0).history
+    assert history["loss"][-1] < history["loss"][0]
+    assert float(ops.convert_to_numpy(model.parts[0].steps)) == 16
+    assert Scaled(4).get_config()["units"] == 4
+
+
+def test_early_stopping_restores_the_best_weights(engine):
+    x, y = blobs(64)
+    model = classifier(optimizer=keras.optimizers.SGD(5.0))
+    stop = keras.callbacks.EarlyStopping("loss", patience=1, restore_best_weights=True)
+    history = model.fit(x, y, epochs=30, verbose=0, callbacks=[stop])
+    assert len(history.history["loss"]) < 30
+
+
+def test_batch_callbacks_see_every_batch(engine):
+    x, y = blobs(96)
+    seen = []
+    classifier().fit(x, y, epochs=1, batch_size=32, verbose=0, callbacks=[keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append((batch, logs["loss"])))])
+    assert [b for b, _ in seen] == [0, 1, 2] and all(np.isfinite(loss) for _, loss in seen)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16", "float64"])
+def test_dtype_policies(engine, policy):
+    keras.config.set_dtype_policy(policy)
+    try:
+        x, y = blobs(64)
+        model = classifier()
+        history = model.fit(x, y, epochs=3, verbose=0).history
+        assert np.isfinite(history["loss"]).all() and history["loss"][-1] < history["loss"][0]
+        assert model.weights[0].dtype == ("float64" if policy == "float64" else "float32")
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+def test_regularizers_and_added_losses_count(engine):
+    class Penalty(layers.Layer):
+        def call(self, x):
+            self.add_loss(ops.mean(ops.square(x)))
+            return x
+
+    x, y = blobs(32)
+    model = keras.Sequential([keras.Input((5,)), Penalty(), layers.Dense(3, activation="softmax", kernel_regularizer="l2")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    plain = keras.losses.SparseCategoricalCrossentropy()(y, model.predict(x, verbose=0))
+    kernel = model.get_weights()[0]
+    expected = float(ops.convert_to_numpy(plain)) + (x**2).mean() + 0.01 * (kernel**2).sum()
+    assert model.evaluate(x, y, verbose=0) == pytest.approx(expected, rel=1e-4)
+
+
+def test_numpy_predicts_and_says_that_it_cannot_train():
+    with keraunos_scope("numpy"):
+        x, y = blobs(16)
+        model = classifier()
+        assert model.predict(x, verbose=0).shape == (16, 3)
+        with pytest.raises(NotImplementedError, match="no gradients"):
+            model.fit(x, y, verbose=0)

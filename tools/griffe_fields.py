@@ -1,0 +1,32 @@
+"""For the documentation: gives classes with declared fields the signature that they have when they run."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from typing import Any
+
+import griffe
+
+
+class DeclaredFields(griffe.Extension):
+    """Asks the running class, since its `__init__` is made from its fields and stands in no file."""
+
+    def on_class(self, *, cls: griffe.Class, loader: Any, **_: Any) -> None:
+        """Add the `__init__` of a class with declared fields."""
+        if "__init__" in cls.members or not cls.path.startswith("keraunos."):
+            return
+        running: Any = importlib.import_module(cls.module.path)
+        for name in cls.path[len(cls.module.path) + 1 :].split("."):
+            running = getattr(running, name, None)
+        init = getattr(running, "__init__", None)
+        if not getattr(init, "declared", False):
+            return
+        parameters = griffe.Parameters()
+        for p in inspect.signature(init).parameters.values():
+            annotation = running.fields[p.name].kinds if p.name in running.fields else []
+            shown = " | ".join(annotation) + (" | None" if annotation and running.fields[p.name].optional else "")
+            default = None if p.default is p.empty else repr(p.default)
+            kind = getattr(griffe.ParameterKind, p.kind.name.lower())
+            parameters.add(griffe.Parameter(p.name, kind=kind, annotation=shown or None, default=default))
+        cls.set_member("__init__", griffe.Function("__init__", parameters=parameters, parent=cls))
