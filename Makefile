@@ -1,7 +1,7 @@
 # Each target makes .venv when it is missing and installs what it needs, once.
 PYTHON ?= python3
 BIN := .venv/bin
-INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: help run test check bench docs build clean
 

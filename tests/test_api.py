@@ -11,7 +11,7 @@ import keraunos
 from keraunos.core.errors import MissingNameError
 from keraunos.core.missing import keras_names
 
-NAMESPACES = [name for name in keraunos.__all__ if inspect.ismodule(getattr(keraunos, name))]
+NAMESPACES = keraunos._MODULES
 OURS = {  # public names that Keras does not have
     "": {"backend_scope", "functional", "install_as_keras", "set_backend", "value_and_grad"},
     "config": {"are_checks_enabled", "backend_scope", "disable_checks", "enable_checks"},

@@ -63,7 +63,7 @@ class Field:
             raise error(f"{owner}: {self.name} must be {' or '.join(str(p) for p in problems)}.", received=f"{self.name}={value!r}")
         if isinstance(value, numbers.Integral) and not isinstance(value, bool) and self.kinds[0] in ("int", "Size", "Sizes"):
             return int(value)
-        return list(value) if self.kinds == ["list"] else value
+        return value
 
 
 def _is_int(value: Any) -> bool:
@@ -103,8 +103,9 @@ class Declared:
 
     fields: ClassVar[dict[str, Field]] = {}
     own_first: ClassVar[bool] = False  # whether a subclass's fields stand before the inherited ones
+    unsaved: ClassVar[tuple[str, ...]] = ()  # fields that `get_config` leaves out
     base_arguments: ClassVar[tuple[str, ...]] = ()  # what `**kwargs` takes beside the fields
-    name: str
+    name: Any
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -159,7 +160,7 @@ class Declared:
         """The fields' values in a form that JSON can hold."""
         from keraunos.core.serialization import serialize_value
 
-        return {name: serialize_value(getattr(self, name)) for name in self.fields}
+        return {name: serialize_value(getattr(self, name)) for name in self.fields if name not in self.unsaved}
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal object: `cls.from_config(config)`."""

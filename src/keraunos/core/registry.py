@@ -83,7 +83,9 @@ class Registry:
             return self.get(config)
         name, inner = config.get("class_name"), config.get("config")
         if name is None or "config" not in config:
-            raise ArgumentError(f"This is not the config of a {self.kind}.", received=f"the keys {sorted(map(str, config))}", expected="'class_name' and 'config'")
+            raise ArgumentError(
+                f"This is not the config of a {self.kind}.", received=f"the keys {sorted(map(str, config))}", expected="'class_name' and 'config'"
+            )
         if name == "function":
             return get_registered_object(inner) or self.table.get(inner) or deserialize_keras_object(config)
         if get_registered_object(config.get("registered_name") or name) is None and not str(config.get("module") or "keras").startswith("keras"):

@@ -16,7 +16,22 @@ from keraunos.core.errors import ArgumentError, ModelFileError, suggestion
 from keraunos.core.scope import scope, within
 
 # The public namespaces that a config may name, as Keras calls them.
-NAMESPACES = ("layers", "models", "initializers", "regularizers", "constraints", "activations", "losses", "metrics", "optimizers", "callbacks", "dtype_policies", "random", "ops", "optimizers.schedules")
+NAMESPACES = (
+    "layers",
+    "models",
+    "initializers",
+    "regularizers",
+    "constraints",
+    "activations",
+    "losses",
+    "metrics",
+    "optimizers",
+    "callbacks",
+    "dtype_policies",
+    "random",
+    "ops",
+    "optimizers.schedules",
+)
 
 _registered: dict[str, Any] = {}
 _names: dict[Any, str] = {}
@@ -119,7 +134,10 @@ def serialize_keras_object(obj: Any) -> Any:
 
             value = np.asarray(obj)
             return value.item() if value.ndim == 0 else {"class_name": "__numpy__", "config": {"value": value.tolist(), "dtype": value.dtype.name}}
-        raise ArgumentError(f"An object of class {type(obj).__name__} cannot be written: it has no get_config method.", fix="give its class get_config(self) and from_config(cls, config)")
+        raise ArgumentError(
+            f"An object of class {type(obj).__name__} cannot be written: it has no get_config method.",
+            fix="give its class get_config(self) and from_config(cls, config)",
+        )
     cls = type(obj)
     module = public_module(cls)
     registered = None if module and cls.__name__ != "Functional" else get_registered_name(cls)
@@ -145,7 +163,10 @@ def _lambda_config(function: Any) -> dict[str, Any]:
     warnings.warn("A lambda is written to the file: only load_model(…, safe_mode=False) will read it. Use a named, registered function instead.", stacklevel=6)
     code = base64.encodebytes(marshal.dumps(function.__code__)).decode("ascii")
     closure = [serialize_keras_object(cell.cell_contents) for cell in function.__closure__] if function.__closure__ else None
-    return {"class_name": "__lambda__", "config": {"code": code, "defaults": serialize_keras_object(list(function.__defaults__)) if function.__defaults__ else None, "closure": closure}}
+    return {
+        "class_name": "__lambda__",
+        "config": {"code": code, "defaults": serialize_keras_object(list(function.__defaults__)) if function.__defaults__ else None, "closure": closure},
+    }
 
 
 def _lambda_of(config: dict[str, Any]) -> Any:
@@ -162,7 +183,9 @@ def _lambda_of(config: dict[str, Any]) -> Any:
     known = {"__builtins__": __builtins__, "keras": keras, "ops": keras.ops, "np": importlib.import_module("numpy")}
     defaults, closure = deserialize_keras_object(config.get("defaults")), deserialize_keras_object(config.get("closure"))
     cells = tuple(types.CellType(x) for x in closure) if closure else None
-    return types.FunctionType(marshal.loads(base64.decodebytes(config["code"].encode("ascii"))), known, "<lambda>", tuple(defaults) if defaults else None, cells)
+    return types.FunctionType(
+        marshal.loads(base64.decodebytes(config["code"].encode("ascii"))), known, "<lambda>", tuple(defaults) if defaults else None, cells
+    )
 
 
 def serialize_value(value: Any) -> Any:

@@ -153,9 +153,6 @@ class Spec(Operators):
     def __array__(self, *_: Any, **__: Any) -> Any:
         raise SymbolicError("A NumPy function was applied to a symbolic tensor.", received=repr(self), fix="use the function of the same name in keraunos.ops, such as ops.exp")
 
-    def __jax_array__(self) -> Any:
-        raise SymbolicError("A JAX function was applied to a symbolic tensor.", received=repr(self), fix="use keraunos.ops, or wrap the function in a Layer's call")
-
     @classmethod
     def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         raise SymbolicError("A PyTorch function was applied to a symbolic tensor.", received=getattr(function, "__name__", ""), fix="use keraunos.ops, or wrap the function in a Layer's call")

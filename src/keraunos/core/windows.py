@@ -115,7 +115,9 @@ def _conv(inputs: Shape, kernel: Shape, strides: Any, padding: str, data_format:
     groups = 1 if channels is UNKNOWN else channels // inner
     if channels is not UNKNOWN and (channels % inner or filters % max(groups, 1)):
         wanted = f"{inner} channels" if channels % inner else f"filters to be a multiple of the {groups} groups"
-        raise ShapeError(f"The inputs have {channels} channels, the kernel has {inner} in a group, and {filters} filters.", received=show(inputs), expected=wanted)
+        raise ShapeError(
+            f"The inputs have {channels} channels, the kernel has {inner} in a group, and {filters} filters.", received=show(inputs), expected=wanted
+        )
     spatial = inputs[1:-1] if last else inputs[2:]
     slid = [_slide(*each, padding, axis, "kernel") for *each, axis in zip(spatial, kernel[:rank], strides, dilation, _AXES[rank], strict=True)]
     out = tuple(n for n, _ in slid)
@@ -154,7 +156,9 @@ def conv_transpose(inputs: Shape, kernel: Shape, strides: Any, padding: str, out
     Raises:
         ShapeError: The shapes do not fit.
     """
-    return _conv_transpose(tuple(inputs), tuple(kernel), _key(strides), padding, _key(output_padding), data_format or config.image_data_format(), _key(dilation))
+    return _conv_transpose(
+        tuple(inputs), tuple(kernel), _key(strides), padding, _key(output_padding), data_format or config.image_data_format(), _key(dilation)
+    )
 
 
 @functools.lru_cache(1024)
@@ -183,5 +187,3 @@ def _conv_transpose(inputs: Shape, kernel: Shape, strides: Any, padding: str, ou
         pads.append((before, full - before - out))
     shape = (inputs[0], *sizes, filters) if last else (inputs[0], filters, *sizes)
     return Windows(rank, last, tuple(kernel[:rank]), strides, dilation, tuple(pads), 1, shape)
-
-

@@ -62,11 +62,12 @@ def to_array(x: Any, name: str) -> Any:
     backend = config.active()
     if backend.is_tensor(x) and not isinstance(x, np.ndarray):
         return x
-    if (hasattr(x, "to_numpy") and hasattr(x, "columns")) or type(x).__name__ == "Series":  # pandas, polars
-        x = x.to_numpy()
-    if hasattr(x, "detach"):
-        x = x.detach().cpu().numpy()
-    x = np.asarray(x)
+    given: Any = x
+    if (hasattr(given, "to_numpy") and hasattr(given, "columns")) or type(given).__name__ == "Series":  # pandas, polars
+        given = given.to_numpy()
+    if hasattr(given, "detach"):
+        given = given.detach().cpu().numpy()
+    x = np.asarray(given)
     if x.dtype.kind in "USO":
         if x.dtype.kind == "O":
             raise DataError(f"{name} holds Python objects.", where=name, received=f"an array of {len(x)} objects", fix="pass an array of numbers, all samples of one shape")
@@ -88,7 +89,11 @@ class Source:
 
     steps: int | None = None
     batch_size: int | None = None
-    first: Any = None
+
+    @property
+    def head(self) -> Any:
+        """The first batch, for checks."""
+        raise NotImplementedError
 
     def batches(self, epoch: int) -> Iterator[Any]:
         """The batches of an epoch."""
@@ -148,9 +153,9 @@ class ArraySource(Source):
         return tree.map_structure(lambda a: None if a is None else a[rows], self.data)
 
     def batches(self, epoch: int) -> Iterator[Any]:
-        order = self.order(epoch) if self.shuffle else None
+        order, size = self.order(epoch) if self.shuffle else None, self.batch_size or 1
         for i in range(self.steps or 0):
-            rows = slice(i * self.batch_size, (i + 1) * self.batch_size)
+            rows = slice(i * size, (i + 1) * size)
             yield self.take(rows if order is None else order[rows])
 
     @property

@@ -37,7 +37,7 @@ class Callable_(Inference):
     """The calling half of `Layer`."""
 
     call_info: ClassVar[CallInfo]
-    name: str
+    name: Any
     built: bool = False
     input_spec: Any = None
     autocast: bool = True

@@ -99,14 +99,16 @@ class BaseConv(Layer):
             raise ShapeError("The number of channels must be known.", where=self.name, received=str(input_shape), fix="give Input the size of its channels axis")
         if channels % self.groups:
             raise ShapeError(f"{channels} channels cannot be divided into {self.groups} groups.", where=self.name)
-        self.kernel = self.weight("kernel", (*self.kernel_size, channels // self.groups, self.filters))
+        window: Any = self.kernel_size
+        self.kernel = self.weight("kernel", (*window, channels // self.groups, self.filters))
         self.bias = self.weight("bias", (self.filters,)) if self.use_bias else None
         self.input_spec = InputSpec(ndim=self.rank + 2, axes={self.channel_axis: channels})
 
     def call(self, inputs: Any) -> Any:
         padding = self.padding
         if padding == "causal":
-            inputs = ops.pad(inputs, ((0, 0), (self.dilation_rate[0] * (self.kernel_size[0] - 1), 0), (0, 0)))
+            rate, window = self.dilation_rate, self.kernel_size
+            inputs = ops.pad(inputs, ((0, 0), (rate[0] * (window[0] - 1), 0), (0, 0)))  # type: ignore[index]
             padding = "valid"
         x = ops.conv(inputs, self.kernel, self.strides, padding, self.data_format, self.dilation_rate)
         if self.bias is not None:

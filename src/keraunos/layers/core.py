@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import Any, ClassVar
 
 from keraunos import ops
 from keraunos.core.errors import ArgumentError
@@ -44,6 +44,7 @@ class Dense(Layer):
     True
     """
 
+    unsaved: ClassVar[tuple[str, ...]] = ("lora_rank", "lora_alpha")
     units: Size
     activation: Function = None
     use_bias: bool = True
@@ -79,13 +80,6 @@ class Dense(Layer):
             x = ops.add(x, self.bias)
         return x if self.activation is None else self.activation(x)
 
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        for name in ("lora_rank", "lora_alpha"):
-            if config.get(name, 0) is None:
-                del config[name]
-        return config
-
 
 class _Shaped:
     def __init__(self, shape: Any):
@@ -117,6 +111,7 @@ class Embedding(Layer):
     True
     """
 
+    unsaved: ClassVar[tuple[str, ...]] = ("weights", "lora_rank", "lora_alpha", "quantization_config")
     input_dim: Size
     output_dim: Size
     embeddings_initializer: Initializer = "uniform"
@@ -128,7 +123,8 @@ class Embedding(Layer):
     lora_alpha: float | None = None
     quantization_config: Any = None
 
-    def start(self, input_length: Any = None, **kwargs: Any) -> None:
+    def start(self, **kwargs: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        kwargs.pop("input_length", None)  # of Keras 2; the length follows from the input
         super().start(**kwargs)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -155,9 +151,8 @@ class Embedding(Layer):
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         return ops.not_equal(inputs, 0) if self.mask_zero else None
 
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        return {k: v for k, v in config.items() if k not in ("weights", "lora_rank", "lora_alpha", "quantization_config")}
+
+delattr(Embedding, "weights")  # the field's default must not hide the property
 
 
 class Activation(Layer):
@@ -179,9 +174,7 @@ class Activation(Layer):
 class Identity(Layer):
     """The input as it is."""
 
-    def start(self, **kwargs: Any) -> None:
-        super().start(**kwargs)
-        self.supports_masking = True
+    supports_masking = True
 
     def call(self, inputs: Any) -> Any:
         return inputs

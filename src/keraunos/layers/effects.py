@@ -14,7 +14,7 @@ class Effects(Tracked):
     """The masks and losses of a layer."""
 
     call_info: ClassVar[Any]
-    supports_masking: bool = False
+    supports_masking: Any = False
     activity_regularizer: Any = None
     _losses: list[Any]
     _lossy: list[Any]

@@ -37,7 +37,7 @@ class InputLayer(Layer):
         if sparse or ragged:
             raise ArgumentError("Sparse and ragged inputs are not supported.", where=self.name, fix="pass dense arrays")
         try:
-            sizes = tuple(None if d is None else int(d) for d in (batch_shape if batch_shape is not None else shape))
+            sizes = tuple(None if d is None else int(d) for d in (batch_shape if batch_shape is not None else shape or ()))
         except TypeError:
             raise ArgumentTypeError("A shape is a tuple of integers and None.", where=self.name, received=repr(shape), fix=f"Input(shape=({shape},))") from None
         if any(d is not None and d < 0 for d in sizes):

@@ -70,7 +70,7 @@ class Layer(Weighted, Declared):
 
     # ---- identity ----
     @property
-    def name(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def name(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The layer's name."""
         if self._name is None:
             self._name = auto_name(to_snake_case(type(self).__name__))

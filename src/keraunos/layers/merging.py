@@ -18,9 +18,7 @@ def _source(x: Any, i: int) -> str:
 class Merge(Layer):
     """The base of layers that merge a list of inputs by a function of two."""
 
-    def start(self, **kwargs: Any) -> None:
-        super().start(**kwargs)
-        self.supports_masking = True
+    supports_masking = True
 
     def _check_inputs(self, args: Any) -> None:
         inputs = args[0]

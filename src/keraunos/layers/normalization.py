@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from keraunos import ops
 from keraunos.core.errors import ArgumentError, ShapeError
@@ -44,6 +44,7 @@ class BatchNormalization(Layer):
     True
     """
 
+    unsaved: ClassVar[tuple[str, ...]] = ("renorm", "renorm_clipping", "renorm_momentum")
     axis: int = -1
     momentum: float = 0.99
     epsilon: float = 0.001
@@ -102,9 +103,6 @@ class BatchNormalization(Layer):
         mean = ops.sum(x * weight, axis=axes, keepdims=True) / count
         variance = ops.sum(ops.square(x - mean) * weight, axis=axes, keepdims=True) / count
         return ops.squeeze(mean, axes), ops.squeeze(variance, axes)
-
-    def get_config(self) -> dict[str, Any]:
-        return {k: v for k, v in super().get_config().items() if not k.startswith("renorm")}
 
 
 class LayerNormalization(Layer):

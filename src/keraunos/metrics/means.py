@@ -49,13 +49,7 @@ class SparseTopKCategoricalAccuracy(FunctionMetric, function=functions.sparse_to
     name: str | None = "sparse_top_k_categorical_accuracy"
     dtype: Any = None
     from_sorted_ids: bool = False
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal metric."""
-        config = super().get_config()
-        if not self.from_sorted_ids:  # as Keras writes it
-            config.pop("from_sorted_ids", None)
-        return config
+    unwritten = {"from_sorted_ids": False}
 
 
 class BinaryCrossentropy(FunctionMetric, function=losses.binary_crossentropy):
@@ -121,30 +115,20 @@ class LogCoshError(FunctionMetric, function=losses.log_cosh, name="logcosh"):
     """The mean of the logarithm of the hyperbolic cosine of the error."""
 
 
-class _Axis(FunctionMetric, function=functions.cosine_similarity):
-    axis: int = -1
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal metric."""
-        config = super().get_config()
-        if self.axis == -1 and type(self) is CosineSimilarity:  # as Keras writes it
-            config.pop("axis", None)
-        return config
-
-
-class CosineSimilarity(_Axis, function=functions.cosine_similarity):
+class CosineSimilarity(FunctionMetric, function=functions.cosine_similarity):
     """The mean cosine of the angle between targets and predictions."""
 
     axis: int = -1
+    unwritten = {"axis": -1}
 
 
-class PearsonCorrelation(_Axis, function=functions.pearson_correlation):
+class PearsonCorrelation(FunctionMetric, function=functions.pearson_correlation):
     """The mean correlation coefficient of targets and predictions along `axis`."""
 
     axis: int = -1
 
 
-class ConcordanceCorrelation(_Axis, function=functions.concordance_correlation):
+class ConcordanceCorrelation(FunctionMetric, function=functions.concordance_correlation):
     """The mean concordance of targets and predictions along `axis`: a correlation that also counts shift and scale."""
 
     axis: int = -1

@@ -49,6 +49,7 @@ class Metric(Declared):
     """
 
     own_first: ClassVar[bool] = True
+    unwritten: ClassVar[dict[str, Any]] = {}  # fields that Keras does not write, and their defaults
     dtype: Any = None
     name: str | None = None
 
@@ -112,6 +113,11 @@ class Metric(Declared):
     def stateless_reset_state(self) -> list[Any]:
         """The values that its variables have after a reset."""
         return self._stateless(self.reset_state, [v.value for v in self.variables])[1]
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal metric."""
+        config = super().get_config()
+        return {name: value for name, value in config.items() if name not in self.unwritten or value != self.unwritten[name]}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
@@ -253,6 +259,7 @@ class FunctionMetric(MeanMetricWrapper):
     """A mean of a function: `class Name(FunctionMetric, function=…)` declares the function's own arguments."""
 
     function: ClassVar[Callable[..., Any]]
+    arguments: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, function: Callable[..., Any], name: str | None = None, **kwargs: Any):
         own = cls.__dict__.get("__annotations__", {})
@@ -262,8 +269,6 @@ class FunctionMetric(MeanMetricWrapper):
             cls.name, cls.dtype = name or function.__name__, None
         cls.function, cls.arguments = staticmethod(function), arguments
         super().__init_subclass__(**kwargs)
-
-    arguments: ClassVar[tuple[str, ...]] = ()
 
     def setup(self) -> None:
         """Bind the function's arguments."""

@@ -2,43 +2,50 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
+from keraunos import ops
 from keraunos.core import tree
 from keraunos.core.errors import ModelFileError
 from keraunos.core.graph import KerasTensor
 from keraunos.core.serialization import custom_object_scope, deserialize_keras_object, deserialize_value, serialize_keras_object, serialize_value
-from keraunos.core.spec import OPERATORS
 from keraunos.layers.input_layer import InputLayer
 from keraunos.layers.layer import Layer
 
-# Where Keras has its ops' classes, beside "numpy", and those whose names differ from the function's.
+# Where Keras has the classes of its ops, beside "numpy"; which are not called as the function; which arguments it treats otherwise.
 _PLACES = {
-    "nn": """average_pool batch_normalization binary_crossentropy categorical_crossentropy celu conv conv_transpose ctc_decode ctc_loss depthwise_conv
-        dot_product_attention elu gelu glu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh layer_normalization leaky_relu log_sigmoid log_softmax max_pool
-        moments multi_hot normalize one_hot polar psnr relu relu6 rms_normalization selu separable_conv sigmoid silu soft_shrink softmax softplus softsign sparse_categorical_crossentropy
-        sparse_plus sparse_sigmoid sparsemax squareplus swish tanh_shrink threshold unfold fold adaptive_average_pool adaptive_max_pool depth_to_space space_to_depth""",
-    "math": """cdist erf erfc erfinv extract_sequences fft fft2 ifft2 in_top_k irfft istft logdet logsumexp rfft rsqrt segment_max segment_min segment_prod segment_sum stft
-        top_k view_as_complex view_as_real""",
-    "core": "cast convert_to_tensor saturate_cast scatter scatter_update slice slice_update stop_gradient unstack",
+    "nn": """adaptive_average_pool adaptive_max_pool average_pool batch_normalization binary_crossentropy categorical_crossentropy celu conv conv_transpose
+        ctc_decode ctc_loss depth_to_space depthwise_conv dot_product_attention elu fold gelu glu hard_shrink hard_sigmoid hard_silu hard_tanh
+        layer_normalization leaky_relu log_sigmoid log_softmax max_pool moments multi_hot normalize one_hot polar psnr relu relu6 rms_normalization selu
+        separable_conv sigmoid silu soft_shrink softmax softplus softsign space_to_depth sparse_categorical_crossentropy sparse_plus sparse_sigmoid
+        sparsemax squareplus tanh_shrink threshold unfold""",
+    "math": """cdist erf erfc erfinv extract_sequences fft fft2 ifft2 in_top_k irfft istft logdet logsumexp rfft rsqrt segment_max segment_min segment_prod
+        segment_sum stft top_k view_as_complex view_as_real""",
+    "core": "associative_scan cast convert_to_tensor map saturate_cast scan scatter scatter_update slice slice_update stop_gradient switch unstack",
     "linalg": "cholesky cholesky_inverse det eig eigh inv lstsq lu_factor matrix_rank norm pinv qr solve solve_triangular svd",
-    "image": "affine_transform crop_images extract_patches gaussian_blur hsv_to_rgb map_coordinates pad_images perspective_transform resize rgb_to_grayscale rgb_to_hsv",
+    "image": """affine_transform crop_images elastic_transform extract_patches gaussian_blur hsv_to_rgb map_coordinates pad_images perspective_transform resize
+        rgb_to_grayscale rgb_to_hsv""",
 }
 _PLACE = {name: place for place, names in _PLACES.items() for name in names.split()}
 _CLASSES = {
-    "abs": "Absolute", "allclose": "AllClose", "cdist": "CDist", "conj": "Conjugate", "ctc_decode": "CTCDecode", "ctc_loss": "CTCLoss", "fft": "FFT", "fft2": "FFT2",
-    "hard_swish": "HardSilu", "ifft2": "IFFT2", "irfft": "IRFFT", "isin": "IsIn", "istft": "ISTFT", "layer_normalization": "LayerNorm", "psnr": "PSNR", "rfft": "RFFT",
-    "rms_normalization": "RMSNorm", "batch_normalization": "BatchNorm", "stft": "STFT", "svd": "SVD", "swish": "Silu",
+    "abs": "Absolute", "allclose": "AllClose", "batch_normalization": "BatchNorm", "cdist": "CDist", "conj": "Conjugate", "ctc_decode": "CTCDecode",
+    "ctc_loss": "CTCLoss", "fft": "FFT", "fft2": "FFT2", "hard_swish": "HardSilu", "hsv_to_rgb": "HSVToRGB", "ifft2": "IFFT2", "irfft": "IRFFT", "isin": "IsIn",
+    "istft": "ISTFT", "layer_normalization": "LayerNorm", "psnr": "PSNR", "rfft": "RFFT", "rgb_to_grayscale": "RGBToGrayscale", "rgb_to_hsv": "RGBToHSV",
+    "rms_normalization": "RMSNorm", "searchsorted": "SearchSorted", "stft": "STFT", "svd": "SVD", "swish": "Silu",
 }  # fmt: skip
+_SETTINGS = {"clip": {"x_min", "x_max"}, "repeat": {"repeats"}}
+_ARGUMENTS = {"pad": {"constant_values"}}
 
 
 def _class_name(op: str) -> str:
     return _CLASSES.get(op) or "".join(part[:1].upper() + part[1:] for part in op.split("_"))
 
 
-def _tensor_arguments(op: Any) -> list[str]:
-    """The parameters whose values stand in a call of Keras's op classes; all others stand in its config."""
-    return [name for name in op.parameters if name in op.tensors]
+def _call_arguments(op: Any) -> list[str]:
+    """The parameters whose values stand in a call of Keras's class for an op; all others stand in its config."""
+    names = (op.tensors | _ARGUMENTS.get(op.name, set())) - _SETTINGS.get(op.name, set())
+    return [name for name in op.parameters if name in names]
 
 
 def _call_of(node: Any) -> tuple[tuple[Any, ...], dict[str, Any], dict[str, Any]]:
@@ -49,10 +56,11 @@ def _call_of(node: Any) -> tuple[tuple[Any, ...], dict[str, Any], dict[str, Any]
     bound = op.signature.bind(*node.args, **node.kwargs)
     bound.apply_defaults()
     given = dict(bound.arguments)
-    args = [given.pop(name) for name in _tensor_arguments(op) if name != op.variadic]
+    args = [given.pop(name) for name in _call_arguments(op) if name != op.variadic]
     while args and args[-1] is None:
         args.pop()
-    return (*args, *(given.pop(op.variadic) if op.variadic in op.tensors else ())), {}, given
+    settings = {name: value for name, value in given.items() if op.signature.parameters[name].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD}
+    return (*args, *given.get(op.variadic, ())), {}, settings
 
 
 def functional_config(model: Any) -> dict[str, Any]:
@@ -84,7 +92,12 @@ def functional_config(model: Any) -> dict[str, Any]:
             entry = serialize_keras_object(operation)
         else:
             name, place = _class_name(operation.op.__name__), _PLACE.get(operation.op.__name__, "numpy")
-            entry = {"module": f"keras.src.ops.{place}", "class_name": name, "config": {"name": operation.name, **serialize_value(calls[0][2])}, "registered_name": name}
+            entry = {
+                "module": f"keras.src.ops.{place}",
+                "class_name": name,
+                "config": {"name": operation.name, **serialize_value(calls[0][2])},
+                "registered_name": name,
+            }
         entry["name"] = operation.name
         entry["inbound_nodes"] = [{"args": argument(args), "kwargs": argument(kwargs)} for args, kwargs, _ in calls]
         layers.append(entry)
@@ -92,42 +105,48 @@ def functional_config(model: Any) -> dict[str, Any]:
     def structure(tensors: Any) -> Any:
         return key(tensors) if isinstance(tensors, KerasTensor) else tree.map_structure(key, tensors)
 
-    return {"name": model.name, "trainable": model.trainable, "layers": layers, "input_layers": structure(model._inputs_structure), "output_layers": structure(model._outputs_structure)}
+    return {
+        "name": model.name,
+        "trainable": model.trainable,
+        "layers": layers,
+        "input_layers": structure(model._inputs_structure),
+        "output_layers": structure(model._outputs_structure),
+    }
 
 
-class _Settings:
+class _Call:
     """An op of a file with its settings, ready to be called on its tensors."""
 
     def __init__(self, entry: dict[str, Any]):
-        by_class = {_class_name(name): op for name, op in OPERATORS.items() if hasattr(op, "op")}
-        by_class.update({_class_name(name): OPERATORS[name] for name in ("absolute", "conjugate", "hard_silu", "silu") if name in OPERATORS})
-        if entry["class_name"] not in by_class:
+        found = {_class_name(name): function for name, function in vars(ops).items() if hasattr(function, "op")}
+        if entry["class_name"] not in found:
             raise ModelFileError(f"The op '{entry['class_name']}' of the file is not known here.", where=entry["name"])
-        self.name, self.function = entry["name"], by_class[entry["class_name"]]
-        self.settings = {k: deserialize_value(v) for k, v in entry["config"].items() if k != "name"}
-        op = self.function.op
-        unknown = [k for k, v in self.settings.items() if k not in op.parameters and k != "dtype" and v not in (None, False)]
+        self.name, self.function = entry["name"], found[entry["class_name"]]
+        self.op = self.function.op
+        settings = {k: deserialize_value(v) for k, v in entry["config"].items() if k != "name"}
+        unknown = [k for k, v in settings.items() if k not in self.op.parameters and k != "dtype" and v not in (None, False)]
         if unknown:
             raise ModelFileError(f"The op '{entry['class_name']}' of the file has a setting '{unknown[0]}', which is not known here.", where=entry["name"])
-        self.settings = {k: v for k, v in self.settings.items() if k in op.parameters}
+        self.settings = {k: v for k, v in settings.items() if k in self.op.parameters}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        op, settings = self.function.op, {**self.settings, **kwargs}
-        if self.function.__name__ == "get_item" and isinstance(args[1], list):
+        op, settings = self.op, {**self.settings, **kwargs}
+        if op.name == "get_item" and isinstance(args[1], list):
             args = (args[0], tuple(args[1]))
         if op.variadic in op.tensors:
-            result = self.function(*(settings.pop(name) for name in op.parameters[: op.parameters.index(op.variadic)]), *args, **settings)
+            before = [settings.pop(name) for name in op.parameters[: op.parameters.index(op.variadic)]]
+            result = self.function(*before, *args, **settings)
         else:
-            result = self.function(**{**settings, **dict(zip(_tensor_arguments(op), args, strict=False))})
-        node = next((x for x in tree.flatten(result) if isinstance(x, KerasTensor)), None)
-        if node is not None and node.node is not None:
-            node.node.operation.name = self.name
+            result = self.function(**{**settings, **dict(zip(_call_arguments(op), args, strict=False))})
+        node = next((x.node for x in tree.flatten(result) if isinstance(x, KerasTensor)), None)
+        if node is not None:
+            node.operation.name = self.name
         return result
 
 
 def _operation(entry: dict[str, Any]) -> Any:
     if str(entry.get("module", "")).startswith("keras.src.ops"):
-        return _Settings(entry)
+        return _Call(entry)
     return deserialize_keras_object({k: v for k, v in entry.items() if k not in ("name", "inbound_nodes")})
 
 

@@ -24,14 +24,20 @@ def nodes_between(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> list
             node, tensor, finished = stack.pop()
             if id(tensor) in given or node is None or id(node) in done:
                 if node is None and id(tensor) not in given:
-                    raise StateError("An output does not come from the inputs of the model.", received=repr(tensor), fix="make every input with keras.Input and name it in inputs=")
+                    raise StateError(
+                        "An output does not come from the inputs of the model.",
+                        received=repr(tensor),
+                        fix="make every input with keras.Input and name it in inputs=",
+                    )
                 continue
             if finished:
                 done.add(id(node))
                 order.append(node)
                 continue
             if not node.inputs:
-                raise StateError(f"The graph reaches the input '{node.operation.name}', which the model does not name.", fix=f"add '{node.operation.name}' to inputs=")
+                raise StateError(
+                    f"The graph reaches the input '{node.operation.name}', which the model does not name.", fix=f"add '{node.operation.name}' to inputs="
+                )
             stack.append((node, tensor, True))
             stack.extend((x.node, x, False) for x in reversed(node.inputs))
     return order

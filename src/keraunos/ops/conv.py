@@ -39,7 +39,9 @@ def conv(inputs: Tensor, kernel: Tensor, strides: Any = 1, padding: str = "valid
     """
 
 
-def _conv_transpose(inputs: Any, kernel: Any, strides: Any = 1, padding: str = "valid", output_padding: Any = None, data_format: Any = None, dilation_rate: Any = 1) -> Shape:
+def _conv_transpose(
+    inputs: Any, kernel: Any, strides: Any = 1, padding: str = "valid", output_padding: Any = None, data_format: Any = None, dilation_rate: Any = 1
+) -> Shape:
     return windows.conv_transpose(dims(inputs), dims(kernel), strides, padding, output_padding, data_format, dilation_rate).shape
 
 
@@ -63,7 +65,13 @@ def depthwise_conv(inputs: Tensor, kernel: Tensor, strides: Any = 1, padding: st
 
 @composite(dtype=PROMOTED)
 def separable_conv(
-    inputs: Tensor, depthwise_kernel: Tensor, pointwise_kernel: Tensor, strides: Any = 1, padding: str = "valid", data_format: str | None = None, dilation_rate: Any = 1
+    inputs: Tensor,
+    depthwise_kernel: Tensor,
+    pointwise_kernel: Tensor,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
 ) -> Tensor:
     """`depthwise_conv`, then a convolution of size 1 that mixes the channels."""
     x = depthwise_conv(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate)

@@ -14,6 +14,7 @@ from keraunos.ops.conv import average_pool, conv, conv_transpose, depthwise_conv
 from keraunos.ops.creation import arange, ones_like
 from keraunos.ops.elementwise import (
     abs,
+    add,
     cast,
     clip,
     equal,
@@ -30,11 +31,13 @@ from keraunos.ops.elementwise import (
     maximum,
     minimum,
     multiply,
+    power,
     rsqrt,
     sigmoid,
     sqrt,
     square,
     stop_gradient,
+    subtract,
     tanh,
     true_divide,
     where,
@@ -298,7 +301,12 @@ def _target_shape(target: Any, output: Any, axis: int) -> bool:
         shape = (*shape[:place], *shape[place + 1 :])
     if len(shape) != len(wanted) or not all(map(same_dim, shape, wanted)):
         fix = "one-hot targets need the categorical crossentropy" if tuple(target.shape) == tuple(output.shape) else None
-        raise ShapeError("The classes in target do not fit output.", received=f"target {show(target.shape)}, output {show(output.shape)}", expected=f"target {show(wanted)}", fix=fix)
+        raise ShapeError(
+            "The classes in target do not fit output.",
+            received=f"target {show(target.shape)}, output {show(output.shape)}",
+            expected=f"target {show(wanted)}",
+            fix=fix,
+        )
     return extra
 
 

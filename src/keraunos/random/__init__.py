@@ -106,7 +106,11 @@ def _prepare(shape: Sequence[Any], dtype: Any, integer: bool = False) -> tuple[t
     shape = tuple(UNKNOWN if d is None or isinstance(d, Spec) else d if d is UNKNOWN else int(d) for d in shape)
     dtype = dtypes.standardize_dtype(dtype)
     if integer != (dtype in dtypes.INTEGERS):
-        raise DTypeError(f"The dtype must be {'an integer' if integer else 'a float'}.", received=f"dtype={dtype}", fix="use random.uniform for floats, random.randint for integers")
+        raise DTypeError(
+            f"The dtype must be {'an integer' if integer else 'a float'}.",
+            received=f"dtype={dtype}",
+            fix="use random.uniform for floats, random.randint for integers",
+        )
     return shape, dtype, scope.symbolic or not known(shape)
 
 

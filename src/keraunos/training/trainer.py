@@ -7,7 +7,7 @@ are short many of them are one dispatch, if measuring shows that it is faster.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -155,13 +155,13 @@ class Trainer:
         if self.compiled:
             logs["loss"] = self._loss_tracker.result()
             if self._compiled_loss is not None:
-                logs.update({m.name: m.result() for m in self._compiled_loss.trackers})
+                logs.update({str(m.name): m.result() for m in self._compiled_loss.trackers})
             if self._compiled_metrics is not None:
                 logs.update(zip(self._compiled_metrics.names_of(), (m.result() for m in self._compiled_metrics.metrics), strict=True))
         for metric in self._held_metrics():
             if id(metric) not in own:
                 result = metric.result()
-                logs.update(result if isinstance(result, dict) else {metric.name: result})
+                logs.update(cast(dict[str, Any], result if isinstance(result, dict) else {metric.name: result}))
         return logs
 
     def _compiled_own(self) -> list[Any]:
@@ -206,7 +206,8 @@ class Trainer:
             The logs by name.
         """
         x, y, sample_weight = unpack_x_y_sample_weight(data)
-        variables, optimizer = self._step_variables(), self.optimizer
+        optimizer: Any = self.optimizer
+        variables = self._step_variables()
         scaled = optimizer is not None and optimizer.scales_loss
 
         def objective() -> Any:
@@ -365,8 +366,6 @@ class Trainer:
 
     def _evaluate(self, loop: Loop, progress: Progress | None = None) -> dict[str, Any]:
         """The logs of one pass over the loop's data."""
-        saved = [(m, [v.numpy() for v in m.variables]) for m in ()]
-        del saved
         self.reset_metrics()
         self._running = True
         try:
@@ -462,7 +461,7 @@ class Trainer:
             callback_list.call("on_predict_end", None)
             if progress.live:
                 progress.end(len(results), {})
-        joined = [np.concatenate(parts) if len(parts) > 1 else parts[0] for parts in zip(*arrays, strict=True)]
+        joined = [np.concatenate(parts) if len(parts) > 1 else list(parts)[0] for parts in zip(*arrays, strict=True)]
         return tree.pack_sequence_as(structure, joined)
 
     # ---- single batches ----

@@ -1,0 +1,70 @@
+"""The coefficient of determination."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keraunos import ops
+from keraunos.core.errors import ArgumentError, suggestion
+from keraunos.losses.loss import fit_weights, same_rank, tensor
+from keraunos.metrics.metric import Metric
+
+
+class R2Score(Metric):
+    """How much of the targets' variance predictions explain: 1 at best, 0 for always predicting the mean.
+
+    Args:
+        class_aggregation: None (a score for each output), "uniform_average" or "variance_weighted_average".
+        num_regressors: The number of inputs of the model, to adjust the score by.
+        name: Its name in logs.
+        dtype: The dtype of its variables.
+
+    Example:
+
+    >>> round(float(R2Score()([[1.0], [4.0], [3.0]], [[2.0], [4.0], [4.0]])), 4)
+    0.5714
+    """
+
+    class_aggregation: str | None = "uniform_average"
+    num_regressors: int = 0
+    name: str | None = "r2_score"
+    dtype: Any = None
+
+    def setup(self) -> None:
+        """Check the options; all but one variable are made when the number of outputs is known."""
+        super().setup()
+        options = ("uniform_average", "variance_weighted_average")
+        if self.class_aggregation is not None and self.class_aggregation not in options:
+            raise ArgumentError(f"There is no class_aggregation {self.class_aggregation!r}.", fix=suggestion(self.class_aggregation, options))
+        if self.num_regressors < 0:
+            raise ArgumentError("num_regressors cannot be negative.", received=f"num_regressors={self.num_regressors}")
+        self.num_samples = self.add_variable((), "zeros", name="num_samples")
+        self._built = False
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add a batch of targets and predictions."""
+        y_true, y_pred = same_rank(tensor(y_true, self.dtype), tensor(y_pred, self.dtype))
+        if not self._built:
+            for name in ("squared_sum", "sum", "residual", "count"):
+                setattr(self, name, self.add_variable((y_true.shape[-1],), "zeros", name=name))
+            self._built = True
+        weights = ops.ones_like(y_true) if sample_weight is None else ops.broadcast_to(fit_weights(y_true, tensor(sample_weight, self.dtype)), y_true.shape)
+        found = weights * ops.square(y_true), weights * y_true, weights * ops.square(y_true - y_pred), weights
+        for variable, x in zip((self.squared_sum, self.sum, self.residual, self.count), found, strict=True):
+            variable.assign(ops.add(variable.value, ops.sum(x, 0)))
+        self.num_samples.assign(ops.add(self.num_samples.value, y_true.shape[0]))
+
+    def result(self) -> Any:
+        """The score."""
+        if not self._built:
+            return ops.zeros((), dtype=self.dtype)
+        total = self.squared_sum.value - ops.divide_no_nan(ops.square(self.sum.value), self.count.value)
+        scores = 1.0 - ops.true_divide(self.residual.value, total)
+        if self.class_aggregation == "uniform_average":
+            scores = ops.mean(scores)
+        elif self.class_aggregation == "variance_weighted_average":
+            scores = ops.sum(scores * total) / ops.sum(total)
+        if self.num_regressors:
+            n, p = self.num_samples.value, self.num_regressors
+            scores = 1.0 - (1.0 - scores) * (n - 1.0) / (n - p - 1.0)
+        return scores
