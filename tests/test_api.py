@@ -16,6 +16,7 @@ OURS = {  # public names that Keras does not have
     "": {"backend_scope", "functional", "install_as_keras", "set_backend", "value_and_grad"},
     "config": {"are_checks_enabled", "backend_scope", "disable_checks", "enable_checks"},
     "datasets": {"digits", "iris"},
+    "models": {"Function", "Functional"},
     "dtype_policies": {"dtype_policy", "set_dtype_policy"},
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from keraunos.core.missing import missing
 from keraunos.core.op import NUMERIC, Tensor, composite
 from keraunos.core.registry import Registry
 from keraunos.ops import nn
@@ -105,3 +106,7 @@ __all__ = [
     "linear", "log_sigmoid", "log_softmax", "mish", "relu", "relu6", "selu", "serialize", "sigmoid", "silu", "soft_shrink", "softmax", "softplus", "softsign",
     "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "swish", "tanh", "tanh_shrink", "threshold",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> None:
+    missing("activations", name)

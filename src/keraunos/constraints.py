@@ -6,6 +6,7 @@ from typing import Any
 
 from keraunos.core import config
 from keraunos.core.fields import Declared
+from keraunos.core.missing import missing
 from keraunos.core.registry import Registry
 from keraunos.ops.elementwise import add, clip, maximum, multiply, sqrt, square, true_divide
 from keraunos.ops.reductions import sum
@@ -87,3 +88,7 @@ get, serialize, deserialize = _registry.get, _registry.serialize, _registry.dese
 __all__ = [
     "Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "deserialize", "get", "max_norm", "min_max_norm", "non_neg", "serialize", "unit_norm",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> None:
+    missing("constraints", name)

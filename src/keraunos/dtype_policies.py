@@ -7,10 +7,15 @@ from typing import Any
 from keraunos.core import config
 from keraunos.core.dtypes import BITS, standardize_dtype
 from keraunos.core.errors import ArgumentError, suggestion
+from keraunos.core.missing import missing
 
 __all__ = ["DTypePolicy", "FloatDTypePolicy", "deserialize", "dtype_policy", "get", "serialize", "set_dtype_policy"]
 
 _MIXED = {"mixed_bfloat16": "bfloat16", "mixed_float16": "float16"}
+
+
+def __getattr__(name: str) -> None:
+    missing("dtype_policies", name)
 
 
 class DTypePolicy:

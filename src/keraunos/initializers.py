@@ -11,6 +11,7 @@ import numpy as np
 from keraunos.core import config, dtypes
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, suggestion
 from keraunos.core.fields import Declared
+from keraunos.core.missing import missing
 from keraunos.core.registry import Registry
 from keraunos.random import SeedGenerator, host
 
@@ -284,3 +285,7 @@ __all__ = [
     "get", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "identity", "lecun_normal", "lecun_uniform", "ones", "orthogonal", "random_normal",
     "random_uniform", "serialize", "truncated_normal", "variance_scaling", "zeros",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> None:
+    missing("initializers", name)

@@ -7,6 +7,7 @@ from typing import Any
 
 from keraunos.core.errors import ArgumentError, ShapeError
 from keraunos.core.fields import Declared
+from keraunos.core.missing import missing
 from keraunos.core.registry import Registry
 from keraunos.core.spec import show
 from keraunos.ops.creation import eye
@@ -100,3 +101,7 @@ get, serialize, deserialize = _registry.get, _registry.serialize, _registry.dese
 __all__ = [
     "L1", "L1L2", "L2", "OrthogonalRegularizer", "Regularizer", "deserialize", "get", "l1", "l1_l2", "l2", "orthogonal_regularizer", "serialize",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> None:
+    missing("regularizers", name)

@@ -39,7 +39,11 @@ def layout(fact: str, where: Any = None, received: Any = None, expected: Any = N
 
 def nearest(name: Any, options: Iterable[str]) -> str | None:
     """The option whose spelling is nearest to `name`, or None if none is near."""
-    by_lower = {str(option).lower(): str(option) for option in options}
+    names = [str(option) for option in options]
+    found = difflib.get_close_matches(str(name), names, n=1, cutoff=0.7)
+    if found:
+        return found[0]
+    by_lower = {option.lower(): option for option in names}
     found = difflib.get_close_matches(str(name).lower(), by_lower, n=1, cutoff=0.6)
     return by_lower[found[0]] if found else None
 

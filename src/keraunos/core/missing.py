@@ -40,12 +40,15 @@ def missing(namespace: str, name: str) -> NoReturn:
     module = f"keraunos.{namespace}".rstrip(".")
     if name.startswith("_") or f"{module}.{name}" in sys.modules:  # a probe of the import system, or a module half imported
         raise AttributeError(f"module '{module}' has no attribute '{name}'")
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_name == "__getattr__":
+        frame = frame.f_back
+    if "importlib" in frame.f_code.co_filename:  # it asks before it looks for a submodule
+        raise AttributeError(name)
     shown = f"{namespace}.{name}".strip(".")
     lacking = in_keras(namespace, name)
     fact = f"Keraunos has no '{shown}' yet; Keras {KERAS_VERSION} has it." if lacking else f"There is no '{shown}' in Keraunos, nor in Keras {KERAS_VERSION}."
     ours = [n for n in getattr(importlib.import_module(module), "__all__", ()) if n[:1].isupper() == name[:1].isupper()]
-    frame = sys._getframe(1)  # Python drops an AttributeError's words when `from … import …` meets one
-    while frame.f_back is not None and frame.f_code.co_name == "__getattr__":
-        frame = frame.f_back
+    # Python drops an AttributeError's words when `from … import …` meets one.
     importing = frame.f_code.co_code[frame.f_lasti] == opcode.opmap["IMPORT_FROM"]
     raise (MissingImportError if importing else MissingNameError)(fact, where=f"import of {module}" if importing else module, fix=suggestion(name, ours))

@@ -147,10 +147,8 @@ def serialize_keras_object(obj: Any) -> Any:
         serialized["build_config"] = serialize_value(build_config)
     if hasattr(obj, "get_compile_config"):
         serialized["compile_config"] = obj.get_compile_config() or {}
-    if scope.sharing is not None and hasattr(obj, "get_build_config"):  # a layer in two places stays one layer
-        first, number, _ = scope.sharing.setdefault(id(obj), (serialized, len(scope.sharing) + 1, obj))
-        if first is not serialized:
-            first["shared_object_id"] = serialized["shared_object_id"] = number
+    if scope.sharing is not None and hasattr(obj, "get_build_config"):  # a layer in two places of a file stays one layer
+        serialized["shared_object_id"], _ = scope.sharing.setdefault(id(obj), (len(scope.sharing) + 1, obj))
     return serialized
 
 

@@ -6,6 +6,7 @@ The usual call on an eager engine, one tensor into a built layer, takes the shor
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -16,6 +17,7 @@ from keraunos.core.errors import KeraunosError, StateError
 from keraunos.core.graph import KerasTensor
 from keraunos.core.scope import scope, within
 from keraunos.core.spec import Spec, show
+from keraunos.layers.effects import Effects
 from keraunos.layers.inference import Inference
 
 
@@ -31,6 +33,29 @@ class CallInfo:
         self.mask = "mask" in self.names
         self.masks = {name[:-5]: name for name in self.names if name.endswith("_mask")}
         self.signature = inspect.Signature(parameters)
+
+
+def _marking(build: Callable[..., Any]) -> Callable[..., Any]:
+    """`build`, noting the shapes and that the layer is built, whoever calls it."""
+    signature = inspect.signature(build)
+
+    @functools.wraps(build)
+    def marked(self: Any, *args: Any, **kwargs: Any) -> None:
+        if self.__dict__.get("_building"):  # a class's build calls that of its base
+            return build(self, *args, **kwargs)
+        self._building = True
+        try:
+            build(self, *args, **kwargs)
+        finally:
+            del self._building
+        shapes = list(signature.bind(self, *args, **kwargs).arguments.items())[1:]
+        if len(shapes) > 1:
+            self._build_shapes = dict(shapes)
+        elif shapes:
+            self._build_shape = shapes[0][1]
+        self._built()
+
+    return marked
 
 
 class Callable_(Inference):
@@ -49,23 +74,39 @@ class Callable_(Inference):
         super().__init_subclass__(**kwargs)
         if "call" in cls.__dict__ or "call_info" not in cls.__dict__:
             cls.call_info = CallInfo(cls.call)
+        if "build" in cls.__dict__ and not cls.__module__.startswith("keraunos.models"):
+            cls.build = _marking(cls.build)
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """The layer's function; subclasses define it."""
         raise StateError(f"The class {type(self).__name__} has no call method.", fix="define call(self, inputs)")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._plain and len(args) == 1 and not kwargs and not masks._table:
+        if self._plain and len(args) == 1 and not masks._table and (not kwargs or (len(kwargs) == 1 and "training" in kwargs)):
             x, backend = args[0], self._backend
-            if backend.kinds.get(x.__class__) == 1 and (scope.backend or config.active()) is backend and self._fits(x, backend) and scope.layer is not None and scope.monitor is None:
+            if backend.kinds.get(x.__class__) == 1 and (scope.backend or config.active()) is backend and scope.monitor is None and scope.autocast is None and self._fits(x, backend):
                 try:
-                    if self.call_info.training:
-                        return self.call(x, training=bool(scope.training))
-                    return self.call(x)
+                    if scope.layer is not None and not kwargs:
+                        return self.call(x, training=bool(scope.training)) if self.call_info.training else self.call(x)
+                    return self._quick_call(x, kwargs.get("training"))
                 except Exception as error:
                     self._explain(error, args)
                     raise
         return self._full_call(args, kwargs)
+
+    def _quick_call(self, x: Any, training: Any) -> Any:
+        """The outermost of the usual calls: the training flag is in force for those inside."""
+        outer, former = scope.layer, scope.training
+        if outer is None:
+            if self._lossy:
+                self._clear_losses()
+            scope.layer = self
+        if training is not None:
+            scope.training = training
+        try:
+            return self.call(x, training=bool(scope.training)) if self.call_info.training else self.call(x)
+        finally:
+            scope.layer, scope.training = outer, former
 
     def _fits(self, x: Any, backend: Any) -> bool:
         """Whether a tensor needs no cast to the compute dtype."""
@@ -181,8 +222,8 @@ class Callable_(Inference):
 
     def _built(self) -> None:
         self.built = self._locked = True
-        simple = not self._policy.is_mixed and self.activity_regularizer is None
-        self._plain = simple and not self.call_info.mask and not self.call_info.masks
+        masks_outputs = self.supports_masking and type(self).compute_mask is not Effects.compute_mask
+        self._plain = not self._policy.is_mixed and self.activity_regularizer is None and not masks_outputs
         for layer in self._flatten_layers():
             for variable in layer._own_variables():
                 if "/" not in variable.path:

@@ -147,6 +147,9 @@ class Layer(Weighted, Declared):
         from keraunos.core.serialization import deserialize_value
 
         config = {key: deserialize_value(value) for key, value in config.items()}
+        if getattr(cls.__init__, "declared", False):  # what other versions of Keras write, and is off
+            known = {*cls.fields, *cls.base_arguments}
+            config = {key: value for key, value in config.items() if key in known or (value is not None and value is not False)}
         try:
             return cls(**config)
         except TypeError as error:

@@ -66,13 +66,9 @@ class Weighted(Callable_):
             return
         shapes, shape = _as_shape(config.get("shapes_dict")), _as_shape(config.get("input_shape"))
         if shapes:
-            self._build_shapes = shapes
             self.build(**shapes)
         elif shape is not None:
-            self._build_shape = shape
             self.build(shape)
-        if shapes or shape is not None:
-            self._built()
 
     def get_build_config(self) -> dict[str, Any] | None:
         """The shapes that the layer was built for."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from keraunos.core.missing import missing
 from keraunos.core.registry import Registry
 from keraunos.core.serialization import serialize_keras_object
 from keraunos.losses import classes, functions
@@ -53,3 +54,7 @@ def deserialize(name: Any, custom_objects: dict[str, Any] | None = None) -> Any:
 
 
 __all__ = ["Loss", *_CLASSES, *_FUNCTIONS, "deserialize", "get", "serialize"]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> None:
+    missing("losses", name)

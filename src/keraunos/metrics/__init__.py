@@ -6,6 +6,7 @@ import inspect
 from typing import Any
 
 from keraunos import losses
+from keraunos.core.missing import missing
 from keraunos.core.registry import Registry
 from keraunos.core.names import to_snake_case
 from keraunos.core.serialization import serialize_keras_object
@@ -80,3 +81,7 @@ def crossentropy_for(y_true_shape: Any, y_pred_shape: Any) -> type[Metric]:
 
 
 __all__ = [*_CLASSES, *_FUNCTIONS, "deserialize", "get", "serialize"]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> None:
+    missing("metrics", name)

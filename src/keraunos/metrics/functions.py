@@ -83,22 +83,17 @@ def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
     return -losses.cosine_similarity(y_true, y_pred, axis)
 
 
-def _moments(x: Any, axis: Any) -> tuple[Any, Any, Any]:
-    mean = ops.mean(x, axis, True)
-    centred = x - mean
-    return mean, centred, ops.mean(ops.square(centred), axis)
-
-
 @pairwise
 def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
     """The correlation coefficient of targets and predictions along `axis`."""
-    (_, a, spread), (_, b, other) = _moments(y_true, axis), _moments(y_pred, axis)
-    return ops.mean(a * b, axis) / (ops.sqrt(spread * other) + config.epsilon())
+    first, second = (ops.normalize(y - ops.mean(y, axis, True), axis=axis) for y in (y_true, y_pred))
+    return ops.sum(first * second, axis)
 
 
 @pairwise
 def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
     """How near targets and predictions lie to the line of equality: a correlation that also counts shift and scale."""
-    (first, a, spread), (second, b, other) = _moments(y_true, axis), _moments(y_pred, axis)
-    shift = ops.square(ops.squeeze(first - second, axis))
-    return 2.0 * ops.mean(a * b, axis) / (spread + other + shift + config.epsilon())
+    first, second = ops.mean(y_true, axis, True), ops.mean(y_pred, axis, True)
+    a, b, shift = y_true - first, y_pred - second, ops.squeeze(first - second, axis)
+    spread = ops.mean(ops.square(a) + ops.square(b), axis)
+    return 2.0 * ops.mean(a * b, axis) / (spread + ops.square(shift) + config.epsilon())

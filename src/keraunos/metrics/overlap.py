@@ -135,22 +135,10 @@ class BinaryIoU(_Overlap):
         self._add(y_true, ops.greater_equal(tensor(y_pred), self.threshold), sample_weight)
 
 
-class FBetaScore(Metric):
-    """`(1 + beta²) * precision * recall / (beta² * precision + recall)` of each class, for one-hot targets.
-
-    Args:
-        average: None (a score for each class), "micro", "macro" or "weighted" (by the classes' frequencies).
-        beta: How much more recall counts than precision.
-        threshold: Above which predictions are positive; by default the most probable class is.
-        name: Its name in logs.
-        dtype: The dtype of its variables.
-    """
-
+class _FScore(Metric):
     average: str | None = None
-    beta: float = 1.0
     threshold: float | None = None
-    name: str | None = "fbeta_score"
-    dtype: Any = None
+    beta: ClassVar[float] = 1.0
 
     def setup(self) -> None:
         """Check the options; the variables are made when the number of classes is known."""
@@ -198,11 +186,28 @@ class FBetaScore(Metric):
         return ops.mean(scores) if self.average is not None else scores
 
 
-class F1Score(FBetaScore):
-    """`2 * precision * recall / (precision + recall)` of each class, for one-hot targets."""
+class FBetaScore(_FScore):
+    """`(1 + beta²) * precision * recall / (beta² * precision + recall)` of each class, for one-hot targets.
+
+    Args:
+        average: None (a score for each class), "micro", "macro" or "weighted" (by the classes' frequencies).
+        beta: How much more recall counts than precision.
+        threshold: Above which predictions are positive; by default the most probable class is.
+        name: Its name in logs.
+        dtype: The dtype of its variables.
+    """
+
+    average: str | None = None
+    beta: float = 1.0
+    threshold: float | None = None
+    name: str | None = "fbeta_score"
+    dtype: Any = None
+
+
+class F1Score(_FScore):
+    """`2 * precision * recall / (precision + recall)` of each class, for one-hot targets; the arguments are those of `FBetaScore`."""
 
     average: str | None = None
     threshold: float | None = None
     name: str | None = "f1_score"
     dtype: Any = None
-    beta: ClassVar[float] = 1.0

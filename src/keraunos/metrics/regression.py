@@ -6,6 +6,7 @@ from typing import Any
 
 from keraunos import ops
 from keraunos.core.errors import ArgumentError, suggestion
+from keraunos.core.spec import size_of
 from keraunos.losses.loss import fit_weights, same_rank, tensor
 from keraunos.metrics.metric import Metric
 
@@ -52,7 +53,7 @@ class R2Score(Metric):
         found = weights * ops.square(y_true), weights * y_true, weights * ops.square(y_true - y_pred), weights
         for variable, x in zip((self.squared_sum, self.sum, self.residual, self.count), found, strict=True):
             variable.assign(ops.add(variable.value, ops.sum(x, 0)))
-        self.num_samples.assign(ops.add(self.num_samples.value, y_true.shape[0]))
+        self.num_samples.assign(ops.add(self.num_samples.value, size_of(y_true.shape)))
 
     def result(self) -> Any:
         """The score."""

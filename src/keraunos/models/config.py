@@ -66,11 +66,14 @@ def _call_of(node: Any) -> tuple[tuple[Any, ...], dict[str, Any], dict[str, Any]
 def functional_config(model: Any) -> dict[str, Any]:
     """The graph of a functional model as JSON-ready values."""
     order = {id(n) for n in model._order}
+    from keraunos.models.functional import Functional
+
     nodes: dict[int, tuple[str, int]] = {}
     for operation in model.operations:
+        first = int(isinstance(operation, Functional))  # Keras counts the making of an inner functional model as a call
         kept = [n for n in operation.nodes if id(n) in order or isinstance(operation, InputLayer)]
         for i, node in enumerate(kept):
-            nodes[id(node)] = (operation.name, i)
+            nodes[id(node)] = (operation.name, first + i)
 
     sources = model._sources()
 
@@ -160,6 +163,9 @@ def functional_from_config(cls: Any, config: dict[str, Any], custom_objects: Any
         if isinstance(operation, InputLayer):
             outputs[name, 0] = [operation.output]
         waiting += [(name, i, node) for i, node in enumerate(entry["inbound_nodes"])]
+
+    offsets = {name: max(0, 1 + _last_call(config, name) - len(entry["inbound_nodes"])) for name, (_, entry) in made.items() if entry["inbound_nodes"]}
+    waiting = [(name, offsets[name] + i, node) for name, i, node in waiting]
 
     def is_tensor(x: Any) -> bool:
         return isinstance(x, dict) and x.get("class_name") == "__keras_tensor__"

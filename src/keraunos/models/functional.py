@@ -51,7 +51,6 @@ class Functional(Model):
         self._layers = [o for o in self.operations if isinstance(o, Layer)]
         self._names = [x.node.operation.name if x.node is not None and not x.node.inputs else e.operation.name for x, e in zip(self.inputs, entries, strict=True)]
         self._built()
-        self._plain = False
 
     def _sources(self) -> dict[int, Node]:
         """The nodes of the inputs, by the ids of their tensors."""

@@ -40,7 +40,8 @@ class Sequential(Model):
         for layer in layers or []:
             self._append(layer)
         self._rebuild()
-        self.trainable = trainable
+        if not trainable:
+            self.trainable = False
 
     def add(self, layer: Any, rebuild: bool = True) -> None:
         """Put a layer at the end."""
@@ -96,7 +97,6 @@ class Sequential(Model):
                 raise ShapeError(f"The layer '{layer.name}' has several outputs; in a Sequential each has one.", where=self.name, fix="use a functional model")
         self._functional = Functional(inputs, x, name=self.name)
         self._built()
-        self._plain = False
 
     @property
     def layers(self) -> list[Layer]:
@@ -167,6 +167,10 @@ class Sequential(Model):
         """The name of the input."""
         return self._part("input_names")
 
+    def get_build_config(self) -> dict[str, Any] | None:
+        """The shape that the model was built for."""
+        return {"input_shape": self.input_shape} if self._functional is not None else None
+
     def get_config(self) -> dict[str, Any]:
         """The layers as JSON-ready values."""
         if type(self) is not Sequential and self.is_captured():
@@ -175,7 +179,7 @@ class Sequential(Model):
 
         found: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": dtype_policies.serialize(self._policy)}
         found["layers"] = [serialize_keras_object(layer) for layer in self._layers]
-        if self._functional is not None and not isinstance(self._layers[0], InputLayer):
+        if self._functional is not None:
             found["build_input_shape"] = show(self._functional.inputs[0].shape)
         return found
 
@@ -193,5 +197,6 @@ class Sequential(Model):
         model._rebuild()
         if not model.built and config.get("build_input_shape"):
             model.build(tuple(config["build_input_shape"]))
-        model.trainable = config.get("trainable", True)
+        if not config.get("trainable", True):
+            model.trainable = False
         return model

@@ -6,6 +6,7 @@ ops. An engine's own function of the same name is a primitive's implementation, 
 
 from __future__ import annotations
 
+from keraunos.core.missing import missing
 from keraunos.ops import creation, elementwise, linalg, nn, numpy, reductions, shaping
 from keraunos.ops.creation import *
 from keraunos.ops.elementwise import *
@@ -21,3 +22,7 @@ __all__ += linalg.__all__
 __all__ += nn.__all__
 __all__ += reductions.__all__
 __all__ += shaping.__all__
+
+
+def __getattr__(name: str) -> None:
+    missing("ops", name)

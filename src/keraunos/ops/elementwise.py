@@ -370,6 +370,6 @@ __all__ = [
     "abs", "absolute", "add", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "cast", "ceil", "clip", "cos", "cosh",
     "divide", "divide_no_nan", "equal", "erf", "erfinv", "exp", "expm1", "floor", "floor_divide", "greater", "greater_equal", "isfinite", "isinf",
     "isnan", "less", "less_equal", "log", "log10", "log1p", "log2", "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor", "maximum",
-    "minimum", "mod", "multiply", "nan_to_num", "negative", "not_equal", "power", "reciprocal", "round", "rsqrt", "sigmoid", "sign", "sin", "sinh",
+    "minimum", "mod", "multiply", "nan_to_num", "negative", "not_equal", "power", "reciprocal", "round", "rsqrt", "sign", "sin", "sinh",
     "sqrt", "square", "stop_gradient", "subtract", "tan", "tanh", "true_divide", "where",
 ]  # fmt: skip

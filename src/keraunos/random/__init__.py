@@ -7,6 +7,7 @@ from typing import Any
 
 from keraunos.core import config, dtypes
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from keraunos.core.missing import missing
 from keraunos.core.names import auto_name, name_scope
 from keraunos.core.op import FLOATING, SAME, Operand, Tensor, composite
 from keraunos.core.scope import scope
@@ -229,3 +230,7 @@ def binomial(shape: Sequence[int], counts: Any, probabilities: Any, dtype: Any =
 __all__ = [
     "SeedGenerator", "beta", "binomial", "categorical", "dropout", "gamma", "normal", "randint", "shuffle", "truncated_normal", "uniform",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> None:
+    missing("random", name)

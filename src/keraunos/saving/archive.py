@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import datetime
 import hashlib
@@ -72,8 +73,9 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
         )
     with within(sharing={}):
         config = serialize_keras_object(model)
+    counts = collections.Counter(_shared_ids(config))
     try:
-        text = json.dumps(config).encode()
+        text = json.dumps(_without_single_ids(config, counts)).encode()
     except (TypeError, ValueError) as error:
         raise ArgumentError(
             f"The config of '{model.name}' cannot be written as JSON: {error}.", fix="let get_config return numbers, strings, lists, dicts and Keras objects"
@@ -86,6 +88,21 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
         archive.writestr(zipfile.ZipInfo(_CONFIG), text)
         with archive.open(zipfile.ZipInfo(_WEIGHTS), "w", force_zip64=True) as member:
             shutil.copyfileobj(spool, member, 2**20)
+
+
+def _shared_ids(config: Any) -> Iterator[int]:
+    """The ids of the layers in a config, each as often as it occurs."""
+    for value in config.values() if isinstance(config, dict) else config if isinstance(config, (list, tuple)) else ():
+        yield from _shared_ids(value)
+    if isinstance(config, dict) and "shared_object_id" in config:
+        yield config["shared_object_id"]
+
+
+def _without_single_ids(config: Any, counts: collections.Counter[int]) -> Any:
+    """The config with the ids of those layers alone that occur more than once."""
+    if isinstance(config, dict):
+        return {k: _without_single_ids(v, counts) for k, v in config.items() if k != "shared_object_id" or counts[v] > 1}
+    return [_without_single_ids(x, counts) for x in config] if isinstance(config, (list, tuple)) else config
 
 
 def _spool() -> Any:

@@ -9,6 +9,7 @@ from keraunos import metrics as metrics_module
 from keraunos import ops
 from keraunos.core import tree
 from keraunos.core.errors import ArgumentError, DataError, suggestion
+from keraunos.core.names import to_snake_case
 
 
 def by_output(value: Any, names: list[str], what: str, shared: bool = False) -> list[Any]:
@@ -46,12 +47,20 @@ def targets(y: Any, names: list[str], structure: Any) -> list[Any]:
     return flat
 
 
+def as_loss(identifier: Any) -> Any:
+    """A loss object; for one of our functions, or its name, the class of that name."""
+    found = losses_module.get(identifier)
+    name = getattr(found, "__name__", "")
+    same = [c for c in vars(losses_module).values() if isinstance(c, type) and issubclass(c, losses_module.Loss) and to_snake_case(c.__name__) == name]
+    return same[0]() if same and getattr(losses_module, name, None) is found else losses_module.as_loss(identifier)
+
+
 class CompiledLoss:
     """The losses of a model's outputs and their weighted sum."""
 
     def __init__(self, loss: Any, loss_weights: Any, names: list[str]):
         self.names = names
-        self.losses = [losses_module.get(x) for x in by_output(loss, names, "losses")]
+        self.losses = [as_loss(x) for x in by_output(loss, names, "losses")]
         weights = by_output(loss_weights, names, "loss_weights") if loss_weights is not None else [None] * len(names)
         self.weights = [1.0 if w is None else w for w in weights]
         several = len(names) > 1
@@ -68,14 +77,14 @@ class CompiledLoss:
             if self.losses[i] is None or goal is None:
                 continue
             value = self._one(i, goal, prediction, weight)
-            if self.trackers:
-                self.trackers[i].update_state(ops.stop_gradient(value), sample_weight=prediction.shape[0])
             total = value if total is None else ops.add(total, value)
         return total if total is not None else 0.0
 
     def _one(self, i: int, y: Any, y_pred: Any, sample_weight: Any) -> Any:
         loss = self.losses[i]
-        value = loss(y, y_pred, sample_weight) if isinstance(loss, losses_module.Loss) else ops.mean(loss(y, y_pred))
+        value = loss(y, y_pred, sample_weight)
+        if self.trackers:  # the logs show each output's loss before its weight
+            self.trackers[i].update_state(ops.stop_gradient(value), sample_weight=y_pred.shape[0])
         return value if self.weights[i] == 1.0 else ops.multiply(value, self.weights[i])
 
 

@@ -39,6 +39,7 @@ class Trainer:
     jit_compile: Any = None
     steps_per_execution: Any = 1
     _compile_arguments: dict[str, Any]
+    _scales_loss = False
     _running = False  # within fit or evaluate: logs are read late, variables are looked up once
 
     @property
@@ -85,6 +86,7 @@ class Trainer:
         tree.map_structure(lambda x: metrics_module.get(x) if isinstance(x, str) and x not in ("accuracy", "acc", "crossentropy", "ce") else x, [metrics, weighted_metrics])
         self._compile_arguments["optimizer"] = optimizer
         self.optimizer, self.loss = optimizer, loss
+        self._scales_loss = isinstance(optimizer, optimizers.LossScaleOptimizer) or getattr(optimizer, "loss_scale_factor", None) is not None
         self.run_eagerly, self.steps_per_execution = bool(run_eagerly), steps_per_execution
         self.jit_compile = None if jit_compile == "auto" else jit_compile
         self._loss_tracker = metrics_module.Mean(name="loss")
@@ -208,7 +210,7 @@ class Trainer:
         x, y, sample_weight = unpack_x_y_sample_weight(data)
         optimizer: Any = self.optimizer
         variables = self._step_variables()
-        scaled = optimizer is not None and optimizer.scales_loss
+        scaled = self._scales_loss
 
         def objective() -> Any:
             y_pred = self(x, training=True)  # type: ignore[operator]
