@@ -150,8 +150,9 @@ def _transposed(x, kernel, strides=1, padding="valid", output_padding=None, data
     cuts = []
     for n, s, r, total in zip(x.shape[1:-1], strides, reach, room, strict=True):
         if output_padding is not None:
-            start = r // 2 if padding == "same" else 0
-            cuts.append(slice(start, start + total - 2 * start + output_padding))
+            cut = (2 * (r // 2) if padding == "same" else 0) - output_padding
+            start = max(cut, 0) // 2
+            cuts.append(slice(start, start + total - cut))
         else:
             start = max(r - s, 0) // 2 if padding == "same" else 0
             cuts.append(slice(start, start + (n * s if padding == "same" else n * s + max(r - s, 0))))

@@ -11,6 +11,7 @@ What the core asks of an engine, beside ops found by their names:
     slot, store                      what a variable holds, and how it takes a new value
     differentiate(fn, values)        ((loss, aux), gradients) of fn(values) -> (loss, aux)
     compile(fn, donate, …)           a compiled form of a pure function, or None to run it as it is
+    indices(order), rows(x, places)  the order of samples on the device, and the samples of some places
     repeat(fn, state, xs)            fn(state, x) over the rows of xs, as one program
     abstract(fn, shapes, dtypes)     the shapes and dtypes of fn's results, without computing
     forward()                        a context in which no gradients are prepared

@@ -109,6 +109,14 @@ def compile(fn: Any, donate: bool = False, jit_compile: Any = None) -> Any:
     return None
 
 
+def indices(order: np.ndarray) -> torch.Tensor:
+    return torch.as_tensor(order, device=device())
+
+
+def rows(x: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+    return x.index_select(0, places)
+
+
 def abstract(fn: Any, shapes: list[tuple[int, ...]], specs_dtypes: list[str]) -> Any:
     with torch.no_grad():
         return fn(*(torch.zeros(s, dtype=torch_dtype(d), device=device()) for s, d in zip(shapes, specs_dtypes, strict=True)))
@@ -622,3 +630,111 @@ def draw_dropout(key, x, rate, shape):
 
 
 # ---- optimizers ----
+def to_host(x):
+    return x.cpu()
+
+
+def _update(optimizer, grads, variables, places):
+    """What in-place updates need: the tensors of gradients, variables and slots, and the learning rate."""
+    params = [v._value for v in variables]
+    slots = [[s._value for s in (slot if places is None else [slot[i] for i in places])] for slot in optimizer._slots]
+    kind = params[0].dtype
+    for p, g in zip(params, grads, strict=True):
+        if p.dtype is not kind or g.__class__ is not torch.Tensor or g.dtype is not kind or not p.is_contiguous():
+            return None
+    rate = optimizer.learning_rate
+    grads = _clipped(optimizer, grads)
+    return params, [g if g.is_contiguous() else g.contiguous() for g in grads], slots, float(getattr(rate, "_value", rate))
+
+
+def _clipped(optimizer, grads):
+    if optimizer.clipvalue is not None:
+        return torch._foreach_clamp_min(torch._foreach_clamp_max(grads, optimizer.clipvalue), -optimizer.clipvalue)
+    limit = optimizer.clipnorm or optimizer.global_clipnorm
+    if limit is None:
+        return grads
+    norms = torch._foreach_norm(grads)
+    if optimizer.clipnorm is None:
+        return torch._foreach_mul(grads, limit / torch.linalg.vector_norm(torch.stack(norms)).clamp_min(limit))
+    return torch._foreach_mul(grads, [limit / n.clamp_min(limit) for n in norms])
+
+
+def _decay(optimizer, params, variables, rate):
+    """Weight decay, in place; returns what a fused kernel has yet to do of it."""
+    if not optimizer.weight_decay:
+        return 0.0
+    chosen = [p for p, v in zip(params, variables, strict=True) if optimizer._use_weight_decay(v)]
+    if len(chosen) == len(params) and optimizer.native == "adam_update":
+        return float(optimizer.weight_decay)
+    if chosen:
+        torch._foreach_mul_(chosen, 1.0 - rate * optimizer.weight_decay)
+    return 0.0
+
+
+def _steps(optimizer):
+    return int(optimizer.iterations._value if optimizer.gradient_accumulation_steps is None else optimizer.iterations) + 1
+
+
+@torch.no_grad()
+def adam_update(optimizer, grads, variables, places):
+    found = _update(optimizer, grads, variables, places)
+    if found is None:
+        return NotImplemented
+    params, grads, (mean, square, *top), rate = found
+    t = _steps(optimizer)
+    decay = _decay(optimizer, params, variables, rate)
+    # The kernel adds epsilon to the corrected root, Keras to the uncorrected one.
+    epsilon = optimizer.epsilon / math.sqrt(1.0 - optimizer.beta_2**t)
+    steps = [torch.full((), float(t), device=params[0].device)] * len(params)
+    kernel = torch._fused_adamw_ if decay else torch._fused_adam_
+    kernel(
+        params, grads, mean, square, top[0] if top else [], steps, lr=rate, beta1=optimizer.beta_1, beta2=optimizer.beta_2,
+        weight_decay=decay, eps=epsilon, amsgrad=optimizer.amsgrad, maximize=False,
+    )  # fmt: skip
+    return None
+
+
+@torch.no_grad()
+def sgd_update(optimizer, grads, variables, places):
+    found = _update(optimizer, grads, variables, places)
+    if found is None:
+        return NotImplemented
+    params, grads, slots, rate = found
+    _decay(optimizer, params, variables, rate)
+    if not slots:
+        torch._foreach_add_(params, grads, alpha=-rate)
+        return None
+    torch._foreach_mul_(slots[0], optimizer.momentum)
+    torch._foreach_add_(slots[0], grads, alpha=-rate)
+    if optimizer.nesterov:
+        torch._foreach_add_(params, slots[0], alpha=optimizer.momentum)
+        torch._foreach_add_(params, grads, alpha=-rate)
+    else:
+        torch._foreach_add_(params, slots[0])
+    return None
+
+
+@torch.no_grad()
+def rmsprop_update(optimizer, grads, variables, places):
+    found = _update(optimizer, grads, variables, places)
+    if found is None:
+        return NotImplemented
+    params, grads, slots, rate = found
+    _decay(optimizer, params, variables, rate)
+    square = slots[0]
+    torch._foreach_mul_(square, optimizer.rho)
+    torch._foreach_addcmul_(square, grads, grads, 1.0 - optimizer.rho)
+    if optimizer.centered:
+        torch._foreach_lerp_(slots[-1], grads, 1.0 - optimizer.rho)
+        root = torch._foreach_addcmul(square, slots[-1], slots[-1], -1.0)
+        torch._foreach_add_(root, optimizer.epsilon)
+    else:
+        root = torch._foreach_add(square, optimizer.epsilon)
+    torch._foreach_sqrt_(root)
+    if optimizer.momentum:
+        torch._foreach_mul_(slots[1], optimizer.momentum)
+        torch._foreach_addcdiv_(slots[1], grads, root, rate)
+        torch._foreach_sub_(params, slots[1])
+    else:
+        torch._foreach_addcdiv_(params, grads, root, -rate)
+    return None

@@ -41,9 +41,9 @@ def demo(
 ) -> None:
     """Train a network on real handwritten digits; takes some seconds."""
     choose(backend)
-    from keraunos.cli import demo as module
+    from keraunos.cli.demo import demo as show
 
-    module.demo(epochs, seed)
+    show(epochs, seed)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False})

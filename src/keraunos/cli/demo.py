@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from typing import Any
 
@@ -59,22 +60,22 @@ def demo(epochs: int = 15, seed: int = 0) -> float:
     read = probabilities.argmax(-1)
     accuracy = float((read == y_test).mean())
     console.print(f"\nTrained {model.count_params():,} weights in {seconds:.1f} s. Accuracy on the held-out digits: [bold]{accuracy:.1%}[/]\n")
-    console.print(confusion(y_test, read))
+    console.print("Confusion matrix: true digits down, what was read across", confusion(y_test, read), sep="\n")
     wrong = np.flatnonzero(read != y_test)[:6]
     if len(wrong):
         console.print("\nDigits that it misread:")
-        console.print(
-            Columns([Panel(drawing(x_test[i]), title=f"{y_test[i]} read as {read[i]}", subtitle=f"{probabilities[i].max():.0%} sure", width=18) for i in wrong])
-        )
+        colour = console.color_system is not None
+        panels = [(drawing(x_test[i], colour), f"{y_test[i]} read as {read[i]}", f"{probabilities[i].max():.0%} sure") for i in wrong]
+        console.print(Columns([Panel(text, title=title, subtitle=subtitle, width=18) for text, title, subtitle in panels]))
 
     model.save(FILE)
     loaded = keras.saving.load_model(FILE)
     if not np.array_equal(np.asarray(loaded.predict(x_test, verbose=0)), probabilities):
         raise RuntimeError(f"{FILE} was loaded, but its predictions differ from those before saving")
     console.print(f"\nSaved as [bold]{FILE}[/]; loaded again, its predictions are equal.")
-    other = "torch" if keras.config.backend() != "torch" else "jax"
+    other, missing = ("torch", "" if importlib.util.find_spec("torch") else " (pip install torch)") if keras.config.backend() != "torch" else ("jax", "")
     console.print(
-        f"Next:  keraunos demo --backend {other}        the same on another engine\n"
+        f"\nNext:  keraunos demo --backend {other}        the same on another engine{missing}\n"
         f"       keraunos run your_keras_script.py    your own Keras 3 program, unchanged\n"
         f"       keraunos info                        what is installed"
     )
@@ -83,20 +84,23 @@ def demo(epochs: int = 15, seed: int = 0) -> float:
 
 def confusion(labels: Any, read: Any) -> Table:
     """How often each digit was read as which: a row for each true digit."""
-    table = Table("digit", *map(str, range(10)), title="Confusion matrix: true digits down, what was read across", title_justify="left", box=None)
+    table = Table("digit", *map(str, range(10)), box=None, pad_edge=False)
     for label in range(10):
         counts = np.bincount(read[labels == label], minlength=10)
         table.add_row(str(label), *(f"[green]{n}[/]" if i == label else f"[bold red]{n}[/]" if n else "[dim]·[/]" for i, n in enumerate(counts)))
     return table
 
 
-def drawing(image: Any) -> Text:
+def drawing(image: Any, colour: bool = True) -> Text:
     """An 8 by 8 image of values 0 to 16 in four lines: each character is two pixels, one above the other."""
     text = Text(justify="center")
-    grey = (np.asarray(image, float) / 16 * 255).astype(int)
-    for upper, lower in zip(grey[::2], grey[1::2], strict=True):
+    for upper, lower in zip(image[::2].tolist(), image[1::2].tolist(), strict=True):
         for a, b in zip(upper, lower, strict=True):
-            text.append("▀", style=f"rgb({a},{a},{a}) on rgb({b},{b},{b})")
+            if colour:
+                a, b = (min(x * 16, 255) for x in (a, b))
+                text.append("▀", style=f"rgb({a},{a},{a}) on rgb({b},{b},{b})")
+            else:
+                text.append(" ▀▄█"[(a > 6) + 2 * (b > 6)])
         text.append("\n")
     text.rstrip()
     return text

@@ -177,8 +177,8 @@ def _conv_transpose(inputs: Shape, kernel: Shape, strides: Any, padding: str, ou
         reach = (size - 1) * rate + 1
         full = (n - 1) * stride + reach
         if extra is not None:
-            before = reach // 2 if padding == "same" else 0
-            out = full - 2 * before + extra
+            cut = 2 * (reach // 2) - extra if padding == "same" else -extra
+            before, out = max(cut, 0) // 2, full - cut
         elif padding == "same":
             before, out = max(reach - stride, 0) // 2, n * stride
         else:

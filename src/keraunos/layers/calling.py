@@ -229,9 +229,9 @@ class Callable_(Inference):
                 if "/" not in variable.path:
                     variable.path = f"{layer.name}/{variable.name}"
 
+    @_marking
     def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of this shape; subclasses define it."""
-        self.built = True
 
     def _check_inputs(self, args: tuple[Any, ...]) -> None:
         if self.input_spec is None or not args:

@@ -68,12 +68,12 @@ def functional_config(model: Any) -> dict[str, Any]:
     order = {id(n) for n in model._order}
     from keraunos.models.functional import Functional
 
+    inner = {o.name for o in model.operations if isinstance(o, Functional)}  # Keras counts their making as a call, at the ends of a graph
     nodes: dict[int, tuple[str, int]] = {}
     for operation in model.operations:
-        first = int(isinstance(operation, Functional))  # Keras counts the making of an inner functional model as a call
         kept = [n for n in operation.nodes if id(n) in order or isinstance(operation, InputLayer)]
         for i, node in enumerate(kept):
-            nodes[id(node)] = (operation.name, first + i)
+            nodes[id(node)] = (operation.name, i)
 
     sources = model._sources()
 
@@ -105,15 +105,19 @@ def functional_config(model: Any) -> dict[str, Any]:
         entry["inbound_nodes"] = [{"args": argument(args), "kwargs": argument(kwargs)} for args, kwargs, _ in calls]
         layers.append(entry)
 
-    def structure(tensors: Any) -> Any:
-        return key(tensors) if isinstance(tensors, KerasTensor) else tree.map_structure(key, tensors)
+    def ends(tensors: Any) -> Any:
+        def numbered(x: KerasTensor) -> list[Any]:
+            name, call, index = key(x)
+            return [name, call + (name in inner), index]
+
+        return numbered(tensors) if isinstance(tensors, KerasTensor) else tree.map_structure(numbered, tensors)
 
     return {
         "name": model.name,
         "trainable": model.trainable,
         "layers": layers,
-        "input_layers": structure(model._inputs_structure),
-        "output_layers": structure(model._outputs_structure),
+        "input_layers": ends(model._inputs_structure),
+        "output_layers": ends(model._outputs_structure),
     }
 
 
@@ -155,6 +159,8 @@ def _operation(entry: dict[str, Any]) -> Any:
 
 def functional_from_config(cls: Any, config: dict[str, Any], custom_objects: Any = None) -> Any:
     """A functional model from `functional_config`'s result, or what Keras wrote."""
+    from keraunos.models.functional import Functional
+
     with custom_object_scope(custom_objects or {}):
         made = {entry["name"]: (_operation(entry), entry) for entry in config["layers"]}
     outputs: dict[tuple[str, int], list[Any]] = {}
@@ -163,9 +169,6 @@ def functional_from_config(cls: Any, config: dict[str, Any], custom_objects: Any
         if isinstance(operation, InputLayer):
             outputs[name, 0] = [operation.output]
         waiting += [(name, i, node) for i, node in enumerate(entry["inbound_nodes"])]
-
-    offsets = {name: max(0, 1 + _last_call(config, name) - len(entry["inbound_nodes"])) for name, (_, entry) in made.items() if entry["inbound_nodes"]}
-    waiting = [(name, offsets[name] + i, node) for name, i, node in waiting]
 
     def is_tensor(x: Any) -> bool:
         return isinstance(x, dict) and x.get("class_name") == "__keras_tensor__"
@@ -201,7 +204,8 @@ def functional_from_config(cls: Any, config: dict[str, Any], custom_objects: Any
 
     def structure(x: Any) -> Any:
         if isinstance(x, (list, tuple)) and len(x) == 3 and isinstance(x[0], str) and isinstance(x[1], int):
-            return outputs[x[0], x[1]][x[2]]
+            name, call, index = x
+            return outputs[name, call - 1 if call and isinstance(made[name][0], Functional) else call][index]
         return {k: structure(v) for k, v in x.items()} if isinstance(x, dict) else [structure(v) for v in x]
 
     model = cls(inputs=structure(config["input_layers"]), outputs=structure(config["output_layers"]), name=config.get("name"))

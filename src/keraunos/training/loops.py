@@ -25,9 +25,10 @@ class Loop:
         data: The source.
         callbacks: The callbacks, or None.
         class_weight: A weight for each class, for data that yields batches.
+        epochs: The number of passes to come.
     """
 
-    def __init__(self, model: Any, kind: str, data: Source, callbacks: Any, class_weight: Any):
+    def __init__(self, model: Any, kind: str, data: Source, callbacks: Any, class_weight: Any, epochs: int = 1):
         self.model, self.kind, self.data, self.callbacks, self.class_weight = model, kind, data, callbacks, class_weight
         self.backend = config.active()
         self.done = 0
@@ -36,9 +37,9 @@ class Loop:
         self.resident: Any = None
         if isinstance(data, ArraySource) and data.nbytes <= RESIDENT_BYTES:
             self.resident = tree.map_structure(lambda a: None if a is None else self.backend.array(a), data.data)
-        self.many = 1  # steps in one dispatch, once chosen
-        self.chosen = not (self.resident is not None and hasattr(self.backend, "repeat") and not self.by_batch and not model.run_eagerly and kind == "train")
-        self.spent: list[float] = []
+        able = self.resident is not None and hasattr(self.backend, "repeat") and not self.by_batch and not model.run_eagerly and kind == "train"
+        self.planned = (data.steps or 0) * epochs
+        self.choice: Choice | None = model._cache.setdefault(("choice", data.batch_size), Choice()) if able else None
 
     def step(self, batch: Any) -> Any:
         """One step on a batch `(x, y, sample_weight)` of arrays."""
@@ -57,7 +58,7 @@ class Loop:
             function, model = getattr(self.model, f"{self.kind}_step"), self.model
 
             def rows_step(data: Any, rows: Any) -> Any:
-                logs = function(tree.map_structure(lambda a: a[rows], data))
+                logs = function(tree.map_structure(lambda a: model._backend.rows(a, rows), data))
                 model._clear_losses()
                 return logs
 
@@ -123,45 +124,68 @@ class Loop:
         order, size, steps = data.order(epoch), data.batch_size, data.steps
         held = tuple(p for p in self.resident if p is not None)
         one, many = self._gathering()
-        array = self.backend.array
+        choice = self.choice
+        order = self.backend.indices(order)
+        fixed = self.model.steps_per_execution if choice is not None else 1
         logs, i = None, 0
         full = min(steps, data.size // size)
         while i < steps:
-            group = min(max(self.many, self.model.steps_per_execution), full - i) if hasattr(self.backend, "repeat") and not self.by_batch else 1
-            if group > 1:
-                rows = order[i * size : (i + group) * size].reshape(group, size)
-                if self.many > 1 and group < self.many:
-                    group = 1  # the rest of the epoch goes step by step, without another compilation
-                else:
-                    logs = many(held, array(rows))
-                    i += group
-                    if self._end(i - 1, logs, progress):
-                        break
-                    continue
-            started = time.perf_counter()
+            group = fixed if fixed > 1 else choice.group(full, self.planned) if choice is not None else 1
+            if group > full - i:
+                group = 1  # the rest goes step by step, without another compilation
             self._begin(i)
-            logs = one(held, array(order[i * size : (i + 1) * size]))
-            i += 1
-            if not self.chosen:
-                self._measure(started, steps)
+            timed = choice is not None and choice.timing
+            started = time.perf_counter() if timed else 0.0
+            if group > 1:
+                logs = many(held, order[i * size : (i + group) * size].reshape(group, size))
+            else:
+                logs = one(held, order[i * size : (i + 1) * size])
+            if timed and choice is not None:
+                self.backend.synchronize(self.model._loss_tracker.variables[0]._value)
+                choice.note(group, (time.perf_counter() - started) / group)
+            i += group
             if self._end(i - 1, logs, progress):
                 break
         return self.done, logs
 
-    def _measure(self, started: float, steps: int) -> None:
-        """Time the first steps after compilation; choose how many go into one dispatch."""
-        self.backend.synchronize(self.model._loss_tracker.variables[0]._value)
-        self.spent.append(time.perf_counter() - started)
-        if len(self.spent) < 6:
-            return
-        self.chosen = True
-        short = float(np.median(self.spent[2:]))
-        if short > SHORT_STEP or steps < 32:
-            return
-        wanted = min(int(DISPATCH / short), steps // 2, 256)
-        if wanted >= 4:
-            self._try(wanted, short)
 
-    def _try(self, wanted: int, short: float) -> None:
-        """Keep many steps in one dispatch only where they are faster; measured on the state as it is."""
-        self.many = wanted
+class Choice:
+    """How many steps go into one dispatch: measured on the run itself, kept only where it is faster.
+
+    The first calls of each program compile; the following are timed. A program of many steps is compiled
+    only for a run that is long enough to gain by it.
+    """
+
+    TRIALS = 4
+
+    def __init__(self) -> None:
+        self.size = 1
+        self.single: list[float] = []
+        self.grouped: list[float] = []
+        self.timing = True
+
+    def group(self, full: int, planned: int) -> int:
+        """The size of the next group, for epochs of `full` whole batches, `planned` in all."""
+        if self.timing and self.size == 1 and len(self.single) > self.TRIALS:
+            short = min(self.single[1:])
+            wanted = min(int(DISPATCH / short), full, 256) if short < SHORT_STEP else 1
+            # Compiling costs about what the first step did; half of the remaining time could be won.
+            if wanted < 4:
+                self.timing = False
+            elif planned * short > 2 * self.single[0]:
+                self.size = wanted
+            else:
+                return 1
+        return self.size
+
+    def note(self, group: int, seconds: float) -> None:
+        """Take the time of one step in a group of this size."""
+        if group == 1:
+            if len(self.single) <= self.TRIALS:
+                self.single.append(seconds)
+            return
+        self.grouped.append(seconds)
+        if len(self.grouped) > 2:
+            self.timing = False
+            if min(self.grouped[1:]) > 0.95 * min(self.single[1:]):
+                self.size = 1

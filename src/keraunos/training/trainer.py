@@ -328,7 +328,7 @@ class Trainer:
             check_model(self, head)
             validation = self._validation(validation_data, validation_batch_size, validation_steps)
             progress = Progress(verbose, epochs)
-            loop = Loop(self, "train", data, callback_list, class_weight)
+            loop = Loop(self, "train", data, callback_list, class_weight, epochs - initial_epoch)
             self.stop_training = False
             logs: dict[str, Any] = {}
             callback_list.call("on_train_begin", None)
