@@ -16,8 +16,9 @@ help:
 run: .venv/.run
 	@$(BIN)/keraunos demo
 
+# One thread for each of the workers, or they wait for each other.
 test: .venv/.test
-	@$(BIN)/python -m pytest -q -n auto $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto $(ARGS)
 
 check: .venv/.dev .venv/.test
 	@$(BIN)/ruff check

@@ -17,6 +17,7 @@ OURS = {  # public names that Keras does not have
     "config": {"are_checks_enabled", "backend_scope", "disable_checks", "enable_checks"},
     "datasets": {"digits", "iris"},
     "models": {"Function", "Functional"},
+    "ops": {"affine"},
     "dtype_policies": {"dtype_policy", "set_dtype_policy"},
 }
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import pathlib
 import re
 import subprocess
 import sys
 
 import pytest
 
+import keraunos as package
+
 
 def keraunos(*arguments, cwd=None, timeout=300):
-    return subprocess.run([sys.executable, "-m", "keraunos", *arguments], capture_output=True, text=True, timeout=timeout, cwd=cwd)
+    paths = {**os.environ, "PYTHONPATH": str(pathlib.Path(package.__file__).parent.parent)}
+    return subprocess.run([sys.executable, "-m", "keraunos", *arguments], capture_output=True, text=True, timeout=timeout, cwd=cwd, env=paths)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ class Constraint(Declared):
     >>> class Positive(keras.constraints.Constraint):
     ...     def __call__(self, w):
     ...         return keras.ops.maximum(w, 0)
-    >>> keras.ops.convert_to_numpy(Positive()(keras.ops.array([-1.0, 2.0]))).tolist()
+    >>> keras.ops.convert_to_numpy(Positive()(keras.ops.convert_to_tensor([-1.0, 2.0]))).tolist()
     [0.0, 2.0]
     """
 

@@ -193,6 +193,7 @@ CREATION = [
 LINALG = [
     *[Case("matmul", np.matmul, s, FLOATS if s == (A, B) else ("float32",)) for s in ((A, B), ((3,), B), (A, (3,)), ((3,), (3,)), ((2, 1, 2, 3), (2, 3, 2)))],
     Case("matmul", np.matmul, (A, B), ("int8", "uint8"), high=5),
+    *[Case("affine", lambda x, k, b: x @ k + b, s) for s in ((A, B, B[1:]), ((2, 2, 3), (3, 4), (4,)))],
     *[Case("tensordot", np.tensordot, s, ("float32", "int32"), args=(a,)) for s, a in ((((2, 3, 4), (3, 4, 2)), 2), ((A, B), 1), ((A, (2, 4)), ([0], [0])), ((A, (3,)), ([-1], [0])))],
     *[Case("dot", np.dot, s) for s in ((A, B), ((3,), (3,)), (A, (3,)), ((2, 3), (2, 3, 2)), ((), A))],
     *[Case("inner", np.inner, s) for s in ((A, (4, 3)), ((3,), (3,)), (A, ()))],

@@ -98,7 +98,7 @@ def nested(K):
     encoder = K.Sequential([K.Input((5,)), L.Dense(4, activation="gelu"), L.Dense(3)], name="encoder")
     h = K.Input((3,))
     decoder = K.Model(h, L.Dense(5)(h), name="decoder")
-    return K.Model(x, decoder(encoder(x)))
+    return K.Model(x, decoder(encoder(x)), name="outer")
 
 
 def nested_twice(K):
@@ -161,7 +161,7 @@ def batch(model):
 
 
 def predictions(model):
-    y = model.predict(batch(model), verbose=0)
+    y = model(batch(model), training=False)
     return [np.asarray(part, "float32") for part in (y if isinstance(y, list) else [y])]
 
 
@@ -229,6 +229,22 @@ def samples():
 
 @pytest.mark.parametrize("direction", BOTH)
 @pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_state_of_optimizers(name, direction, tmp_path):
+    writer, reader = BOTH[direction]
+    model = mlp(writer)
+    model.compile(OPTIMIZERS[name](writer), "sparse_categorical_crossentropy")
+    model.optimizer.build(model.trainable_variables)
+    rng = np.random.default_rng(2)
+    for variable in model.optimizer.variables:
+        variable.assign(rng.integers(1, 9, variable.shape) if "int" in str(variable.dtype) else rng.uniform(size=variable.shape).astype("float32"))
+    model.save(tmp_path / "m.keras")
+    loaded = reader.models.load_model(tmp_path / "m.keras")
+    assert_same_numbers(numbers(model.optimizer.variables), numbers(loaded.optimizer.variables))
+    assert without(config_of(tmp_path / "m.keras")["compile_config"]["optimizer"]) == without(reader.saving.serialize_keras_object(loaded.optimizer))
+
+
+@pytest.mark.parametrize("direction", BOTH)
+@pytest.mark.parametrize("name", ["adam", "schedule"])
 def test_training_goes_on(name, direction, tmp_path):
     writer, reader = BOTH[direction]
     model = trained(writer, OPTIMIZERS[name])
@@ -249,7 +265,11 @@ def test_an_optimizer_that_has_not_begun(direction, tmp_path):
     model = mlp(writer)
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     model.save(tmp_path / "m.keras")
-    loaded = reader.models.load_model(tmp_path / "m.keras")
+    if reader is peer:  # Keras refuses such files under pytest's strict warnings, its own too
+        with pytest.warns(UserWarning, match="Skipping variable loading for optimizer"):
+            loaded = reader.models.load_model(tmp_path / "m.keras")
+    else:
+        loaded = reader.models.load_model(tmp_path / "m.keras")
     loaded.fit(np.zeros((4, 6), "float32"), np.zeros(4, "int32"), verbose=0)
     assert int(loaded.optimizer.iterations) == 1
 
@@ -287,7 +307,7 @@ def test_random_graphs_are_read(tmp_path):
             model.save(tmp_path / "m.keras")
             loaded = reader.models.load_model(tmp_path / "m.keras")
             x = [np.random.default_rng(i).normal(size=(3, 2)).astype("float32") for i in range(len(model.inputs))]
-            for a, b in zip(model.predict(x, verbose=0), loaded.predict(x, verbose=0), strict=True):
+            for a, b in zip(model(x), loaded(x), strict=True):
                 np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 

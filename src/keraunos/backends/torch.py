@@ -85,7 +85,8 @@ def cast(x: Any, dtype: str) -> torch.Tensor:
 
 
 def slot(value: torch.Tensor, trainable: bool) -> torch.Tensor:
-    return value.detach().requires_grad_(trainable and value.dtype.is_floating_point)
+    # A copy: optimizers change variables in place, and the value may share memory with the user's array.
+    return value.detach().clone(memory_format=torch.contiguous_format).requires_grad_(trainable and value.dtype.is_floating_point)
 
 
 def store(old: torch.Tensor, new: torch.Tensor, trainable: bool) -> torch.Tensor:
@@ -149,9 +150,9 @@ def _pair(function):
 
     def paired(x1, x2):
         if x1.__class__ in _SCALARS:
-            x1 = torch.tensor(x1, dtype=x2.dtype, device=x2.device)
+            x1 = torch.scalar_tensor(x1, dtype=x2.dtype, device=x2.device)
         elif x2.__class__ in _SCALARS:
-            x2 = torch.tensor(x2, dtype=x1.dtype, device=x1.device)
+            x2 = torch.scalar_tensor(x2, dtype=x1.dtype, device=x1.device)
         return function(x1, x2)
 
     return paired
@@ -187,9 +188,9 @@ def where(condition, x1=None, x2=None):
 def sum_(x, axis=None, keepdims=False):
     if x.dtype is torch.uint32:  # PyTorch has this dtype, but hardly a function for it
         return sum_(x.to(torch.int64), axis, keepdims).to(torch.uint32)
-    if axis.__class__ is int or axis is None:
-        return torch.sum(x, axis, keepdims, dtype=x.dtype)
-    return x if len(axis) == 0 else torch.sum(x, axis, keepdims, dtype=x.dtype)
+    if axis == ():
+        return x
+    return torch.sum(x, axis, keepdims) if x.dtype in float_dtypes else torch.sum(x, axis, keepdims, dtype=x.dtype)
 
 
 def mean(x, axis=None, keepdims=False):
@@ -404,6 +405,10 @@ def einsum(subscripts, *operands):
     return torch.einsum(subscripts, *operands)
 
 
+def affine(x, kernel, bias):
+    return torch.addmm(bias, x, kernel) if x.dim() == 2 else torch.nn.functional.linear(x, kernel.mT, bias)
+
+
 # ---- neural networks ----
 relu, relu6, elu, selu, celu, silu, mish = torch.relu, F.relu6, F.elu, F.selu, F.celu, F.silu, F.mish
 softsign, log_sigmoid, hard_sigmoid, hard_silu, tanh_shrink = F.softsign, F.logsigmoid, F.hardsigmoid, F.hardswish, F.tanhshrink
@@ -456,11 +461,15 @@ def _restored(x, plan):
 
 
 def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1):
+    return biased_conv(inputs, kernel, None, strides, padding, data_format, dilation_rate)
+
+
+def biased_conv(inputs, kernel, bias, strides=1, padding="valid", data_format=None, dilation_rate=1):
     plan = windows.conv(inputs.shape, kernel.shape, strides, padding, data_format, dilation_rate)
     x, pads = _padded(inputs, plan)
     rank = plan.rank
     kernel = kernel.permute(rank + 1, rank, *range(rank))
-    return _restored(_CONV[rank](x, kernel, None, plan.strides, pads, plan.dilation, plan.groups), plan)
+    return _restored(_CONV[rank](x, kernel, bias, plan.strides, pads, plan.dilation, plan.groups), plan)
 
 
 def conv_transpose(inputs, kernel, strides=1, padding="valid", output_padding=None, data_format=None, dilation_rate=1):
@@ -634,17 +643,22 @@ def to_host(x):
     return x.cpu()
 
 
+def own(x):
+    """A copy, which may be changed in place."""
+    return x.clone(memory_format=torch.contiguous_format)
+
+
 def _update(optimizer, grads, variables, places):
     """What in-place updates need: the tensors of gradients, variables and slots, and the learning rate."""
     params = [v._value for v in variables]
     slots = [[s._value for s in (slot if places is None else [slot[i] for i in places])] for slot in optimizer._slots]
     kind = params[0].dtype
     for p, g in zip(params, grads, strict=True):
-        if p.dtype is not kind or g.__class__ is not torch.Tensor or g.dtype is not kind or not p.is_contiguous():
+        if p.dtype is not kind or g.__class__ is not torch.Tensor or g.dtype is not kind:
             return None
     rate = optimizer.learning_rate
     grads = _clipped(optimizer, grads)
-    return params, [g if g.is_contiguous() else g.contiguous() for g in grads], slots, float(getattr(rate, "_value", rate))
+    return params, [g.contiguous() for g in grads], slots, float(getattr(rate, "_value", rate))
 
 
 def _clipped(optimizer, grads):

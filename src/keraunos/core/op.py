@@ -33,9 +33,9 @@ Operand = Any
 Tensors = Any
 Operands = Any
 
-TENSOR, SCALAR, VARIABLE, SYMBOLIC, SEQUENCE, FOREIGN = 1, 2, 4, 8, 16, 32
+TENSOR, SCALAR, VARIABLE, SYMBOLIC, SEQUENCE, FOREIGN, LIST = 1, 2, 4, 8, 16, 32, 64
 _BASE_KINDS: dict[type, int] = {
-    float: SCALAR, int: SCALAR, bool: SCALAR, type(None): 0, str: 0, dict: 0, slice: 0, list: SEQUENCE, tuple: SEQUENCE,
+    float: SCALAR, int: SCALAR, bool: SCALAR, type(None): 0, str: 0, dict: 0, slice: 0, type(...): 0, list: SEQUENCE | LIST, tuple: SEQUENCE,
     Variable: VARIABLE, Spec: SYMBOLIC, KerasTensor: SYMBOLIC, Unknown: SYMBOLIC, complex: FOREIGN,
 }  # fmt: skip
 
@@ -97,10 +97,14 @@ class Op:
         self.variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
         self.positions = tuple(i for i, name in enumerate(self.parameters) if name in self.tensors)
         self.defaults = {p.name: p.default for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD}
+        self.by_position = list(self.defaults.items())
         self.dtype_at = self.parameters.index("dtype") if "dtype" in self.defaults else -1
-        plain = self.promoted == self.tensors and not self.lists and not self.variadic
-        self.leading = len(self.promoted) if plain and tuple(range(len(self.promoted))) == self.positions and self.dtype.keeps_floats else 0
-        self.implementations: dict[Any, Callable[..., Any]] = {}
+        at = [self.parameters.index(name) for name in self.parameters if name in self.promoted]
+        plain = bool(at) and not self.variadic and at == list(range(at[0], at[-1] + 1))
+        # Where the promoted arguments stand, if that can be told without looking at names.
+        self.span = slice(at[0], at[-1] + 1) if plain and not self.lists else None
+        self.listed = plain and at == [0] and self.lists == self.promoted
+        self.plans: dict[Any, tuple[Callable[..., Any], dict[Any, Any]]] = {}
 
     # ---- which function runs ----
     def resolve(self, backend: Any) -> Callable[..., Any]:
@@ -122,8 +126,21 @@ class Op:
                 out = native(*args, **kwargs)
                 return body(*args, **kwargs) if out is NotImplemented else out
 
-        self.implementations[backend] = found
         return found
+
+    def plan(self, backend: Any) -> tuple[Callable[..., Any], dict[Any, Any]]:
+        """The engine's function, and the dtypes seen with what `keeps` said of them; made once an engine."""
+        self.plans[backend] = found = self.resolve(backend), {}
+        return found
+
+    def keeps(self, backend: Any, x: Any) -> frozenset[type] | None:
+        """The Python scalars beside which a tensor like `x` keeps its dtype; None if it does not even alone."""
+        name = backend.dtype_of(x)
+        if self.dtype.common([name]) != name:
+            return None
+        if name in backend.strict_dtypes:
+            return frozenset()
+        return _SCALARS if name in dtypes.FLOATS else frozenset({bool}) if name == "bool" else frozenset({int, bool})
 
     # ---- specs ----
     def spec(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -159,17 +176,20 @@ class Op:
 
     def positional(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments by position, as far as they have one: engines' functions name theirs differently."""
-        left, new = dict(kwargs), list(args)
-        for name in self.parameters[len(args) :]:
-            if not left or name not in self.defaults:
+        new, left = list(args), len(kwargs)
+        for name, default in self.by_position[len(args) :] if len(args) <= len(self.by_position) else ():
+            if name in kwargs:
+                new.append(kwargs[name])
+                left -= 1
+                if not left:
+                    return tuple(new), {}
+            elif default is inspect.Parameter.empty:
                 break
-            value = left.pop(name, self.defaults[name])
-            if value is inspect.Parameter.empty:
-                self.bind(args, kwargs)
-            new.append(value)
-        if left:
-            self.bind(args, kwargs)
-        return tuple(new), left
+            else:
+                new.append(default)
+        self.bind(args, kwargs)
+        named = {name: x for name, x in kwargs.items() if name not in self.defaults}
+        return tuple(new) if len(named) < len(kwargs) else args, named
 
     def named_dtype(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """The arguments with the dtype as a name."""
@@ -277,6 +297,7 @@ class Op:
 
 
 _SCALARS = frozenset({int, float, bool})
+_PLAIN = _SCALARS | {type(None)}
 _STATIC = frozenset({type(None), slice, type(...), str})
 
 
@@ -349,7 +370,7 @@ def classify(backend: Any, x: Any) -> int:
 
 def _function(op: Op) -> Callable[..., Any]:
     """The function that users call."""
-    implementations, mode, leading, dtype_at = op.implementations, op.dtype.inputs, op.leading, op.dtype_at
+    plans, mode, span, listed, dtype_at = op.plans, op.dtype.inputs, op.span, op.listed, op.dtype_at
 
     @functools.wraps(op.body)
     def function(*args: Any, **kwargs: Any) -> Any:
@@ -364,22 +385,23 @@ def _function(op: Op) -> Callable[..., Any]:
             found = kinds.get(x.__class__)
             kind |= classify(backend, x) if found is None else found
         if kind > 3:
-            if kind & 40 or (kind & 16 and _must_convert(op, kinds, args)):
+            if kind & 40 or (kind & 16 and _must_convert(op, backend, args)):
                 symbolic, args, kwargs = op.prepare(backend, args, kwargs)
                 if symbolic:
                     return op.symbolic(function, args, kwargs)
-            if kind & 16 and not op.lists:
+            if kind & 64 and not op.lists:
                 args = tuple([tuple(x) if x.__class__ is list else x for x in args])
             if kind & 4:
                 args = tuple([x.value if kinds.get(x.__class__) == 4 else x for x in args])
         try:
+            run, kept = plans.get(backend) or op.plan(backend)
             if mode is None:
-                if kind & 2:
+                if kind & 2 and args[0].__class__ in _SCALARS:
                     args = op.convert_scalars(backend, args)
-            # The common case by itself: tensors of one float dtype, or one and Python's scalars.
-            elif not (leading and kind & 5 and _alike(backend, args, leading)):
+            # The common case by itself: tensors of one dtype that the op keeps, or one and Python's scalars.
+            elif not ((span and _alike(op, backend, args[span], kept)) or (listed and kind & 16 and not _PLAIN.intersection(map(type, args[0])) and _alike(op, backend, args[0], kept))):
                 args, kwargs = op.promote(backend, args, kwargs)
-            return (implementations.get(backend) or op.resolve(backend))(*args, **kwargs)
+            return run(*args, **kwargs)
         except KeraunosError:
             raise
         except Exception as error:
@@ -391,32 +413,36 @@ def _function(op: Op) -> Callable[..., Any]:
     return function
 
 
-def _must_convert(op: Op, kinds: dict[type, int], args: tuple[Any, ...]) -> bool:
-    """Whether a list among the arguments holds tensors, or a dimension that is not known."""
-    if op.lists:
-        return True
-    positions = op.positions
+def _must_convert(op: Op, backend: Any, args: tuple[Any, ...]) -> bool:
+    """Whether a list among the arguments holds what the engine cannot take, or a dimension that is not known."""
+    kinds, positions = backend.kinds, op.positions
     for i, x in enumerate(args):
-        if kinds[x.__class__] == SEQUENCE and (i in positions or any(d.__class__ is Unknown for d in x)):
-            return True
+        if kinds[x.__class__] & 16:
+            if i in positions and not op.lists:
+                return True
+            for y in x:
+                if y.__class__ is not int and (y.__class__ is Unknown or (op.lists and classify(backend, y) > 3)):
+                    return True
     return False
 
 
-def _alike(backend: Any, args: tuple[Any, ...], leading: int) -> bool:
-    """Whether the leading arguments are tensors of one float dtype, or Python's scalars."""
-    dtype = None
-    for x in args if len(args) == leading else args[:leading]:
-        if x.__class__ not in _SCALARS:
-            if x is None:
-                continue
-            found = x.dtype
-            if dtype is None:
-                if found not in backend.float_dtypes:
-                    return False
-                dtype = found
-            elif found != dtype:
+def _alike(op: Op, backend: Any, xs: Any, kept: dict[Any, Any]) -> bool:
+    """Whether these are tensors of one dtype that the op keeps, or some and Python's scalars that go with it."""
+    dtype = tensor = None
+    for x in xs:
+        if x.__class__ not in _PLAIN:
+            if tensor is None:
+                tensor, dtype = x, x.dtype
+            elif x.dtype != dtype:
                 return False
-    return dtype is not None
+    if tensor is None:
+        return False
+    allowed = kept.get(dtype, False)
+    if allowed is False:
+        kept[dtype] = allowed = op.keeps(backend, tensor)
+    if allowed is None or allowed is _SCALARS:
+        return allowed is _SCALARS
+    return all(x.__class__ in allowed or x.__class__ not in _SCALARS for x in xs)
 
 
 def primitive(shape: Callable[..., Any], dtype: DTypeRule = SAME) -> Callable[[Callable[P, Any]], Callable[P, Any]]:

@@ -75,9 +75,7 @@ class Dense(Layer):
         self.input_spec = InputSpec(min_ndim=2, axes={-1: input_shape[-1]})
 
     def call(self, inputs: Any, training: Any = None) -> Any:
-        x = ops.matmul(inputs, self.kernel)
-        if self.bias is not None:
-            x = ops.add(x, self.bias)
+        x = ops.matmul(inputs, self.kernel) if self.bias is None else ops.affine(inputs, self.kernel, self.bias)
         return x if self.activation is None else self.activation(x)
 
 

@@ -164,6 +164,10 @@ class Mean(Metric):
             _add(self.total, ops.sum(values) if values.shape else values)
             _add(self.count, _count(values))
             return
+        if isinstance(sample_weight, (int, float)) and not values.shape:
+            _add(self.total, ops.multiply(values, sample_weight))
+            _add(self.count, float(sample_weight))
+            return
         weighted, weights = weigh(values, sample_weight, mask, self.dtype)
         _add(self.total, ops.sum(weighted))
         _add(self.count, ops.sum(weights))

@@ -10,7 +10,7 @@ from keraunos.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from keraunos.core.op import CONTRACTED, FLOATING, PROMOTED, SAME, SUMMED, Tensor, composite, primitive
 from keraunos.core.spec import UNKNOWN, Shape, broadcast_dim, broadcast_shapes, normalize_axes, normalize_axis, same_dim, show
 from keraunos.ops.creation import eye, zeros_like
-from keraunos.ops.elementwise import absolute, cast, multiply, not_equal, power, sqrt, square, where
+from keraunos.ops.elementwise import absolute, add, cast, multiply, not_equal, power, sqrt, square, where
 from keraunos.ops.reductions import max, min, sum
 from keraunos.ops.rules import dims
 from keraunos.ops.shaping import dtype, expand_dims, ndim, pad, ravel, reshape, shape
@@ -35,6 +35,19 @@ def matmul(x1: Tensor, x2: Tensor) -> Tensor:
     >>> ops.shape(ops.matmul(ops.ones((5, 2, 3)), ops.ones((3, 4))))
     (5, 2, 4)
     """
+
+
+@composite(dtype=PROMOTED)
+def affine(x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
+    """`x @ kernel + bias`, which engines do in one.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.shape(ops.affine(ops.ones((2, 3)), ops.ones((3, 4)), ops.ones((4,))))
+    (2, 4)
+    """
+    return add(matmul(x, kernel), bias)
 
 
 def _axes_pair(x1: Any, x2: Any, axes: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -199,4 +212,4 @@ def diag(x: Tensor, k: int = 0) -> Tensor:
     return where(eye(shape(extended)[0], k=k, dtype="bool"), matrix, zeros_like(matrix))
 
 
-__all__ = ["diag", "diagonal", "dot", "einsum", "inner", "matmul", "norm", "outer", "tensordot", "trace", "vdot"]
+__all__ = ["affine", "diag", "diagonal", "dot", "einsum", "inner", "matmul", "norm", "outer", "tensordot", "trace", "vdot"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from keraunos.core.missing import missing
 from keraunos.core.registry import Registry
 from keraunos.core.serialization import serialize_keras_object
 from keraunos.optimizers import rules, schedules
@@ -44,3 +45,7 @@ __all__ = [
     "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lamb", "Lion", "LossScaleOptimizer", "Nadam", "Optimizer", "RMSprop",
     "deserialize", "get", "schedules", "serialize",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> None:
+    missing("optimizers", name)

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 from keraunos import ops
-from keraunos.core import config
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, ShapeError, StateError
 from keraunos.core.fields import Declared
 from keraunos.core.functional import functional
@@ -24,6 +23,19 @@ from keraunos.core.variable import Variable
 from keraunos.optimizers import schedules
 
 _FORMER = ("jit_compile", "is_legacy_optimizer")  # what configs of Keras 2 hold beside ours
+
+
+class Slot(Variable):
+    """A variable of an optimizer's state. It shares memory with no other tensor, since engines change it in place."""
+
+    __slots__ = ()
+
+    def assign(self, value: Any) -> None:
+        """Give it a new value of the same shape."""
+        super().assign(value)
+        own = getattr(self.backend, "own", None)
+        if own is not None and scope.trace is None:
+            self._value = own(self._value)
 
 
 class Optimizer(Declared):
@@ -114,7 +126,7 @@ class Optimizer(Declared):
     def _get_learning_rate(self) -> Any:
         """The learning rate: a variable, or what the schedule or function gives now."""
         if isinstance(self._rate, schedules.LearningRateSchedule):
-            return self._rate(self.iterations)
+            return self._rate(self._iterations.value)  # which Keras counts by calls, also where gradients accumulate
         return self._rate() if callable(self._rate) else self._rate
 
     def _set_learning_rate(self, value: Any) -> None:
@@ -158,7 +170,7 @@ class Optimizer(Declared):
         if initializer == "zeros":
             initializer = _zeros
         with name_scope(self.name or ""):
-            variable = Variable(initializer, shape, dtype, trainable=False, autocast=False, aggregation=aggregation, name=name)
+            variable = Slot(initializer, shape, dtype, trainable=False, autocast=False, aggregation=aggregation, name=name)
         self._variables.append(variable)
         return variable
 
@@ -483,7 +495,3 @@ def _on_host(variable: Variable) -> None:
     if to_host is not None and scope.trace is None:
         variable._value = to_host(variable._value)
 
-
-def current() -> Any:
-    """The engine in force."""
-    return config.active()

@@ -25,6 +25,7 @@ from keraunos.metrics.metric import Metric
 from keraunos.models.functional import Functional
 from keraunos.models.model import Model
 from keraunos.models.sequential import Sequential
+from keraunos.optimizers.optimizer import Optimizer
 from keraunos.saving.files import problem
 
 # What ours keep in attributes that hold layers a second time, or nothing that is saved.
@@ -175,11 +176,12 @@ def _safe(group: Any, path: pathlib.Path, above: tuple[Any, ...] = ()) -> Iterat
             raise problem(path, "The file holds data that lies in other files, which are not read.", place, fix="do not load it: Keras writes no such data")
 
 
-def _misfit(owner: Any, store: Store) -> tuple[str, str] | None:
+def _misfit(owner: Any, store: Any) -> tuple[str, str] | None:
     """What was expected and what was found, if an object with the usual `load_own_variables` cannot take them."""
-    if type(owner).load_own_variables is not Layer.load_own_variables:
+    usual = type(owner).load_own_variables in (Layer.load_own_variables, Optimizer.load_own_variables)
+    if not usual or isinstance(store, dict):
         return None
-    variables, found = owner._own_variables(), store.describe()
+    variables, found = owner._own_variables() if isinstance(owner, Layer) else owner.variables, store.describe()
     right = sorted(store, key=lambda key: (len(key), key)) == [str(i) for i in range(len(variables))]
     if right and all(v.shape == shape and _kind(v.dtype) == _kind(dtype) for v, (shape, dtype) in zip(variables, found, strict=True)):
         return None
@@ -220,27 +222,30 @@ def _read(model: Any, file: Any, path: pathlib.Path, skip_mismatch: bool, skippe
         raise problem(path, "This HDF5 file holds no weights of a Keras model.", received=f"groups {', '.join(list(file)[:6]) or 'none'}")
     names = {place.removesuffix("/vars"): str(file[place].attrs["name"]) for place in groups if "name" in file[place].attrs}
     rows: list[tuple[str, str, str]] = []
-    trace, used = Trace(), set()
+    trace, used, optimizers = Trace(), set(), []
     for place, owner in saveables(model, names):
         group = f"{place}/vars" if place else "vars"
         used.add(group)
         is_layer = isinstance(owner, Layer)
         if id(owner) in skipped or (not is_layer and group not in groups):
             continue
-        store = Store(file[group] if group in groups else {})
-        found = _misfit(owner, store)
-        if found is None:
+        store: Mapping[str, Any] = Store(file[group] if group in groups else {})
+        listed = _listed(store.describe())
+        if not is_layer and len(store) <= 2:  # saved before its first step: its slots are as they were made
+            store = {**{str(i): v.numpy() for i, v in enumerate(owner.variables)}, **store}
+        misfit = _misfit(owner, store)
+        if misfit is None:
             try:
                 with within(trace=trace):
                     owner.load_own_variables(store)
             except Exception as error:  # a class of the user's may raise anything
-                fact = error.fact if isinstance(error, KeraunosError) else str(error)
-                found = fact, _listed(store.describe())
-                if not is_layer and not strict_optimizer:
-                    warnings.warn(f"The state of the optimizer was not loaded from '{path.name}': {fact}", stacklevel=5)
-                    continue
-        if found is not None:
-            rows.append((getattr(owner, "name", place) or place, *found))
+                misfit = error.fact if isinstance(error, KeraunosError) else f"{type(error).__name__}: {error}", listed
+        if misfit is None:
+            optimizers += [] if is_layer else [(owner, store)]
+        elif is_layer or strict_optimizer:
+            rows.append((getattr(owner, "name", place) or place, *misfit))
+        else:
+            warnings.warn(f"The state of '{owner.name}' in '{path.name}' was not loaded: expected {misfit[0]}; found {misfit[1]}", stacklevel=5)
     for group in groups:
         if group not in used and len(file[group]) and not _IGNORED.intersection(group.split("/")):
             rows.append((group.removesuffix("/vars"), "nothing", _listed(Store(file[group]).describe())))
@@ -252,6 +257,8 @@ def _read(model: Any, file: Any, path: pathlib.Path, skip_mismatch: bool, skippe
         )
     for key, variable in trace.written.items():
         variable.assign(trace.values[key])
+    for optimizer, store in optimizers:  # an optimizer keeps some of its state where it wants it
+        optimizer.load_own_variables(store)
 
 
 def _does_not_fit(model: Any, rows: list[tuple[str, str, str]], path: pathlib.Path) -> ModelFileError:

@@ -8,6 +8,7 @@ from keraunos.core import windows
 from keraunos.core.errors import ShapeError
 from keraunos.core.op import FLOATING, PROMOTED, Tensor, composite, primitive
 from keraunos.core.spec import Shape, show
+from keraunos.ops.elementwise import add
 from keraunos.ops.rules import dims
 from keraunos.ops.shaping import reshape
 
@@ -37,6 +38,15 @@ def conv(inputs: Tensor, kernel: Tensor, strides: Any = 1, padding: str = "valid
     >>> ops.conv(ops.ones((1, 5, 5, 3)), ops.ones((3, 3, 3, 8))).shape == (1, 3, 3, 8)
     True
     """
+
+
+@composite(dtype=PROMOTED)
+def biased_conv(
+    inputs: Tensor, kernel: Tensor, bias: Tensor, strides: Any = 1, padding: str = "valid", data_format: str | None = None, dilation_rate: Any = 1
+) -> Tensor:
+    """`conv` plus a bias for each filter, in one step on engines that have it; the other arguments are those of `conv`."""
+    out = conv(inputs, kernel, strides, padding, data_format, dilation_rate)
+    return add(out, bias if windows.channels_last(data_format) else reshape(bias, (-1, *(1 for _ in kernel.shape[2:]))))
 
 
 def _conv_transpose(
