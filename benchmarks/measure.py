@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import statistics
@@ -43,7 +44,8 @@ def main(engine: str, names: list[str], rounds: int) -> dict:
         x, y = rng.normal(size=(n, *shape)).astype("float32"), rng.integers(0, sizes[-1], n).astype("int32")
         raw = (RawJax if engine == "jax" else RawTorch)(sizes, conv, x, y, batch)
         models = {"keraunos": build(keraunos, sizes, conv, shape), "keras": build(keras, sizes, conv, shape)}
-        runs = {"raw": lambda: [raw.epoch() for _ in range(EPOCHS)], **{k: (lambda m=m: m.fit(x, y, batch_size=batch, epochs=EPOCHS, verbose=0)) for k, m in models.items()}}
+        runs = {"raw": functools.partial(raw.epochs, EPOCHS)}
+        runs.update({k: functools.partial(m.fit, x, y, batch_size=batch, epochs=EPOCHS, verbose=0) for k, m in models.items()})
         times = {k: [] for k in runs}
         for m in models.values():  # a long run first, in which whatever is chosen by measuring is chosen
             m.fit(x, y, batch_size=batch, epochs=2 if conv else 60, verbose=0)

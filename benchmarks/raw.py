@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import time
 
 import numpy as np
@@ -12,14 +13,23 @@ def initial(sizes, conv=()):
     """Weights by Glorot's rule: for the convolutions, then for the dense layers."""
     rng = np.random.default_rng(0)
     made = []
-    for shape in [*conv, *zip(sizes, sizes[1:], strict=False)]:
+    for shape in [*conv, *itertools.pairwise(sizes)]:
         window = int(np.prod(shape[:-2]))
         limit = np.sqrt(6 / (window * (shape[-2] + shape[-1])))
         made.append((rng.uniform(-limit, limit, shape).astype("float32"), np.zeros(shape[-1], "float32")))
     return made
 
 
-class RawJax:
+class Raw:
+    """What both loops share."""
+
+    def epochs(self, count):
+        """Several passes over the data."""
+        for _ in range(count):
+            self.epoch()
+
+
+class RawJax(Raw):
     """jit, optax Adam, donated state; the batch is gathered from data on the device."""
 
     def __init__(self, sizes, conv, x, y, batch):
@@ -65,7 +75,7 @@ class RawJax:
         return np.asarray(self.predict(self.params, x))
 
 
-class RawTorch:
+class RawTorch(Raw):
     """Eager, fused Adam; the batch is gathered from data on the device."""
 
     def __init__(self, sizes, conv, x, y, batch):
@@ -80,7 +90,7 @@ class RawTorch:
         for shape in conv:
             layers += [nn.Conv2d(shape[2], shape[3], shape[0]), nn.ReLU(), nn.MaxPool2d(2)]
         layers += [nn.Flatten()] if conv else []
-        for i, (a, b) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        for i, (a, b) in enumerate(itertools.pairwise(sizes)):
             layers += [nn.Linear(a, b)] + ([nn.ReLU()] if i < len(sizes) - 2 else [])
         self.model = nn.Sequential(*layers).to(device)
         self.loss = nn.CrossEntropyLoss()

@@ -53,7 +53,10 @@ def test_python_scalars_as_in_keras(peer: dict[str, str]) -> None:
     assert {k: (v, peer[k]) for k, v in ours.items() if v != narrow(peer[k])} == {}
 
 
-@pytest.mark.parametrize(("names", "joined"), [(("int32", "uint32"), "int64"), (("int64", "uint64"), "float32"), (("bfloat16", "float16"), "float32"), (("int8", "uint8"), "int16"), ((), "float32")])
+@pytest.mark.parametrize(
+    ("names", "joined"),
+    [(("int32", "uint32"), "int64"), (("int64", "uint64"), "float32"), (("bfloat16", "float16"), "float32"), (("int8", "uint8"), "int16"), ((), "float32")],
+)
 def test_joins(names: tuple[str, ...], joined: str) -> None:
     assert dtypes.result_type(*names) == joined
 

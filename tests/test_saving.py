@@ -312,6 +312,15 @@ def tampered(path):
     return path
 
 
+def swollen(path):
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, value in content.items():
+            archive.writestr(name, bytes(250 * 2**20) if name == "model.weights.h5" else value)
+    return path
+
+
 def put(content):
     def write(path):
         path.write_bytes(content)
@@ -349,6 +358,7 @@ FAULTS = {
         "'Popen' is not known",
     ),
     "no HDF5": (lambda path: rewritten(path, weights=b"x" * 1000), "no HDF5 file"),
+    "swollen": (swollen, "would unpack to 262,144,000 bytes"),
     "old format": (renamed("m.h5"), "are not read yet"),
     "unknown suffix": (renamed("m.pt"), "ends in '.keras', not '.pt'"),
     "weights only": (renamed("m.weights.h5"), "weights alone"),

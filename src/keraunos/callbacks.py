@@ -279,7 +279,7 @@ class ModelCheckpoint(_Monitor):
         self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        if self.save_freq != "epoch":
+        if isinstance(self.save_freq, int):
             self._seen += 1
             if self._seen % self.save_freq == 0:
                 self._save(self._epoch, batch, logs)

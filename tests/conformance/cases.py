@@ -62,7 +62,13 @@ ELEMENTWISE = [
     Case("erfinv", lambda x: np.array([-np.inf, 0, np.inf]), (np.array([-1, 0, 1], "float32"),), grad=False),
     Case("sigmoid", lambda x: 1 / (1 + np.exp(-x)), dtypes=FLOATS, low=-8, high=8),
     Case("nan_to_num", np.nan_to_num, (np.array([1, np.nan, 3], "float32"),), grad=False),
-    Case("nan_to_num", lambda x, **k: np.array([1.0, 2.0, 3.0]), (np.array([np.inf, -np.inf, np.nan], "float32"),), kwargs={"nan": 3.0, "posinf": 1.0, "neginf": 2.0}, grad=False),
+    Case(
+        "nan_to_num",
+        lambda x, **k: np.array([1.0, 2.0, 3.0]),
+        (np.array([np.inf, -np.inf, np.nan], "float32"),),
+        kwargs={"nan": 3.0, "posinf": 1.0, "neginf": 2.0},
+        grad=False,
+    ),
     *_binary("add multiply maximum minimum"),
     *_binary("subtract", FLOATS),
     *_binary("true_divide", (*FLOATS, "uint8"), low=1, high=4),
@@ -71,8 +77,14 @@ ELEMENTWISE = [
     *_binary("power", ("float32", "float16", "int32", "uint8"), low=1, high=3, tolerance=4),
     *_binary("arctan2 logaddexp", FLOATS, low=0.5),
     *_binary("equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor", NUMBERS, grad=False),
-    *[Case(n, lambda x, x2, n=n: getattr(np, n)(x, x2), kwargs={"x2": 1.5}, low=0.3) for n in "add maximum minimum power true_divide logaddexp arctan2".split()],
-    *[Case(n, lambda x, x2, n=n: getattr(np, n)(x, x2), kwargs={"x2": 1}, dtypes=("int32", "uint8", "bool", "bfloat16"), grad=False) for n in "add subtract maximum equal".split()],
+    *[
+        Case(n, lambda x, x2, n=n: getattr(np, n)(x, x2), kwargs={"x2": 1.5}, low=0.3)
+        for n in "add maximum minimum power true_divide logaddexp arctan2".split()
+    ],
+    *[
+        Case(n, lambda x, x2, n=n: getattr(np, n)(x, x2), kwargs={"x2": 1}, dtypes=("int32", "uint8", "bool", "bfloat16"), grad=False)
+        for n in "add subtract maximum equal".split()
+    ],
     Case("divide_no_nan", lambda a, b: np.where(b == 0, 0, a / np.where(b == 0, 1, b)), ((3,), np.array([0, 2, 4], "float32")), grad=False),
     Case("clip", np.clip, args=(-1, 1), dtypes=FLOATS),
     Case("clip", lambda x, x_min, x_max: np.clip(x, x_min, x_max), args=(None, 0.5)),
@@ -115,8 +127,16 @@ REDUCTIONS = [
     Case("prod", lambda x, dtype: np.prod(x), kwargs={"dtype": "float64"}, dtypes=("int32",), grad=False, low=1),
     Case("max", lambda x, initial: np.max(x, initial=initial), (C,), kwargs={"initial": 7.0}),
     Case("min", lambda x, axis, initial: np.min(x, axis, initial=initial), (C,), kwargs={"axis": 1, "initial": -7.0}),
-    *[Case(n, getattr(np, n), (C,), ("float32", "int32", "bool"), kwargs=k, grad=False) for n in ("argmax", "argmin") for k in ({}, {"axis": 1}, {"axis": -1, "keepdims": True})],
-    *[Case(n, getattr(np, n), ((2, 5),), ("float32", "bfloat16", "int32", "bool"), kwargs=k, low=0.5, tolerance=2) for n in ("cumsum", "cumprod") for k in ({}, {"axis": 1})],
+    *[
+        Case(n, getattr(np, n), (C,), ("float32", "int32", "bool"), kwargs=k, grad=False)
+        for n in ("argmax", "argmin")
+        for k in ({}, {"axis": 1}, {"axis": -1, "keepdims": True})
+    ],
+    *[
+        Case(n, getattr(np, n), ((2, 5),), ("float32", "bfloat16", "int32", "bool"), kwargs=k, low=0.5, tolerance=2)
+        for n in ("cumsum", "cumprod")
+        for k in ({}, {"axis": 1})
+    ],
     Case("cumsum", lambda x, axis, dtype: np.cumsum(x, axis), kwargs={"axis": 0, "dtype": "float16"}, grad=False),
     Case("count_nonzero", np.count_nonzero, (C,), NUMBERS, grad=False),
     Case("count_nonzero", np.count_nonzero, (C,), ("int32",), kwargs={"axis": (0, 1)}, grad=False),
@@ -147,16 +167,37 @@ SHAPING = [
     *[Case("split", np.split, ((4, 6),), args=a) for a in ((2,), (3, 1), ([1, 3],), ((2, 5), -1))],
     *[Case("repeat", np.repeat, (A,), args=a) for a in ((2,), (3, 1), ((1, 2), 0), ([2, 0, 1], -1))],
     *[Case("tile", np.tile, (A,), args=(r,)) for r in (2, (2, 1), (3, 1, 2))],
-    *[Case("pad", lambda x, w, mode="constant": np.pad(x, w, mode), ((3, 4),), kwargs={"mode": m} if m else {}, args=(w,)) for w in (1, (1, 2), ((0, 2), (1, 1))) for m in (None, "reflect", "edge")],
+    *[
+        Case("pad", lambda x, w, mode="constant": np.pad(x, w, mode), ((3, 4),), kwargs={"mode": m} if m else {}, args=(w,))
+        for w in (1, (1, 2), ((0, 2), (1, 1)))
+        for m in (None, "reflect", "edge")
+    ],
     *[Case("pad", lambda x, w, mode: np.pad(x, w, mode), ((3, 4),), kwargs={"mode": m}, args=(2,)) for m in ("symmetric", "wrap")],
-    Case("pad", lambda x, w, constant_values: np.pad(x, w, constant_values=constant_values), (A,), ("float32", "int32"), kwargs={"constant_values": 7}, args=(1,)),
+    Case(
+        "pad", lambda x, w, constant_values: np.pad(x, w, constant_values=constant_values), (A,), ("float32", "int32"), kwargs={"constant_values": 7}, args=(1,)
+    ),
     Case("pad_constant", lambda x, w, v: np.pad(x, w, constant_values=v), (A,), ("float32", "bfloat16"), args=([(1, 0), (0, 2)], 3)),
     *[Case("diff", np.diff, ((3, 4),), ("float32", "int32", "bool"), kwargs=k) for k in ({}, {"axis": 0}, {"n": 2})],
     *[
         Case("get_item", _by_index(k), ((3, 4, 5),), args=(k,))
         for k in (
-            0, -1, slice(1, None), slice(None, None, -1), (0, 1), (slice(None), 2), (..., 0), (None, 1, ..., None), (slice(0, 3, 2), slice(-2, None)), (slice(None), slice(3, 0, -2), 1),
-            [0, 2], (slice(None), [0, 2]), (0, slice(None), [1, 2]), ([0, 1], [1, 2]), (1, [0, 1]), ([[0, 1]], slice(None), [[1], [2]]), (..., [1, 0]),
+            0,
+            -1,
+            slice(1, None),
+            slice(None, None, -1),
+            (0, 1),
+            (slice(None), 2),
+            (..., 0),
+            (None, 1, ..., None),
+            (slice(0, 3, 2), slice(-2, None)),
+            (slice(None), slice(3, 0, -2), 1),
+            [0, 2],
+            (slice(None), [0, 2]),
+            (0, slice(None), [1, 2]),
+            ([0, 1], [1, 2]),
+            (1, [0, 1]),
+            ([[0, 1]], slice(None), [[1], [2]]),
+            (..., [1, 0]),
         )
     ],
     Case("get_item", lambda x, i: x[i], ((3, 4), INDICES), NUMBERS),
@@ -181,7 +222,10 @@ CREATION = [
     Case("full_like", lambda x, v: np.full_like(x, v), (A,), NUMBERS, args=(3,), grad=False),
     Case("ones_like", lambda x, dtype: np.ones_like(x), (A,), kwargs={"dtype": "int32"}, grad=False),
     *[Case("arange", np.arange, (), args=a, grad=False) for a in ((5,), (2, 7), (7, 2, -2), (0, 1, 0.25), (3.5,))],
-    *[Case("linspace", lambda *a, **k: np.linspace(*a, **k), (), args=a, kwargs=k, grad=False) for a, k in (((0, 1, 5), {}), ((0.0, 3.0, 4), {"endpoint": False}), ((2, 2, 1), {}))],
+    *[
+        Case("linspace", lambda *a, **k: np.linspace(*a, **k), (), args=a, kwargs=k, grad=False)
+        for a, k in (((0, 1, 5), {}), ((0.0, 3.0, 4), {"endpoint": False}), ((2, 2, 1), {}))
+    ],
     Case("linspace", lambda a, b, num, axis: np.linspace(a, b, num, axis=axis), (A, A), args=(4,), kwargs={"axis": 1}),
     Case("linspace", lambda a, b, num, retstep: np.linspace(a, b, num, retstep=True), ((3,), (3,)), args=(4,), kwargs={"retstep": True}, grad=False),
     *[Case(n, getattr(np, n), (), args=a, grad=False) for n in ("eye", "tri") for a in ((3,), (2, 4), (3, 3, 1), (3, None, -1))],

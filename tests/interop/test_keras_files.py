@@ -205,6 +205,96 @@ def test_weight_files(name, direction, tmp_path):
     assert_same_numbers(numbers(model.weights), numbers(other.weights))
 
 
+def subclasses(K):
+    L = K.layers
+
+    class Plain(K.Model):
+        def __init__(self, units=3, **kwargs):
+            super().__init__(**kwargs)
+            self.zed, self.first = L.Dense(units), L.Dense(units)
+            self._hidden, self._last = L.Dense(units), L.Dense(units)
+            self.alias = self._last
+            self.blocks = [K.Sequential([L.Dense(units), L.BatchNormalization()]), L.Dense(units)]
+            self.table = {"x": L.Dense(units), "y": [L.Dense(units)]}
+
+        def call(self, x):
+            x = self._hidden(self._last(self.zed(self.first(x))))
+            for block in self.blocks:
+                x = block(x)
+            return self.table["y"][0](self.table["x"](x))
+
+    class Graph(K.Model):
+        def __init__(self, units=3, **kwargs):
+            x, self_hidden = K.Input((4,)), L.Dense(units, name="hidden")
+            super().__init__(x, L.Dense(2)(self_hidden(x)), **kwargs)
+            self.hidden, self.units, self.extra = self_hidden, units, L.Dense(1)
+            self.extra.build((None, 4))
+
+        def get_config(self):
+            return {"units": self.units, "name": self.name}
+
+    class Pair(K.Model):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.one, self.other = L.Dense(3), L.Dense(3)
+
+        def call(self, inputs):
+            return self.one(inputs[0]) + self.other(inputs[1])
+
+    return {cls.__name__: K.saving.register_keras_serializable(package="interop")(cls) for cls in (Plain, Graph, Pair)}
+
+
+SUBCLASSES = {K: subclasses(K) for K in (peer, keraunos)}
+
+
+@pytest.mark.parametrize("direction", BOTH)
+@pytest.mark.parametrize("name", SUBCLASSES[peer])
+def test_subclassed_models(name, direction, tmp_path):
+    writer, reader = BOTH[direction]
+    x = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
+    x = [x, x[:, :3]] if name == "Pair" else x
+    model = SUBCLASSES[writer][name](name="model")
+    model(x)
+    randomize(model).save(tmp_path / "m.keras")
+    loaded = reader.models.load_model(tmp_path / "m.keras")
+    assert_same_numbers(numbers(model.weights), numbers(loaded.weights))
+    np.testing.assert_allclose(np.asarray(model(x)), np.asarray(loaded(x)), rtol=1e-5, atol=1e-5)
+
+
+COMPILATIONS = {
+    "names": lambda K: {"optimizer": "sgd", "loss": "mse", "metrics": ["mae"]},
+    "by output": lambda K: {
+        "optimizer": K.optimizers.Adam(0.01, beta_1=0.8),
+        "loss": {"value": K.losses.MeanSquaredError(reduction="sum"), "policy": "categorical_crossentropy"},
+        "loss_weights": {"value": 1.0, "policy": 0.5},
+        "metrics": {"value": ["mae", K.metrics.RootMeanSquaredError(name="rms")], "policy": [K.metrics.TopKCategoricalAccuracy(2), "accuracy"]},
+    },
+    "lists": lambda K: {
+        "optimizer": K.optimizers.SGD(K.optimizers.schedules.CosineDecay(0.1, 9)),
+        "loss": [K.losses.mean_squared_error, K.losses.CategoricalCrossentropy(from_logits=True)],
+        "weighted_metrics": [[K.metrics.mean_absolute_error], []],
+        "steps_per_execution": 2,
+        "jit_compile": True,
+    },
+}
+
+
+@pytest.mark.parametrize("name", COMPILATIONS)
+def test_compilations(name, tmp_path):
+    written = {}
+    for writer, reader in BOTH.values():
+        peer.utils.clear_session()
+        reset_names()
+        model = several_outputs(writer)
+        model.compile(**COMPILATIONS[name](writer))
+        model.optimizer.build(model.trainable_variables)
+        model.save(tmp_path / "m.keras")
+        written[writer] = without(config_of(tmp_path / "m.keras")["compile_config"], "jit_compile")
+        loaded = reader.models.load_model(tmp_path / "m.keras")
+        assert without(loaded.get_compile_config(), "jit_compile", "module", "registered_name") == without(written[writer], "module", "registered_name")
+    assert written[peer] == written[keraunos]
+
+
 OPTIMIZERS = {
     "adam": lambda K: K.optimizers.Adam(0.01),
     "sgd with momentum": lambda K: K.optimizers.SGD(0.01, momentum=0.9, nesterov=True, clipnorm=1.0),

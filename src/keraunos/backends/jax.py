@@ -1,5 +1,7 @@
 """JAX: the default engine. Steps are compiled by XLA."""
 
+# What engines take is wider than what their annotations say.
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
 from __future__ import annotations
 
 import contextlib
@@ -228,6 +230,10 @@ def slice_(inputs, start_indices, shape):
 
 def slice_update(inputs, start_indices, updates):
     return jax.lax.dynamic_update_slice(inputs, updates.astype(inputs.dtype), tuple(start_indices))
+
+
+def scan(f, init, xs, length, reverse, unroll):
+    return jax.lax.scan(f, init, xs, length, reverse, unroll)
 
 
 # ---- linear algebra ----

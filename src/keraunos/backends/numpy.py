@@ -1,5 +1,7 @@
 """NumPy: the reference engine. Forward only."""
 
+# What engines take is wider than what their annotations say.
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
 from __future__ import annotations
 
 import contextlib
@@ -65,7 +67,9 @@ def store(old: Any, new: Any, trainable: bool) -> Any:
 
 
 def differentiate(fn: Any, values: Any) -> Any:
-    raise BackendError("The numpy backend has no gradients: it only predicts.", fix="train with keraunos.config.set_backend('jax'), then model.to_backend('numpy')")
+    raise BackendError(
+        "The numpy backend has no gradients: it only predicts.", fix="train with keraunos.config.set_backend('jax'), then model.to_backend('numpy')"
+    )
 
 
 def compile(fn: Any, donate: bool = False, jit_compile: Any = None) -> Any:
@@ -113,8 +117,10 @@ def nan_to_num(x, nan=0.0, posinf=None, neginf=None):
 
 
 def where(condition, x1=None, x2=None):
-    if x1 is None:
+    if x1 is None and x2 is None:
         return tuple(i.astype("int32") for i in np.nonzero(condition))
+    if x1 is None or x2 is None:  # NumPy would make objects of it
+        raise ValueError
     return np.where(condition, x1, x2)
 
 

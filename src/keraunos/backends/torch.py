@@ -1,5 +1,7 @@
 """PyTorch: eager, with autograd on the tensors that variables hold."""
 
+# What engines take is wider than what their annotations say.
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
 from __future__ import annotations
 
 import contextlib
@@ -325,7 +327,7 @@ def stack(x, axis=0):
 
 def repeat_(x, repeats, axis=None):
     if isinstance(repeats, (list, tuple)):
-        repeats = array(repeats) if len(repeats) > 1 else repeats[0]
+        repeats = array(repeats) if len(repeats) != 1 else repeats[0]
     return torch.repeat_interleave(x, repeats, axis)
 
 
@@ -504,7 +506,7 @@ def average_pool(inputs, pool_size, strides=None, padding="valid", data_format=N
     return out * (share if plan.last else share.movedim(-1, 1))
 
 
-def _rows(target, output, axis):
+def _rows(output, axis):
     """Outputs of a crossentropy with the classes along axis 1, and the shape of the result."""
     axis %= output.ndim
     shape = (*output.shape[:axis], *output.shape[axis + 1 :])
@@ -514,20 +516,24 @@ def _rows(target, output, axis):
 
 
 def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
-    rows, shape = _rows(target, output, axis)
-    if not from_logits or target.shape not in (shape, (*output.shape[: axis % output.ndim], 1, *output.shape[axis % output.ndim + 1 :])):
+    if not from_logits:
         return NotImplemented
     try:
+        if output.ndim == 2 and target.ndim == 1 and axis in (-1, 1) and len(target) == len(output):
+            return F.cross_entropy(output, target.long(), reduction="none")
+        rows, shape = _rows(output, axis)
+        if target.shape not in (shape, (*output.shape[: axis % output.ndim], 1, *output.shape[axis % output.ndim + 1 :])):
+            return NotImplemented
         return F.cross_entropy(rows, target.reshape(-1 if rows.ndim == 2 else shape).long(), reduction="none").reshape(shape)
     except IndexError:
-        raise ArgumentError("target has a class that output does not have.", where="target", expected=f"0 to {rows.shape[1] - 1}") from None
+        raise ArgumentError("target has a class that output does not have.", where="target", expected=f"0 to {output.shape[axis] - 1}") from None
 
 
 def categorical_crossentropy(target, output, from_logits=False, axis=-1):
     if not from_logits or target.shape != output.shape:
         return NotImplemented
-    rows, shape = _rows(target, output, axis)
-    return F.cross_entropy(rows, _rows(target, target.to(output.dtype), axis)[0], reduction="none").reshape(shape)
+    rows, shape = _rows(output, axis)
+    return F.cross_entropy(rows, _rows(target.to(output.dtype), axis)[0], reduction="none").reshape(shape)
 
 
 def binary_crossentropy(target, output, from_logits=False):
@@ -588,12 +594,12 @@ _threads = threading.local()
 
 def seed_state(seed, count):
     """The state of a seed generator stays on the host: the engine's generators are seeded from there."""
-    return torch.tensor([seed, count], dtype=torch.uint32)
+    return torch.from_numpy(np.array([seed, count], "uint32"))
 
 
 def next_state(state):
     seed, count = state.tolist()
-    return torch.tensor([seed, (count + 1) & 0xFFFFFFFF], dtype=torch.uint32)
+    return seed_state(seed, (count + 1) & 0xFFFFFFFF)
 
 
 def _generator(key, where):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import shutil
+import sys
 import time
 from typing import Any
 
@@ -73,12 +76,16 @@ def demo(epochs: int = 15, seed: int = 0) -> float:
     if not np.array_equal(np.asarray(loaded.predict(x_test, verbose=0)), probabilities):
         raise RuntimeError(f"{FILE} was loaded, but its predictions differ from those before saving")
     console.print(f"\nSaved as [bold]{FILE}[/]; loaded again, its predictions are equal.")
-    other, missing = ("torch", "" if importlib.util.find_spec("torch") else " (pip install torch)") if keras.config.backend() != "torch" else ("jax", "")
-    console.print(
-        f"\nNext:  keraunos demo --backend {other}        the same on another engine{missing}\n"
-        f"       keraunos run your_keras_script.py    your own Keras 3 program, unchanged\n"
-        f"       keraunos info                        what is installed"
-    )
+    other = next(name for name in ("torch", "jax") if name != keras.config.backend())
+    missing = "" if importlib.util.find_spec(other) else f" (pip install {other})"
+    program = "keraunos" if shutil.which("keraunos") or not sys.argv[0].endswith("keraunos") else os.path.relpath(sys.argv[0])
+    console.print("\nNext:")
+    for command, purpose in (
+        (f"demo --backend {other}", f"the same on another engine{missing}"),
+        ("run script.py", "your own Keras 3 program, unchanged"),
+        ("info", "what is installed"),
+    ):
+        console.print(f"  {f'{program} {command}':<40}{purpose}")
     return accuracy
 
 

@@ -163,7 +163,7 @@ class Op:
             raise error.at(f"ops.{self.name}") from None
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Raise unless the arguments fit the signature."""
+        """Raise unless the arguments fit the signature, with tensors where they must be."""
         try:
             self.signature.bind(*args, **kwargs)
         except TypeError as error:
@@ -173,6 +173,16 @@ class Op:
             plain = [p.replace(annotation=p.empty) for p in self.signature.parameters.values()]
             signature = self.signature.replace(parameters=plain, return_annotation=inspect.Signature.empty)
             raise ArgumentTypeError(f"{self.name}() {error}.", where=f"ops.{self.name}", fix=f"the signature is {self.name}{signature}") from None
+        backend = config.active()
+        for name, x in zip(self.parameters, args, strict=False):
+            if (
+                name in self.tensors
+                and name not in self.lists
+                and name != self.variadic
+                and classify(backend, x) == 0
+                and (x is not None or self.defaults[name] is not None)
+            ):
+                raise ArgumentTypeError(f"{name} is {'None' if x is None else f'a {type(x).__name__}'}, not a tensor.", where=f"ops.{self.name}")
 
     def positional(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments by position, as far as they have one: engines' functions name theirs differently."""
@@ -258,11 +268,12 @@ class Op:
 
     def promote(self, backend: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Cast the arguments to their common dtype; Python scalars stay unless there is nothing else."""
-        names = self.dtype_names(args, kwargs)
-        if not names:
+        found: list[Any] = []
+        self.map(lambda x, name: found.append(x) if name in self.promoted else None, args, kwargs)
+        if not found:
             return args, kwargs
-        target = self.dtype.common(names)
-        scalars_only = all(name in ("int", "float") for name in names)
+        target = self.dtype.common([_dtype_name(x) for x in found])
+        scalars_only = all(x.__class__ in _SCALARS for x in found)
 
         def cast(x: Any, name: str) -> Any:
             if name not in self.promoted:
@@ -283,10 +294,6 @@ class Op:
     def explain(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Raise the clear form of an engine's error, if the spec rule finds what is wrong."""
         self.bind(args, kwargs)
-        backend = config.active()
-        for name, x in zip(self.parameters, args, strict=False):
-            if name in self.tensors and name not in self.lists and name != self.variadic and classify(backend, x) == 0 and (x is not None or self.defaults[name] is not None):
-                raise ArgumentTypeError(f"{name} is {'None' if x is None else f'a {type(x).__name__}'}, not a tensor.", where=f"ops.{self.name}") from error
         try:
             args, kwargs = self.map(lambda x, _: _spec_of(x), args, kwargs)
             self.spec(args, kwargs)
@@ -399,10 +406,14 @@ def _function(op: Op) -> Callable[..., Any]:
                 if kind & 2 and args[0].__class__ in _SCALARS:
                     args = op.convert_scalars(backend, args)
             # The common case by itself: tensors of one dtype that the op keeps, or one and Python's scalars.
-            elif not ((span and _alike(op, backend, args[span], kept)) or (listed and kind & 16 and not _PLAIN.intersection(map(type, args[0])) and _alike(op, backend, args[0], kept))):
+            elif not (
+                (span and _alike(op, backend, args[span], kept))
+                or (listed and kind & 16 and not _PLAIN.intersection(map(type, args[0])) and _alike(op, backend, args[0], kept))
+            ):
                 args, kwargs = op.promote(backend, args, kwargs)
             return run(*args, **kwargs)
-        except KeraunosError:
+        except KeraunosError as error:
+            error.at(f"ops.{op.name}")
             raise
         except Exception as error:
             op.explain(error, args, kwargs)

@@ -88,7 +88,7 @@ class Registry:
             )
         if name == "function":
             return get_registered_object(inner) or self.table.get(inner) or deserialize_keras_object(config)
-        if get_registered_object(config.get("registered_name") or name) is None and not str(config.get("module") or "keras").startswith("keras"):
+        if get_registered_object(str(config.get("registered_name") or name)) is None and not str(config.get("module") or "keras").startswith("keras"):
             return deserialize_keras_object(config)
         cls = get_registered_object(config.get("registered_name") or name) or self.find(name)
         return cls.from_config(inner or {})

@@ -133,17 +133,23 @@ class Spec(Operators):
         return f"Spec(shape={show(self.shape)}, dtype={self.dtype!r})"
 
     def __len__(self) -> int:
-        if self.shape and self.shape[0] is not UNKNOWN:
+        if self.shape and known(self.shape[:1]):
             return self.shape[0]
         raise SymbolicError("A symbolic tensor whose first dimension is not known has no length.", received=repr(self))
 
     def __iter__(self) -> Any:
-        if self.shape and self.shape[0] is not UNKNOWN:
+        if self.shape and known(self.shape[:1]):
             return (self[i] for i in range(self.shape[0]))
-        raise SymbolicError("A symbolic tensor whose first dimension is not known cannot be iterated over.", received=repr(self), fix="use ops.scan or ops.unstack along a known axis")
+        raise SymbolicError(
+            "A symbolic tensor whose first dimension is not known cannot be iterated over.",
+            received=repr(self),
+            fix="use ops.scan or ops.unstack along a known axis",
+        )
 
     def __bool__(self) -> bool:
-        raise SymbolicError("A symbolic tensor has no truth value: `if` and `while` cannot see data.", received=repr(self), fix="use ops.where(condition, a, b) or ops.cond")
+        raise SymbolicError(
+            "A symbolic tensor has no truth value: `if` and `while` cannot see data.", received=repr(self), fix="use ops.where(condition, a, b) or ops.cond"
+        )
 
     def _value(self, *_: Any, **__: Any) -> Any:
         raise SymbolicError("A symbolic tensor has no value yet.", received=repr(self), fix="compute it inside a model, then call predict")
@@ -151,11 +157,17 @@ class Spec(Operators):
     __float__ = __int__ = __index__ = _value
 
     def __array__(self, *_: Any, **__: Any) -> Any:
-        raise SymbolicError("A NumPy function was applied to a symbolic tensor.", received=repr(self), fix="use the function of the same name in keraunos.ops, such as ops.exp")
+        raise SymbolicError(
+            "A NumPy function was applied to a symbolic tensor.", received=repr(self), fix="use the function of the same name in keraunos.ops, such as ops.exp"
+        )
 
     @classmethod
     def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        raise SymbolicError("A PyTorch function was applied to a symbolic tensor.", received=getattr(function, "__name__", ""), fix="use keraunos.ops, or wrap the function in a Layer's call")
+        raise SymbolicError(
+            "A PyTorch function was applied to a symbolic tensor.",
+            received=getattr(function, "__name__", ""),
+            fix="use keraunos.ops, or wrap the function in a Layer's call",
+        )
 
 
 def show(shape: Sequence[Any]) -> tuple[Any, ...]:
@@ -221,7 +233,9 @@ def normalize_axis(axis: int, ndim: int, name: str = "axis") -> int:
         ShapeError: There is no such axis.
     """
     if not -ndim <= axis < ndim:
-        raise ShapeError(f"There is no axis {axis} in a tensor of {ndim} axes.", where=name, expected=f"{-ndim} to {ndim - 1}" if ndim else "a tensor with axes")
+        raise ShapeError(
+            f"There is no axis {axis} in a tensor of {ndim} axes.", where=name, expected=f"{-ndim} to {ndim - 1}" if ndim else "a tensor with axes"
+        )
     return axis % ndim if ndim else 0
 
 
@@ -229,7 +243,8 @@ def normalize_axes(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ..
     """The axes counted from the front; None is all of them."""
     if axis is None:
         return tuple(range(ndim))
-    axes = tuple(normalize_axis(a, ndim) for a in ([axis] if isinstance(axis, int) or not hasattr(axis, "__iter__") else axis))
+    given: Any = axis if hasattr(axis, "__iter__") else [axis]
+    axes = tuple(normalize_axis(a, ndim) for a in given)
     if len(set(axes)) != len(axes):
         raise ShapeError(f"An axis is named twice in {axis}.", where="axis")
     return axes

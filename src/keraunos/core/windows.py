@@ -83,7 +83,7 @@ def _start(shape: Any, rank: int, padding: Any, data_format: Any, kernel: Shape 
     return last
 
 
-def _slide(n: Any, size: int, stride: int, dilation: int, padding: str, axis: str, what: str) -> tuple[Any, tuple[Any, Any]]:
+def _slide(n: Any, size: Any, stride: Any, dilation: Any, padding: str, axis: str, what: str) -> tuple[Any, tuple[Any, Any]]:
     reach = (size - 1) * dilation + 1
     if padding == "valid":
         if n is not UNKNOWN and n < reach:
@@ -119,7 +119,7 @@ def _conv(inputs: Shape, kernel: Shape, strides: Any, padding: str, data_format:
             f"The inputs have {channels} channels, the kernel has {inner} in a group, and {filters} filters.", received=show(inputs), expected=wanted
         )
     spatial = inputs[1:-1] if last else inputs[2:]
-    slid = [_slide(*each, padding, axis, "kernel") for *each, axis in zip(spatial, kernel[:rank], strides, dilation, _AXES[rank], strict=True)]
+    slid = [_slide(n, k, s, d, padding, axis, "kernel") for n, k, s, d, axis in zip(spatial, kernel[:rank], strides, dilation, _AXES[rank], strict=True)]
     out = tuple(n for n, _ in slid)
     shape = (inputs[0], *out, filters) if last else (inputs[0], filters, *out)
     return Windows(rank, last, tuple(kernel[:rank]), strides, dilation, tuple(pad for _, pad in slid), groups, shape)
@@ -141,7 +141,7 @@ def _pool(inputs: Shape, size: Any, strides: Any, padding: str, data_format: Any
     size = _sizes(size, rank, "pool_size")
     strides = size if strides is None else _sizes(strides, rank, "strides")
     spatial = inputs[1:-1] if last else inputs[2:]
-    slid = [_slide(*each, 1, padding, axis, "pool") for *each, axis in zip(spatial, size, strides, _AXES[rank], strict=True)]
+    slid = [_slide(n, k, s, 1, padding, axis, "pool") for n, k, s, axis in zip(spatial, size, strides, _AXES[rank], strict=True)]
     out = tuple(n for n, _ in slid)
     shape = (inputs[0], *out, inputs[-1]) if last else (*inputs[:2], *out)
     return Windows(rank, last, size, strides, (1,) * rank, tuple(pad for _, pad in slid), 1, shape)

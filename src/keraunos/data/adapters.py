@@ -257,7 +257,7 @@ def split(data: tuple[Any, Any, Any], fraction: float) -> tuple[Any, Any]:
     if not (isinstance(x, (list, tuple, dict)) or hasattr(x, "shape") or hasattr(x, "to_numpy")):
         raise ArgumentError(f"validation_split goes with arrays, not with a {type(x).__name__}.", where="validation_split", fix="pass validation_data=(x_val, y_val) or a second data set")
     held = ArraySource(*data)
-    at = held.size - int(math.ceil(held.size * fraction))
+    at = held.size - math.ceil(held.size * fraction)
     if not 0 < at < held.size:
         raise ArgumentError(f"validation_split={fraction} of {held.size} samples leaves one part empty.", where="validation_split")
     return held.take(slice(0, at)), held.take(slice(at, None))

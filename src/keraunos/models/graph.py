@@ -73,14 +73,14 @@ def by_depth(inputs: dict[int, Node], order: list[Node], outputs: list[KerasTens
     """
     known = {id(n) for n in order}
 
-    def sources(node: Node) -> list[Node]:
-        return [inputs.get(id(x)) or x.node for x in node.inputs] if id(node) in known else []  # type: ignore[misc]
+    def sources(node: Any) -> list[Any]:
+        return [inputs.get(id(x)) or x.node for x in node.inputs] if id(node) in known else []
 
     met: dict[int, int] = {}
-    finished: list[Node] = []
+    finished: list[Any] = []
     done: set[int] = set()
     for output in outputs:
-        stack = [(inputs.get(id(output)) or output.node, False)]
+        stack: list[tuple[Any, bool]] = [(inputs.get(id(output)) or output.node, False)]
         while stack:
             node, ready = stack.pop()
             if ready:

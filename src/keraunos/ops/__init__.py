@@ -7,7 +7,8 @@ ops. An engine's own function of the same name is a primitive's implementation, 
 from __future__ import annotations
 
 from keraunos.core.missing import missing
-from keraunos.ops import creation, elementwise, linalg, nn, numpy, reductions, shaping
+from keraunos.ops import control, creation, elementwise, linalg, nn, numpy, reductions, shaping
+from keraunos.ops.control import *
 from keraunos.ops.creation import *
 from keraunos.ops.elementwise import *
 from keraunos.ops.linalg import *
@@ -16,6 +17,7 @@ from keraunos.ops.reductions import *
 from keraunos.ops.shaping import *
 
 __all__ = ["linalg", "nn", "numpy"]
+__all__ += control.__all__
 __all__ += creation.__all__
 __all__ += elementwise.__all__
 __all__ += linalg.__all__

@@ -20,8 +20,11 @@ def _product(x1: Any, x2: Any) -> Shape:
     a, b = dims(x1), dims(x2)
     if not a or not b:
         raise ShapeError("matmul needs tensors with axes, not scalars.", received=f"{show(a)} and {show(b)}", fix="use ops.multiply")
-    if not same_dim(a[-1], b[-2] if len(b) > 1 else b[0]):
-        raise ShapeError(f"Shapes {show(a)} and {show(b)} cannot be multiplied.", expected=f"the last axis of the first, {a[-1]}, as long as {'the last but one' if len(b) > 1 else 'the only one'} of the second")
+    if not same_dim(a[-1], b[-2:][0]):
+        raise ShapeError(
+            f"Shapes {show(a)} and {show(b)} cannot be multiplied.",
+            expected=f"the last axis of the first, {a[-1]}, as long as {'the last but one' if len(b) > 1 else 'the only one'} of the second",
+        )
     return (*broadcast_shapes(a[:-2], b[:-2]), *a[-2:-1], *b[-1:][: len(b) - 1])
 
 
@@ -118,7 +121,9 @@ def _einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Shape:
             try:
                 sizes[letter] = broadcast_dim(sizes.get(letter, 1), d)
             except ValueError:
-                raise ShapeError(f"'{letter}' in '{subscripts}' is both {sizes[letter]} and {d}.", received=", ".join(str(show(dims(y))) for y in operands)) from None
+                raise ShapeError(
+                    f"'{letter}' in '{subscripts}' is both {sizes[letter]} and {d}.", received=", ".join(str(show(dims(y))) for y in operands)
+                ) from None
     if not arrow:
         output = ("..." if "..." in inputs else "") + "".join(sorted(c for c in sizes if inputs.count(c) == 1))
     if unknown := [c for c in output.replace("...", "") if c not in sizes]:

@@ -10,7 +10,7 @@ from keraunos.core import config, dtypes
 from keraunos.core.errors import ArgumentError, BackendError, ShapeError
 from keraunos.core.op import FLOATING, NUMERIC, PROMOTED, SAME, Operand, Tensor, composite, primitive
 from keraunos.core.spec import UNKNOWN, Shape, Spec, normalize_axes, normalize_axis, same_dim, show
-from keraunos.ops.convolutions import average_pool, biased_conv, conv, conv_transpose, depthwise_conv, max_pool, separable_conv
+from keraunos.ops.convolutions import average_pool, conv, conv_transpose, depthwise_conv, max_pool, separable_conv
 from keraunos.ops.creation import arange, ones_like
 from keraunos.ops.elementwise import (
     abs,

@@ -108,7 +108,9 @@ def average(x: Tensor, axis: Any = None, weights: Tensor = None) -> Tensor:
         weights = reshape(weights, tuple(own[0] if i == axis else 1 for i in range(len(shape))))
         own = dims(weights)
     if len(own) != len(shape) or not builtins.all(a == 1 or same_dim(a, b) for a, b in zip(own, shape, strict=True)):
-        raise ShapeError(f"Weights of shape {show(own)} do not fit x of shape {show(shape)}.", expected="x's shape, or one weight for each index of an integer axis")
+        raise ShapeError(
+            f"Weights of shape {show(own)} do not fit x of shape {show(shape)}.", expected="x's shape, or one weight for each index of an integer axis"
+        )
     weighted = multiply(x, weights)
     return true_divide(sum(weighted, axis), sum(broadcast_to(weights, shape), axis))
 

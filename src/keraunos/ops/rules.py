@@ -105,7 +105,11 @@ def joined(xs: Any, axis: int = 0) -> Shape:
             raise ShapeError(f"Input 0 has {len(first)} axes, input {k} has {len(shape)}.", received=", ".join(str(show(s)) for s in shapes))
         for i, (a, b) in enumerate(zip(first, shape, strict=True)):
             if i != axis and not same_dim(a, b):
-                raise ShapeError(f"The inputs differ at axis {i}: {a} in input 0, {b} in input {k}.", received=", ".join(str(show(s)) for s in shapes), expected=f"equal sizes except at axis {axis}")
+                raise ShapeError(
+                    f"The inputs differ at axis {i}: {a} in input 0, {b} in input {k}.",
+                    received=", ".join(str(show(s)) for s in shapes),
+                    expected=f"equal sizes except at axis {axis}",
+                )
     sizes = zip(*shapes, strict=True)
     return tuple(_sum(ds) if i == axis else _known_one(ds) for i, ds in enumerate(sizes))
 

@@ -23,7 +23,11 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
         BackendError: A sparse or ragged tensor was asked for.
     """
     if sparse or ragged:
-        raise BackendError(f"The {config.backend()} backend has no {'sparse' if sparse else 'ragged'} tensors.", where="convert_to_tensor", fix="leave sparse and ragged at None")
+        raise BackendError(
+            f"The {config.backend()} backend has no {'sparse' if sparse else 'ragged'} tensors.",
+            where="convert_to_tensor",
+            fix="leave sparse and ragged at None",
+        )
     if isinstance(x, Spec):
         return x if dtype is None else cast(x, dtype)
     backend = config.active()
@@ -43,7 +47,9 @@ def _holds_tensors(backend: Any, x: Any) -> bool:
 def convert_to_numpy(x: Any) -> Any:
     """The values as a NumPy array, copied from the device if need be."""
     if isinstance(x, Spec):
-        raise SymbolicError("A symbolic tensor has no value yet.", where="convert_to_numpy", received=repr(x), fix="compute it inside a model, then call predict")
+        raise SymbolicError(
+            "A symbolic tensor has no value yet.", where="convert_to_numpy", received=repr(x), fix="compute it inside a model, then call predict"
+        )
     x = convert_to_tensor(x)
     return config.active().to_numpy(x)
 
@@ -176,9 +182,13 @@ def split(x: Tensor, indices_or_sections: Any, axis: int = 0) -> list[Tensor]:
     total = shape(x)[at]
     if isinstance(indices_or_sections, int):
         if total is not UNKNOWN and total % indices_or_sections:
-            raise ShapeError(f"Axis {axis} of size {total} cannot be split into {indices_or_sections} equal parts.", received=show(shape(x)), fix="pass the indices to split at")
+            raise ShapeError(
+                f"Axis {axis} of size {total} cannot be split into {indices_or_sections} equal parts.",
+                received=show(shape(x)),
+                fix="pass the indices to split at",
+            )
         part = total // indices_or_sections
-        ends = [part * i for i in range(1, indices_or_sections)]
+        ends: list[Any] = [part * i for i in range(1, indices_or_sections)]
     else:
         ends = [int(i) for i in indices_or_sections]
     bounds = zip([None, *ends], [*ends, None], strict=True)

@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
+from keraunos import __version__
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, KeraunosError, ModelFileError, StateError
 from keraunos.core.scope import within
 from keraunos.core.serialization import custom_object_scope, deserialize_keras_object, serialize_keras_object
@@ -82,7 +83,11 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
         ) from None
     with replacing(path, overwrite) as stream, _spool() as spool, zipfile.ZipFile(stream, "w") as archive:
         weights.write(model, spool)
-        metadata = {"keras_version": KERAS_VERSION, "date_saved": f"{datetime.datetime.now():%Y-%m-%d@%H:%M:%S}", "written_by": "keraunos"}
+        metadata: dict[str, Any] = {
+            "keras_version": KERAS_VERSION,
+            "date_saved": f"{datetime.datetime.now():%Y-%m-%d@%H:%M:%S}",
+            "keraunos_version": __version__,
+        }
         metadata["sha256"] = {_CONFIG: hashlib.sha256(text).hexdigest(), _WEIGHTS: _digest(spool)}
         archive.writestr(zipfile.ZipInfo(_METADATA), json.dumps(metadata))
         archive.writestr(zipfile.ZipInfo(_CONFIG), text)
@@ -252,6 +257,14 @@ def _opened(path: pathlib.Path) -> Iterator[zipfile.ZipFile]:
 
 def _extract(archive: zipfile.ZipFile, path: pathlib.Path, name: str, target: Any) -> None:
     """Copy a member to `target`, and compare its SHA-256 with the one noted when it was written."""
+    info = archive.getinfo(name)
+    if info.file_size > 200 * max(info.compress_size, 2**20):
+        raise problem(
+            path,
+            f"The member '{name}' would unpack to {info.file_size:,} bytes from {info.compress_size:,}.",
+            name,
+            "do not load it: Keras does not compress members",
+        )
     try:
         with archive.open(name) as member:
             shutil.copyfileobj(member, target, 2**20)

@@ -170,7 +170,7 @@ def _safe(group: Any, path: pathlib.Path, above: tuple[Any, ...] = ()) -> Iterat
             if any(item == outer for outer in (*above, group)):
                 raise problem(path, "The file's groups form a circle.", place)
             if name == "vars":
-                yield item.name.strip("/")
+                yield str(item.name).strip("/")
             yield from _safe(item, path, (*above, group))
         elif item.is_virtual or item.external or h5py.check_ref_dtype(item.dtype) is not None:
             raise problem(path, "The file holds data that lies in other files, which are not read.", place, fix="do not load it: Keras writes no such data")

@@ -12,7 +12,7 @@ from keraunos.core.errors import ArgumentError, DataError, suggestion
 from keraunos.core.names import to_snake_case
 
 
-def by_output(value: Any, names: list[str], what: str, shared: bool = False) -> list[Any]:
+def by_output(value: Any, names: list[str], what: str) -> list[Any]:
     """`value` as a list with one entry for each output; dicts are matched by name, None fills gaps.
 
     Raises:
@@ -27,7 +27,7 @@ def by_output(value: Any, names: list[str], what: str, shared: bool = False) -> 
         if len(value) != len(names):
             raise ArgumentError(f"{len(value)} {what} for {len(names)} output{'s' if len(names) > 1 else ''}.", where=what, expected=", ".join(names), fix=f"pass one for each output, or a dict by name: {{{names[0]!r}: …}}")
         return list(value)
-    return [value] * len(names) if shared or len(names) == 1 else [value] * len(names)
+    return [value] * len(names)
 
 
 def targets(y: Any, names: list[str], structure: Any) -> list[Any]:

@@ -463,7 +463,7 @@ class Trainer:
             callback_list.call("on_predict_end", None)
             if progress.live:
                 progress.end(len(results), {})
-        joined = [np.concatenate(parts) if len(parts) > 1 else list(parts)[0] for parts in zip(*arrays, strict=True)]
+        joined = [np.concatenate(parts) if len(parts) > 1 else next(iter(parts)) for parts in zip(*arrays, strict=True)]
         return tree.pack_sequence_as(structure, joined)
 
     # ---- single batches ----
