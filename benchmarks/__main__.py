@@ -58,13 +58,24 @@ def main() -> None:
                 sys.exit(done.stderr[-3000:])
             found = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("RESULT "))[7:])
             if "import" in names:
-                found["import"] = {"keraunos": import_time("keraunos", engine, options.rounds), "keras": import_time("keras", engine, max(3, options.rounds // 2))}
+                found["import"] = {
+                    "keraunos": import_time("keraunos", engine, options.rounds),
+                    "keras": import_time("keras", engine, max(3, options.rounds // 2)),
+                }
         rows += [(name, engine, found[name]) for name in ROWS if name in found]
     table = Table("workload", "engine", "raw ms", "Keraunos ms", "Keras ms", "/ raw", "/ Keras")
     lines = []
     for name, engine, t in rows:
         raw = t.get("raw")
-        cells = [name, engine, f"{raw:.3f}" if raw else "–", f"{t['keraunos']:.3f}", f"{t['keras']:.3f}", f"{t['keraunos'] / raw:.2f}" if raw else "–", f"{t['keraunos'] / t['keras']:.2f}"]
+        cells = [
+            name,
+            engine,
+            f"{raw:.3f}" if raw else "–",
+            f"{t['keraunos']:.3f}",
+            f"{t['keras']:.3f}",
+            f"{t['keraunos'] / raw:.2f}" if raw else "–",
+            f"{t['keraunos'] / t['keras']:.2f}",
+        ]
         table.add_row(*cells)
         lines.append("| " + " | ".join(cells) + " |")
     console.print(table)
@@ -74,7 +85,9 @@ def main() -> None:
         versions = ", ".join(f"{p} {version(p)}" for p in ("numpy", "jax", "torch", "keras", "optax"))
         machine = f"{os.cpu_count()} CPU cores ({platform.machine()})"
         DOC.parent.mkdir(exist_ok=True)
-        DOC.write_text(HEAD.format(rounds=options.rounds, machine=machine, python=platform.python_version(), versions=versions) + "\n".join(lines) + "\n", encoding="utf-8")
+        DOC.write_text(
+            HEAD.format(rounds=options.rounds, machine=machine, python=platform.python_version(), versions=versions) + "\n".join(lines) + "\n", encoding="utf-8"
+        )
         console.print(f"Written to {DOC.relative_to(pathlib.Path.cwd())}" if DOC.is_relative_to(pathlib.Path.cwd()) else str(DOC))
 
 

@@ -60,7 +60,11 @@ def test_layer_contract(make, shape):
             keras.utils.set_random_seed(0)
             layer = make()
             rng_state = np.random.default_rng(5)
-            x = rng_state.integers(0, 7, (2, *shape)).astype("int32") if isinstance(layer, layers.Embedding) else rng_state.normal(size=(2, *shape)).astype("float32")
+            x = (
+                rng_state.integers(0, 7, (2, *shape)).astype("int32")
+                if isinstance(layer, layers.Embedding)
+                else rng_state.normal(size=(2, *shape)).astype("float32")
+            )
             y = ops.convert_to_numpy(layer(x))
             outputs.append(y)
             assert layer.compute_output_shape((None, *shape)) == (None, *y.shape[1:])

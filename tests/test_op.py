@@ -229,7 +229,7 @@ def test_scan(backend: Any) -> None:
     assert float(ops.scan(lambda c, _: (c * 2, None), backend.array(1.0), length=5)[0]) == 32
     with pytest.raises(ArgumentError, match="scan needs rows"):
         ops.scan(step, init)
-    with pytest.raises(ShapeError, match="unequal numbers of rows: 3, 2"):
+    with pytest.raises(ShapeError, match="unequal numbers of rows: 3, 3, 2"):
         ops.scan(step, init, xs, length=2)
 
 
@@ -248,6 +248,9 @@ def test_gradient_of_scan() -> None:
         with config.backend_scope(name):
             backend = config.active()
             xs = backend.array(np.linspace(0.1, 0.9, 8, dtype="float32").reshape(4, 2))
-            loss = lambda values: (ops.sum(ops.scan(lambda c, x: (ops.tanh(c + x * values[0]), c * x), ops.zeros(2), xs)[1]), None)  # noqa: E731
+
+            def loss(values: Any, xs: Any = xs) -> Any:
+                return ops.sum(ops.scan(lambda c, x: (ops.tanh(c + x * values[0]), c * x), ops.zeros(2), xs)[1]), None
+
             found.append(backend.to_numpy(backend.differentiate(loss, [backend.array([0.5, -0.3])])[1][0]))
     np.testing.assert_allclose(*found, rtol=1e-5)

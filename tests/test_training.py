@@ -106,7 +106,9 @@ def test_two_inputs_two_outputs_by_name(engine):
     a, b = keras.Input((4,), name="a"), keras.Input((3,), name="b")
     h = layers.Concatenate()([layers.Dense(8, activation="tanh")(a), b])
     model = keras.Model({"a": a, "b": b}, [layers.Dense(1, name="value")(h), layers.Dense(2, activation="softmax", name="kind")(h)])
-    model.compile("adam", loss={"value": "mse", "kind": "sparse_categorical_crossentropy"}, loss_weights={"value": 0.5, "kind": 1.0}, metrics={"kind": ["accuracy"]})
+    model.compile(
+        "adam", loss={"value": "mse", "kind": "sparse_categorical_crossentropy"}, loss_weights={"value": 0.5, "kind": 1.0}, metrics={"kind": ["accuracy"]}
+    )
     rng = np.random.default_rng(0)
     x = {"a": rng.normal(size=(64, 4)).astype("float32"), "b": rng.normal(size=(64, 3)).astype("float32")}
     y = {"value": rng.normal(size=(64, 1)).astype("float32"), "kind": rng.integers(0, 2, 64)}
@@ -213,7 +215,14 @@ def test_early_stopping_restores_the_best_weights(engine):
 def test_batch_callbacks_see_every_batch(engine):
     x, y = blobs(96)
     seen = []
-    classifier().fit(x, y, epochs=1, batch_size=32, verbose=0, callbacks=[keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append((batch, logs["loss"])))])
+    classifier().fit(
+        x,
+        y,
+        epochs=1,
+        batch_size=32,
+        verbose=0,
+        callbacks=[keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append((batch, logs["loss"])))],
+    )
     assert [b for b, _ in seen] == [0, 1, 2] and all(np.isfinite(loss) for _, loss in seen)
 
 

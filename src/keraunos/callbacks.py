@@ -13,7 +13,17 @@ import numpy as np
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, suggestion
 from keraunos.core.missing import missing
 
-__all__ = ["Callback", "CallbackList", "EarlyStopping", "History", "LambdaCallback", "LearningRateScheduler", "ModelCheckpoint", "ReduceLROnPlateau", "TerminateOnNaN"]
+__all__ = [
+    "Callback",
+    "CallbackList",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "LearningRateScheduler",
+    "ModelCheckpoint",
+    "ReduceLROnPlateau",
+    "TerminateOnNaN",
+]
 
 
 def __getattr__(name: str) -> None:
@@ -80,7 +90,11 @@ class CallbackList:
         for callback in self.callbacks:
             if isinstance(callback, type) or not hasattr(callback, "set_model"):
                 name = callback.__name__ if isinstance(callback, type) else type(callback).__name__
-                raise ArgumentTypeError(f"A callback is a keras.callbacks.Callback, got {name}.", where="callbacks", fix=f"{name}()" if isinstance(callback, type) else "subclass keras.callbacks.Callback")
+                raise ArgumentTypeError(
+                    f"A callback is a keras.callbacks.Callback, got {name}.",
+                    where="callbacks",
+                    fix=f"{name}()" if isinstance(callback, type) else "subclass keras.callbacks.Callback",
+                )
         self.history = next((c for c in self.callbacks if isinstance(c, History)), None)
         if add_history and self.history is None:
             self.history = History()
@@ -151,7 +165,9 @@ class LambdaCallback(Callback):
         }  # fmt: skip
         for mark, function in given.items():
             if not hasattr(Callback, mark):
-                raise ArgumentTypeError(f"There is no mark '{mark}'.", where="LambdaCallback", fix=suggestion(mark, [n for n in dir(Callback) if n.startswith("on_")]))
+                raise ArgumentTypeError(
+                    f"There is no mark '{mark}'.", where="LambdaCallback", fix=suggestion(mark, [n for n in dir(Callback) if n.startswith("on_")])
+                )
             if function is not None:
                 self.__dict__[mark] = function
 
@@ -184,7 +200,9 @@ class _Monitor(Callback):
             fix = suggestion(self.monitor, logs)
             if self.monitor.startswith("val_") and not any(k.startswith("val_") for k in logs):
                 fix = f"pass validation_data to fit, or monitor='{self.monitor[4:]}'"
-            raise ArgumentError(f"{type(self).__name__} watches '{self.monitor}', which is not among the logs.", received=f"available: {', '.join(logs)}", fix=fix)
+            raise ArgumentError(
+                f"{type(self).__name__} watches '{self.monitor}', which is not among the logs.", received=f"available: {', '.join(logs)}", fix=fix
+            )
         return float(logs[self.monitor])
 
 
@@ -271,7 +289,12 @@ class ModelCheckpoint(_Monitor):
             raise ArgumentError("save_freq is 'epoch' or a number of batches.", where="ModelCheckpoint", received=f"save_freq={save_freq!r}")
         suffix = ".weights.h5" if save_weights_only else ".keras"
         if not self.filepath.endswith(suffix):
-            raise ArgumentError(f"The path must end in '{suffix}'.", where="ModelCheckpoint", received=self.filepath, fix=f"filepath='{pathlib.Path(self.filepath).stem}{suffix}'")
+            raise ArgumentError(
+                f"The path must end in '{suffix}'.",
+                where="ModelCheckpoint",
+                received=self.filepath,
+                fix=f"filepath='{pathlib.Path(self.filepath).stem}{suffix}'",
+            )
         self.save_freq, self.best, self._seen = save_freq, initial_value_threshold, 0
         self._epoch = 0
 
@@ -298,7 +321,12 @@ class ModelCheckpoint(_Monitor):
         try:
             path = self.filepath.format(epoch=epoch + 1, **({} if batch is None else {"batch": batch + 1}), **fields)
         except KeyError as error:
-            raise ArgumentError(f"The path names the field {error}, which is not among the logs.", where="ModelCheckpoint", received=self.filepath, fix=f"available: epoch, {', '.join(fields)}") from None
+            raise ArgumentError(
+                f"The path names the field {error}, which is not among the logs.",
+                where="ModelCheckpoint",
+                received=self.filepath,
+                fix=f"available: epoch, {', '.join(fields)}",
+            ) from None
         pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
         (self.model.save_weights if self.save_weights_only else self.model.save)(path, overwrite=True)
         if self.verbose:
@@ -382,5 +410,3 @@ class TerminateOnNaN(Callback):
         if loss is not None and not math.isfinite(float(loss)):
             print(f"Batch {batch}: the loss is {float(loss)}; training stops.")
             self.model.stop_training = True
-
-

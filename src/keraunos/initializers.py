@@ -1,10 +1,13 @@
 """Initial values of weights, drawn on the host: a seed gives the same weights on every engine."""
 
+# Fields repeat class variables of their base.
+# pyright: reportIncompatibleVariableOverride=false
+
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -91,10 +94,9 @@ class _Random(Initializer):
     def values(self, shape: tuple[int, ...], dtype: str) -> Any:
         if dtype not in dtypes.FLOATS:
             raise DTypeError(f"{type(self).__name__} draws floats.", received=f"dtype={dtype}")
-        counters = (self._seed, 0)
-        if isinstance(self._seed, SeedGenerator):
-            counters = [int(x) for x in self._seed.state.backend.to_numpy(self._seed.next())]
-        return self.draw(host.generator(*(int(c) for c in counters)), shape, "float64" if dtype == "float64" else "float32")
+        seed = self._seed
+        counters = seed.state.backend.to_numpy(seed.next()).tolist() if isinstance(seed, SeedGenerator) else [int(seed)]
+        return self.draw(host.generator(*counters), shape, "float64" if dtype == "float64" else "float32")
 
     def draw(self, source: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Any:
         """The values, from NumPy's generator."""
@@ -144,11 +146,9 @@ class RandomUniform(_Random):
 class _Scaled(_Random):
     """What `VarianceScaling` and its named kinds have in common."""
 
-    scale: ClassVar[Any] = 1.0
-    mode: ClassVar[Any] = "fan_in"
-    distribution: ClassVar[Any] = "truncated_normal"
-    input_axes: ClassVar[Any] = None
-    output_axes: ClassVar[Any] = None
+    scale = 1.0  # without annotations, so that they are no fields
+    mode, distribution = "fan_in", "truncated_normal"
+    input_axes, output_axes = None, None
 
     def draw(self, source: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Any:
         into, out = _fans(shape, self.input_axes, self.output_axes)

@@ -548,7 +548,7 @@ def _channels(x, axis):
         if x.is_contiguous():
             return x.reshape(-1, x.shape[-1]), lambda y: y.reshape(x.shape)
         return x.movedim(-1, 1), lambda y: y.movedim(1, -1)
-    return (x, lambda y: y) if axis % x.ndim == 1 else (None, None)
+    return (x if axis % x.ndim == 1 else None), lambda y: y
 
 
 def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilon=1e-3):
@@ -691,6 +691,18 @@ def _decay(optimizer, params, variables, rate):
     return 0.0
 
 
+def increment(variable):
+    variable._value.add_(1)
+
+
+@torch.no_grad()
+def move_averages(averages, variables, momentum, overwrite):
+    means, values = [a._value for a in averages], [v._value for v in variables]
+    torch._foreach_lerp_(means, values, 1.0 - momentum)
+    if overwrite:
+        torch._foreach_copy_(values, means)
+
+
 def _steps(optimizer):
     return int(optimizer.iterations._value if optimizer.gradient_accumulation_steps is None else optimizer.iterations) + 1
 
@@ -724,13 +736,22 @@ def sgd_update(optimizer, grads, variables, places):
     if not slots:
         torch._foreach_add_(params, grads, alpha=-rate)
         return None
+    if not optimizer.nesterov:  # the kernel's `b = momentum * b + (1 - dampening) * g; p -= lr * b`, made Keras's
+        settings = {
+            "weight_decay": 0.0,
+            "momentum": optimizer.momentum,
+            "lr": -1.0,
+            "dampening": 1.0 + rate,
+            "nesterov": False,
+            "maximize": False,
+            "is_first_step": False,
+        }
+        torch._fused_sgd_(params, grads, slots[0], **settings)
+        return None
     torch._foreach_mul_(slots[0], optimizer.momentum)
     torch._foreach_add_(slots[0], grads, alpha=-rate)
-    if optimizer.nesterov:
-        torch._foreach_add_(params, slots[0], alpha=optimizer.momentum)
-        torch._foreach_add_(params, grads, alpha=-rate)
-    else:
-        torch._foreach_add_(params, slots[0])
+    torch._foreach_add_(params, slots[0], alpha=optimizer.momentum)
+    torch._foreach_add_(params, grads, alpha=-rate)
     return None
 
 

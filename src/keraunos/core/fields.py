@@ -85,7 +85,9 @@ def _check(test: Callable[[Any], bool], expected: str) -> Callable[[Any], str | 
 _CHECKS: dict[str, Callable[[Any], str | None]] = {
     "int": _check(_is_int, "an integer"),
     "Size": _check(_is_size, "a positive integer"),
-    "Sizes": _check(lambda v: _is_size(v) or (isinstance(v, (tuple, list)) and len(v) > 0 and all(map(_is_size, v))), "a positive integer or a sequence of them"),
+    "Sizes": _check(
+        lambda v: _is_size(v) or (isinstance(v, (tuple, list)) and len(v) > 0 and all(map(_is_size, v))), "a positive integer or a sequence of them"
+    ),
     "float": _check(_is_real, "a number"),
     "Fraction": _check(lambda v: _is_real(v) and 0 <= v < 1, "a number from 0 to below 1"),
     "bool": _check(lambda v: isinstance(v, (bool, numbers.Integral)) or type(v).__name__ == "bool_", "True or False"),

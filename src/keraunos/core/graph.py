@@ -25,7 +25,9 @@ class KerasTensor(Spec):
 
     __slots__ = ("_shape", "index", "name", "node", "optional", "ragged", "record_history", "sparse")
 
-    def __init__(self, shape: Iterable[Any], dtype: str = "float32", sparse: bool = False, ragged: bool = False, record_history: bool = True, name: str | None = None):
+    def __init__(
+        self, shape: Iterable[Any], dtype: str = "float32", sparse: bool = False, ragged: bool = False, record_history: bool = True, name: str | None = None
+    ):
         self._shape = Spec(shape).shape
         self.dtype = dtype
         self.sparse, self.ragged, self.record_history = sparse, ragged, record_history

@@ -87,7 +87,7 @@ class Registry:
                 f"This is not the config of a {self.kind}.", received=f"the keys {sorted(map(str, config))}", expected="'class_name' and 'config'"
             )
         if name == "function":
-            return get_registered_object(inner) or self.table.get(inner) or deserialize_keras_object(config)
+            return get_registered_object(str(inner)) or self.table.get(str(inner)) or deserialize_keras_object(config)
         if get_registered_object(str(config.get("registered_name") or name)) is None and not str(config.get("module") or "keras").startswith("keras"):
             return deserialize_keras_object(config)
         cls = get_registered_object(config.get("registered_name") or name) or self.find(name)

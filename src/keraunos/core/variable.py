@@ -66,7 +66,12 @@ class Variable(Operators):
             initializer = _initializer(initializer)
         if callable(initializer) and not self.backend.is_tensor(initializer):
             if shape is None or not known(tuple(shape)):
-                raise ShapeError("A variable needs a shape that is known.", where=self.path, received=None if shape is None else show(tuple(shape)), fix="pass shape=(…) with integers")
+                raise ShapeError(
+                    "A variable needs a shape that is known.",
+                    where=self.path,
+                    received=None if shape is None else show(tuple(shape)),
+                    fix="pass shape=(…) with integers",
+                )
             self.dtype = dtypes.standardize_dtype(dtype)
             with self.backend.concrete():  # a variable that is made during a trace has a value all the same
                 value = self.backend.array(initializer(tuple(int(d) for d in shape), dtype=self.dtype), self.dtype)

@@ -70,7 +70,9 @@ def to_array(x: Any, name: str) -> Any:
     x = np.asarray(given)
     if x.dtype.kind in "USO":
         if x.dtype.kind == "O":
-            raise DataError(f"{name} holds Python objects.", where=name, received=f"an array of {len(x)} objects", fix="pass an array of numbers, all samples of one shape")
+            raise DataError(
+                f"{name} holds Python objects.", where=name, received=f"an array of {len(x)} objects", fix="pass an array of numbers, all samples of one shape"
+            )
         raise DataError(f"{name} holds text.", where=name, fix="turn it into numbers first, with TextVectorization or StringLookup")
     if x.dtype.kind == "f" and dtypes.standardize_dtype(x.dtype) != config.floatx():
         x = x.astype(backend.to_numpy(backend.array(0.0, config.floatx())).dtype)
@@ -79,7 +81,11 @@ def to_array(x: Any, name: str) -> Any:
 
 def _arrays(structure: Any, name: str) -> Any:
     if isinstance(structure, list) and structure and not any(hasattr(v, "shape") for v in tree.flatten(structure)):
-        raise DataError(f"{name} is a list of {len(structure)} {type(structure[0]).__name__}s, which could be one array or many.", where=name, fix=f"pass np.asarray({name})")
+        raise DataError(
+            f"{name} is a list of {len(structure)} {type(structure[0]).__name__}s, which could be one array or many.",
+            where=name,
+            fix=f"pass np.asarray({name})",
+        )
     labels = iter(_labels(structure, name))
     return tree.map_structure(lambda x: None if x is None else to_array(x, next(labels)), structure)
 
@@ -117,13 +123,23 @@ class ArraySource(Source):
 
     def __init__(self, x: Any, y: Any = None, sample_weight: Any = None, batch_size: int | None = None, shuffle: bool = False, steps: int | None = None):
         self.data = tuple(None if s is None else _arrays(s, name) for s, name in ((x, "x"), (y, "y"), (sample_weight, "sample_weight")))
-        named = [(label, a) for s, name in zip(self.data, ("x", "y", "sample_weight"), strict=True) if s is not None for label, a in zip(_labels(s, name), tree.flatten(s), strict=True) if a is not None]
+        named = [
+            (label, a)
+            for s, name in zip(self.data, ("x", "y", "sample_weight"), strict=True)
+            if s is not None
+            for label, a in zip(_labels(s, name), tree.flatten(s), strict=True)
+            if a is not None
+        ]
         for label, a in named:
             if a.ndim == 0:
                 raise DataError(f"{label} is a single number, not an array of samples.", where=label)
         lengths = {label: int(a.shape[0]) for label, a in named}
         if len(set(lengths.values())) > 1:
-            raise DataError("The arrays have unequal numbers of samples.", received=", ".join(f"{k}: {v}" for k, v in lengths.items()), fix="each needs one entry for each sample")
+            raise DataError(
+                "The arrays have unequal numbers of samples.",
+                received=", ".join(f"{k}: {v}" for k, v in lengths.items()),
+                fix="each needs one entry for each sample",
+            )
         self.size = next(iter(lengths.values()), 0)
         if self.size == 0:
             raise DataError("x has 0 samples.", fix="check how the data was selected")
@@ -209,7 +225,9 @@ class StreamSource(Source):
                 batch = self._ahead.pop() if self._ahead else next(iterator)
             except StopIteration:
                 if self._endless and self.steps is not None:
-                    raise DataError(f"The generator ended after {count} of {self.steps} batches.", fix="let it yield for ever, or pass a smaller steps_per_epoch") from None
+                    raise DataError(
+                        f"The generator ended after {count} of {self.steps} batches.", fix="let it yield for ever, or pass a smaller steps_per_epoch"
+                    ) from None
                 break
             count += 1
             yield self._prepare(batch)
@@ -255,7 +273,11 @@ def split(data: tuple[Any, Any, Any], fraction: float) -> tuple[Any, Any]:
     if not 0 < fraction < 1:
         raise ArgumentError("validation_split is a fraction between 0 and 1.", received=f"validation_split={fraction}")
     if not (isinstance(x, (list, tuple, dict)) or hasattr(x, "shape") or hasattr(x, "to_numpy")):
-        raise ArgumentError(f"validation_split goes with arrays, not with a {type(x).__name__}.", where="validation_split", fix="pass validation_data=(x_val, y_val) or a second data set")
+        raise ArgumentError(
+            f"validation_split goes with arrays, not with a {type(x).__name__}.",
+            where="validation_split",
+            fix="pass validation_data=(x_val, y_val) or a second data set",
+        )
     held = ArraySource(*data)
     at = held.size - math.ceil(held.size * fraction)
     if not 0 < at < held.size:
@@ -273,8 +295,8 @@ def class_weights(y: Any, weights: dict[int, float], sample_weight: Any = None) 
     labels = y.argmax(-1) if y.ndim > 1 and y.shape[-1] > 1 else y.reshape(len(y)).astype("int64")
     missing = sorted(set(np.unique(labels).tolist()) - set(weights))
     if missing:
-        raise ArgumentError(f"class_weight has no weight for {missing[:8]}.", where="class_weight", received=f"classes {sorted(weights)[:12]}", fix=f"add {missing[0]}: 1.0")
+        raise ArgumentError(
+            f"class_weight has no weight for {missing[:8]}.", where="class_weight", received=f"classes {sorted(weights)[:12]}", fix=f"add {missing[0]}: 1.0"
+        )
     found = np.vectorize(weights.get, otypes=[float])(labels).astype(config.floatx() if config.floatx() != "bfloat16" else "float32")
     return found if sample_weight is None else found * np.asarray(config.active().to_numpy(sample_weight))
-
-

@@ -6,9 +6,7 @@ The usual call on an eager engine, one tensor into a built layer, takes the shor
 
 from __future__ import annotations
 
-import functools
 import inspect
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 from keraunos.core import config, masks, tree
@@ -17,45 +15,9 @@ from keraunos.core.errors import KeraunosError, StateError
 from keraunos.core.graph import KerasTensor
 from keraunos.core.scope import scope, within
 from keraunos.core.spec import Spec, show
+from keraunos.layers.call_info import CallInfo, marking
 from keraunos.layers.effects import Effects
 from keraunos.layers.inference import Inference
-
-
-class CallInfo:
-    """What a class's `call` takes, found once for the class."""
-
-    def __init__(self, call: Callable[..., Any]):
-        parameters = [p for p in inspect.signature(call).parameters.values() if p.name != "self"]
-        self.names = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD and p.kind is not p.VAR_POSITIONAL]
-        keywords = any(p.kind is p.VAR_KEYWORD for p in parameters)
-        self.training = "training" in self.names
-        self.passes_training = self.training or keywords
-        self.mask = "mask" in self.names
-        self.masks = {name[:-5]: name for name in self.names if name.endswith("_mask")}
-        self.signature = inspect.Signature(parameters)
-
-
-def _marking(build: Callable[..., Any]) -> Callable[..., Any]:
-    """`build`, noting the shapes and that the layer is built, whoever calls it."""
-    signature = inspect.signature(build)
-
-    @functools.wraps(build)
-    def marked(self: Any, *args: Any, **kwargs: Any) -> None:
-        if self.__dict__.get("_building"):  # a class's build calls that of its base
-            return build(self, *args, **kwargs)
-        self._building = True
-        try:
-            build(self, *args, **kwargs)
-        finally:
-            del self._building
-        shapes = list(signature.bind(self, *args, **kwargs).arguments.items())[1:]
-        if len(shapes) > 1:
-            self._build_shapes = dict(shapes)
-        elif shapes:
-            self._build_shape = shapes[0][1]
-        self._built()
-
-    return marked
 
 
 class Callable_(Inference):
@@ -75,7 +37,7 @@ class Callable_(Inference):
         if "call" in cls.__dict__ or "call_info" not in cls.__dict__:
             cls.call_info = CallInfo(cls.call)
         if "build" in cls.__dict__ and not cls.__module__.startswith("keraunos.models"):
-            cls.build = _marking(cls.build)
+            cls.build = marking(cls.build)
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """The layer's function; subclasses define it."""
@@ -84,7 +46,13 @@ class Callable_(Inference):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self._plain and len(args) == 1 and not masks._table and (not kwargs or (len(kwargs) == 1 and "training" in kwargs)):
             x, backend = args[0], self._backend
-            if backend.kinds.get(x.__class__) == 1 and (scope.backend or config.active()) is backend and scope.monitor is None and scope.autocast is None and self._fits(x, backend):
+            if (
+                backend.kinds.get(x.__class__) == 1
+                and (scope.backend or config.active()) is backend
+                and scope.monitor is None
+                and scope.autocast is None
+                and self._fits(x, backend)
+            ):
                 try:
                     if scope.layer is not None and not kwargs:
                         return self.call(x, training=bool(scope.training)) if self.call_info.training else self.call(x)
@@ -182,7 +150,12 @@ class Callable_(Inference):
                     masks.set_mask(x, mask)
             return x
 
-        if isinstance(structure, (list, tuple)) and structure and all(isinstance(x, (int, float)) for x in tree.flatten(structure)) and not isinstance(structure, tuple):
+        if (
+            isinstance(structure, (list, tuple))
+            and structure
+            and all(isinstance(x, (int, float)) for x in tree.flatten(structure))
+            and not isinstance(structure, tuple)
+        ):
             return convert(backend.array(structure))
         if isinstance(structure, tuple):  # the arguments themselves
             return tuple(self._convert(x) if isinstance(x, (list, dict)) else tree.map_structure(convert, x) for x in structure)
@@ -229,7 +202,7 @@ class Callable_(Inference):
                 if "/" not in variable.path:
                     variable.path = f"{layer.name}/{variable.name}"
 
-    @_marking
+    @marking
     def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of this shape; subclasses define it."""
 

@@ -82,7 +82,9 @@ class BaseConv(Layer):
         if self.padding == "causal" and self.data_format == "channels_first":
             raise ArgumentError(f"{owner}: causal padding needs channels_last.", where=self.name)
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
-            raise ArgumentError(f"{owner}: strides > 1 and dilation_rate > 1 do not go together.", received=f"strides={self.strides}, dilation_rate={self.dilation_rate}")
+            raise ArgumentError(
+                f"{owner}: strides > 1 and dilation_rate > 1 do not go together.", received=f"strides={self.strides}, dilation_rate={self.dilation_rate}"
+            )
         if self.filters % self.groups:
             raise ArgumentError(f"{owner}: filters must be divisible by groups.", received=f"filters={self.filters}, groups={self.groups}")
         self.input_spec = InputSpec(ndim=self.rank + 2)
@@ -96,7 +98,9 @@ class BaseConv(Layer):
         self._check_inputs((_Shaped(input_shape),))
         channels = input_shape[self.channel_axis]
         if channels is None:
-            raise ShapeError("The number of channels must be known.", where=self.name, received=str(input_shape), fix="give Input the size of its channels axis")
+            raise ShapeError(
+                "The number of channels must be known.", where=self.name, received=str(input_shape), fix="give Input the size of its channels axis"
+            )
         if channels % self.groups:
             raise ShapeError(f"{channels} channels cannot be divided into {self.groups} groups.", where=self.name)
         window: Any = self.kernel_size

@@ -60,7 +60,14 @@ class InputLayer(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments."""
-        return {"batch_shape": self.batch_shape, "dtype": self.data_dtype, "sparse": self.sparse, "ragged": self.ragged, "name": self.name, "optional": self.optional}
+        return {
+            "batch_shape": self.batch_shape,
+            "dtype": self.data_dtype,
+            "sparse": self.sparse,
+            "ragged": self.ragged,
+            "name": self.name,
+            "optional": self.optional,
+        }
 
 
 def Input(shape: Any = None, batch_size: int | None = None, dtype: Any = None, sparse: Any = None, ragged: Any = None,

@@ -71,7 +71,9 @@ class InputSpec:
         fix = None
         if self.ndim is not None and len(shape) == self.ndim - 1 and self.ndim >= 3:
             fix = f"add the channels axis: Input(({', '.join(str(d) for d in show(shape)[1:])}, 1)) and x[..., None]"
-        return ShapeError(f"'{layer.name}' ({type(layer).__name__}) cannot take an input of {len(shape)} axes.", received=str(show(shape)), expected=expected, fix=fix)
+        return ShapeError(
+            f"'{layer.name}' ({type(layer).__name__}) cannot take an input of {len(shape)} axes.", received=str(show(shape)), expected=expected, fix=fix
+        )
 
 
 def _named(ndim: int) -> str:

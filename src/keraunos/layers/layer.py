@@ -46,7 +46,9 @@ class Layer(Weighted, Declared):
         self.__dict__.update(_backend=config.active(), _policy=dtype_policies.dtype_policy(), _losses=[], _lossy=[], nodes=[], _name=None)
         return self
 
-    def __init__(self, *, activity_regularizer: Any = None, trainable: bool = True, dtype: Any = None, autocast: bool = True, name: str | None = None, **kwargs: Any):
+    def __init__(
+        self, *, activity_regularizer: Any = None, trainable: bool = True, dtype: Any = None, autocast: bool = True, name: str | None = None, **kwargs: Any
+    ):
         self.start(activity_regularizer=activity_regularizer, trainable=trainable, dtype=dtype, autocast=autocast, name=name, **kwargs)
 
     def start(
@@ -171,7 +173,10 @@ class Layer(Weighted, Declared):
 
     def _only_node(self) -> Any:
         if len(self.nodes) != 1:
-            raise StateError(f"The layer '{self.name}' was called {len(self.nodes)} times on symbolic tensors.", fix="use it in one model, or keep the tensors that its calls returned")
+            raise StateError(
+                f"The layer '{self.name}' was called {len(self.nodes)} times on symbolic tensors.",
+                fix="use it in one model, or keep the tensors that its calls returned",
+            )
         return self.nodes[0]
 
     def __repr__(self) -> str:

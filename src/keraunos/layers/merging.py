@@ -23,7 +23,9 @@ class Merge(Layer):
     def _check_inputs(self, args: Any) -> None:
         inputs = args[0]
         if not isinstance(inputs, (list, tuple)) or len(inputs) < 1:
-            raise ShapeError(f"{type(self).__name__} merges a list of inputs.", where=self.name, received=type(inputs).__name__, fix=f"{type(self).__name__}()([a, b])")
+            raise ShapeError(
+                f"{type(self).__name__} merges a list of inputs.", where=self.name, received=type(inputs).__name__, fix=f"{type(self).__name__}()([a, b])"
+            )
         self._fit(inputs)
 
     def _fit(self, inputs: Any) -> None:
@@ -146,8 +148,14 @@ class Concatenate(Merge):
             a, b = show(tuple(first.shape)), show(tuple(x.shape))
             wrong = next((n for n in range(rank) if n != axis and n < len(b) and not same_dim(a[n], b[n])), None)
             if len(a) != len(b) or wrong is not None:
-                where = f"differ at axis {wrong}: {a[wrong]} from {_source(first, 0)}, {b[wrong]} from {_source(x, i)}" if wrong is not None else f"have {len(a)} and {len(b)} axes"
-                raise ShapeError(f"The inputs of Concatenate(axis={self.axis}) {where}.", received=f"{a} and {b}", fix="all axes but the concatenated one must be equal")
+                where = (
+                    f"differ at axis {wrong}: {a[wrong]} from {_source(first, 0)}, {b[wrong]} from {_source(x, i)}"
+                    if wrong is not None
+                    else f"have {len(a)} and {len(b)} axes"
+                )
+                raise ShapeError(
+                    f"The inputs of Concatenate(axis={self.axis}) {where}.", received=f"{a} and {b}", fix="all axes but the concatenated one must be equal"
+                )
 
     def _expand(self, x: Any, rank: int) -> Any:
         return x

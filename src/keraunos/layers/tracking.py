@@ -147,10 +147,16 @@ class Tracked:
         """
         variables = self.weights
         if len(weights) != len(variables):
-            raise ShapeError(f"{len(weights)} arrays were given for {len(variables)} weights.", where=getattr(self, "name", None), fix="pass as many as get_weights() returns; build the model first")
+            raise ShapeError(
+                f"{len(weights)} arrays were given for {len(variables)} weights.",
+                where=getattr(self, "name", None),
+                fix="pass as many as get_weights() returns; build the model first",
+            )
         for variable, value in zip(variables, weights, strict=True):
             if tuple(value.shape) != variable.shape:
-                raise ShapeError("An array does not fit its weight; nothing was set.", where=variable.path, received=tuple(value.shape), expected=variable.shape)
+                raise ShapeError(
+                    "An array does not fit its weight; nothing was set.", where=variable.path, received=tuple(value.shape), expected=variable.shape
+                )
         for variable, value in zip(variables, weights, strict=True):
             variable.assign(value)
 

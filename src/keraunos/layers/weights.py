@@ -38,7 +38,9 @@ class Weighted(Callable_):
         from keraunos import constraints, initializers, regularizers
 
         if self._locked:
-            raise StateError("Weights cannot be made in `call`: the layer is built.", where=self.name, fix="move self.add_weight(…) to build(self, input_shape) or __init__")
+            raise StateError(
+                "Weights cannot be made in `call`: the layer is built.", where=self.name, fix="move self.add_weight(…) to build(self, input_shape) or __init__"
+            )
         name = name or "variable"
         dtype = dtype or self.variable_dtype
         if initializer is None:
@@ -56,7 +58,17 @@ class Weighted(Callable_):
         found = {kind: getattr(self, f"{name}_{kind}", None) for kind in ("initializer", "regularizer", "constraint")}
         return self.add_weight(shape, trainable=trainable, name=name, **found, **options)
 
-    def add_variable(self, shape: Any, initializer: Any, dtype: Any = None, trainable: bool = True, autocast: bool = True, regularizer: Any = None, constraint: Any = None, name: str | None = None) -> Variable:
+    def add_variable(
+        self,
+        shape: Any,
+        initializer: Any,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        name: str | None = None,
+    ) -> Variable:
         """`add_weight`, by its other name."""
         return self.add_weight(shape, initializer, dtype, trainable, autocast, regularizer, constraint, name=name)
 

@@ -9,11 +9,15 @@ from keraunos.core.missing import missing
 from keraunos.core.registry import Registry
 from keraunos.core.serialization import serialize_keras_object
 from keraunos.losses import classes, functions
-from keraunos.losses.classes import *  # noqa: F403
-from keraunos.losses.functions import *  # noqa: F403
+from keraunos.losses.classes import *
+from keraunos.losses.functions import *
 from keraunos.losses.loss import Loss, WrappedLoss
 
-_FUNCTIONS = {name: f for name, f in vars(functions).items() if inspect.isfunction(f) and f.__module__ == functions.__name__ and not name.startswith("_") and name != "pairwise"}
+_FUNCTIONS = {
+    name: f
+    for name, f in vars(functions).items()
+    if inspect.isfunction(f) and f.__module__ == functions.__name__ and not name.startswith("_") and name != "pairwise"
+}
 _CLASSES = {name: c for name, c in vars(classes).items() if inspect.isclass(c) and c.__module__ == classes.__name__}
 _SHORT = {
     "bce": "binary_crossentropy", "kld": "kl_divergence", "mae": "mean_absolute_error", "mape": "mean_absolute_percentage_error",

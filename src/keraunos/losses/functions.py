@@ -150,7 +150,12 @@ def categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False
         ShapeError: The targets are not one-hot: use `sparse_categorical_crossentropy`.
     """
     if y_true.shape != y_pred.shape:
-        _fail("categorical_crossentropy", y_true, y_pred, "for integer classes use the loss 'sparse_categorical_crossentropy', or y = keras.utils.to_categorical(y)")
+        _fail(
+            "categorical_crossentropy",
+            y_true,
+            y_pred,
+            "for integer classes use the loss 'sparse_categorical_crossentropy', or y = keras.utils.to_categorical(y)",
+        )
     return ops.categorical_crossentropy(_smooth(y_true, label_smoothing, y_pred.shape[axis]), y_pred, from_logits, axis)
 
 
@@ -267,7 +272,9 @@ def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axi
     return 1.0 - shared / (shared + alpha * wrong + beta * missed + _epsilon())
 
 
-def circle(y_true: Any, y_pred: Any, ref_labels: Any = None, ref_embeddings: Any = None, remove_diagonal: bool = True, gamma: float = 80, margin: float = 0.4) -> Any:
+def circle(
+    y_true: Any, y_pred: Any, ref_labels: Any = None, ref_embeddings: Any = None, remove_diagonal: bool = True, gamma: float = 80, margin: float = 0.4
+) -> Any:
     """Pulls embeddings of one class together and others apart ([Sun et al., 2020](https://arxiv.org/abs/2002.10857)).
 
     Args:
@@ -294,4 +301,3 @@ def circle(y_true: Any, y_pred: Any, ref_labels: Any = None, ref_embeddings: Any
     away = gamma * ops.stop_gradient(ops.relu(similarity + margin)) * (similarity - margin)
     together, apart = ops.logical_and(same, kept), ops.logical_not(same)
     return ops.softplus(pull(together, towards) + pull(apart, away))
-

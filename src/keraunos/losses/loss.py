@@ -126,7 +126,12 @@ class Loss(Declared):
         except ShapeError:
             if sample_weight is None:
                 raise
-            raise ShapeError("sample_weight does not fit the values of the loss.", where=self.name, received=show(ops.shape(sample_weight)), expected=f"{show(values.shape)}, or fewer axes") from None
+            raise ShapeError(
+                "sample_weight does not fit the values of the loss.",
+                where=self.name,
+                received=show(ops.shape(sample_weight)),
+                expected=f"{show(values.shape)}, or fewer axes",
+            ) from None
 
     def _targets(self, y_true: Any) -> Any:
         return each(lambda x: tensor(x, self.dtype), y_true)
@@ -149,7 +154,11 @@ class FunctionLoss(Loss):
 
     def __init_subclass__(cls, function: Callable[..., Any], name: str | None = None, **kwargs: Any):
         own = cls.__dict__.get("__annotations__", {})
-        for field, annotation, default in (("reduction", "str | None", "sum_over_batch_size"), ("name", "str | None", name or function.__name__), ("dtype", "Any", None)):
+        for field, annotation, default in (
+            ("reduction", "str | None", "sum_over_batch_size"),
+            ("name", "str | None", name or function.__name__),
+            ("dtype", "Any", None),
+        ):
             own.setdefault(field, annotation)
             setattr(cls, field, default)
         cls.__annotations__ = own

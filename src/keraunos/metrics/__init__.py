@@ -7,14 +7,16 @@ from typing import Any
 
 from keraunos import losses
 from keraunos.core.missing import missing
-from keraunos.core.registry import Registry
 from keraunos.core.names import to_snake_case
+from keraunos.core.registry import Registry
 from keraunos.core.serialization import serialize_keras_object
 from keraunos.metrics import confusion, functions, means, overlap, regression
 from keraunos.metrics.metric import Mean, MeanMetricWrapper, Metric, Sum
 
 _BASES = {"Metric": Metric, "Mean": Mean, "MeanMetricWrapper": MeanMetricWrapper, "Sum": Sum}
-_CLASSES = _BASES | {n: c for m in (means, confusion, overlap, regression) for n, c in vars(m).items() if inspect.isclass(c) and c.__module__ == m.__name__ and n[0] != "_"}
+_CLASSES = _BASES | {
+    n: c for m in (means, confusion, overlap, regression) for n, c in vars(m).items() if inspect.isclass(c) and c.__module__ == m.__name__ and n[0] != "_"
+}
 _OWN = {n: f for n, f in vars(functions).items() if inspect.isfunction(f) and f.__module__ == functions.__name__ and n[0] != "_"}
 _SHARED = (
     "binary_crossentropy", "binary_focal_crossentropy", "categorical_crossentropy", "categorical_focal_crossentropy", "categorical_hinge", "hinge",
@@ -64,7 +66,7 @@ def _kind(y_true_shape: Any, y_pred_shape: Any) -> str:
     return "SparseCategorical" if len(y_true_shape) < len(y_pred_shape) or y_true_shape[-1] == 1 else "Categorical"
 
 
-def accuracy_for(y_true_shape: Any, y_pred_shape: Any) -> type[Metric]:
+def accuracy_for(y_true_shape: Any, y_pred_shape: Any) -> Any:
     """The accuracy that "accuracy" means for targets and predictions of these shapes.
 
     Example:
@@ -75,7 +77,7 @@ def accuracy_for(y_true_shape: Any, y_pred_shape: Any) -> type[Metric]:
     return _CLASSES[f"{_kind(y_true_shape, y_pred_shape)}Accuracy"]
 
 
-def crossentropy_for(y_true_shape: Any, y_pred_shape: Any) -> type[Metric]:
+def crossentropy_for(y_true_shape: Any, y_pred_shape: Any) -> Any:
     """The crossentropy that "crossentropy" means for targets and predictions of these shapes."""
     return _CLASSES[f"{_kind(y_true_shape, y_pred_shape)}Crossentropy"]
 

@@ -1,5 +1,8 @@
 """Metrics of yes-or-no predictions at thresholds: counts of true and false positives and negatives."""
 
+# State is made by name in setup(), and fields stand in Keras's order, which type checkers cannot follow.
+# pyright: reportAttributeAccessIssue=false, reportGeneralTypeIssues=false
+
 from __future__ import annotations
 
 from typing import Any, ClassVar
@@ -15,7 +18,9 @@ _LOWEST = -1e10  # below every prediction
 _KINDS = ("true_positives", "false_positives", "true_negatives", "false_negatives")
 
 
-def count(y_true: Any, y_pred: Any, thresholds: list[float], weights: Any = None, top_k: int | None = None, class_id: int | None = None, per_label: bool = False) -> dict[str, Any]:
+def count(
+    y_true: Any, y_pred: Any, thresholds: list[float], weights: Any = None, top_k: int | None = None, class_id: int | None = None, per_label: bool = False
+) -> dict[str, Any]:
     """The weighted counts for each threshold, and with `per_label` for each label."""
     y_pred = tensor(y_pred, config.floatx())
     y_true, y_pred = same_rank(tensor(y_true), y_pred)
@@ -188,7 +193,9 @@ class _Constrained(_Counting):
         """Make the counts."""
         super().setup()
         if self.num_thresholds < 1 or not 0 <= getattr(self, self.wanted) <= 1:
-            raise ArgumentError(f"{type(self).__name__}: {self.wanted} lies from 0 to 1, num_thresholds from 1 on.", received=f"{self.wanted}={getattr(self, self.wanted)}")
+            raise ArgumentError(
+                f"{type(self).__name__}: {self.wanted} lies from 0 to 1, num_thresholds from 1 on.", received=f"{self.wanted}={getattr(self, self.wanted)}"
+            )
         self._start(_spread(self.num_thresholds))
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:

@@ -40,7 +40,13 @@ def _classes(name: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
         y_true = ops.squeeze(y_true, -1)
     if len(y_true.shape) != len(y_pred.shape) - 1:
         fix = f"for one-hot targets use '{name.removeprefix('sparse_')}'" if y_true.shape == y_pred.shape else None
-        raise ShapeError("The targets are not classes.", where=name, received=f"y_true {show(y_true.shape)}, y_pred {show(y_pred.shape)}", expected=f"y_true {show(y_pred.shape[:-1])}", fix=fix)
+        raise ShapeError(
+            "The targets are not classes.",
+            where=name,
+            received=f"y_true {show(y_true.shape)}, y_pred {show(y_pred.shape)}",
+            expected=f"y_true {show(y_pred.shape[:-1])}",
+            fix=fix,
+        )
     return y_true, y_pred
 
 

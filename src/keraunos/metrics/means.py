@@ -1,5 +1,8 @@
 """The metrics that are the mean of a function of targets and predictions."""
 
+# State is made by name in setup(), and fields stand in Keras's order, which type checkers cannot follow.
+# pyright: reportIncompatibleMethodOverride=false
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,5 +1,8 @@
 """`Metric`: a measure accumulated over batches, and those that are a mean."""
 
+# State is made by name in setup(), and fields stand in Keras's order, which type checkers cannot follow.
+# pyright: reportIncompatibleMethodOverride=false
+
 from __future__ import annotations
 
 import math
@@ -192,7 +195,9 @@ def weigh(values: Any, sample_weight: Any, mask: Any, dtype: str) -> tuple[Any, 
         if broadcast_shapes(weights.shape, values.shape) != tuple(values.shape):
             raise ShapeError
     except ShapeError:
-        raise ShapeError("sample_weight does not fit the values of the metric.", where="sample_weight", received=show(weights.shape), expected=f"{show(values.shape)}") from None
+        raise ShapeError(
+            "sample_weight does not fit the values of the metric.", where="sample_weight", received=show(weights.shape), expected=f"{show(values.shape)}"
+        ) from None
     weights = ops.broadcast_to(weights, values.shape) if tuple(weights.shape) != tuple(values.shape) else weights
     return ops.multiply(values, weights), weights
 

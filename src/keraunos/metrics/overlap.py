@@ -1,5 +1,8 @@
 """Metrics of the overlap of predicted and true classes: intersection over union, F scores."""
 
+# State is made by name in setup(), and fields stand in Keras's order, which type checkers cannot follow.
+# pyright: reportAttributeAccessIssue=false, reportGeneralTypeIssues=false, reportIncompatibleVariableOverride=false
+
 from __future__ import annotations
 
 from typing import Any, ClassVar

@@ -1,5 +1,8 @@
 """The coefficient of determination."""
 
+# State is made by name in setup(), and fields stand in Keras's order, which type checkers cannot follow.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 from typing import Any

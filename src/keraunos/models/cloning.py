@@ -48,7 +48,10 @@ def clone_model(model: Any, input_tensors: Any = None, clone_function: Any = Non
         from keraunos.core import tree
 
         if input_tensors is None:
-            inputs = tree.map_structure(lambda x: InputLayer(batch_shape=x.shape, dtype=x.dtype, name=x.node.operation.name if x.node and not x.node.inputs else None).output, graph._inputs_structure)
+            inputs = tree.map_structure(
+                lambda x: InputLayer(batch_shape=x.shape, dtype=x.dtype, name=x.node.operation.name if x.node and not x.node.inputs else None).output,
+                graph._inputs_structure,
+            )
         else:
             inputs = input_tensors
         copies: dict[int, Any] = {}
@@ -62,7 +65,9 @@ def clone_model(model: Any, input_tensors: Any = None, clone_function: Any = Non
         outputs = run(graph._order, graph.inputs, graph._outputs_structure, tree.flatten(inputs), call)
         return Functional(inputs, outputs, name=model.name)
     if clone_function or call_function or input_tensors is not None:
-        raise ArgumentError("A subclassed model is cloned from its config: clone_function, call_function and input_tensors need a functional one.", where=model.name)
+        raise ArgumentError(
+            "A subclassed model is cloned from its config: clone_function, call_function and input_tensors need a functional one.", where=model.name
+        )
     return type(model).from_config(model.get_config())
 
 

@@ -29,7 +29,12 @@ class Functional(Model):
         for kind, structure in (("inputs", inputs), ("outputs", outputs)):
             wrong = next((x for x in tree.flatten(structure) if not isinstance(x, KerasTensor)), None)
             if wrong is not None or not tree.flatten(structure):
-                raise ArgumentError(f"The {kind} of a model are symbolic tensors.", where=self.name, received=type(wrong).__name__, fix="make them with keras.Input and by calling layers")
+                raise ArgumentError(
+                    f"The {kind} of a model are symbolic tensors.",
+                    where=self.name,
+                    received=type(wrong).__name__,
+                    fix="make them with keras.Input and by calling layers",
+                )
         self._take(inputs, outputs)
         if type(self) is Functional:
             self.__dict__.pop("_arguments", None)
@@ -49,7 +54,9 @@ class Functional(Model):
                 raise ArgumentError(f"Two layers of the model are called '{operation.name}'.", where=self.name, fix="give each its own name=")
             names[operation.name] = operation
         self._layers = [o for o in self.operations if isinstance(o, Layer)]
-        self._names = [x.node.operation.name if x.node is not None and not x.node.inputs else e.operation.name for x, e in zip(self.inputs, entries, strict=True)]
+        self._names = [
+            x.node.operation.name if x.node is not None and not x.node.inputs else e.operation.name for x, e in zip(self.inputs, entries, strict=True)
+        ]
         self._built()
 
     def _sources(self) -> dict[int, Node]:
@@ -112,12 +119,21 @@ class Functional(Model):
             keys = sorted(self._inputs_structure) if isinstance(self._inputs_structure, dict) else self._names
             missing = [key for key in keys if key not in inputs]
             if missing and not self._optional(keys.index(missing[0])):
-                raise DataError(f"The inputs have no '{missing[0]}'.", where=self.name, received=f"keys {', '.join(map(repr, list(inputs)[:8]))}", expected=f"keys {', '.join(map(repr, keys))}")
+                raise DataError(
+                    f"The inputs have no '{missing[0]}'.",
+                    where=self.name,
+                    received=f"keys {', '.join(map(repr, list(inputs)[:8]))}",
+                    expected=f"keys {', '.join(map(repr, keys))}",
+                )
             values = [inputs.get(key) for key in keys]
         else:
             values = tree.flatten(inputs)
         if len(values) != len(self.inputs):
-            raise DataError(f"The model '{self.name}' takes {len(self.inputs)} inputs, {len(values)} were given.", expected=", ".join(self._names), fix="pass a list of arrays, or a dict by name")
+            raise DataError(
+                f"The model '{self.name}' takes {len(self.inputs)} inputs, {len(values)} were given.",
+                expected=", ".join(self._names),
+                fix="pass a list of arrays, or a dict by name",
+            )
         return [self._fit(x, symbol, name) for x, symbol, name in zip(values, self.inputs, self._names, strict=True)]
 
     def _optional(self, i: int) -> bool:
@@ -140,9 +156,20 @@ class Functional(Model):
         consumer = next((n.operation for n in self._order if any(x is symbol for x in n.inputs)), None)
         who = f"'{consumer.name}' was built for {wanted[-1]}" if consumer is not None else f"the model expects {wanted[-1]}"
         if len(shape) == len(wanted) == 2:
-            return ShapeError(f"x has {shape[-1]} features; {who}.", where=f"input '{name}'", received=str(show(shape)), expected=str(show(wanted)), fix=f"pass {wanted[-1]} features, or make the model with Input(({shape[-1]},))")
+            return ShapeError(
+                f"x has {shape[-1]} features; {who}.",
+                where=f"input '{name}'",
+                received=str(show(shape)),
+                expected=str(show(wanted)),
+                fix=f"pass {wanted[-1]} features, or make the model with Input(({shape[-1]},))",
+            )
         fix = "add the channels axis: x[..., None]" if len(shape) == len(wanted) - 1 and len(wanted) > 2 else f"Input(shape={show(shape[1:])})"
-        return ShapeError(f"The data does not fit the input '{name}'.", received=f"a sample of shape {show(shape[1:])}", expected=f"a sample of shape {show(wanted[1:])}", fix=fix)
+        return ShapeError(
+            f"The data does not fit the input '{name}'.",
+            received=f"a sample of shape {show(shape[1:])}",
+            expected=f"a sample of shape {show(wanted[1:])}",
+            fix=fix,
+        )
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         return super().compute_output_spec(*args, **kwargs)

@@ -153,7 +153,11 @@ class Model(Trainer, Layer):
             StateError: The model is not built.
         """
         if not self.built:
-            raise StateError(f"The model '{self.name}' is not built, so its weights are not known.", where=self.name, fix=f"begin it with keras.Input(shape), or call {self.name}.build((None, …)) first")
+            raise StateError(
+                f"The model '{self.name}' is not built, so its weights are not known.",
+                where=self.name,
+                fix=f"begin it with keras.Input(shape), or call {self.name}.build((None, …)) first",
+            )
         from keraunos.models.summary import print_summary
 
         print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)

@@ -71,7 +71,9 @@ class Sequential(Model):
 
             layer = Lambda(layer)
         if any(layer.name == other.name for other in self._layers):
-            raise ArgumentError(f"Two layers are called '{layer.name}'.", where=self.name, fix="give each its own name=; for a layer used twice use a functional model")
+            raise ArgumentError(
+                f"Two layers are called '{layer.name}'.", where=self.name, fix="give each its own name=; for a layer used twice use a functional model"
+            )
         if isinstance(layer, InputLayer) and self._layers:
             raise ArgumentError("Input must be the first layer.", where=self.name, received=f"{len(self._layers)} layers before it")
         shape = getattr(layer, "_input_shape_argument", None)

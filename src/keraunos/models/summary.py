@@ -80,7 +80,11 @@ def print_summary(model: Any, line_length: int | None, positions: Any, print_fn:
     def line(label: str, variables: list[Any], count: int) -> str:
         return f" {label}: {count:,} ({readable_size(sum(int(v.size * bits[v.dtype]) for v in variables))})"
 
-    footer = [line("Total params", model.weights, total), line("Trainable params", model.trainable_weights, trained), line("Non-trainable params", model.non_trainable_weights, total - trained)]
+    footer = [
+        line("Total params", model.weights, total),
+        line("Trainable params", model.trainable_weights, trained),
+        line("Non-trainable params", model.non_trainable_weights, total - trained),
+    ]
     optimizer = getattr(model, "optimizer", None)
     if optimizer is not None and optimizer.variables:
         footer.append(f" Optimizer params: {sum(v.size for v in optimizer.variables):,}")

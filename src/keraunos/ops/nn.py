@@ -275,7 +275,7 @@ def _top(x: Any, k: int, sorted: bool = True) -> tuple[Spec, Spec]:
 
 
 @primitive(shape=_top, dtype=SAME)
-def top_k(x: Tensor, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
+def top_k(x: Tensor, k: int, sorted: bool = True) -> Any:
     """The `k` largest values along the last axis, from the largest on, and their indices."""
 
 

@@ -172,7 +172,7 @@ def unstack(x: Tensor, num: int | None = None, axis: int = 0) -> list[Tensor]:
         raise ShapeError(f"The size of axis {axis} is not known.", where="ops.unstack", received=show(shape(x)), fix="pass num=")
     if num is not None and count is not UNKNOWN and num != count:
         raise ShapeError(f"Axis {axis} has size {count}, not num={num}.", where="ops.unstack")
-    return [get_item(x, (*[_ALL] * at, i)) for i in range(num if count is UNKNOWN else count)]
+    return [get_item(x, (*[_ALL] * at, i)) for i in range(int(num if count is UNKNOWN else count))]  # type: ignore[arg-type]
 
 
 @composite
@@ -191,7 +191,7 @@ def split(x: Tensor, indices_or_sections: Any, axis: int = 0) -> list[Tensor]:
         ends: list[Any] = [part * i for i in range(1, indices_or_sections)]
     else:
         ends = [int(i) for i in indices_or_sections]
-    bounds = zip([None, *ends], [*ends, None], strict=True)
+    bounds: Any = zip([None, *ends], [*ends, None], strict=True)
     return [get_item(x, (*[_ALL] * at, builtins.slice(a, b))) for a, b in bounds]
 
 

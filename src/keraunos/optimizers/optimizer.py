@@ -7,6 +7,7 @@ variables at once.
 
 from __future__ import annotations
 
+import functools
 import re
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -107,7 +108,9 @@ class Optimizer(Declared):
         if self.use_ema and self.ema_overwrite_frequency is not None and self.ema_overwrite_frequency < 1:
             raise ArgumentError(f"{owner}: ema_overwrite_frequency must be at least 1.", received=f"ema_overwrite_frequency={self.ema_overwrite_frequency}")
         if self.gradient_accumulation_steps is not None and self.gradient_accumulation_steps < 2:
-            raise ArgumentError(f"{owner}: gradient_accumulation_steps must be at least 2.", received=f"gradient_accumulation_steps={self.gradient_accumulation_steps}")
+            raise ArgumentError(
+                f"{owner}: gradient_accumulation_steps must be at least 2.", received=f"gradient_accumulation_steps={self.gradient_accumulation_steps}"
+            )
         self.name = self.name or auto_name(to_snake_case(owner))
         self.built = False
         self._variables: list[Variable] = []
@@ -139,7 +142,9 @@ class Optimizer(Declared):
             known.assign(value)
             _on_host(known)
         elif known is not None:
-            raise ArgumentTypeError("The learning rate follows a schedule, so it cannot be set.", where=self.name, fix="pass a number as learning_rate when making the optimizer")
+            raise ArgumentTypeError(
+                "The learning rate follows a schedule, so it cannot be set.", where=self.name, fix="pass a number as learning_rate when making the optimizer"
+            )
         else:
             if isinstance(value, dict):
                 value = schedules.deserialize(value)
@@ -165,7 +170,9 @@ class Optimizer(Declared):
         """The value that a slot starts with."""
         return 0.0
 
-    def add_variable(self, shape: Any, initializer: Any = "zeros", dtype: Any = None, aggregation: str = "none", layout: Any = None, name: str | None = None) -> Variable:
+    def add_variable(
+        self, shape: Any, initializer: Any = "zeros", dtype: Any = None, aggregation: str = "none", layout: Any = None, name: str | None = None
+    ) -> Variable:
         """A variable of the optimizer's state."""
         if initializer == "zeros":
             initializer = _zeros
@@ -176,7 +183,9 @@ class Optimizer(Declared):
 
     def add_variable_from_reference(self, reference_variable: Variable, name: str | None = None, initializer: Any = "zeros") -> Variable:
         """A variable of the shape and dtype of another, named after it."""
-        return self.add_variable(reference_variable.shape, initializer, reference_variable.dtype, name=f"{reference_variable.path.replace('/', '_')}_{name or 'slot'}")
+        return self.add_variable(
+            reference_variable.shape, initializer, reference_variable.dtype, name=f"{reference_variable.path.replace('/', '_')}_{name or 'slot'}"
+        )
 
     def add_optimizer_variables(self, trainable_variables: Iterable[Variable], name: Any, initializer: Any = "zeros") -> Any:
         """One variable for each of those trained; for several names, a list of such lists."""
@@ -202,7 +211,7 @@ class Optimizer(Declared):
         if self.gradient_accumulation_steps:
             self._accumulators = self.add_optimizer_variables(variables, "gradient_accumulator")
         for group in self.slots():
-            starts = [lambda shape, dtype, value=self.initial(name): _filled(shape, value) for name in group]
+            starts = [functools.partial(_start_at, self.initial(name)) for name in group]
             self._slots += self.add_optimizer_variables(variables, list(group), starts) if variables else [[] for _ in group]
         self.built = True
 
@@ -242,7 +251,11 @@ class Optimizer(Declared):
         grads, known = list(grads), self._trained
         if trainable_variables is None:
             if not self.built:
-                raise StateError("The optimizer does not know yet which variables it trains.", where=self.name, fix="call build(variables) first, or apply(gradients, variables)")
+                raise StateError(
+                    "The optimizer does not know yet which variables it trains.",
+                    where=self.name,
+                    fix="call build(variables) first, or apply(gradients, variables)",
+                )
             variables = known
         else:
             variables = list(trainable_variables)
@@ -269,7 +282,7 @@ class Optimizer(Declared):
             self._accumulate(grads, variables, places)
         else:
             self._step(grads, variables, places)
-        if any([v.constraint is not None for v in variables]):
+        if any(v.constraint is not None for v in variables):
             with variables[0].backend.forward():
                 for variable in variables:
                     if variable.constraint is not None:
@@ -280,12 +293,18 @@ class Optimizer(Declared):
         missing = [v.path for g, v in zip(grads, variables, strict=True) if g is None]
         pairs = [(g, v) for g, v in zip(grads, variables, strict=True) if g is not None]
         if not pairs:
-            raise ArgumentError("No variable has a gradient.", where=self.name, received=", ".join(missing[:4]), fix="make sure that the loss depends on the variables")
+            raise ArgumentError(
+                "No variable has a gradient.", where=self.name, received=", ".join(missing[:4]), fix="make sure that the loss depends on the variables"
+            )
         warnings.warn(f"No gradient for {', '.join(missing[:4])}{' …' if len(missing) > 4 else ''}: the loss does not depend on it.", stacklevel=4)
         return [g for g, _ in pairs], [v for _, v in pairs], self._places([v for _, v in pairs])
 
     def _count(self) -> None:
-        self._iterations.assign(ops.add(self._iterations.value, 1))
+        increment = getattr(self._iterations.backend, "increment", None)
+        if increment is None or scope.trace is not None:
+            self._iterations.assign(ops.add(self._iterations.value, 1))
+        else:
+            increment(self._iterations)
 
     def _step(self, grads: list[Any], variables: list[Variable], places: list[int] | None) -> None:
         """Change the variables by gradients: clip, decay, update, average."""
@@ -304,8 +323,10 @@ class Optimizer(Declared):
                             variable.assign(ops.subtract(variable.value, ops.multiply(variable.value, ops.multiply(rate, self.weight_decay))))
                 self._backend_update_step(grads, variables, rate)
         if self.use_ema:
+            averages = self._averages if places is None else [self._averages[i] for i in places]
+            native = getattr(backend, "move_averages", None) if eager else None
             with backend.forward():
-                self._average(variables, range(len(variables)) if places is None else places)
+                self._average(variables, averages, native)
 
     def _backend_update_step(self, grads: list[Any], trainable_variables: list[Variable], learning_rate: Any) -> None:
         for gradient, variable in zip(grads, trainable_variables, strict=True):
@@ -322,7 +343,9 @@ class Optimizer(Declared):
 
     def update(self, value: Any, gradient: Any, rate: Any, step: Any, *slots: Any) -> tuple[Any, ...]:
         """The new value of a variable and of its slots. `step` counts from 1."""
-        raise NotImplementedError(f"{type(self).__name__} must define update(self, value, gradient, rate, step, …) or update_step(self, gradient, variable, learning_rate).")
+        raise NotImplementedError(
+            f"{type(self).__name__} must define update(self, value, gradient, rate, step, …) or update_step(self, gradient, variable, learning_rate)."
+        )
 
     def _clipped(self, grads: list[Any]) -> list[Any]:
         if self.clipvalue is not None:
@@ -378,14 +401,16 @@ class Optimizer(Declared):
         return self._decayed[key]
 
     # ---- the moving average ----
-    def _average(self, variables: list[Variable], places: Iterable[int]) -> None:
-        first = ops.equal(self.iterations, 0)
-        momentum = ops.where(first, 0.0, self.ema_momentum)
-        due = None
-        if self.ema_overwrite_frequency:
-            due = ops.equal(ops.mod(ops.add(self.iterations, 1), self.ema_overwrite_frequency), 0)
-        for variable, i in zip(variables, places, strict=True):
-            average, value = self._averages[i], variable.value
+    def _average(self, variables: list[Variable], averages: list[Variable], native: Any = None) -> None:
+        step, frequency = self.iterations, self.ema_overwrite_frequency
+        if native is not None:
+            step = int(step)
+            native(averages, variables, self.ema_momentum if step else 0.0, bool(frequency) and (step + 1) % frequency == 0)
+            return
+        momentum = ops.where(ops.equal(step, 0), 0.0, self.ema_momentum)
+        due = ops.equal(ops.mod(ops.add(step, 1), frequency), 0) if frequency else None
+        for variable, average in zip(variables, averages, strict=True):
+            value = variable.value
             average.assign(ops.add(ops.multiply(average.value, momentum), ops.multiply(value, ops.subtract(1.0, momentum))))
             if due is not None:
                 variable.assign(ops.where(due, average.value, value))
@@ -479,7 +504,7 @@ def _shrink(square: Any, limit: float | None) -> Any:
     return ops.true_divide(limit, ops.maximum(ops.sqrt(square), limit))
 
 
-def _filled(shape: Any, value: float) -> Any:
+def _start_at(value: float, shape: Any, dtype: str) -> Any:
     import numpy as np
 
     return np.full(shape, value, "float32")
@@ -494,4 +519,3 @@ def _on_host(variable: Variable) -> None:
     to_host = getattr(variable.backend, "to_host", None)
     if to_host is not None and scope.trace is None:
         variable._value = to_host(variable._value)
-

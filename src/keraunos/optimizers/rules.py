@@ -293,7 +293,10 @@ class Ftrl(Optimizer):
     def setup(self) -> None:
         """Check the options."""
         if self.learning_rate_power > 0 or self.initial_accumulator_value < 0:
-            raise ArgumentError("Ftrl: learning_rate_power cannot be above 0, nor initial_accumulator_value below.", received=f"{self.learning_rate_power} and {self.initial_accumulator_value}")
+            raise ArgumentError(
+                "Ftrl: learning_rate_power cannot be above 0, nor initial_accumulator_value below.",
+                received=f"{self.learning_rate_power} and {self.initial_accumulator_value}",
+            )
         super().setup()
 
     def slots(self) -> Sequence[Sequence[str]]:

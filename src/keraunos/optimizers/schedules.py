@@ -95,7 +95,9 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     def setup(self) -> None:
         """Check that there is one value more than boundaries."""
         if len(self.boundaries) != len(self.values) - 1:
-            raise ArgumentError("PiecewiseConstantDecay needs one value more than boundaries.", received=f"{len(self.boundaries)} boundaries, {len(self.values)} values")
+            raise ArgumentError(
+                "PiecewiseConstantDecay needs one value more than boundaries.", received=f"{len(self.boundaries)} boundaries, {len(self.values)} values"
+            )
 
     def __call__(self, step: Any) -> Any:
         """The learning rate at a step."""
@@ -198,7 +200,17 @@ class CosineDecayRestarts(LearningRateSchedule):
         return self.initial_learning_rate * ((1.0 - self.alpha) * 0.5 * height * (1.0 + ops.cos(math.pi * share)) + self.alpha)
 
 
-__all__ = ["CosineDecay", "CosineDecayRestarts", "ExponentialDecay", "InverseTimeDecay", "LearningRateSchedule", "PiecewiseConstantDecay", "PolynomialDecay", "deserialize", "serialize"]
+__all__ = [
+    "CosineDecay",
+    "CosineDecayRestarts",
+    "ExponentialDecay",
+    "InverseTimeDecay",
+    "LearningRateSchedule",
+    "PiecewiseConstantDecay",
+    "PolynomialDecay",
+    "deserialize",
+    "serialize",
+]
 
 _registry = Registry("schedule", {name: globals()[name] for name in __all__ if name[0].isupper()}, base=LearningRateSchedule)
 

@@ -68,7 +68,11 @@ def check_data(model: Any, data: Source, head: Any) -> None:
                 at = tuple(int(i) for i in np.argwhere(bad)[0])
                 rows = int(bad.reshape(len(a), -1).any(1).sum())
                 value = a[at]
-                raise DataError(f"{name}{list(at)} is {value} ({rows} of {len(a)} samples of the first batch {'has' if rows == 1 else 'have'} such values).", where=name, fix=f"drop or fill them: {name}[np.isfinite({name}).all(axis=-1)]. {SILENCE}")
+                raise DataError(
+                    f"{name}{list(at)} is {value} ({rows} of {len(a)} samples of the first batch {'has' if rows == 1 else 'have'} such values).",
+                    where=name,
+                    fix=f"drop or fill them: {name}[np.isfinite({name}).all(axis=-1)]. {SILENCE}",
+                )
 
 
 def check_model(model: Any, head: Any) -> None:
@@ -80,7 +84,11 @@ def check_model(model: Any, head: Any) -> None:
         ArgumentError: The loss does not fit the last activation.
     """
     if not model._step_variables() and not model.__class__.__dict__.get("train_step"):
-        raise StateError(f"The model has 0 trainable weights (of {model.count_params():,} parameters).", where=model.name, fix="set layer.trainable = True on what should learn, and compile again")
+        raise StateError(
+            f"The model has 0 trainable weights (of {model.count_params():,} parameters).",
+            where=model.name,
+            fix="set layer.trainable = True on what should learn, and compile again",
+        )
     if not config.are_checks_enabled() or model._compiled_loss is None or getattr(model, "outputs", None) is None:
         return
     compiled = model._compiled_loss
@@ -94,7 +102,9 @@ def check_model(model: Any, head: Any) -> None:
         name = getattr(layer, "name", "the output")
         activation = _activation(layer)
         if activation == "softmax" and classes == 1:
-            raise ArgumentError(f"A softmax over one unit always outputs 1 ('{name}').", where=name, fix="use activation='sigmoid' with BinaryCrossentropy, or more units")
+            raise ArgumentError(
+                f"A softmax over one unit always outputs 1 ('{name}').", where=name, fix="use activation='sigmoid' with BinaryCrossentropy, or more units"
+            )
         if isinstance(loss, _PROBABILITIES):
             _check_activation(loss, activation, name)
         if isinstance(loss, _SPARSE) and goal is not None and isinstance(classes, int) and classes > 1:
@@ -105,9 +115,17 @@ def _check_activation(loss: Any, activation: str | None, name: str) -> None:
     kind = type(loss).__name__
     function = "sigmoid" if kind.startswith("Binary") else "softmax"
     if loss.from_logits and activation in _CONFINED:
-        raise ArgumentError(f"{kind}(from_logits=True) applies {function} to '{name}', which applies {activation} already: it would be applied twice.", where="loss", fix=f"leave from_logits out, or remove the activation of '{name}'. {SILENCE}")
+        raise ArgumentError(
+            f"{kind}(from_logits=True) applies {function} to '{name}', which applies {activation} already: it would be applied twice.",
+            where="loss",
+            fix=f"leave from_logits out, or remove the activation of '{name}'. {SILENCE}",
+        )
     if not loss.from_logits and activation in ("linear", "relu", "tanh", "leakyrelu", "elu", "prelu", "gelu", "silu"):
-        raise ArgumentError(f"{kind} expects probabilities; the outputs of '{name}' (activation {activation}) are not.", where="loss", fix=f"pass {kind}(from_logits=True) with a linear last layer, or end with activation='{function}'. {SILENCE}")
+        raise ArgumentError(
+            f"{kind} expects probabilities; the outputs of '{name}' (activation {activation}) are not.",
+            where="loss",
+            fix=f"pass {kind}(from_logits=True) with a linear last layer, or end with activation='{function}'. {SILENCE}",
+        )
 
 
 def _check_labels(goal: Any, classes: int, name: str, loss: Any) -> None:
@@ -122,14 +140,22 @@ def _check_labels(goal: Any, classes: int, name: str, loss: Any) -> None:
         raise DataError(f"y contains {found}; '{name}' has the classes 0–{classes - 1}.", where="y", fix=f"{shift} Dense({found + 1}). {SILENCE}")
     if kept.size and kept.min() < 0:
         at = np.argwhere(labels < 0)[0].tolist()
-        raise DataError(f"y{at} is {int(kept.min())}, not a class.", where="y", fix=f"to leave samples out, use sample_weight, or ignore_class={int(kept.min())} in the loss. {SILENCE}")
+        raise DataError(
+            f"y{at} is {int(kept.min())}, not a class.",
+            where="y",
+            fix=f"to leave samples out, use sample_weight, or ignore_class={int(kept.min())} in the loss. {SILENCE}",
+        )
 
 
 def check_callbacks(callbacks: Any, validation_data: Any) -> None:
     """Warn of a callback that can never act."""
     for callback in callbacks.callbacks:
         if isinstance(callback, EarlyStopping) and callback.monitor.startswith("val_") and validation_data is None:
-            raise ArgumentError(f"EarlyStopping watches '{callback.monitor}', and there is no validation data: it can never stop.", where="callbacks", fix=f"pass validation_data or validation_split, or monitor='{callback.monitor[4:]}'")
+            raise ArgumentError(
+                f"EarlyStopping watches '{callback.monitor}', and there is no validation data: it can never stop.",
+                where="callbacks",
+                fix=f"pass validation_data or validation_split, or monitor='{callback.monitor[4:]}'",
+            )
 
 
 def warn(message: str) -> None:

@@ -25,7 +25,12 @@ def by_output(value: Any, names: list[str], what: str) -> list[Any]:
         return [value.get(name) for name in names]
     if isinstance(value, (list, tuple)):
         if len(value) != len(names):
-            raise ArgumentError(f"{len(value)} {what} for {len(names)} output{'s' if len(names) > 1 else ''}.", where=what, expected=", ".join(names), fix=f"pass one for each output, or a dict by name: {{{names[0]!r}: …}}")
+            raise ArgumentError(
+                f"{len(value)} {what} for {len(names)} output{'s' if len(names) > 1 else ''}.",
+                where=what,
+                expected=", ".join(names),
+                fix=f"pass one for each output, or a dict by name: {{{names[0]!r}: …}}",
+            )
         return list(value)
     return [value] * len(names)
 
@@ -43,7 +48,11 @@ def targets(y: Any, names: list[str], structure: Any) -> list[Any]:
         return [y.get(name) for name in names]
     flat = tree.flatten(y)
     if len(flat) != len(names):
-        raise DataError(f"y needs {len(names)} arrays, one for each output ({', '.join(names)}); it has {len(flat)}.", where="y", fix=f"y=[{', '.join(f'y_{n}' for n in names)}] or a dict by name")
+        raise DataError(
+            f"y needs {len(names)} arrays, one for each output ({', '.join(names)}); it has {len(flat)}.",
+            where="y",
+            fix=f"y=[{', '.join(f'y_{n}' for n in names)}] or a dict by name",
+        )
     return flat
 
 
@@ -112,7 +121,9 @@ class CompiledMetrics:
             else:
                 per_output = [given] * len(self.names) if len(self.names) == 1 else [None if i else given for i in range(len(self.names))]
                 if len(self.names) > 1 and given:
-                    raise ArgumentError(f"metrics for a model with {len(self.names)} outputs name the output.", where="metrics", fix=f"metrics={{{self.names[0]!r}: […]}}")
+                    raise ArgumentError(
+                        f"metrics for a model with {len(self.names)} outputs name the output.", where="metrics", fix=f"metrics={{{self.names[0]!r}: […]}}"
+                    )
             for i, group in enumerate(per_output):
                 for metric in tree.flatten(group) if group is not None else []:
                     if metric is not None:

@@ -76,14 +76,31 @@ class Trainer:
         """
         from keraunos import optimizers
 
-        self._compile_arguments = {"optimizer": optimizer, "loss": loss, "loss_weights": loss_weights, "metrics": metrics, "weighted_metrics": weighted_metrics, "run_eagerly": run_eagerly, "steps_per_execution": steps_per_execution, "jit_compile": jit_compile}
+        self._compile_arguments = {
+            "optimizer": optimizer,
+            "loss": loss,
+            "loss_weights": loss_weights,
+            "metrics": metrics,
+            "weighted_metrics": weighted_metrics,
+            "run_eagerly": run_eagerly,
+            "steps_per_execution": steps_per_execution,
+            "jit_compile": jit_compile,
+        }
         optimizer = optimizers.get(optimizer)
-        if auto_scale_loss and getattr(self, "_policy", None) is not None and self._policy.name == "mixed_float16" and optimizer is not None and not isinstance(optimizer, optimizers.LossScaleOptimizer):  # type: ignore[attr-defined]
+        if (
+            auto_scale_loss
+            and getattr(self, "_policy", None) is not None
+            and self._policy.name == "mixed_float16"
+            and optimizer is not None
+            and not isinstance(optimizer, optimizers.LossScaleOptimizer)
+        ):  # type: ignore[attr-defined]
             optimizer = optimizers.LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
         if not isinstance(steps_per_execution, int) or steps_per_execution < 1:
             raise ArgumentError("steps_per_execution must be a positive integer.", received=f"steps_per_execution={steps_per_execution!r}")
         tree.map_structure(lambda x: losses_module.get(x) if isinstance(x, str) else x, loss)
-        tree.map_structure(lambda x: metrics_module.get(x) if isinstance(x, str) and x not in ("accuracy", "acc", "crossentropy", "ce") else x, [metrics, weighted_metrics])
+        tree.map_structure(
+            lambda x: metrics_module.get(x) if isinstance(x, str) and x not in ("accuracy", "acc", "crossentropy", "ce") else x, [metrics, weighted_metrics]
+        )
         self._compile_arguments["optimizer"] = optimizer
         self.optimizer, self.loss = optimizer, loss
         self._scales_loss = isinstance(optimizer, optimizers.LossScaleOptimizer) or getattr(optimizer, "loss_scale_factor", None) is not None
@@ -97,7 +114,11 @@ class Trainer:
 
     def _require_compiled(self, what: str) -> None:
         if not self.compiled:
-            raise StateError(f"{what} needs a compiled model.", where=getattr(self, "name", None), fix="model.compile(optimizer='adam', loss='sparse_categorical_crossentropy', metrics=['accuracy'])")
+            raise StateError(
+                f"{what} needs a compiled model.",
+                where=getattr(self, "name", None),
+                fix="model.compile(optimizer='adam', loss='sparse_categorical_crossentropy', metrics=['accuracy'])",
+            )
 
     def _output_names(self, y_pred: Any) -> list[str]:
         names = getattr(self, "output_names", None) if getattr(self, "outputs", None) is not None else None
@@ -124,7 +145,11 @@ class Trainer:
         extra = self._added_losses()
         if self.loss is None:
             if not extra:
-                raise StateError("There is no loss to minimise.", where=getattr(self, "name", None), fix="compile(loss=…), override compute_loss, or call add_loss in a layer")
+                raise StateError(
+                    "There is no loss to minimise.",
+                    where=getattr(self, "name", None),
+                    fix="compile(loss=…), override compute_loss, or call add_loss in a layer",
+                )
             total = None
         else:
             if self._compiled_loss is None:
@@ -344,7 +369,9 @@ class Trainer:
                         self._running = False
                     if done == 0:
                         raise DataError("The data gave no batch.", fix="a generator can be used once: pass a new one, or steps_per_epoch")
-                    logs = _numbers({**self.get_metrics_result(), **(step_logs or {})} if not _custom(self, "train_step") else (step_logs or self.get_metrics_result()))
+                    logs = _numbers(
+                        {**self.get_metrics_result(), **(step_logs or {})} if not _custom(self, "train_step") else (step_logs or self.get_metrics_result())
+                    )
                     if validation is not None and _validates(epoch, validation_freq):
                         found = self._evaluate(validation)
                         logs.update({f"val_{name}": value for name, value in found.items()})
