@@ -40,6 +40,7 @@ def array(x: Any, dtype: str | None = None) -> jax.Array:
         x = x.detach().cpu().numpy()
     if dtype is None and isinstance(x, (list, tuple)):
         x = np.asarray(x)
+        dtype = {"float64": dtypes.standardize_dtype(None), "int64": "int32"}.get(x.dtype.name)
     return jnp.asarray(x, _available(dtype) if dtype else None)
 
 

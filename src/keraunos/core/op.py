@@ -52,7 +52,6 @@ class DTypeRule:
     def __init__(self, inputs: str | Callable[[str], str] | None, output: Callable[[str], str] | str | None = None):
         self.inputs, self._output = inputs, output
         self._cast = dtypes.floating if inputs == "float" else inputs if callable(inputs) else None
-        self.keeps_floats = inputs is not None and (self._cast is None or self._cast("float32") == "float32")
 
     def common(self, names: list[str]) -> str:
         """The dtype that inputs of these dtypes are cast to."""
@@ -97,6 +96,10 @@ class Op:
         self.variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
         self.positions = tuple(i for i, name in enumerate(self.parameters) if name in self.tensors)
         self.defaults = {p.name: p.default for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD}
+        # Those that must be tensors; None has its own meaning where the annotation or the default says so.
+        self.required = {
+            p.name for p in parameters if p.name in self.tensors - self.lists - {self.variadic} and p.default is not None and "None" not in p.annotation
+        }
         self.by_position = list(self.defaults.items())
         self.dtype_at = self.parameters.index("dtype") if "dtype" in self.defaults else -1
         at = [self.parameters.index(name) for name in self.parameters if name in self.promoted]
@@ -175,13 +178,7 @@ class Op:
             raise ArgumentTypeError(f"{self.name}() {error}.", where=f"ops.{self.name}", fix=f"the signature is {self.name}{signature}") from None
         backend = config.active()
         for name, x in zip(self.parameters, args, strict=False):
-            if (
-                name in self.tensors
-                and name not in self.lists
-                and name != self.variadic
-                and classify(backend, x) == 0
-                and (x is not None or self.defaults[name] is not None)
-            ):
+            if name in self.required and (x is None or classify(backend, x) == 0):
                 raise ArgumentTypeError(f"{name} is {'None' if x is None else f'a {type(x).__name__}'}, not a tensor.", where=f"ops.{self.name}")
 
     def positional(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

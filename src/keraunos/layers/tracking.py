@@ -178,7 +178,7 @@ class Tracked:
 
         >>> import keraunos as keras
         >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-        >>> model.to_backend("numpy").predict([[1.0, 2.0]], verbose=0).shape
+        >>> model.to_backend("numpy").predict(keras.ops.ones((1, 2)), verbose=0).shape
         (1, 1)
         """
         limit = sys.getrecursionlimit()

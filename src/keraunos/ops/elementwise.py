@@ -105,7 +105,7 @@ def divide_no_nan(x1: Tensor, x2: Tensor) -> Tensor:
 
 
 @composite(dtype=NUMERIC)
-def clip(x: Tensor, x_min: Tensor, x_max: Tensor) -> Tensor:
+def clip(x: Tensor, x_min: Tensor | None, x_max: Tensor | None) -> Tensor:
     """`x`, not below `x_min` nor above `x_max`; either may be None.
 
     Example:

@@ -510,8 +510,7 @@ def _start_at(value: float, shape: Any, dtype: str) -> Any:
     return np.full(shape, value, "float32")
 
 
-def _zeros(shape: Any, dtype: str) -> Any:
-    return _filled(shape, 0.0)
+_zeros = functools.partial(_start_at, 0.0)
 
 
 def _on_host(variable: Variable) -> None:

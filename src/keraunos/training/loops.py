@@ -185,7 +185,9 @@ class Choice:
                 self.single.append(seconds)
             return
         self.grouped.append(seconds)
-        if len(self.grouped) > 2:
+        if self.size == 1:  # the user's own steps_per_execution: nothing to choose
+            self.timing = False
+        elif len(self.grouped) > 2:
             self.timing = False
             if min(self.grouped[1:]) > 0.95 * min(self.single[1:]):
                 self.size = 1
