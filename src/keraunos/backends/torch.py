@@ -691,6 +691,12 @@ def _decay(optimizer, params, variables, rate):
     return 0.0
 
 
+def accumulate(variable, amount):
+    if amount.__class__ is torch.Tensor and amount.requires_grad:
+        amount = amount.detach()
+    variable._value = variable._value + amount
+
+
 def increment(variable):
     variable._value.add_(1)
 

@@ -96,10 +96,8 @@ class Op:
         self.variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
         self.positions = tuple(i for i, name in enumerate(self.parameters) if name in self.tensors)
         self.defaults = {p.name: p.default for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD}
-        # Those that must be tensors; None has its own meaning where the annotation or the default says so.
-        self.required = {
-            p.name for p in parameters if p.name in self.tensors - self.lists - {self.variadic} and p.default is not None and "None" not in p.annotation
-        }
+        self.single = self.tensors - self.lists - {self.variadic}
+        self.optional = {p.name for p in parameters if p.default is None or str(p.annotation).endswith("None")}
         self.by_position = list(self.defaults.items())
         self.dtype_at = self.parameters.index("dtype") if "dtype" in self.defaults else -1
         at = [self.parameters.index(name) for name in self.parameters if name in self.promoted]
@@ -178,7 +176,7 @@ class Op:
             raise ArgumentTypeError(f"{self.name}() {error}.", where=f"ops.{self.name}", fix=f"the signature is {self.name}{signature}") from None
         backend = config.active()
         for name, x in zip(self.parameters, args, strict=False):
-            if name in self.required and (x is None or classify(backend, x) == 0):
+            if name in self.single and classify(backend, x) == 0 and (x is not None or name not in self.optional):
                 raise ArgumentTypeError(f"{name} is {'None' if x is None else f'a {type(x).__name__}'}, not a tensor.", where=f"ops.{self.name}")
 
     def positional(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -17,9 +17,15 @@ from keraunos.losses.loss import same_rank, tensor
 Function = Callable[..., Any]
 
 
-def _fail(name: str, y_true: Any, y_pred: Any, fix: str | None = None) -> None:
-    received = f"y_true {show(y_true.shape)}, y_pred {show(y_pred.shape)}"
-    raise ShapeError("The targets do not fit the predictions.", where=name, received=received, expected="one shape", fix=fix)
+_FIXES = {
+    "categorical_crossentropy": "for integer classes use the loss 'sparse_categorical_crossentropy', or y = keras.utils.to_categorical(y)",
+    "sparse_categorical_crossentropy": "for one-hot targets use the loss 'categorical_crossentropy', or y = y.argmax(-1)",
+}
+
+
+def _fail(name: str, y_true: Any, y_pred: Any) -> None:
+    received, wanted = f"y_true {show(y_true.shape)}, y_pred {show(y_pred.shape)}", y_pred.shape[:-1] if name.startswith("sparse") else y_pred.shape
+    raise ShapeError("The targets do not fit the predictions.", where=name, received=received, expected=f"y_true {show(wanted)}", fix=_FIXES.get(name))
 
 
 def pairwise(function: Function) -> Function:
@@ -37,8 +43,7 @@ def pairwise(function: Function) -> Function:
             try:
                 broadcast_shapes(y_true.shape, y_pred.shape)
             except ShapeError:
-                fix = "use sparse_categorical_crossentropy for integer classes" if function.__name__.startswith("categorical") else None
-                _fail(function.__name__, y_true, y_pred, fix)
+                _fail(function.__name__, y_true, y_pred)
         return function(y_true, y_pred, *args, **kwargs)
 
     return convert
@@ -150,12 +155,7 @@ def categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False
         ShapeError: The targets are not one-hot: use `sparse_categorical_crossentropy`.
     """
     if y_true.shape != y_pred.shape:
-        _fail(
-            "categorical_crossentropy",
-            y_true,
-            y_pred,
-            "for integer classes use the loss 'sparse_categorical_crossentropy', or y = keras.utils.to_categorical(y)",
-        )
+        _fail("categorical_crossentropy", y_true, y_pred)
     return ops.categorical_crossentropy(_smooth(y_true, label_smoothing, y_pred.shape[axis]), y_pred, from_logits, axis)
 
 
@@ -180,7 +180,7 @@ def sparse_categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool 
     """
     y_true, y_pred = tensor(y_true), tensor(y_pred)
     if y_true.shape == y_pred.shape and y_pred.shape[axis] != 1:
-        _fail("sparse_categorical_crossentropy", y_true, y_pred, "for one-hot targets use the loss 'categorical_crossentropy', or y = y.argmax(-1)")
+        _fail("sparse_categorical_crossentropy", y_true, y_pred)
     if ignore_class is None:
         return ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits, axis)
     if len(y_true.shape) == len(y_pred.shape):

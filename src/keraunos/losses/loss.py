@@ -12,6 +12,7 @@ from keraunos.core.errors import ArgumentError, ShapeError, suggestion
 from keraunos.core.fields import Declared
 from keraunos.core.masks import get_mask
 from keraunos.core.names import auto_name, to_snake_case
+from keraunos.core.op import TENSOR
 from keraunos.core.spec import show, size_of
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none")
@@ -19,6 +20,9 @@ REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "
 
 def tensor(x: Any, dtype: str | None = None) -> Any:
     """`x` as the engine's tensor of that dtype; untouched if it is one."""
+    backend = config.active()
+    if backend.kinds.get(x.__class__) == TENSOR and (dtype is None or backend.dtype_of(x) == dtype):
+        return x
     return ops.convert_to_tensor(x, dtype)
 
 
@@ -30,7 +34,9 @@ def resolve_dtype(dtype: Any) -> str:
 def each(function: Callable[..., Any], *structures: Any) -> Any:
     """`function` of the corresponding tensors of structures; a list of numbers is one tensor."""
     first = structures[0]
-    nested = tree.is_nested(first) and (isinstance(first, dict) or any(hasattr(x, "shape") or isinstance(x, dict) for x in first))
+    if not isinstance(first, (list, tuple, dict)):
+        return function(*structures)
+    nested = isinstance(first, dict) or any(hasattr(x, "shape") or isinstance(x, dict) for x in first)
     return tree.map_structure(function, *structures) if nested else function(*structures)
 
 

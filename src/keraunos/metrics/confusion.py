@@ -12,7 +12,7 @@ from keraunos.core import config
 from keraunos.core.errors import ArgumentError, ShapeError, suggestion
 from keraunos.core.spec import show
 from keraunos.losses.loss import fit_weights, same_rank, tensor
-from keraunos.metrics.metric import Metric
+from keraunos.metrics.metric import Metric, accumulate
 
 _LOWEST = -1e10  # below every prediction
 _KINDS = ("true_positives", "false_positives", "true_negatives", "false_negatives")
@@ -68,7 +68,7 @@ class _Counting(Metric):
         found = count(y_true, y_pred, self.thresholds, sample_weight, **options)
         for kind in self.kinds:
             variable = getattr(self, kind)
-            variable.assign(ops.add(variable.value, found[kind]))
+            accumulate(variable, found[kind])
 
     def _scalar(self, x: Any) -> Any:
         return x[0] if len(self.thresholds) == 1 else x
@@ -93,7 +93,7 @@ class _Count(_Counting):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch of targets and predictions."""
         found = count(y_true, y_pred, self.thresholds, sample_weight)[self.kind]
-        self.accumulator.assign(ops.add(self.accumulator.value, found))
+        accumulate(self.accumulator, found)
 
     def result(self) -> Any:
         """The count for each threshold."""

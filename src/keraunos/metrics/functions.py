@@ -60,8 +60,7 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
     [1.0, 0.0]
     """
     y_true, y_pred = _classes("sparse_categorical_accuracy", y_true, y_pred)
-    found = ops.argmax(y_pred, -1)
-    return _float(ops.equal(ops.cast(y_true, ops.dtype(found)), found))
+    return _float(ops.equal(y_true, ops.argmax(y_pred, -1)))
 
 
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:

@@ -15,8 +15,9 @@ from keraunos.core.fields import Declared
 from keraunos.core.functional import functional
 from keraunos.core.masks import get_mask
 from keraunos.core.names import auto_name, name_scope, to_snake_case
+from keraunos.core.scope import scope
 from keraunos.core.serialization import serialize_keras_object
-from keraunos.core.spec import broadcast_shapes, show
+from keraunos.core.spec import Spec, Unknown, broadcast_shapes, show
 from keraunos.core.variable import Variable
 from keraunos.losses.loss import fit_weights, masked_weights, resolve_dtype, tensor
 
@@ -136,8 +137,13 @@ def _count(values: Any) -> Any:
     return math.prod(values.shape) if values.shape else 1
 
 
-def _add(variable: Variable, amount: Any) -> None:
-    variable.assign(ops.add(variable.value, amount))
+def accumulate(variable: Variable, amount: Any) -> None:
+    """Add to a variable; by the engine's own function where it works eagerly."""
+    native = getattr(variable.backend, "accumulate", None)
+    if native is None or scope.trace is not None or isinstance(amount, (Spec, Unknown)):
+        variable.assign(ops.add(variable.value, amount))
+    else:
+        native(variable, amount)
 
 
 class Mean(Metric):
@@ -164,16 +170,16 @@ class Mean(Metric):
         values = tensor(values, self.dtype)
         mask = get_mask(values)
         if sample_weight is None and mask is None:
-            _add(self.total, ops.sum(values) if values.shape else values)
-            _add(self.count, _count(values))
+            accumulate(self.total, ops.sum(values) if values.shape else values)
+            accumulate(self.count, _count(values))
             return
         if isinstance(sample_weight, (int, float)) and not values.shape:
-            _add(self.total, ops.multiply(values, sample_weight))
-            _add(self.count, float(sample_weight))
+            accumulate(self.total, ops.multiply(values, sample_weight))
+            accumulate(self.count, float(sample_weight))
             return
         weighted, weights = weigh(values, sample_weight, mask, self.dtype)
-        _add(self.total, ops.sum(weighted))
-        _add(self.count, ops.sum(weights))
+        accumulate(self.total, ops.sum(weighted))
+        accumulate(self.count, ops.sum(weights))
 
     def result(self) -> Any:
         """The mean; 0 of nothing."""
@@ -219,7 +225,7 @@ class Sum(Metric):
         mask = get_mask(values)
         if sample_weight is not None or mask is not None:
             values, _ = weigh(values, sample_weight, mask, self.dtype)
-        _add(self.total, ops.sum(values))
+        accumulate(self.total, ops.sum(values))
 
     def result(self) -> Any:
         """The sum."""

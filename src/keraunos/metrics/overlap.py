@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from keraunos import ops
 from keraunos.core.errors import ArgumentError, suggestion
 from keraunos.losses.loss import tensor
-from keraunos.metrics.metric import Metric
+from keraunos.metrics.metric import Metric, accumulate
 
 
 class _Overlap(Metric):
@@ -33,7 +33,7 @@ class _Overlap(Metric):
         classes = self.total_confusion_matrix.shape[0]
         true, predicted = ops.one_hot(y_true, classes, dtype="float32"), ops.one_hot(y_pred, classes, dtype="float32")
         found = ops.matmul(ops.transpose(true), predicted * ops.expand_dims(weights, 1))
-        self.total_confusion_matrix.assign(ops.add(self.total_confusion_matrix.value, ops.cast(found, self.dtype)))
+        accumulate(self.total_confusion_matrix, ops.cast(found, self.dtype))
 
     sparse_y_true: ClassVar[bool] = True
 
@@ -174,7 +174,7 @@ class _FScore(Metric):
         axis = None if self.average == "micro" else 0
         found = y_true * positive, (1.0 - y_true) * positive, y_true * (1.0 - positive), y_true
         for variable, x in zip((self.true_positives, self.false_positives, self.false_negatives, self.intermediate_weights), found, strict=True):
-            variable.assign(ops.add(variable.value, ops.sum(x * weights, axis)))
+            accumulate(variable, ops.sum(x * weights, axis))
 
     def result(self) -> Any:
         """The score of each class, or their average."""

@@ -11,7 +11,7 @@ from keraunos import ops
 from keraunos.core.errors import ArgumentError, suggestion
 from keraunos.core.spec import size_of
 from keraunos.losses.loss import fit_weights, same_rank, tensor
-from keraunos.metrics.metric import Metric
+from keraunos.metrics.metric import Metric, accumulate
 
 
 class R2Score(Metric):
@@ -55,8 +55,8 @@ class R2Score(Metric):
         weights = ops.ones_like(y_true) if sample_weight is None else ops.broadcast_to(fit_weights(y_true, tensor(sample_weight, self.dtype)), y_true.shape)
         found = weights * ops.square(y_true), weights * y_true, weights * ops.square(y_true - y_pred), weights
         for variable, x in zip((self.squared_sum, self.sum, self.residual, self.count), found, strict=True):
-            variable.assign(ops.add(variable.value, ops.sum(x, 0)))
-        self.num_samples.assign(ops.add(self.num_samples.value, size_of(y_true.shape)))
+            accumulate(variable, ops.sum(x, 0))
+        accumulate(self.num_samples, size_of(y_true.shape))
 
     def result(self) -> Any:
         """The score."""

@@ -87,13 +87,8 @@ class Trainer:
             "jit_compile": jit_compile,
         }
         optimizer = optimizers.get(optimizer)
-        if (
-            auto_scale_loss
-            and getattr(self, "_policy", None) is not None
-            and self._policy.name == "mixed_float16"
-            and optimizer is not None
-            and not isinstance(optimizer, optimizers.LossScaleOptimizer)
-        ):  # type: ignore[attr-defined]
+        mixed = auto_scale_loss and self._policy.name == "mixed_float16"  # type: ignore[attr-defined]
+        if mixed and optimizer is not None and not isinstance(optimizer, optimizers.LossScaleOptimizer):
             optimizer = optimizers.LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
         if not isinstance(steps_per_execution, int) or steps_per_execution < 1:
             raise ArgumentError("steps_per_execution must be a positive integer.", received=f"steps_per_execution={steps_per_execution!r}")

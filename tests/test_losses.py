@@ -1,0 +1,192 @@
+"""Losses against the installed Keras, on every engine; their reductions, masks, configs and errors."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from typing import Any
+
+import numpy as np
+import pytest
+
+import keraunos
+from keraunos import losses
+from keraunos.core.errors import ArgumentError, ShapeError
+from keraunos.core.masks import set_mask
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+keras = pytest.importorskip("keras")
+
+CLASSES = [name for name in losses.__all__ if name[0].isupper() and name != "Loss"]
+FUNCTIONS = [name for name in losses.__all__ if name[0].islower() and name not in ("get", "serialize", "deserialize")]
+OPTIONS: list[tuple[str, dict[str, Any]]] = [
+    ("BinaryCrossentropy", {"label_smoothing": 0.2}),
+    ("BinaryCrossentropy", {"from_logits": True}),
+    ("BinaryFocalCrossentropy", {"apply_class_balancing": True, "gamma": 1.5, "label_smoothing": 0.1}),
+    ("BinaryFocalCrossentropy", {"from_logits": True, "alpha": 0.4}),
+    ("CategoricalCrossentropy", {"label_smoothing": 0.2}),
+    ("CategoricalCrossentropy", {"from_logits": True}),
+    ("CategoricalFocalCrossentropy", {"from_logits": True, "gamma": 1.0}),
+    ("CategoricalGeneralizedCrossEntropy", {"q": 0.2}),
+    ("Circle", {"gamma": 16.0, "margin": 0.2, "remove_diagonal": False}),
+    ("CosineSimilarity", {"axis": 0}),
+    ("Dice", {"axis": (1,)}),
+    ("Huber", {"delta": 0.2}),
+    ("SparseCategoricalCrossentropy", {"from_logits": True}),
+    ("SparseCategoricalCrossentropy", {"ignore_class": 1}),
+    ("Tversky", {"alpha": 0.2, "beta": 0.9}),
+]
+UNWEIGHTED = ("Dice", "Tversky", "Circle")
+
+
+def numpy(x: Any) -> Any:
+    return keraunos.ops.convert_to_numpy(x)
+
+
+def data(name: str, shape: tuple[int, ...] = (6, 4)) -> tuple[Any, Any, Any]:
+    """Targets, predictions and weights that fit a loss."""
+    rng = np.random.default_rng(len(name) + len(shape))
+    classes = rng.integers(0, shape[-1], shape[:-1])
+    y_pred = rng.random(shape).astype("float32") + 0.05
+    y_pred /= y_pred.sum(-1, keepdims=True)
+    y_true: Any = rng.random(shape).astype("float32")
+    if name == "Circle":
+        y_pred /= np.linalg.norm(y_pred, axis=-1, keepdims=True)
+    if "Sparse" in name or name in ("Circle", "CategoricalGeneralizedCrossEntropy"):
+        y_true = classes
+    elif "Categorical" in name:
+        y_true = np.eye(shape[-1], dtype="float32")[classes]
+    elif "Binary" in name or "Hinge" in name:
+        y_true = (y_true > 0.5).astype("float32")
+    return y_true, y_pred, rng.random(shape[:-1]).astype("float32")
+
+
+def check(ours: Any, theirs: Any) -> None:
+    ours, theirs = numpy(ours), np.asarray(theirs)
+    assert ours.shape == theirs.shape and ours.dtype == theirs.dtype
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "options"), [(name, {}) for name in CLASSES] + OPTIONS)
+def test_equals_keras(backend: Any, name: str, options: dict[str, Any]) -> None:
+    for shape in ((6, 4),) if name in UNWEIGHTED or options.get("axis") is not None else ((6, 4), (3, 5, 4)):
+        y_true, y_pred, weights = data(name, shape)
+        for reduction in ("sum_over_batch_size", "sum", "none", "mean", "mean_with_sample_weight"):
+            for weight in (None,) if name in UNWEIGHTED or options.get("axis") == 0 else (None, weights):
+                ours, theirs = (getattr(module, name)(reduction=reduction, **options) for module in (losses, keras.losses))
+                check(ours(y_true, y_pred, weight), theirs(y_true, y_pred, weight))
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_class_is_its_function(backend: Any, name: str) -> None:
+    y_true, y_pred, _ = data(name)
+    cls = getattr(losses, name)
+    values = cls(reduction=None)(y_true, y_pred)
+    arguments = {n: getattr(cls(), n) for n in cls.arguments}
+    check(cls.function(y_true, y_pred, **arguments), numpy(values))
+
+
+@pytest.mark.parametrize(("true", "pred", "weight"), [
+    ((4, 1), (4,), None), ((4,), (4, 1), None), ((4, 1), (4,), (4,)), ((4, 1), (4, 1), (4, 1)), ((4, 3), (4, 3), (4, 1)), ((4, 3), (4, 3), ()),
+    ((4, 5, 3), (4, 5, 3), (4, 5, 1)), ((4, 5, 3), (4, 5, 3), (4, 1)), ((4, 1), (4, 3), (4,)),
+])  # fmt: skip
+def test_ranks(backend: Any, true: Any, pred: Any, weight: Any) -> None:
+    rng = np.random.default_rng(0)
+    y_true, y_pred = rng.random(true).astype("float32"), rng.random(pred).astype("float32")
+    weights = None if weight is None else rng.random(weight).astype("float32")
+    for reduction in ("sum_over_batch_size", "none"):
+        ours, theirs = (module.MeanSquaredError(reduction=reduction) for module in (losses, keras.losses))
+        check(ours(y_true, y_pred, weights), theirs(y_true, y_pred, weights))
+
+
+def test_weights_of_samples_reach_their_steps(backend: Any) -> None:
+    y_true, y_pred, _ = data("MeanSquaredError", (4, 5, 3))
+    weights = np.arange(4, dtype="float32")
+    values = ((y_true - y_pred) ** 2).mean(-1) * weights[:, None]
+    check(losses.MeanSquaredError()(y_true, y_pred, weights), np.float32(values.mean()))
+
+
+@pytest.mark.parametrize("reduction", ["sum_over_batch_size", "sum", "mean_with_sample_weight", "none"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_mask(backend: Any, reduction: str, weighted: bool) -> None:
+    y_true, y_pred, weights = data("MeanSquaredError", (4, 5, 3))
+    mask = np.random.default_rng(1).random((4, 5)) > 0.4
+    mine, other = keraunos.ops.convert_to_tensor(y_pred), keras.ops.convert_to_tensor(y_pred)
+    set_mask(mine, keraunos.ops.convert_to_tensor(mask))
+    other._keras_mask = keras.ops.convert_to_tensor(mask) if hasattr(other, "__dict__") else None
+    values, weight = ((y_true - y_pred) ** 2).mean(-1), (weights if weighted else np.ones_like(weights)) * mask
+    expected = {
+        "sum_over_batch_size": (values * weight).sum() / mask.sum(), "sum": (values * weight).sum(),
+        "mean_with_sample_weight": (values * weight).sum() / weight.sum(), "none": values * weight,
+    }[reduction]  # fmt: skip
+    check(losses.MeanSquaredError(reduction=reduction)(y_true, mine, weights if weighted else None), np.asarray(expected, "float32"))
+
+
+def test_ignored_class_counts_for_nothing(backend: Any) -> None:
+    y_true, y_pred, weights = data("SparseCategoricalCrossentropy")
+    y_true[1] = -1
+    for weight in (None, weights):
+        ours, theirs = (module.SparseCategoricalCrossentropy(ignore_class=-1) for module in (losses, keras.losses))
+        check(ours(y_true, y_pred, weight), theirs(y_true, y_pred, weight))
+
+
+def test_own_loss_and_structures(backend: Any) -> None:
+    class Asymmetric(losses.Loss):
+        def __init__(self, factor: float = 2.0, **kwargs: Any):
+            super().__init__(**kwargs)
+            self.factor = factor
+
+        def call(self, y_true: Any, y_pred: Any) -> Any:
+            return keraunos.ops.maximum(y_true - y_pred, self.factor * (y_pred - y_true))
+
+    loss = Asymmetric(3.0, reduction="sum")
+    assert float(loss([1, 2], [2.0, 1.0])) == 4.0
+    assert loss.name == "asymmetric" and Asymmetric.from_config(loss.get_config()).factor == 3.0
+    outputs = {"a": np.ones((2, 2), "float32")}
+    assert float(losses.as_loss(lambda y, p: keraunos.ops.abs(y["a"] - p["a"]))({"a": np.zeros((2, 2), "float32")}, outputs)) == 1.0
+    assert float(losses.MeanSquaredError()([[0.0, 1.0], [0.0, 0.0]], [[1.0, 1.0], [1.0, 0.0]])) == 0.5
+
+
+def test_integer_predictions_and_half_precision(backend: Any) -> None:
+    assert float(losses.MeanSquaredError()([0, 1], [2, 1])) == 2.0
+    half = keraunos.ops.cast(np.ones((2, 2), "float32"), "bfloat16")
+    assert keraunos.ops.dtype(losses.MeanSquaredError()(np.zeros((2, 2)), half)) == "float32"
+
+
+@pytest.mark.parametrize("name", [*CLASSES, "Loss", *FUNCTIONS, "get", "serialize", "deserialize"])
+def test_signature(name: str) -> None:
+    parameters = [[(p.name, p.default) for p in inspect.signature(getattr(module, name)).parameters.values()] for module in (losses, keras.losses)]
+    assert parameters[0] == parameters[1]
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_config(name: str) -> None:
+    loss = getattr(losses, name)(reduction="sum", name="mine")
+    theirs = getattr(keras.losses, name)(reduction="sum", name="mine")
+    assert loss.get_config() == theirs.get_config()
+    written = losses.serialize(loss)
+    assert written == keras.losses.serialize(theirs)
+    assert losses.deserialize(written).get_config() == loss.get_config()
+
+
+def test_get() -> None:
+    assert losses.get("mse") is losses.get("MSE") is losses.get("mean_squared_error") is losses.mean_squared_error
+    assert isinstance(losses.get("MeanSquaredError"), losses.MeanSquaredError) and losses.get(None) is None
+    assert losses.deserialize(losses.serialize(losses.huber)) is losses.huber
+    assert losses.SparseCategoricalCrossentropy(axis=1).get_config()["axis"] == 1
+
+
+@pytest.mark.parametrize(("make", "error", "words"), [
+    (lambda: losses.get("mean_squared_eror"), ArgumentError, "Did you mean 'mean_squared_error'"),
+    (lambda: losses.MeanSquaredError(reduction="summ"), ArgumentError, "Did you mean 'sum'"),
+    (lambda: losses.SparseCategoricalCrossentropy()(np.eye(3), np.ones((3, 3))), ShapeError, "use the loss 'categorical_crossentropy'"),
+    (lambda: losses.CategoricalCrossentropy()(np.arange(3), np.ones((3, 3))), ShapeError, "use the loss 'sparse_categorical_crossentropy'"),
+    (lambda: losses.CategoricalCrossentropy()(np.ones((5, 1)), np.ones((5, 3))), ShapeError, "use the loss 'sparse_categorical_crossentropy'"),
+    (lambda: losses.MeanSquaredError()(np.ones(4), np.ones((4, 3))), ShapeError, r"y_true \(4,\), y_pred \(4, 3\)"),
+    (lambda: losses.BinaryCrossentropy()(np.ones((4, 3)), np.ones((4, 1))), ShapeError, r"y_true \(4, 3\), y_pred \(4, 1\)"),
+    (lambda: losses.MeanSquaredError()(np.ones((4, 3)), np.ones((4, 3)), np.ones(5)), ShapeError, "sample_weight"),
+    (lambda: losses.Loss()(np.ones(2), np.ones(2)), NotImplementedError, "must define call"),
+])  # fmt: skip
+def test_errors(make: Any, error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        make()
