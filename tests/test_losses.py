@@ -141,7 +141,7 @@ def test_own_loss_and_structures(backend: Any) -> None:
 
     loss = Asymmetric(3.0, reduction="sum")
     assert float(loss([1, 2], [2.0, 1.0])) == 4.0
-    assert loss.name == "asymmetric" and Asymmetric.from_config(loss.get_config()).factor == 3.0
+    assert loss.name.startswith("asymmetric") and Asymmetric.from_config(loss.get_config()).factor == 3.0
     outputs = {"a": np.ones((2, 2), "float32")}
     assert float(losses.as_loss(lambda y, p: keraunos.ops.abs(y["a"] - p["a"]))({"a": np.zeros((2, 2), "float32")}, outputs)) == 1.0
     assert float(losses.MeanSquaredError()([[0.0, 1.0], [0.0, 0.0]], [[1.0, 1.0], [1.0, 0.0]])) == 0.5

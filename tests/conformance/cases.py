@@ -86,6 +86,7 @@ ELEMENTWISE = [
         for n in "add subtract maximum equal".split()
     ],
     Case("divide_no_nan", lambda a, b: np.where(b == 0, 0, a / np.where(b == 0, 1, b)), ((3,), np.array([0, 2, 4], "float32")), grad=False),
+    *[Case("divide_no_nan", lambda x, d: x * 0 if d == 0 else x / d, args=(d,), dtypes=FLOATS) for d in (2.0, 0)],
     Case("clip", np.clip, args=(-1, 1), dtypes=FLOATS),
     Case("clip", lambda x, x_min, x_max: np.clip(x, x_min, x_max), args=(None, 0.5)),
     Case("clip", np.clip, ((2, 3), np.full(3, -1, "float32"), np.full(3, 1, "float32"))),
@@ -241,6 +242,7 @@ LINALG = [
     *[Case("tensordot", np.tensordot, s, ("float32", "int32"), args=(a,)) for s, a in ((((2, 3, 4), (3, 4, 2)), 2), ((A, B), 1), ((A, (2, 4)), ([0], [0])), ((A, (3,)), ([-1], [0])))],
     *[Case("dot", np.dot, s) for s in ((A, B), ((3,), (3,)), (A, (3,)), ((2, 3), (2, 3, 2)), ((), A))],
     *[Case("inner", np.inner, s) for s in ((A, (4, 3)), ((3,), (3,)), (A, ()))],
+    Case("outer", lambda x, y: x.reshape(-1, 1) * y, (A,), ("float16", "int8"), args=(2,)),
     Case("vdot", np.vdot, (A, A)),
     *[Case("outer", np.outer, s, ("float32", "int32")) for s in (((3,), (4,)), (A, (2,)))],
     *[Case("einsum", np.einsum, shapes, FLOATS if s == "ij,jk->ik" else ("float32",), before=(s,)) for s, shapes in (

@@ -109,6 +109,8 @@ def differentiate(fn: Any, values: Any) -> Any:
 
 
 def compile(fn: Any, donate: bool = False, jit_compile: Any = None) -> Any:
+    if jit_compile:
+        raise BackendError("The torch backend does not compile steps yet.", where="jit_compile", fix="leave jit_compile out: steps run eagerly")
     return None
 
 

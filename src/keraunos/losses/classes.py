@@ -34,6 +34,7 @@ class Huber(FunctionLoss, function=functions.huber, name="huber_loss"):
     """Squared for errors up to `delta`, linear beyond."""
 
     delta: float = 1.0
+    unwritten = {"delta": 1.0}
 
 
 class LogCosh(FunctionLoss, function=functions.log_cosh):
@@ -44,6 +45,7 @@ class CosineSimilarity(FunctionLoss, function=functions.cosine_similarity):
     """Minus the cosine of the angle between targets and predictions along `axis`."""
 
     axis: int = -1
+    unwritten = {"axis": -1}
 
 
 class Poisson(FunctionLoss, function=functions.poisson):
@@ -95,13 +97,7 @@ class SparseCategoricalCrossentropy(FunctionLoss, function=functions.sparse_cate
     ignore_class: int | None = None
     reduction: str | None = "sum_over_batch_size"
     axis: int = -1
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal loss."""
-        config = super().get_config()
-        if config["axis"] == -1:  # as Keras writes it
-            del config["axis"]
-        return config
+    unwritten = {"axis": -1}
 
 
 class BinaryFocalCrossentropy(FunctionLoss, function=functions.binary_focal_crossentropy):
@@ -169,7 +165,7 @@ class Dice(FunctionLoss, function=functions.dice):
 
 
 class Tversky(FunctionLoss, function=functions.tversky):
-    """The Dice loss with false positives weighted by `alpha` and false negatives by `beta`."""
+    """The Dice loss with what is missed weighted by `alpha`, and what is wrongly found by `beta`."""
 
     alpha: float = 0.5
     beta: float = 0.5

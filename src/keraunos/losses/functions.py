@@ -266,10 +266,10 @@ def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Any:
 
 @pairwise
 def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Any = None) -> Any:
-    """The Dice loss with false positives weighted by `alpha` and false negatives by `beta`."""
+    """The Dice loss with what is missed weighted by `alpha`, and what is wrongly found by `beta`."""
     shared = ops.sum(y_true * y_pred, axis)
     wrong, missed = ops.sum((1.0 - y_true) * y_pred, axis), ops.sum(y_true * (1.0 - y_pred), axis)
-    return 1.0 - shared / (shared + alpha * wrong + beta * missed + _epsilon())
+    return 1.0 - shared / (shared + alpha * missed + beta * wrong + _epsilon())
 
 
 def circle(
@@ -300,4 +300,6 @@ def circle(
     towards = gamma * -ops.stop_gradient(ops.relu(1.0 + margin - similarity)) * (similarity - (1.0 - margin))
     away = gamma * ops.stop_gradient(ops.relu(similarity + margin)) * (similarity - margin)
     together, apart = ops.logical_and(same, kept), ops.logical_not(same)
-    return ops.softplus(pull(together, towards) + pull(apart, away))
+    values = ops.softplus(pull(together, towards) + pull(apart, away))
+    set_mask(values, ops.any(together, -1))  # a sample without another of its class does not count
+    return values

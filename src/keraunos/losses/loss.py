@@ -73,6 +73,8 @@ def reduce_weighted(values: Any, sample_weight: Any = None, mask: Any = None, re
     if sample_weight is None and mask is None:
         return ops.mean(values) if mean or reduction == "mean_with_sample_weight" else ops.sum(values) if reduction == "sum" else values
     dtype = dtype or ops.dtype(values)
+    if len(values.shape) == 1 and sample_weight is not None and len(ops.shape(sample_weight)) == 2:
+        values = ops.expand_dims(values, -1)
     weights = masked_weights(values, sample_weight, mask, dtype)
     weighted = ops.multiply(values, weights)
     if reduction in (None, "none"):
@@ -108,6 +110,7 @@ class Loss(Declared):
     """
 
     own_first: ClassVar[bool] = True
+    unwritten: ClassVar[dict[str, Any]] = {}  # fields that Keras does not write, and their defaults
     name: str | None = None
     reduction: str | None = "sum_over_batch_size"
     dtype: Any = None
@@ -149,7 +152,9 @@ class Loss(Declared):
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal loss."""
         config = super().get_config()
-        return config if self.is_captured() else {name: value for name, value in config.items() if name != "dtype"}
+        if self.is_captured():
+            return config
+        return {name: value for name, value in config.items() if name != "dtype" and (name not in self.unwritten or value != self.unwritten[name])}
 
 
 class FunctionLoss(Loss):

@@ -100,6 +100,8 @@ def reciprocal(x: Tensor) -> Tensor:
 @composite(dtype=FLOATING)
 def divide_no_nan(x1: Tensor, x2: Tensor) -> Tensor:
     """`x1 / x2`, and 0 where `x2` is 0."""
+    if isinstance(x2, (int, float)):  # it stays weak
+        return true_divide(x1, x2) if x2 else where(True, 0, x1)
     zero = equal(x2, 0)
     return where(zero, 0, true_divide(x1, where(zero, 1, x2)))
 

@@ -99,6 +99,8 @@ def vdot(x1: Tensor, x2: Tensor) -> Tensor:
 @composite(dtype=PROMOTED)
 def outer(x1: Tensor, x2: Tensor) -> Tensor:
     """The products of each element of `x1` with each of `x2`."""
+    if not ndim(x1) or not ndim(x2):
+        return reshape(multiply(x1, x2), (-1, 1) if ndim(x1) else (1, -1))
     return multiply(reshape(x1, (-1, 1)), reshape(x2, (1, -1)))
 
 
