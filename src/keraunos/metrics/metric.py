@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -17,9 +16,9 @@ from keraunos.core.masks import get_mask
 from keraunos.core.names import auto_name, name_scope, to_snake_case
 from keraunos.core.scope import scope
 from keraunos.core.serialization import serialize_keras_object
-from keraunos.core.spec import Spec, Unknown, broadcast_shapes, show
+from keraunos.core.spec import Spec, Unknown, show, size_of
 from keraunos.core.variable import Variable
-from keraunos.losses.loss import fit_weights, masked_weights, resolve_dtype, tensor
+from keraunos.losses.loss import masked_weights, resolve_dtype, tensor
 
 
 def _variables(value: Any) -> list[Variable]:
@@ -133,10 +132,6 @@ def _zeros(shape: Any, dtype: str) -> Any:
     return np.zeros(shape, "float32")
 
 
-def _count(values: Any) -> Any:
-    return math.prod(values.shape) if values.shape else 1
-
-
 def accumulate(variable: Variable, amount: Any) -> None:
     """Add to a variable; by the engine's own function where it works eagerly."""
     native = getattr(variable.backend, "accumulate", None)
@@ -169,17 +164,18 @@ class Mean(Metric):
         """Add values, each with its weight."""
         values = tensor(values, self.dtype)
         mask = get_mask(values)
+        inner = size_of(values.shape[1:])  # a sample counts once, whatever the number of its values
         if sample_weight is None and mask is None:
-            accumulate(self.total, ops.sum(values) if values.shape else values)
-            accumulate(self.count, _count(values))
-            return
-        if isinstance(sample_weight, (int, float)) and not values.shape:
-            accumulate(self.total, ops.multiply(values, sample_weight))
-            accumulate(self.count, float(sample_weight))
-            return
-        weighted, weights = weigh(values, sample_weight, mask, self.dtype)
-        accumulate(self.total, ops.sum(weighted))
-        accumulate(self.count, ops.sum(weights))
+            total, count = ops.sum(values) if values.shape else values, values.shape[0] if values.shape else 1
+        elif isinstance(sample_weight, (int, float)) and not values.shape:
+            total, count = ops.multiply(values, sample_weight), float(sample_weight)
+        else:
+            weighted, weights = weigh(values, sample_weight, mask, self.dtype)
+            inner = size_of(values.shape) if mask is None and not ops.shape(sample_weight) else inner
+            total, count = ops.sum(weighted), ops.sum(weights)
+            count = count if inner == 1 else ops.true_divide(count, inner)
+        accumulate(self.total, total if inner == 1 else ops.true_divide(total, inner))
+        accumulate(self.count, count)
 
     def result(self) -> Any:
         """The mean; 0 of nothing."""
@@ -187,24 +183,15 @@ class Mean(Metric):
 
 
 def weigh(values: Any, sample_weight: Any, mask: Any, dtype: str) -> tuple[Any, Any]:
-    """Values times weights, and the weights; values are averaged over the axes that the weights lack."""
-    weights = masked_weights(values, None, mask, dtype)
-    if sample_weight is not None:
-        given = tensor(sample_weight, dtype)
-        if weights is not None:
-            weights = ops.multiply(weights, fit_weights(values, given))
-        else:
-            weights = ops.squeeze(given, -1) if len(given.shape) == len(values.shape) + 1 and given.shape[-1] == 1 and values.shape else given
-    if len(weights.shape) < len(values.shape):
-        values = ops.mean(values, tuple(range(len(weights.shape), len(values.shape))))
+    """Values times weights, and the weights in the values' shape."""
+    weights = masked_weights(values, sample_weight, mask, dtype)
     try:
-        if broadcast_shapes(weights.shape, values.shape) != tuple(values.shape):
-            raise ShapeError
+        weights = ops.broadcast_to(weights, values.shape)
     except ShapeError:
+        expected = f"{show(values.shape)}, or fewer axes"
         raise ShapeError(
-            "sample_weight does not fit the values of the metric.", where="sample_weight", received=show(weights.shape), expected=f"{show(values.shape)}"
+            "sample_weight does not fit the values of the metric.", where="sample_weight", received=show(weights.shape), expected=expected
         ) from None
-    weights = ops.broadcast_to(weights, values.shape) if tuple(weights.shape) != tuple(values.shape) else weights
     return ops.multiply(values, weights), weights
 
 

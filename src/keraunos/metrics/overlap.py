@@ -131,6 +131,7 @@ class BinaryIoU(_Overlap):
 
     def setup(self) -> None:
         """Make the confusion matrix."""
+        self.target_class_ids = list(self.target_class_ids)
         self._prepare(2)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:

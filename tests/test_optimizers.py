@@ -1,0 +1,394 @@
+"""Optimizers and schedules against the installed Keras: trajectories, state, files, errors."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from typing import Any
+
+import numpy as np
+import pytest
+
+import keraunos
+from keraunos import Variable, optimizers
+from keraunos.core.config import backend_scope
+from keraunos.core.errors import ArgumentError, ArgumentTypeError, ShapeError, StateError
+from keraunos.optimizers import schedules
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+keras = pytest.importorskip("keras")
+
+CLASSES = ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax", "Nadam", "Lion", "Lamb", "Ftrl"]
+BASE: list[dict[str, Any]] = [
+    {}, {"weight_decay": 0.05}, {"clipnorm": 0.5}, {"clipvalue": 0.3}, {"global_clipnorm": 0.7}, {"use_ema": True, "ema_momentum": 0.8},
+    {"use_ema": True, "ema_momentum": 0.8, "ema_overwrite_frequency": 3}, {"loss_scale_factor": 8.0}, {"gradient_accumulation_steps": 3},
+    {"gradient_accumulation_steps": 2, "use_ema": True, "ema_overwrite_frequency": 2, "weight_decay": 0.01, "clipnorm": 1.0},
+]  # fmt: skip
+OWN: list[tuple[str, dict[str, Any]]] = [
+    ("SGD", {"momentum": 0.9}), ("SGD", {"momentum": 0.9, "nesterov": True}), ("SGD", {"momentum": 0.5, "weight_decay": 0.1}),
+    ("Adam", {"amsgrad": True, "epsilon": 1e-3}), ("Adam", {"beta_1": 0.5, "beta_2": 0.9}), ("AdamW", {"weight_decay": 0.1, "amsgrad": True}),
+    ("RMSprop", {"momentum": 0.9}), ("RMSprop", {"centered": True, "rho": 0.7}), ("RMSprop", {"centered": True, "momentum": 0.5, "epsilon": 1e-3}),
+    ("Adagrad", {"initial_accumulator_value": 0.5}), ("Adadelta", {"learning_rate": 1.0, "rho": 0.8}), ("Nadam", {"gradient_accumulation_steps": 2}),
+    ("Ftrl", {"l1_regularization_strength": 0.01, "l2_regularization_strength": 0.1, "l2_shrinkage_regularization_strength": 0.1, "beta": 0.2}),
+]  # fmt: skip
+CASES = [(name, options) for name in ("SGD", "Adam", "RMSprop") for options in BASE] + [(name, {}) for name in CLASSES[2:]] + OWN
+MODES = ("numpy", "jax", "jax compiled", "torch", "torch generic", "torch stateless")
+
+RNG = np.random.default_rng(0)
+SHAPES = [(4, 3), (3,), (2, 2, 2)]
+START = [RNG.normal(size=s).astype("float32") for s in SHAPES]
+GRADIENTS = [[RNG.normal(size=s).astype("float32") for s in SHAPES] for _ in range(20)]
+
+
+def variables(module: Any = keraunos) -> list[Any]:
+    return [module.Variable(value.copy(), name=f"v{i}") for i, value in enumerate(START)]
+
+
+def make(module: Any, name: str, options: dict[str, Any], scheduled: bool = False) -> Any:
+    rate = module.optimizers.schedules.ExponentialDecay(0.05, 5, 0.7) if scheduled else 0.05
+    return getattr(module.optimizers, name)(**{"learning_rate": rate, **options})
+
+
+def run(optimizer: Any, weights: list[Any], mode: str) -> None:
+    """Twenty steps, eagerly or as a pure function."""
+    tensors = [[keraunos.ops.convert_to_tensor(g) for g in step] for step in GRADIENTS]
+    if mode in ("jax compiled", "torch stateless"):
+        import jax
+
+        optimizer.build(weights)
+        step = jax.jit(optimizer.stateless_apply) if mode == "jax compiled" else optimizer.stateless_apply
+        trained, state = [v.value for v in weights], [v.value for v in optimizer.variables]
+        for gradients in tensors:
+            trained, state = step(state, gradients, trained)
+        for variable, value in zip([*weights, *optimizer.variables], [*trained, *state], strict=True):
+            variable.assign(value)
+    else:
+        if mode == "torch generic":
+            optimizer.__class__ = type(optimizer.__class__.__name__, (optimizer.__class__,), {"native": None})
+        for gradients in tensors:
+            optimizer.apply(gradients, weights)
+
+
+def close(ours: Any, theirs: Any, tolerance: float = 1e-5) -> None:
+    ours, theirs = np.asarray(ours), np.asarray(theirs)
+    assert ours.shape == theirs.shape
+    assert np.abs(ours - theirs).max() <= tolerance * max(np.abs(theirs).max(), 1e-6), (ours, theirs)
+
+
+@pytest.mark.parametrize(("name", "options"), CASES)
+def test_trajectory_equals_keras(name: str, options: dict[str, Any]) -> None:
+    for scheduled in (False, True):
+        theirs, expected = make(keras, name, options, scheduled), variables(keras)
+        for gradients in GRADIENTS:
+            theirs.apply([keras.ops.convert_to_tensor(g) for g in gradients], expected)
+        for mode in MODES if not scheduled else ("jax compiled", "torch"):
+            with backend_scope(mode.split()[0]):
+                ours, weights = make(keraunos, name, options, scheduled), variables()
+                run(ours, weights, mode)
+                for mine, other in zip(weights, expected, strict=True):
+                    close(mine.numpy(), other.value)
+                for mine, other in zip(ours.variables, theirs.variables, strict=True):
+                    # Keras rounds 1 - beta_2 to float32 in Nadam.
+                    close(mine.numpy(), other.value, 2e-5 if name == "Nadam" else 1e-5)
+                    assert name == "Nadam" or mine.name == other.name
+                ours.finalize_variable_values(weights)
+                if options.get("use_ema"):
+                    close(weights[0].numpy(), ours._averages[0].numpy(), 0.0)
+
+
+@pytest.mark.parametrize("mode", ["jax", "torch", "torch generic"])
+def test_constraints_come_after_the_average(mode: str) -> None:
+    results = []
+    for module in (keras, keraunos):
+        with backend_scope(mode.split()[0]):
+            weights = variables(module)
+            weights[0].constraint = lambda w, ops=module.ops: ops.minimum(w, 0.5)
+            optimizer = make(module, "SGD", {"use_ema": True, "ema_momentum": 0.5})
+            if module is keraunos:
+                run(optimizer, weights, mode)
+            else:
+                for gradients in GRADIENTS:
+                    optimizer.apply([keras.ops.convert_to_tensor(g) for g in gradients], weights)
+            results.append([np.asarray(v.numpy()) for v in (*weights, *optimizer.variables)])
+    for theirs, ours in zip(*results, strict=True):
+        close(ours, theirs)
+
+
+@pytest.mark.parametrize("mode", ["numpy", "jax", "torch"])
+def test_weight_decay_leaves_out_what_is_excluded(mode: str) -> None:
+    with backend_scope(mode):
+        weights = variables()
+        optimizer = optimizers.AdamW(0.1, weight_decay=0.5)
+        optimizer.exclude_from_weight_decay(var_list=[weights[2]], var_names=["v1"])
+        optimizer.apply([keraunos.ops.zeros(s) for s in SHAPES], weights)
+        for variable, start, factor in zip(weights, START, (0.95, 1.0, 1.0), strict=True):
+            close(variable.numpy(), start * factor, 1e-6)
+
+
+@pytest.mark.parametrize("mode", ["numpy", "jax", "jax compiled", "torch"])
+def test_loss_scale(mode: str) -> None:
+    steps = [[4.0, 4.0], [4.0, 4.0], [float("inf"), 1.0], [2.0, 2.0], [1.0, 1.0], [float("nan"), 1.0]]
+    other = keras.Variable([1.0, 2.0])
+    theirs = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1), initial_scale=4.0, dynamic_growth_steps=2)
+    theirs.build([other])
+    trained, state = [other.value], [v.value for v in theirs.variables]
+    for gradient in steps:
+        trained, state = theirs.stateless_apply(state, [keras.ops.convert_to_tensor(gradient)], trained)
+    with backend_scope(mode.split()[0]):
+        weight = Variable([1.0, 2.0])
+        ours = optimizers.LossScaleOptimizer(optimizers.SGD(0.1), initial_scale=4.0, dynamic_growth_steps=2)
+        ours.build([weight])
+        if mode == "jax compiled":
+            import jax
+
+            values, kept = [weight.value], [v.value for v in ours.variables]
+            step = jax.jit(ours.stateless_apply)
+            for gradient in steps:
+                values, kept = step(kept, [keraunos.ops.convert_to_tensor(gradient)], values)
+            for variable, value in zip((weight, *ours.variables), (*values, *kept), strict=True):
+                variable.assign(value)
+        else:
+            for gradient in steps:
+                ours.apply([keraunos.ops.convert_to_tensor(gradient)], [weight])
+        close(weight.numpy(), trained[0])
+        assert [v.name for v in ours.variables] == [v.name for v in theirs.variables]
+        for mine, value in zip(ours.variables, state, strict=True):
+            close(mine.numpy(), value)
+        assert float(ours.scale_loss(keraunos.ops.ones(()))) == 4.0 and float(ours.learning_rate) == pytest.approx(0.1)
+    copy = optimizers.deserialize(optimizers.serialize(ours))
+    assert isinstance(copy.inner_optimizer, optimizers.SGD) and copy.initial_scale == 4.0
+
+
+def test_own_optimizers(backend: Any) -> None:
+    class Pure(optimizers.Optimizer):
+        def slots(self) -> Any:
+            return [["speed"]]
+
+        def update(self, value: Any, gradient: Any, rate: Any, step: Any, *slots: Any) -> Any:
+            speed = 0.5 * slots[0] - rate * gradient
+            return value + speed, speed
+
+    class Stepwise(optimizers.Optimizer):
+        def __init__(self, learning_rate: float = 0.05, **kwargs: Any):
+            super().__init__(learning_rate=learning_rate, **kwargs)
+
+        def build(self, variables: Any) -> None:
+            if self.built:
+                return
+            super().build(variables)
+            self.speeds = self.add_optimizer_variables(variables, "speed")
+
+        def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+            speed = self.speeds[self._get_variable_index(variable)]
+            self.assign(speed, 0.5 * speed - learning_rate * gradient)
+            self.assign_add(variable, speed)
+
+    class Changed(optimizers.SGD):
+        def update(self, value: Any, gradient: Any, rate: Any, step: Any, *slots: Any) -> Any:
+            return (value - 2.0 * rate * gradient,)
+
+    ends = []
+    for optimizer in (Pure(0.05), Stepwise(), optimizers.SGD(0.05, momentum=0.5)):
+        weights = variables()
+        run(optimizer, weights, backend.name)
+        ends.append([v.numpy() for v in weights])
+    for first, second, third in zip(*ends, strict=True):
+        close(first, third)
+        close(second, third)
+    assert Stepwise.from_config(Stepwise(0.5).get_config()).get_config() == Stepwise(0.5, name=None).get_config()
+    weight = Variable([1.0])
+    Changed(0.25).apply([keraunos.ops.ones((1,))], [weight])
+    assert weight.numpy().tolist() == [0.5]
+
+
+def test_gradients_may_be_missing(backend: Any) -> None:
+    weights = variables()
+    optimizer = optimizers.Adam()
+    with pytest.warns(UserWarning, match="No gradient for v1"):
+        optimizer.apply([keraunos.ops.ones(SHAPES[0]), None, keraunos.ops.ones(SHAPES[2])], weights)
+    close(weights[1].numpy(), START[1], 0.0)
+    assert not np.array_equal(weights[2].numpy(), START[2])
+    with pytest.raises(ArgumentError, match="No variable has a gradient"):
+        optimizer.apply([None] * 3, weights)
+
+
+def test_some_variables_only(backend: Any) -> None:
+    weights, alone = variables(), variables()
+    optimizer, other = optimizers.Adam(), optimizers.Adam()
+    optimizer.build(weights)
+    for gradients in GRADIENTS[:3]:
+        optimizer.apply([keraunos.ops.convert_to_tensor(gradients[2])], [weights[2]])
+        other.apply([keraunos.ops.convert_to_tensor(gradients[2])], [alone[2]])
+    close(weights[2].numpy(), alone[2].numpy(), 0.0)
+    close(weights[0].numpy(), START[0], 0.0)
+
+
+def test_overwritten_variables_take_their_gradient(backend: Any) -> None:
+    weights = variables()
+    weights[1].overwrite_with_gradient = True
+    optimizers.SGD(0.1).apply([keraunos.ops.ones(s) for s in SHAPES], weights)
+    assert weights[1].numpy().tolist() == [1.0, 1.0, 1.0]
+    close(weights[0].numpy(), START[0] - 0.1, 1e-6)
+
+
+def test_learning_rate(backend: Any) -> None:
+    optimizer = optimizers.SGD(0.5)
+    optimizer.learning_rate = 0.25
+    assert isinstance(optimizer.learning_rate, Variable) and float(optimizer.learning_rate) == 0.25
+    optimizer.learning_rate.assign(1.0)
+    weight = Variable([1.0])
+    optimizer.apply_gradients([(keraunos.ops.ones((1,)), weight)])
+    assert weight.numpy().tolist() == [0.0] and int(optimizer.iterations) == 1
+    assert optimizer.get_config()["learning_rate"] == 1.0
+    assert float(optimizers.SGD(lambda: 0.125).learning_rate) == 0.125
+    optimizer.learning_rate = schedules.PiecewiseConstantDecay([0], [1.0, 0.5])
+    assert float(optimizer.learning_rate) == 0.5
+    with pytest.raises(ArgumentTypeError, match="follows a schedule"):
+        optimizer.learning_rate = 0.1
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64"])
+@pytest.mark.parametrize("mode", ["torch", "torch generic"])
+def test_other_dtypes(dtype: str, mode: str) -> None:
+    with backend_scope("torch"):
+        weight = Variable([1.0, -2.0], dtype=dtype)
+        optimizer = optimizers.Adam(0.1)
+        if mode == "torch generic":
+            optimizer.__class__ = type("Adam", (optimizers.Adam,), {"native": None})
+        for _ in range(5):
+            optimizer.apply([keraunos.ops.convert_to_tensor([0.5, -3.0], dtype)], [weight])
+        assert weight.dtype == dtype
+        np.testing.assert_allclose(np.asarray(weight.numpy(), "float64"), [0.5, -1.5], rtol=2e-2 if dtype == "bfloat16" else 1e-3)
+
+
+def test_steps_in_place_leave_the_users_arrays_alone() -> None:
+    with backend_scope("torch"):
+        start = START[0].copy()
+        weight, optimizer = Variable(start), optimizers.Adam()
+        gradient = keraunos.ops.convert_to_tensor(GRADIENTS[0][0].T.copy().T)  # not contiguous
+        optimizer.apply([gradient], [weight])
+        saved: dict[str, Any] = {}
+        optimizer.save_own_variables(saved)
+        copies = {key: value.copy() for key, value in saved.items()}
+        optimizer.load_own_variables(saved)
+        optimizer.apply([gradient], [weight])
+        assert np.array_equal(start, START[0]) and all(np.array_equal(saved[key], copies[key]) for key in saved)
+        close(keraunos.ops.convert_to_numpy(gradient), GRADIENTS[0][0], 0.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("SGD", {"momentum": 0.9}), ("Adam", {"amsgrad": True, "use_ema": True}), ("RMSprop", {"centered": True, "momentum": 0.1})]
+)
+def test_state_goes_on_from_keras(name: str, options: dict[str, Any]) -> None:
+    theirs, expected, store = make(keras, name, options), variables(keras), {}
+    for gradients in GRADIENTS[:10]:
+        theirs.apply([keras.ops.convert_to_tensor(g) for g in gradients], expected)
+    theirs.save_own_variables(store)
+    halfway = [np.asarray(v.value) for v in expected]
+    for gradients in GRADIENTS[10:]:
+        theirs.apply([keras.ops.convert_to_tensor(g) for g in gradients], expected)
+    for engine in ("jax", "torch"):
+        with backend_scope(engine):
+            ours, weights = make(keraunos, name, options), [Variable(value, name=f"v{i}") for i, value in enumerate(halfway)]
+            ours.build(weights)
+            ours.load_own_variables(store)
+            for gradients in GRADIENTS[10:]:
+                ours.apply([keraunos.ops.convert_to_tensor(g) for g in gradients], weights)
+            for mine, other in zip(weights, expected, strict=True):
+                close(mine.numpy(), other.value)
+            written: dict[str, Any] = {}
+            ours.save_own_variables(written)
+            assert set(written) == set(store)
+            ours.set_weights([v.numpy() for v in ours.variables])
+            with pytest.warns(UserWarning, match="was not loaded"):
+                optimizers.SGD().load_own_variables(store)
+
+
+SCHEDULES: list[tuple[str, dict[str, Any]]] = [
+    ("ExponentialDecay", {"initial_learning_rate": 0.1, "decay_steps": 7, "decay_rate": 0.8}),
+    ("ExponentialDecay", {"initial_learning_rate": 0.1, "decay_steps": 7, "decay_rate": 0.8, "staircase": True}),
+    ("InverseTimeDecay", {"initial_learning_rate": 0.1, "decay_steps": 7, "decay_rate": 0.8}),
+    ("InverseTimeDecay", {"initial_learning_rate": 0.1, "decay_steps": 7, "decay_rate": 0.8, "staircase": True}),
+    ("PiecewiseConstantDecay", {"boundaries": [3, 8], "values": [1.0, 0.5, 0.1]}),
+    ("PolynomialDecay", {"initial_learning_rate": 0.1, "decay_steps": 7}),
+    ("PolynomialDecay", {"initial_learning_rate": 0.1, "decay_steps": 7, "end_learning_rate": 0.01, "power": 2.0, "cycle": True}),
+    ("CosineDecay", {"initial_learning_rate": 0.1, "decay_steps": 7, "alpha": 0.1}),
+    ("CosineDecay", {"initial_learning_rate": 0.0, "decay_steps": 7, "warmup_target": 0.1, "warmup_steps": 5, "alpha": 0.2}),
+    ("CosineDecayRestarts", {"initial_learning_rate": 0.1, "first_decay_steps": 5}),
+    ("CosineDecayRestarts", {"initial_learning_rate": 0.1, "first_decay_steps": 5, "t_mul": 1.0, "m_mul": 0.5, "alpha": 0.1}),
+    ("CosineDecayRestarts", {"initial_learning_rate": 0.1, "first_decay_steps": 4, "t_mul": 1.5, "m_mul": 0.9, "alpha": 0.2}),
+]
+
+
+@pytest.mark.parametrize(("name", "options"), SCHEDULES)
+def test_schedule_equals_keras(backend: Any, name: str, options: dict[str, Any]) -> None:
+    ours, theirs = (getattr(module, name)(**options) for module in (schedules, keras.optimizers.schedules))
+    for step in range(0, 25):
+        np.testing.assert_allclose(float(ours(step)), float(theirs(step)), rtol=1e-5, atol=1e-8)
+    assert float(ours(keraunos.ops.convert_to_tensor(3))) == float(ours(3))
+    assert ours.get_config() == theirs.get_config()
+    assert schedules.serialize(ours) == keras.optimizers.schedules.serialize(theirs)
+    optimizer = optimizers.deserialize(optimizers.serialize(optimizers.Adam(ours)))
+    assert optimizer.get_config()["learning_rate"]["config"] == ours.get_config()
+
+
+@pytest.mark.parametrize("name", [*CLASSES, "Optimizer", "LossScaleOptimizer", "get", "serialize", "deserialize"])
+def test_signature(name: str) -> None:
+    ours, theirs = (
+        [(p.name, p.default, p.kind) for p in inspect.signature(getattr(module, name)).parameters.values()] for module in (optimizers, keras.optimizers)
+    )
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("name", [name for name in schedules.__all__ if name != "LearningRateSchedule"])
+def test_signature_of_schedule(name: str) -> None:
+    ours, theirs = (
+        [(p.name, p.default) for p in inspect.signature(getattr(module, name)).parameters.values()] for module in (schedules, keras.optimizers.schedules)
+    )
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_config(name: str) -> None:
+    ours, theirs = (getattr(module.optimizers, name)(name="mine", clipnorm=1.0) for module in (keraunos, keras))
+    assert ours.get_config() == theirs.get_config()
+    assert optimizers.serialize(ours) == keras.optimizers.serialize(theirs)
+    copy = optimizers.deserialize({"class_name": name, "config": {**ours.get_config(), "jit_compile": True, "is_legacy_optimizer": False}})
+    assert copy.get_config() == ours.get_config()
+    assert type(optimizers.get(name.lower())) is type(ours)
+
+
+@pytest.mark.parametrize(("make", "error", "words"), [
+    (lambda: optimizers.get("adamm"), ArgumentError, "Did you mean 'adam'"),
+    (lambda: optimizers.get(print), ArgumentTypeError, "optimizer"),
+    (lambda: optimizers.Adam(learning_rte=0.1), ArgumentTypeError, "Did you mean 'learning_rate'"),
+    (lambda: optimizers.Adam(decay=0.1), ArgumentError, "InverseTimeDecay"),
+    (lambda: optimizers.Adam(clipnorm=1.0, clipvalue=1.0), ArgumentError, "only one of"),
+    (lambda: optimizers.Adam(clipnorm=-1.0), ArgumentError, "above 0"),
+    (lambda: optimizers.Adam(ema_momentum=2.0), ArgumentError, "ema_momentum"),
+    (lambda: optimizers.Adam(use_ema=True, ema_overwrite_frequency=0), ArgumentError, "ema_overwrite_frequency"),
+    (lambda: optimizers.Adam(gradient_accumulation_steps=1), ArgumentError, "at least 2"),
+    (lambda: optimizers.SGD(momentum=2.0), ArgumentError, "momentum"),
+    (lambda: optimizers.AdamW(weight_decay=None), ArgumentError, "weight_decay"),
+    (lambda: optimizers.LossScaleOptimizer("adam"), ArgumentTypeError, "wraps an optimizer"),
+    (lambda: optimizers.SGD().apply([1.0]), StateError, "which variables"),
+    (lambda: optimizers.SGD().apply([], [Variable(1.0)]), ArgumentError, "0 gradients for 1 variables"),
+    (lambda: optimizers.SGD().stateless_apply([], [], []), StateError, "not built"),
+    (lambda: optimizers.SGD().set_weights([1]), ShapeError, "2 variables"),
+    (lambda: schedules.ExponentialDecay(0.1, 0, 0.5), ArgumentError, "decay_steps"),
+    (lambda: schedules.PiecewiseConstantDecay([1], [0.1]), ArgumentError, "one value more"),
+])  # fmt: skip
+def test_errors(make: Any, error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        make()
+
+
+def test_a_second_model_needs_a_second_optimizer(backend: Any) -> None:
+    optimizer = optimizers.Adam()
+    with keraunos.name_scope("first"):
+        optimizer.build([Variable([1.0], name="kernel")])
+    with keraunos.name_scope("second"):
+        other = Variable([1.0], name="kernel")
+    for act in (lambda: optimizer.build([other]), lambda: optimizer.apply([keraunos.ops.ones((1,))], [other])):
+        with pytest.raises(StateError, match="already built for 'first'.*'second/kernel'"):
+            act()
