@@ -148,7 +148,6 @@ class Program:
         self.backend = backend or config.active()
         self._plan: tuple[tuple[Any, ...], Any] = ((), None)
         self._lock = threading.RLock()
-        self.traces = 0
         self._extend(variables)
 
     def _extend(self, variables: Sequence[Any]) -> None:
@@ -159,7 +158,6 @@ class Program:
 
     def _pure(self, state: tuple[Any, ...]) -> Callable[..., Any]:
         def pure(values: Sequence[Any], *args: Any) -> Any:
-            self.traces += 1
             trace = Trace(state, values)
             with within(trace=trace):
                 out = self.fn(*args)

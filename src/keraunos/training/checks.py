@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -156,8 +155,3 @@ def check_callbacks(callbacks: Any, validation_data: Any) -> None:
                 where="callbacks",
                 fix=f"pass validation_data or validation_split, or monitor='{callback.monitor[4:]}'",
             )
-
-
-def warn(message: str) -> None:
-    """Warn once of something suspicious."""
-    warnings.warn(f"{message} ({SILENCE}.)", stacklevel=4)

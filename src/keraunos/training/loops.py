@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from keraunos.core import config, tree
-from keraunos.core.functional import Program
+from keraunos.core.functional import repeat
 from keraunos.data.adapters import ArraySource, Source, class_weights
 
 RESIDENT_BYTES = 1 << 30  # data up to this size is kept on the device
@@ -21,87 +23,50 @@ class Loop:
 
     Args:
         model: The model.
-        kind: "train" or "test".
+        kind: "train", "test" or "predict".
         data: The source.
         callbacks: The callbacks, or None.
         class_weight: A weight for each class, for data that yields batches.
         epochs: The number of passes to come.
+        resident: Whether data that fits lives on the device.
     """
 
-    def __init__(self, model: Any, kind: str, data: Source, callbacks: Any, class_weight: Any, epochs: int = 1):
+    def __init__(self, model: Any, kind: str, data: Source, callbacks: Any = None, class_weight: Any = None, epochs: int = 1, resident: bool = True):
         self.model, self.kind, self.data, self.callbacks, self.class_weight = model, kind, data, callbacks, class_weight
-        self.backend = config.active()
-        self.done = 0
+        self.backend, self.done = config.active(), 0
         marks = (f"on_{kind}_batch_begin", f"on_{kind}_batch_end", *(("on_batch_begin", "on_batch_end") if kind == "train" else ()))
         self.by_batch = callbacks is not None and callbacks.needs(*marks)
-        self.resident: Any = None
-        if isinstance(data, ArraySource) and data.nbytes <= RESIDENT_BYTES:
-            self.resident = tree.map_structure(lambda a: None if a is None else self.backend.array(a), data.data)
+        self.resident = self._tensors(data.data) if resident and isinstance(data, ArraySource) and data.nbytes <= RESIDENT_BYTES else None
         able = self.resident is not None and hasattr(self.backend, "repeat") and not self.by_batch and not model.run_eagerly and kind == "train"
-        self.planned = (data.steps or 0) * epochs
         self.choice: Choice | None = model._cache.setdefault(("choice", data.batch_size), Choice()) if able else None
+        self.planned = (data.steps or 0) * epochs
 
-    def step(self, batch: Any) -> Any:
-        """One step on a batch `(x, y, sample_weight)` of arrays."""
-        x, y, weight = batch
-        if self.class_weight is not None and y is not None:
-            weight = class_weights(y, self.class_weight, weight)
-        array = self.backend.array
-        parts = tuple(tree.map_structure(lambda a: None if a is None else array(a), p) for p in (x, y, weight) if p is not None)
-        return self.model._program(self.kind)(parts)
+    def epoch(self, epoch: int, progress: Any = None, collected: list[Any] | None = None) -> Any:
+        """Run one epoch; returns what the last step did, and appends what each did to `collected`."""
+        model, logs, self.done = self.model, None, 0
+        model._running = True
+        try:
+            for steps, run in self._dispatches(epoch):
+                if self.by_batch:
+                    self.callbacks.call(f"on_{self.kind}_batch_begin", self.done, None)
+                logs = run()
+                self.done += steps
+                if collected is not None:
+                    collected.append(logs)
+                if self.by_batch:
+                    self.callbacks.call(f"on_{self.kind}_batch_end", self.done - 1, self._numbers(logs))
+                    if model.stop_training:
+                        break
+                if progress is not None and progress.due():
+                    progress.draw(self.done, {} if self.kind == "predict" else self._numbers(logs))
+        finally:
+            model._running = False
+        return logs
 
-    # ---- steps on data that lives on the device ----
-    def _gathering(self) -> Any:
-        """The step as a program of the data and the rows of a batch."""
-        cache, key = self.model._cache, f"{self.kind}_rows"
-        if key not in cache:
-            function, model = getattr(self.model, f"{self.kind}_step"), self.model
-
-            def rows_step(data: Any, rows: Any) -> Any:
-                logs = function(tree.map_structure(lambda a: model._backend.rows(a, rows), data))
-                model._clear_losses()
-                return logs
-
-            def many_steps(data: Any, rows: Any) -> Any:
-                from keraunos.core.functional import repeat
-
-                return repeat(lambda r: rows_step(data, r), rows)
-
-            one = self._compile(rows_step)
-            cache[key] = one, self._compile(many_steps)
-        return cache[key]
-
-    def _compile(self, function: Any) -> Any:
-        model = self.model
-        if model.run_eagerly:
-            return function
-        training = self.kind == "train"
-        known = model.variables + (model.optimizer.variables if training and model.optimizer is not None else [])
-        options = {} if model.jit_compile is None else {"jit_compile": model.jit_compile}
-        return Program(function, known, donate=training, backend=self.backend, **options)
-
-    def epoch(self, epoch: int, progress: Any) -> tuple[int, Any]:
-        """Run one epoch; returns the number of steps and the logs of the last."""
-        self.done = 0
-        return self._resident(epoch, progress) if self.resident is not None else self._stream(epoch, progress)
-
-    def _begin(self, i: int) -> None:
-        if self.by_batch:
-            self.callbacks.call(f"on_{self.kind}_batch_begin", i, None)
-
-    def _end(self, i: int, logs: Any, progress: Any) -> bool:
-        """After a step; returns whether to stop."""
-        self.done = i + 1
-        if self.by_batch:
-            self.callbacks.call(f"on_{self.kind}_batch_end", i, self._logs(logs))
-            if self.model.stop_training:
-                return True
-        if progress is not None and progress.due():
-            progress.draw(self.done, self._logs(logs))
-        return False
-
-    def _logs(self, logs: Any) -> dict[str, Any]:
-        """The logs as numbers; this waits for the device."""
+    def _numbers(self, logs: Any) -> dict[str, Any]:
+        """The logs as numbers, for which this waits; the outputs of a prediction as they are."""
+        if self.kind == "predict":
+            return {"outputs": logs}
         if not logs:
             self.model._running = False
             try:
@@ -110,43 +75,58 @@ class Loop:
                 self.model._running = True
         return {name: float(np.asarray(self.backend.to_numpy(v))) for name, v in logs.items() if not isinstance(v, dict)}
 
-    def _stream(self, epoch: int, progress: Any) -> tuple[int, Any]:
-        logs = None
-        for i, batch in enumerate(self.data.batches(epoch)):
-            self._begin(i)
-            logs = self.step(batch)
-            if self._end(i, logs, progress):
-                break
-        return self.done, logs
+    def _tensors(self, batch: Any) -> Any:
+        """The parts of a batch that there are, as the engine's tensors."""
+        array = self.backend.array
+        return tuple(tree.map_structure(lambda a: None if a is None else array(a), part) for part in batch if part is not None)
 
-    def _resident(self, epoch: int, progress: Any) -> tuple[int, Any]:
+    def _step(self, batch: Any) -> Any:
+        x, y, weight = batch
+        if self.class_weight is not None and y is not None:
+            weight = class_weights(y, self.class_weight, weight)
+        return self.model._program(self.kind)(self._tensors((x, y, weight)))
+
+    def _dispatches(self, epoch: int) -> Iterator[tuple[int, Callable[[], Any]]]:
+        """How many steps each dispatch of an epoch makes, and what runs it."""
+        if self.resident is None:
+            for batch in self.data.batches(epoch):
+                yield 1, partial(self._step, batch)
+            return
         data: Any = self.data
-        order, size, steps = data.order(epoch), data.batch_size, data.steps
-        held = tuple(p for p in self.resident if p is not None)
+        held, choice, size, steps = self.resident, self.choice, data.batch_size, data.steps
         one, many = self._gathering()
-        choice = self.choice
-        order = self.backend.indices(order)
-        fixed = self.model.steps_per_execution if choice is not None else 1
-        logs, i = None, 0
+        order = self.backend.indices(data.order(epoch))
         full = min(steps, data.size // size)
-        while i < steps:
-            group = fixed if fixed > 1 else choice.group(full, self.planned) if choice is not None else 1
-            if group > full - i:
+        fixed = self.model.steps_per_execution
+        done = 0
+        while done < steps:
+            group = 1 if choice is None else fixed if fixed > 1 else choice.group(full, self.planned)
+            if group > full - done:
                 group = 1  # the rest goes step by step, without another compilation
-            self._begin(i)
-            timed = choice is not None and choice.timing
-            started = time.perf_counter() if timed else 0.0
-            if group > 1:
-                logs = many(held, order[i * size : (i + group) * size].reshape(group, size))
-            else:
-                logs = one(held, order[i * size : (i + 1) * size])
-            if timed and choice is not None:
-                self.backend.synchronize(self.model._loss_tracker.variables[0]._value)
-                choice.note(group, (time.perf_counter() - started) / group)
-            i += group
-            if self._end(i - 1, logs, progress):
-                break
-        return self.done, logs
+            rows = order[done * size : (done + group) * size]
+            run = partial(many, held, rows.reshape(group, size)) if group > 1 else partial(one, held, rows)
+            yield group, run if choice is None or not choice.timing else partial(choice.timed, group, run, self._wait)
+            done += group
+
+    def _wait(self) -> None:
+        self.backend.synchronize(self.model._loss_tracker.variables[0]._value)
+
+    def _gathering(self) -> tuple[Any, Any]:
+        """The step, and many of them, as programs of data that lives on the device and the rows of a batch."""
+        rows_of, clear = self.backend.rows, self.model._clear_losses
+
+        def one(step: Any) -> Any:
+            return lambda data, rows: step(tree.map_structure(lambda a: rows_of(a, rows), data))
+
+        def many(step: Any) -> Any:
+            def run(data: Any, rows: Any) -> Any:
+                logs = one(step)(data, rows)
+                clear()
+                return logs
+
+            return lambda data, rows: repeat(lambda r: run(data, r), rows)
+
+        return self.model._program(self.kind, one, "rows"), self.model._program(self.kind, many, "many")
 
 
 class Choice:
@@ -169,21 +149,21 @@ class Choice:
         if self.timing and self.size == 1 and len(self.single) > self.TRIALS:
             short = min(self.single[1:])
             wanted = min(int(DISPATCH / short), full, 256) if short < SHORT_STEP else 1
-            # Compiling costs about what the first step did; half of the remaining time could be won.
             if wanted < 4:
                 self.timing = False
-            elif planned * short > 2 * self.single[0]:
+            elif planned * short > 2 * self.single[0]:  # compiling costs about what the first step did; half of the time could be won
                 self.size = wanted
-            else:
-                return 1
         return self.size
 
-    def note(self, group: int, seconds: float) -> None:
-        """Take the time of one step in a group of this size."""
+    def timed(self, group: int, run: Callable[[], Any], wait: Callable[[], None]) -> Any:
+        """Run a group of steps, and note how long one step took."""
+        started = time.perf_counter()
+        logs = run()
+        wait()
+        seconds = (time.perf_counter() - started) / group
         if group == 1:
-            if len(self.single) <= self.TRIALS:
-                self.single.append(seconds)
-            return
+            self.single += [seconds] if len(self.single) <= self.TRIALS else []
+            return logs
         self.grouped.append(seconds)
         if self.size == 1:  # the user's own steps_per_execution: nothing to choose
             self.timing = False
@@ -191,3 +171,4 @@ class Choice:
             self.timing = False
             if min(self.grouped[1:]) > 0.95 * min(self.single[1:]):
                 self.size = 1
+        return logs

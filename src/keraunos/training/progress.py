@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import sys
 import time
 from typing import Any
@@ -56,6 +57,7 @@ class Progress:
     def begin(self, epoch: int, total: int | None) -> None:
         """Begin an epoch of `total` batches."""
         self.epoch, self.total, self.started, self.drawn = epoch, total, time.perf_counter(), 0.0
+        self.columns = 120 if in_notebook() else shutil.get_terminal_size().columns - 1
 
     def due(self) -> bool:
         """Whether it is time to draw again."""
@@ -63,16 +65,16 @@ class Progress:
 
     def draw(self, done: int, logs: dict[str, Any]) -> None:
         """Draw the bar over the last one."""
-        now = time.perf_counter()
-        self.drawn = now
-        spent = now - self.started
-        rate = spent / max(done, 1)
+        self.drawn = time.perf_counter()
+        rate = (self.drawn - self.started) / max(done, 1)
+        head, text = self._head(), self._text(logs)
         if self.total:
-            full = int(WIDTH * done / self.total)
-            bar = f"{'━' * full}{'─' * (WIDTH - full)} {done}/{self.total} {duration(rate * (self.total - done))} left"
+            text = f" {done}/{self.total} {duration(rate * (self.total - done))} left{text}"
+            width = min(WIDTH, max(WIDTH // 4, self.columns - len(head) - len(text)))
+            full = int(width * done / self.total)
+            self._over(f"{head}{'━' * full}{'─' * (width - full)}{text}")
         else:
-            bar = f"{done} batches"
-        self._over(f"{self._head()}{bar} {duration(rate)}/step{self._text(logs)}")
+            self._over(f"{head}{done} batches {duration(rate)}/step{text}")
 
     def end(self, done: int, logs: dict[str, Any]) -> None:
         """End the epoch with one line."""
@@ -81,12 +83,8 @@ class Progress:
         spent = time.perf_counter() - self.started
         steps = f"{done}/{done} " if self.verbose == 1 else ""
         line = f"{self._head()}{steps}{duration(spent)} {duration(spent / max(done, 1))}/step{self._text(logs)}"
-        if self.live and self.verbose == 1:
-            self._over(line)
-            sys.stdout.write("\n")
-            self.width = 0
-        else:
-            sys.stdout.write(line + "\n")
+        cleared, self.width = f"\r{' ' * self.width}\r" if self.width else "", 0
+        sys.stdout.write(f"{cleared}{line}\n")
         sys.stdout.flush()
 
     def _head(self) -> str:
@@ -97,6 +95,8 @@ class Progress:
         return "".join(f" - {name}: {readable(value)}" for name, value in logs.items() if not isinstance(value, dict))
 
     def _over(self, line: str) -> None:
+        """Draw a line over the last one; what does not fit the terminal would begin a new one each time."""
+        line = line if len(line) <= self.columns else line[: self.columns - 1] + "…"
         sys.stdout.write("\r" + line.ljust(self.width))
         self.width = len(line)
         sys.stdout.flush()

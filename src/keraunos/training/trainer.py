@@ -7,7 +7,7 @@ are short many of them are one dispatch, if measuring shows that it is faster.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -20,10 +20,10 @@ from keraunos.core.errors import ArgumentError, DataError, StateError
 from keraunos.core.functional import Program, value_and_grad
 from keraunos.core.scope import within
 from keraunos.core.spec import Spec
-from keraunos.data.adapters import ArraySource, Source, class_weights, source, split, unpack_x_y_sample_weight
+from keraunos.data.adapters import ArraySource, class_weights, source, split, unpack_x_y_sample_weight
 from keraunos.layers.tracking import Cache
 from keraunos.training.checks import check_callbacks, check_data, check_model
-from keraunos.training.compiled import CompiledLoss, CompiledMetrics
+from keraunos.training.compiled import ACCURACY, CROSSENTROPY, CompiledLoss, CompiledMetrics
 from keraunos.training.loops import Loop
 from keraunos.training.progress import Progress
 
@@ -76,16 +76,6 @@ class Trainer:
         """
         from keraunos import optimizers
 
-        self._compile_arguments = {
-            "optimizer": optimizer,
-            "loss": loss,
-            "loss_weights": loss_weights,
-            "metrics": metrics,
-            "weighted_metrics": weighted_metrics,
-            "run_eagerly": run_eagerly,
-            "steps_per_execution": steps_per_execution,
-            "jit_compile": jit_compile,
-        }
         optimizer = optimizers.get(optimizer)
         mixed = auto_scale_loss and self._policy.name == "mixed_float16"  # type: ignore[attr-defined]
         if mixed and optimizer is not None and not isinstance(optimizer, optimizers.LossScaleOptimizer):
@@ -93,10 +83,13 @@ class Trainer:
         if not isinstance(steps_per_execution, int) or steps_per_execution < 1:
             raise ArgumentError("steps_per_execution must be a positive integer.", received=f"steps_per_execution={steps_per_execution!r}")
         tree.map_structure(lambda x: losses_module.get(x) if isinstance(x, str) else x, loss)
-        tree.map_structure(
-            lambda x: metrics_module.get(x) if isinstance(x, str) and x not in ("accuracy", "acc", "crossentropy", "ce") else x, [metrics, weighted_metrics]
-        )
-        self._compile_arguments["optimizer"] = optimizer
+        for metric in tree.flatten([metrics, weighted_metrics]):
+            if isinstance(metric, str) and metric not in ACCURACY + CROSSENTROPY:
+                metrics_module.get(metric)
+        self._compile_arguments = {
+            "optimizer": optimizer, "loss": loss, "loss_weights": loss_weights, "metrics": metrics, "weighted_metrics": weighted_metrics,
+            "run_eagerly": run_eagerly, "steps_per_execution": steps_per_execution, "jit_compile": jit_compile,
+        }  # fmt: skip
         self.optimizer, self.loss = optimizer, loss
         self._scales_loss = isinstance(optimizer, optimizers.LossScaleOptimizer) or getattr(optimizer, "loss_scale_factor", None) is not None
         self.run_eagerly, self.steps_per_execution = bool(run_eagerly), steps_per_execution
@@ -126,13 +119,11 @@ class Trainer:
 
     def _prepare_loss(self, y: Any, y_pred: Any) -> None:
         """Make losses and metrics when the outputs are first seen."""
-        names = self._output_names(y_pred)
+        names, given = self._output_names(y_pred), self._compile_arguments
         if self._compiled_loss is None and self.loss is not None:
-            self._compiled_loss = CompiledLoss(self.loss, self._compile_arguments["loss_weights"], names)
+            self._compiled_loss = CompiledLoss(self.loss, given["loss_weights"], names)
         if self._compiled_metrics is None:
-            made = CompiledMetrics(self._compile_arguments["metrics"], self._compile_arguments["weighted_metrics"], names)
-            made.build(y, y_pred, self._compiled_loss.losses if self._compiled_loss else [None] * len(names))
-            self._compiled_metrics = made
+            self._compiled_metrics = CompiledMetrics(given["metrics"], given["weighted_metrics"], names, y, y_pred)
 
     # ---- what users may override ----
     def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True) -> Any:
@@ -173,36 +164,26 @@ class Trainer:
         if self._running:
             return {}
         logs: dict[str, Any] = {}
-        own = {id(m) for m in self._compiled_own()}
-        if self.compiled:
-            logs["loss"] = self._loss_tracker.result()
-            if self._compiled_loss is not None:
-                logs.update({str(m.name): m.result() for m in self._compiled_loss.trackers})
-            if self._compiled_metrics is not None:
-                logs.update(zip(self._compiled_metrics.names_of(), (m.result() for m in self._compiled_metrics.metrics), strict=True))
-        for metric in self._held_metrics():
-            if id(metric) not in own:
-                result = metric.result()
-                logs.update(cast(dict[str, Any], result if isinstance(result, dict) else {metric.name: result}))
+        for name, metric in (*self._compiled_own(), *((m.name, m) for m in self._held_metrics())):
+            result = metric.result()
+            logs.update(result if isinstance(result, dict) else {name: result})
         return logs
 
-    def _compiled_own(self) -> list[Any]:
+    def _compiled_own(self) -> list[tuple[str, Any]]:
+        """The metrics that follow from `compile`, and their names in the logs."""
         if not self.compiled:
             return []
-        found = [self._loss_tracker]
-        found += self._compiled_loss.trackers if self._compiled_loss is not None else []
-        return found + (self._compiled_metrics.metrics if self._compiled_metrics is not None else [])
+        trackers = [(str(m.name), m) for m in self._compiled_loss.trackers] if self._compiled_loss else []
+        return [("loss", self._loss_tracker), *trackers, *(self._compiled_metrics.metrics if self._compiled_metrics else [])]
 
     def _held_metrics(self) -> list[Any]:
-        own = {id(m) for m in self._compiled_own()}
-        layers = self._flatten_layers()  # type: ignore[attr-defined]
-        found = {id(m): m for layer in layers for m in layer._held(metrics_module.Metric)}
-        return [m for key, m in found.items() if key not in own]
+        own = {id(m) for _, m in self._compiled_own()}
+        return [m for m in super().metrics if id(m) not in own]  # type: ignore[misc]
 
     @property
     def metrics(self) -> list[Any]:
         """The metrics: the loss, those of `compile`, and those that layers hold."""
-        return [*self._compiled_own(), *self._held_metrics()]
+        return [*(m for _, m in self._compiled_own()), *self._held_metrics()]
 
     def reset_metrics(self) -> None:
         """Begin the metrics anew."""
@@ -259,20 +240,28 @@ class Trainer:
     def _engine(self) -> Any:
         return within(backend=self._backend)  # type: ignore[attr-defined]
 
-    def _program(self, kind: str) -> Any:
-        """The compiled form of a step, made once."""
-        found = self._cache.get(kind)
+    def _program(self, kind: str, make: Any = None, form: str = "") -> Any:
+        """The compiled form of a step, or of the function of it that `make` gives; made once."""
+        found = self._cache.get((kind, form))
         if found is None:
-            function = getattr(self, f"{kind}_step")
-            wrapped = function if kind == "predict" else _detached(self, function)
-            if self.run_eagerly:
-                found = wrapped
-            else:
-                known = self.variables + (self.optimizer.variables if kind == "train" and self.optimizer is not None else [])  # type: ignore[attr-defined]
-                options = {} if self.jit_compile is None else {"jit_compile": self.jit_compile}
-                found = Program(wrapped, known, donate=kind == "train", backend=self._backend, **options)  # type: ignore[attr-defined]
-            self._cache[kind] = found
+            step = getattr(self, f"{kind}_step")
+            function = step if make is None else make(step)
+
+            def cleared(*data: Any) -> Any:
+                out = function(*data)
+                self._clear_losses()  # type: ignore[attr-defined]
+                return out
+
+            training, options = kind == "train", {} if self.jit_compile is None else {"jit_compile": self.jit_compile}
+            known = [*self.variables, *(self.optimizer.variables if training and self.optimizer is not None else ())]  # type: ignore[attr-defined]
+            found = cleared if self.run_eagerly else Program(cleared, known, donate=training, backend=self._backend, **options)  # type: ignore[attr-defined]
+            self._cache[kind, form] = found
         return found
+
+    def _epoch_logs(self, kind: str, logs: Any) -> dict[str, Any]:
+        """What an epoch reports: the metrics and what the last step returned, or that alone where the step is the user's."""
+        own = getattr(type(self), f"{kind}_step") is not getattr(Trainer, f"{kind}_step")
+        return _numbers(logs if own and logs else {**self.get_metrics_result(), **(logs or {})})
 
     def _symbolic_build(self, batch: Any, training: bool) -> None:
         """Build layers, losses, metrics and optimizer from the specs of the first batch, before any trace."""
@@ -357,22 +346,16 @@ class Trainer:
                     self.reset_metrics()
                     callback_list.call("on_epoch_begin", epoch, None)
                     progress.begin(epoch, data.steps)
-                    self._running = True
-                    try:
-                        done, step_logs = loop.epoch(epoch, progress)
-                    finally:
-                        self._running = False
-                    if done == 0:
+                    step_logs = loop.epoch(epoch, progress)
+                    if loop.done == 0:
                         raise DataError("The data gave no batch.", fix="a generator can be used once: pass a new one, or steps_per_epoch")
-                    logs = _numbers(
-                        {**self.get_metrics_result(), **(step_logs or {})} if not _custom(self, "train_step") else (step_logs or self.get_metrics_result())
-                    )
+                    logs = self._epoch_logs("train", step_logs)
                     if validation is not None and _validates(epoch, validation_freq):
                         found = self._evaluate(validation)
                         logs.update({f"val_{name}": value for name, value in found.items()})
                     data.epoch_end()
                     callback_list.call("on_epoch_end", epoch, logs)
-                    progress.end(done, logs)
+                    progress.end(loop.done, logs)
                     if self.stop_training:
                         break
                 if self.optimizer is not None:
@@ -385,19 +368,14 @@ class Trainer:
         if data is None:
             return None
         parts = unpack_x_y_sample_weight(data) if isinstance(data, (tuple, list)) else (data, None, None)
-        found = source(*parts, batch_size=batch_size, steps=steps)
-        return Loop(self, "test", found, None, None)
+        return Loop(self, "test", source(*parts, batch_size=batch_size, steps=steps))
 
     def _evaluate(self, loop: Loop, progress: Progress | None = None) -> dict[str, Any]:
         """The logs of one pass over the loop's data."""
         self.reset_metrics()
-        self._running = True
-        try:
-            with self._backend.forward():  # type: ignore[attr-defined]
-                _, step_logs = loop.epoch(0, progress)
-        finally:
-            self._running = False
-        return _numbers({**self.get_metrics_result(), **(step_logs or {})} if not _custom(self, "test_step") else (step_logs or self.get_metrics_result()))
+        with self._backend.forward():  # type: ignore[attr-defined]
+            logs = loop.epoch(0, progress)
+        return self._epoch_logs("test", logs)
 
     # ---- evaluate and predict ----
     def evaluate(
@@ -429,7 +407,7 @@ class Trainer:
             progress = Progress(verbose, title="Evaluate")
             progress.begin(0, data.steps)
             callback_list.call("on_test_begin", None)
-            loop = Loop(self, "test", data, callback_list, None)
+            loop = Loop(self, "test", data, callback_list)
             logs = self._evaluate(loop, progress)
             callback_list.call("on_test_end", logs)
             progress.end(loop.done, logs)
@@ -456,37 +434,32 @@ class Trainer:
         (5, 2)
         """
         backend = self._backend  # type: ignore[attr-defined]
+
+        def to_result(value: Any) -> Any:
+            return np.asarray(backend.to_numpy(value))
+
         small = type(x) is np.ndarray and x.dtype == np.float32 and x.ndim > 0 and 0 < len(x) <= (batch_size or 32)
-        if small and callbacks is None and steps is None and (program := self._cache.get("predict")) is not None and Progress(verbose).verbose == 0:
+        if small and callbacks is None and steps is None and (program := self._cache.get(("predict", ""))) is not None and Progress(verbose).verbose == 0:
             with self._engine(), backend.forward():
-                return tree.map_structure(_result(backend), program((backend.array(x),)))
+                return tree.map_structure(to_result, program((backend.array(x),)))
         with self._engine():
             data = source(x, None, None, batch_size, False, steps)
             callback_list = CallbackList(callbacks, model=self, steps=data.steps)
             head = data.head
             if not self.built:  # type: ignore[attr-defined]
                 self._symbolic_build(head, training=False)
-            program = self._program("predict")
             progress = Progress(verbose, title="Predict")
             progress.begin(0, data.steps)
-            results: list[Any] = []
-            structure: Any = None
             callback_list.call("on_predict_begin", None)
+            outputs: list[Any] = []
             with backend.forward():
-                for i, (batch, _, _) in enumerate(data.batches(0)):
-                    callback_list.call("on_predict_batch_begin", i, None)
-                    structure = program((tree.map_structure(lambda a: None if a is None else backend.array(a), batch),))
-                    results.append(tree.flatten(structure))
-                    callback_list.call("on_predict_batch_end", i, {"outputs": structure})
-                    if progress.due():
-                        progress.draw(i + 1, {})
-            to_result = _result(backend)
-            arrays = [[to_result(v) for v in values] for values in results]
+                Loop(self, "predict", data, callback_list, resident=False).epoch(0, progress, outputs)
+            arrays = [[to_result(v) for v in tree.flatten(structure)] for structure in outputs]
             callback_list.call("on_predict_end", None)
             if progress.live:
-                progress.end(len(results), {})
+                progress.end(len(outputs), {})
         joined = [np.concatenate(parts) if len(parts) > 1 else next(iter(parts)) for parts in zip(*arrays, strict=True)]
-        return tree.pack_sequence_as(structure, joined)
+        return tree.pack_sequence_as(outputs[0], joined)
 
     # ---- single batches ----
     def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False) -> Any:
@@ -506,12 +479,7 @@ class Trainer:
             length = len(tree.flatten(x)[0])
             data = ArraySource(x, y, sample_weight, batch_size=max(length, 1))
             self._symbolic_build(data.data, training=kind == "train")
-            self._running = True
-            try:
-                found = Loop(self, kind, data, None, None).step(data.data)
-            finally:
-                self._running = False
-            logs = _numbers(found if _custom(self, f"{kind}_step") and found else self.get_metrics_result())
+            logs = self._epoch_logs(kind, Loop(self, kind, data, resident=False).epoch(0))
         values = list(logs.values())
         return logs if return_dict else values[0] if len(values) == 1 else values
 
@@ -522,32 +490,12 @@ class Trainer:
     def make_train_function(self, force: bool = False) -> Any:
         """The compiled train step, a function of a batch."""
         if force:
-            self._cache.pop("train", None)
+            self._cache.pop(("train", ""), None)
         return self._program("train")
-
-
-def _detached(model: Any, function: Any) -> Any:
-    """A step as a function of a batch whose None parts are left out."""
-
-    def step(data: Any) -> Any:
-        logs = function(data)
-        model._clear_losses()
-        return logs
-
-    step.__name__ = getattr(function, "__name__", "step")
-    return step
-
-
-def _result(backend: Any) -> Any:
-    return lambda v: np.asarray(backend.to_numpy(v))
 
 
 def _batch_size(x: Any) -> int:
     return next(a for a in tree.flatten(x) if a is not None).shape[0]
-
-
-def _custom(model: Any, name: str) -> bool:
-    return getattr(type(model), name) is not getattr(Trainer, name)
 
 
 def _numbers(logs: dict[str, Any]) -> dict[str, Any]:
@@ -562,6 +510,3 @@ def _numbers(logs: dict[str, Any]) -> dict[str, Any]:
 
 def _validates(epoch: int, frequency: Any) -> bool:
     return (epoch + 1) % frequency == 0 if isinstance(frequency, int) else epoch + 1 in frequency
-
-
-__all__ = ["Source", "Trainer"]
