@@ -500,6 +500,8 @@ def max_pool(inputs, pool_size, strides=None, padding="valid", data_format=None)
 
 def average_pool(inputs, pool_size, strides=None, padding="valid", data_format=None):
     plan = windows.pool(inputs.shape, pool_size, strides, padding, data_format)
+    if plan.rank == 3 and inputs.dtype in (torch.float16, torch.bfloat16) and inputs.device.type == "cpu":  # which has no kernel for these
+        return average_pool(inputs.float(), pool_size, strides, padding, data_format).to(inputs.dtype)
     x, pads = _padded(inputs, plan)
     out = _restored(_AVERAGE_POOL[plan.rank](x, plan.size, plan.strides, pads, count_include_pad=False), plan)
     if plan.symmetric:
