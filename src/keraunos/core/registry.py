@@ -8,7 +8,7 @@ from typing import Any
 
 from keraunos.core.errors import ArgumentError, suggestion
 from keraunos.core.names import to_snake_case
-from keraunos.core.serialization import custom_object_scope, deserialize_keras_object, get_registered_object, serialize_value
+from keraunos.core.serialization import custom_object_scope, get_registered_object, object_from, serialize_value
 
 
 class Registry:
@@ -57,16 +57,15 @@ class Registry:
         """
         if identifier is None:
             return None
-        if isinstance(identifier, str):
-            identifier = self.find(identifier)
-        elif isinstance(identifier, dict):
+        if isinstance(identifier, dict):
             return self.deserialize(identifier)
-        if inspect.isclass(identifier):
-            if self.base is None or issubclass(identifier, self.base):
-                return identifier()
-        elif (self.base is not None and isinstance(identifier, self.base)) or (self.functions and callable(identifier)):
-            return identifier
-        given = identifier.__name__ if inspect.isclass(identifier) or inspect.isfunction(identifier) else type(identifier).__name__
+        found = self.find(identifier) if isinstance(identifier, str) else identifier
+        if inspect.isclass(found):
+            if self.base is None or issubclass(found, self.base):
+                return found()
+        elif (self.base is not None and isinstance(found, self.base)) or (self.functions and callable(found)):
+            return found
+        given = found.__name__ if inspect.isclass(found) or inspect.isfunction(found) else type(found).__name__
         what = f"a name, a config, {'an instance of ' + self.base.__name__ if self.base else 'a class'}{' or a function' if self.functions else ''}"
         raise ArgumentError(f"A value of this type is no {self.kind}.", where=self.kind, received=given, expected=what)
 
@@ -76,19 +75,10 @@ class Registry:
 
     def deserialize(self, config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
         """The inverse of `serialize`."""
-        if custom_objects:
-            with custom_object_scope(custom_objects):
-                return self.deserialize(config)
-        if not isinstance(config, dict):
-            return self.get(config)
-        name, inner = config.get("class_name"), config.get("config")
-        if name is None or "config" not in config:
-            raise ArgumentError(
-                f"This is not the config of a {self.kind}.", received=f"the keys {sorted(map(str, config))}", expected="'class_name' and 'config'"
-            )
-        if name == "function":
-            return get_registered_object(str(inner)) or self.table.get(str(inner)) or deserialize_keras_object(config)
-        if get_registered_object(str(config.get("registered_name") or name)) is None and not str(config.get("module") or "keras").startswith("keras"):
-            return deserialize_keras_object(config)
-        cls = get_registered_object(config.get("registered_name") or name) or self.find(name)
-        return cls.from_config(inner or {})
+        with custom_object_scope(custom_objects):
+            if not isinstance(config, dict):
+                return self.get(config)
+            if "class_name" not in config or "config" not in config:
+                received = f"the keys {sorted(map(str, config))}"
+                raise ArgumentError(f"This is not the config of a {self.kind}.", received=received, expected="'class_name' and 'config'")
+            return object_from(config, self.table)
