@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from keraunos.core import config
+from keraunos.core import config, tree
 from keraunos.core.scope import scope, within
 
 
@@ -207,7 +207,7 @@ def repeat(step: Callable[[Any], Any], xs: Any) -> Any:
         return ()
 
     # One abstract run tells which variables the step assigns: these are what the loop carries.
-    backend.abstract_like(probe, xs[0])
+    backend.abstract(probe, [xs.shape[1:]], [backend.dtype_of(xs)])
     variables = list(touched.values())
 
     def body(values: Any, x: Any) -> Any:
@@ -219,4 +219,4 @@ def repeat(step: Callable[[Any], Any], xs: Any) -> Any:
     new, outs = backend.repeat(body, [outer.read(v) for v in variables], xs)
     for variable, value in zip(variables, new, strict=True):
         outer.write(variable, value)
-    return backend.last(outs)
+    return tree.map_structure(lambda x: x[-1], outs)

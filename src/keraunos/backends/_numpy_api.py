@@ -1,0 +1,150 @@
+"""What NumPy and JAX say in one way: functions of the module that they share the interface of, `numpy` or `jax.numpy`."""
+
+# What engines take is wider than what their annotations say.
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from keraunos.core import dtypes, windows
+
+# Those whose name, order of arguments and results are the op's. Python's scalars are weak there too.
+ELEMENTWISE = """add subtract multiply true_divide floor_divide mod power maximum minimum negative absolute sign sqrt square exp expm1 log log1p log2
+log10 logaddexp sin cos tan arcsin arccos arctan arctan2 sinh cosh tanh arcsinh arccosh arctanh floor ceil isnan isinf isfinite equal not_equal less
+less_equal greater greater_equal logical_and logical_or logical_xor logical_not"""
+_FORMS = "sort reshape transpose expand_dims squeeze broadcast_to flip roll concatenate stack tile take diagonal diag tril triu"
+
+
+def functions(xp: Any, available: Callable[[str], Any], pool: Callable[..., Any]) -> dict[str, Any]:
+    """The functions of an engine that are the same for both.
+
+    Args:
+        xp: `numpy` or `jax.numpy`.
+        available: The engine's form of a dtype's name.
+        pool: `pool(x, plan, largest, fill)`, the maximum or the sum over windows.
+    """
+
+    # ---- what every engine provides ----
+    stateful, forward = False, contextlib.nullcontext
+
+    def array(x: Any, dtype: str | None = None) -> Any:
+        if hasattr(x, "detach"):
+            x = x.detach().cpu().numpy()
+        if dtype is None and isinstance(x, (float, int, bool)):
+            dtype = dtypes.result_type(type(x))
+        elif dtype is None and isinstance(x, (list, tuple)):
+            x = np.asarray(x)
+            dtype = {"float64": dtypes.standardize_dtype(None), "int64": "int32"}.get(x.dtype.name)
+        return xp.asarray(x, available(dtype) if dtype else None)
+
+    def to_numpy(x: Any) -> np.ndarray:
+        return np.asarray(x)
+
+    def cast(x: Any, dtype: str) -> Any:
+        return xp.asarray(x).astype(available(dtype))
+
+    def slot(value: Any, trainable: bool) -> Any:
+        return value
+
+    def indices(order: np.ndarray) -> np.ndarray:
+        return order
+
+    def seed_state(seed: int, count: int) -> Any:
+        return xp.array([seed, count], "uint32")
+
+    # ---- elementwise ----
+    round_ = xp.round
+
+    def nan_to_num(x, nan=0.0, posinf=None, neginf=None):
+        return xp.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
+
+    def where(condition, x1=None, x2=None):
+        if x1 is None and x2 is None:
+            return tuple(i.astype("int32") for i in xp.nonzero(condition))
+        if x1 is None or x2 is None:  # NumPy would make objects of it
+            raise ValueError
+        return xp.where(condition, x1, x2)
+
+    # ---- reductions ----
+    any_, all_ = reduction(xp.any), reduction(xp.all)
+
+    def prod(x, axis=None, keepdims=False, dtype=None):
+        return xp.prod(x, axis, available(dtype) if dtype else x.dtype, keepdims=keepdims)
+
+    def max_(x, axis=None, keepdims=False, initial=None):
+        return xp.max(x, axis, keepdims=keepdims, initial=initial)
+
+    def min_(x, axis=None, keepdims=False, initial=None):
+        return xp.min(x, axis, keepdims=keepdims, initial=initial)
+
+    def argmax(x, axis=None, keepdims=False):
+        return xp.argmax(x, axis, keepdims=keepdims).astype("int32")
+
+    def argmin(x, axis=None, keepdims=False):
+        return xp.argmin(x, axis, keepdims=keepdims).astype("int32")
+
+    def cumsum(x, axis=None, dtype=None):
+        return xp.cumsum(x, axis, available(dtype) if dtype else x.dtype)
+
+    def cumprod(x, axis=None, dtype=None):
+        return xp.cumprod(x, axis, available(dtype) if dtype else x.dtype)
+
+    def argsort(x, axis=-1):
+        return xp.argsort(x, axis, stable=True).astype("int32")
+
+    # ---- shaping ----
+    def full(shape, fill_value, dtype=None):
+        return xp.full(shape, fill_value, available(dtype or dtypes.standardize_dtype(None)))
+
+    def arange(start, stop=None, step=None, dtype=None):
+        return xp.arange(start, stop, step, available(dtype or dtypes.common(start, stop, step)))
+
+    def repeat_(x, repeats, axis=None):
+        return xp.repeat(x, np.asarray(repeats), axis)
+
+    def pad_constant(x, widths, value):
+        return xp.pad(x, widths, constant_values=value)
+
+    def take_along_axis(x, indices, axis=None):
+        return xp.take_along_axis(x, indices, axis)
+
+    # ---- pooling ----
+    def max_pool(inputs, pool_size, strides=None, padding="valid", data_format=None):
+        plan = windows.pool(inputs.shape, pool_size, strides, padding, data_format)
+        return pool(inputs, plan, True, np.iinfo(inputs.dtype).min if inputs.dtype.kind in "iu" else -np.inf)
+
+    def average_pool(inputs, pool_size, strides=None, padding="valid", data_format=None):
+        plan = windows.pool(inputs.shape, pool_size, strides, padding, data_format)
+        counts = plan.counts(inputs.shape[plan.spatial])
+        return pool(inputs, plan, False, 0) / (counts if plan.last else np.moveaxis(counts, -1, 1)).astype(inputs.dtype)
+
+    return {**{name: getattr(xp, name) for name in (*ELEMENTWISE.split(), *_FORMS.split())}, **locals()}
+
+
+def reduction(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function(x, axis, keepdims=…)`, whose argument the op gives by position."""
+    return lambda x, axis=None, keepdims=False: function(x, axis, keepdims=keepdims)
+
+
+def parts(xp: Any, x: Any, plan: windows.Windows, fill: Any = 0) -> list[Any]:
+    """For each offset in the window, the elements of `x` (channels last) that lie there."""
+    sizes = plan.shape[plan.spatial]
+    if any(map(sum, plan.pads)):
+        x = xp.pad(x, ((0, 0), *plan.pads, (0, 0)), constant_values=fill)
+    if plan.size == plan.strides:  # windows do not overlap: a view is cheaper than slices
+        x = x[(slice(None), *(slice(n * s) for n, s in zip(sizes, plan.size, strict=True)))]
+        x = x.reshape(x.shape[0], *(d for pair in zip(sizes, plan.size, strict=True) for d in pair), x.shape[-1])
+        return [x[(slice(None), *(d for i in offset for d in (slice(None), i)))] for offset in np.ndindex(*plan.size)]
+    starts = ([i * d for i, d in zip(offset, plan.dilation, strict=True)] for offset in np.ndindex(*plan.size))
+    return [x[(slice(None), *(slice(b, b + (n - 1) * s + 1, s) for b, n, s in zip(start, sizes, plan.strides, strict=True)))] for start in starts]
+
+
+def pooled(xp: Any, x: Any, plan: windows.Windows, combine: Callable[[Any, Any], Any], fill: Any) -> Any:
+    """`combine` over the elements of each window."""
+    out = functools.reduce(combine, parts(xp, x if plan.last else xp.moveaxis(x, 1, -1), plan, fill))
+    return out if plan.last else xp.moveaxis(out, -1, 1)
