@@ -45,6 +45,7 @@ WRONG = [
     (ArgumentTypeError, "the signature is sum\\(x, axis=None, keepdims=False\\)", lambda x: ops.sum()),
     (ArgumentTypeError, "x2 is a str, not a tensor", lambda x: ops.add(x, "one")),
     (ArgumentTypeError, "x2 is None, not a tensor", lambda x: ops.matmul(x, None)),
+    (ArgumentTypeError, "x2 is a dict, not a tensor", lambda x: ops.add(ONES, {})),
     (ArgumentTypeError, "einsum takes no option 'optimise'", lambda x: ops.einsum("ij->ji", x, optimise=True)),
     (TypeError, "Did you mean 'float32'", lambda x: ops.cast(x, "flaot32")),
 ]
@@ -99,6 +100,7 @@ def test_lists_and_variables_are_converted(backend: Any) -> None:
     v = Variable(ONES)
     assert ops.convert_to_numpy(ops.add([[1, 2, 3]], v)).tolist() == [[2, 3, 4]] * 2
     assert ops.shape(ops.stack([v, v.value, ONES])) == (3, 2, 3)
+    assert float(ops.einsum("i,i->", [1.0, 2.0], [3.0, 4.0])) == 11.0
     assert ops.shape(ops.stack([1.0, v.value[0, 0]])) == (2,)
     assert ops.shape(ops.matmul(v, ops.transpose(v))) == (2, 2)
     assert ops.shape(ops.convert_to_tensor([v.value, v])) == (2, 2, 3)
