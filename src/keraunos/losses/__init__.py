@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 from keraunos.core.missing import missing
+from keraunos.core.names import to_snake_case
 from keraunos.core.registry import Registry
 from keraunos.core.serialization import serialize_keras_object
 from keraunos.losses import classes, functions
 from keraunos.losses.classes import *
 from keraunos.losses.functions import *
-from keraunos.losses.loss import Loss, WrappedLoss
+from keraunos.losses.loss import SHORT, Loss, WrappedLoss, public
 
-_FUNCTIONS = {
-    name: f
-    for name, f in vars(functions).items()
-    if inspect.isfunction(f) and f.__module__ == functions.__name__ and not name.startswith("_") and name != "pairwise"
-}
-_CLASSES = {name: c for name, c in vars(classes).items() if inspect.isclass(c) and c.__module__ == classes.__name__}
-_SHORT = {
-    "bce": "binary_crossentropy", "kld": "kl_divergence", "mae": "mean_absolute_error", "mape": "mean_absolute_percentage_error",
-    "mse": "mean_squared_error", "msle": "mean_squared_logarithmic_error",
-}  # fmt: skip
-ALIASES = {**_SHORT, **{short.upper(): name for short, name in _SHORT.items()}, "logcosh": "log_cosh", "huber_loss": "huber"}
-registry = Registry("loss", {"Loss": Loss, **_CLASSES, **_FUNCTIONS}, ALIASES)
+_CLASSES, _FUNCTIONS = public(classes), public(functions)
+_ALIASES = {short: to_snake_case(name) for short, name in SHORT.items()} | {"logcosh": "log_cosh", "huber_loss": "huber"}
+registry = Registry("loss", {"Loss": Loss, **_CLASSES, **_FUNCTIONS}, _ALIASES)
 
 
 def get(identifier: Any) -> Any:

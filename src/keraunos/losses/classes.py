@@ -34,7 +34,7 @@ class Huber(FunctionLoss, function=functions.huber, name="huber_loss"):
     """Squared for errors up to `delta`, linear beyond."""
 
     delta: float = 1.0
-    unwritten = {"delta": 1.0}
+    unwritten = ("delta",)
 
 
 class LogCosh(FunctionLoss, function=functions.log_cosh):
@@ -45,7 +45,7 @@ class CosineSimilarity(FunctionLoss, function=functions.cosine_similarity):
     """Minus the cosine of the angle between targets and predictions along `axis`."""
 
     axis: int = -1
-    unwritten = {"axis": -1}
+    unwritten = ("axis",)
 
 
 class Poisson(FunctionLoss, function=functions.poisson):
@@ -97,7 +97,7 @@ class SparseCategoricalCrossentropy(FunctionLoss, function=functions.sparse_cate
     ignore_class: int | None = None
     reduction: str | None = "sum_over_batch_size"
     axis: int = -1
-    unwritten = {"axis": -1}
+    unwritten = ("axis",)
 
 
 class BinaryFocalCrossentropy(FunctionLoss, function=functions.binary_focal_crossentropy):

@@ -2,55 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable
 from typing import Any
 
 from keraunos import ops
-from keraunos.core import config, dtypes
-from keraunos.core.errors import ShapeError
+from keraunos.core import config
 from keraunos.core.masks import set_mask
-from keraunos.core.spec import broadcast_shapes, show
-from keraunos.losses.loss import same_rank, tensor
-
-Function = Callable[..., Any]
-
-
-_FIXES = {
-    "categorical_crossentropy": "for integer classes use the loss 'sparse_categorical_crossentropy', or y = keras.utils.to_categorical(y)",
-    "sparse_categorical_crossentropy": "for one-hot targets use the loss 'categorical_crossentropy', or y = y.argmax(-1)",
-}
-
-
-def _fail(name: str, y_true: Any, y_pred: Any) -> None:
-    received, wanted = f"y_true {show(y_true.shape)}, y_pred {show(y_pred.shape)}", y_pred.shape[:-1] if name.startswith("sparse") else y_pred.shape
-    raise ShapeError("The targets do not fit the predictions.", where=name, received=received, expected=f"y_true {show(wanted)}", fix=_FIXES.get(name))
-
-
-def pairwise(function: Function) -> Function:
-    """Give `function` its targets as tensors of the predictions' dtype and rank."""
-
-    @functools.wraps(function)
-    def convert(y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Any:
-        y_pred = tensor(y_pred)
-        dtype = ops.dtype(y_pred)
-        if not dtypes.is_float(dtype):
-            y_pred, dtype = tensor(y_pred, config.floatx()), config.floatx()
-        y_true = tensor(y_true, dtype)
-        if y_true.shape != y_pred.shape:
-            y_true, y_pred = same_rank(y_true, y_pred)
-            try:
-                broadcast_shapes(y_true.shape, y_pred.shape)
-            except ShapeError:
-                _fail(function.__name__, y_true, y_pred)
-        return function(y_true, y_pred, *args, **kwargs)
-
-    return convert
-
-
-def _epsilon() -> float:
-    return config.epsilon()
+from keraunos.losses.loss import misfit, pairwise, tensor
 
 
 # ---- regression ----
@@ -76,13 +34,13 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
 @pairwise
 def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Any:
     """`100 * mean(abs((y_true - y_pred) / y_true))` over the last axis."""
-    return 100.0 * ops.mean(ops.abs((y_true - y_pred) / ops.maximum(ops.abs(y_true), _epsilon())), -1)
+    return 100.0 * ops.mean(ops.abs((y_true - y_pred) / ops.maximum(ops.abs(y_true), config.epsilon())), -1)
 
 
 @pairwise
 def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Any:
     """`mean(square(log(y_true + 1) - log(y_pred + 1)))` over the last axis."""
-    first, second = (ops.log(ops.maximum(y, _epsilon()) + 1.0) for y in (y_true, y_pred))
+    first, second = (ops.log(ops.maximum(y, config.epsilon()) + 1.0) for y in (y_true, y_pred))
     return ops.mean(ops.square(first - second), -1)
 
 
@@ -110,13 +68,13 @@ def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
 @pairwise
 def poisson(y_true: Any, y_pred: Any) -> Any:
     """`mean(y_pred - y_true * log(y_pred))` over the last axis."""
-    return ops.mean(y_pred - y_true * ops.log(y_pred + _epsilon()), -1)
+    return ops.mean(y_pred - y_true * ops.log(y_pred + config.epsilon()), -1)
 
 
 @pairwise
 def kl_divergence(y_true: Any, y_pred: Any) -> Any:
     """`sum(y_true * log(y_true / y_pred))` over the last axis."""
-    y_true, y_pred = (ops.clip(y, _epsilon(), 1.0) for y in (y_true, y_pred))
+    y_true, y_pred = (ops.clip(y, config.epsilon(), 1.0) for y in (y_true, y_pred))
     return ops.sum(y_true * ops.log(y_true / y_pred), -1)
 
 
@@ -136,7 +94,7 @@ def binary_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False, lab
         axis: The axis to average over.
     """
     if y_true.shape != y_pred.shape:
-        _fail("binary_crossentropy", y_true, y_pred)
+        raise misfit("binary_crossentropy", y_true, y_pred)
     return ops.mean(ops.binary_crossentropy(_smooth(y_true, label_smoothing), y_pred, from_logits), axis)
 
 
@@ -155,7 +113,7 @@ def categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False
         ShapeError: The targets are not one-hot: use `sparse_categorical_crossentropy`.
     """
     if y_true.shape != y_pred.shape:
-        _fail("categorical_crossentropy", y_true, y_pred)
+        raise misfit("categorical_crossentropy", y_true, y_pred)
     return ops.categorical_crossentropy(_smooth(y_true, label_smoothing, y_pred.shape[axis]), y_pred, from_logits, axis)
 
 
@@ -180,7 +138,7 @@ def sparse_categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool 
     """
     y_true, y_pred = tensor(y_true), tensor(y_pred)
     if y_true.shape == y_pred.shape and y_pred.shape[axis] != 1:
-        _fail("sparse_categorical_crossentropy", y_true, y_pred)
+        raise misfit("sparse_categorical_crossentropy", y_true, y_pred)
     if ignore_class is None:
         return ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits, axis)
     if len(y_true.shape) == len(y_pred.shape):
@@ -218,7 +176,7 @@ def categorical_focal_crossentropy(
     """The categorical crossentropy with well classified samples weighted down by `alpha * (1 - p) ** gamma`."""
     y_true = _smooth(y_true, label_smoothing, y_pred.shape[axis])
     p = ops.softmax(y_pred, axis) if from_logits else y_pred / ops.sum(y_pred, axis, True)
-    p = ops.clip(p, _epsilon(), 1.0 - _epsilon())
+    p = ops.clip(p, config.epsilon(), 1.0 - config.epsilon())
     return ops.sum(-alpha * ops.power(1.0 - p, gamma) * y_true * ops.log(p), axis)
 
 
@@ -261,7 +219,7 @@ def categorical_hinge(y_true: Any, y_pred: Any) -> Any:
 def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Any:
     """`1 - 2 * sum(y_true * y_pred) / (sum(y_true) + sum(y_pred))` over `axis`; None is over all."""
     shared = ops.sum(y_true * y_pred, axis)
-    return 1.0 - ops.true_divide(2.0 * shared, ops.sum(y_true, axis) + ops.sum(y_pred, axis) + _epsilon())
+    return 1.0 - ops.true_divide(2.0 * shared, ops.sum(y_true, axis) + ops.sum(y_pred, axis) + config.epsilon())
 
 
 @pairwise
@@ -269,7 +227,7 @@ def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axi
     """The Dice loss with what is missed weighted by `alpha`, and what is wrongly found by `beta`."""
     shared = ops.sum(y_true * y_pred, axis)
     wrong, missed = ops.sum((1.0 - y_true) * y_pred, axis), ops.sum(y_true * (1.0 - y_pred), axis)
-    return 1.0 - shared / (shared + alpha * missed + beta * wrong + _epsilon())
+    return 1.0 - shared / (shared + alpha * missed + beta * wrong + config.epsilon())
 
 
 def circle(

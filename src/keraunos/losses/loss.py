@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
+import types
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 from keraunos import dtype_policies, ops
-from keraunos.core import config, tree
+from keraunos.core import config, dtypes, tree
 from keraunos.core.errors import ArgumentError, ShapeError, suggestion
-from keraunos.core.fields import Declared
+from keraunos.core.fields import Declared, Field
 from keraunos.core.masks import get_mask
 from keraunos.core.names import auto_name, to_snake_case
 from keraunos.core.op import TENSOR
-from keraunos.core.spec import show, size_of
+from keraunos.core.spec import broadcast_shapes, show, size_of
 
-REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none")
+SHORT = {
+    "bce": "BinaryCrossentropy", "kld": "KLDivergence", "mae": "MeanAbsoluteError", "mape": "MeanAbsolutePercentageError", "mse": "MeanSquaredError",
+    "msle": "MeanSquaredLogarithmicError",
+}  # fmt: skip
+SHORT |= {short.upper(): name for short, name in SHORT.items()}
+_FIXES = {
+    "categorical_crossentropy": "for integer classes use the loss 'sparse_categorical_crossentropy', or y = keras.utils.to_categorical(y)",
+    "sparse_categorical_crossentropy": "for one-hot targets use the loss 'categorical_crossentropy', or y = y.argmax(-1)",
+}
 
 
+def public(module: types.ModuleType) -> dict[str, Any]:
+    """The public classes and functions that a module defines, by name."""
+    defined = {name: item for name, item in vars(module).items() if getattr(item, "__module__", None) == module.__name__}
+    return {name: item for name, item in defined.items() if name[0] != "_" and callable(item)}
+
+
+# ---- targets, predictions and weights as tensors that fit together ----
 def tensor(x: Any, dtype: str | None = None) -> Any:
     """`x` as the engine's tensor of that dtype; untouched if it is one."""
     backend = config.active()
@@ -26,18 +43,12 @@ def tensor(x: Any, dtype: str | None = None) -> Any:
     return ops.convert_to_tensor(x, dtype)
 
 
-def resolve_dtype(dtype: Any) -> str:
-    """The dtype of a loss or metric given by name, policy or None."""
-    return config.floatx() if dtype is None else dtype_policies.get(dtype).compute_dtype
-
-
 def each(function: Callable[..., Any], *structures: Any) -> Any:
     """`function` of the corresponding tensors of structures; a list of numbers is one tensor."""
     first = structures[0]
-    if not isinstance(first, (list, tuple, dict)):
-        return function(*structures)
-    nested = isinstance(first, dict) or any(hasattr(x, "shape") or isinstance(x, dict) for x in first)
-    return tree.map_structure(function, *structures) if nested else function(*structures)
+    if isinstance(first, dict) or (isinstance(first, (list, tuple)) and any(hasattr(x, "shape") or isinstance(x, dict) for x in first)):
+        return tree.map_structure(function, *structures)
+    return function(*structures)
 
 
 def same_rank(x: Any, other: Any) -> tuple[Any, Any]:
@@ -45,17 +56,59 @@ def same_rank(x: Any, other: Any) -> tuple[Any, Any]:
     n, m = len(x.shape), len(other.shape)
     if n == m + 1 and x.shape[-1] == 1:
         return (x, ops.expand_dims(other, -1)) if m == 1 else (ops.squeeze(x, -1), other)
-    if m == n + 1 and other.shape[-1] == 1:
-        return (ops.expand_dims(x, -1), other) if n == 1 else (x, ops.squeeze(other, -1))
+    if m == n + 1:
+        return same_rank(other, x)[::-1]
     return x, other
 
 
-def fit_weights(values: Any, weights: Any) -> Any:
-    """Weights with as many axes as the values: trailing axes of size 1 are dropped or added."""
-    n, m = len(values.shape), len(weights.shape)
+def misfit(where: str | None, y_true: Any, y_pred: Any, fix: str | None = None) -> ShapeError:
+    """The error that says that targets do not fit predictions."""
+    received, wanted = f"y_true {show(y_true.shape)}, y_pred {show(y_pred.shape)}", y_pred.shape[:-1] if where and where.startswith("sparse") else y_pred.shape
+    return ShapeError(
+        "The targets do not fit the predictions.", where=where, received=received, expected=f"y_true {show(wanted)}", fix=fix or _FIXES.get(where or "")
+    )
+
+
+def pairwise(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give `function` its targets as tensors of the predictions' dtype and rank."""
+
+    @functools.wraps(function)
+    def convert(y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Any:
+        y_pred = tensor(y_pred)
+        dtype = ops.dtype(y_pred)
+        if not dtypes.is_float(dtype):
+            dtype = config.floatx()
+            y_pred = tensor(y_pred, dtype)
+        y_true = tensor(y_true, dtype)
+        if y_true.shape != y_pred.shape:
+            y_true, y_pred = same_rank(y_true, y_pred)
+            try:
+                broadcast_shapes(y_true.shape, y_pred.shape)
+            except ShapeError:
+                raise misfit(function.__name__, y_true, y_pred) from None
+        return function(y_true, y_pred, *args, **kwargs)
+
+    return convert
+
+
+def fit_weights(values: Any, weights: Any, what: str = "sample_weight") -> Any:
+    """Weights with as many axes as the values: trailing axes of size 1 are dropped or added.
+
+    Raises:
+        ShapeError: They do not broadcast to the values.
+    """
+    n, m, given = len(values.shape), len(weights.shape), weights.shape
     if m == n + 1 and weights.shape[-1] == 1 and n:
-        return ops.squeeze(weights, -1)
-    return ops.expand_dims(weights, tuple(range(m, n))) if 0 < m < n else weights
+        weights = ops.squeeze(weights, -1)
+    elif 0 < m < n:
+        weights = ops.expand_dims(weights, tuple(range(m, n)))
+    if m and weights.shape != values.shape:
+        try:
+            broadcast_shapes(values.shape, weights.shape)
+        except ShapeError:
+            expected = f"{show(values.shape)}, or fewer axes"
+            raise ShapeError(f"{what} does not fit the values that it weights.", where=what, received=show(given), expected=expected) from None
+    return weights
 
 
 def masked_weights(values: Any, weights: Any, mask: Any, dtype: str) -> Any:
@@ -63,34 +116,50 @@ def masked_weights(values: Any, weights: Any, mask: Any, dtype: str) -> Any:
     weights = None if weights is None else fit_weights(values, tensor(weights, dtype))
     if mask is None:
         return weights
-    mask = fit_weights(values, tensor(mask, dtype))
+    mask = fit_weights(values, tensor(mask, dtype), "mask")
     return mask if weights is None else ops.multiply(weights, mask)
 
 
-def reduce_weighted(values: Any, sample_weight: Any = None, mask: Any = None, reduction: str | None = "sum_over_batch_size", dtype: str | None = None) -> Any:
-    """Values of a loss as one number, or weighted one by one where `reduction` is "none"."""
-    mean = reduction in ("sum_over_batch_size", "mean")
-    if sample_weight is None and mask is None:
-        return ops.mean(values) if mean or reduction == "mean_with_sample_weight" else ops.sum(values) if reduction == "sum" else values
-    dtype = dtype or ops.dtype(values)
-    if len(values.shape) == 1 and sample_weight is not None and len(ops.shape(sample_weight)) == 2:
-        values = ops.expand_dims(values, -1)
-    weights = masked_weights(values, sample_weight, mask, dtype)
-    weighted = ops.multiply(values, weights)
-    if reduction in (None, "none"):
-        return weighted
-    total = ops.sum(weighted)
-    if reduction == "sum":
-        return total
-    if reduction == "mean_with_sample_weight":
-        return ops.divide_no_nan(total, ops.sum(ops.broadcast_to(weights, weighted.shape)))
-    if mask is not None:  # the mean over what is not masked out
-        valid = ops.broadcast_to(fit_weights(values, tensor(mask, dtype)), values.shape)
-        return ops.true_divide(total, ops.maximum(ops.sum(valid), 1.0))
-    return ops.true_divide(total, size_of(values.shape)) if size_of(values.shape) is not None else total
+# ---- classes ----
+class Measure(Declared):
+    """What losses and metrics have in common: a name, a dtype, and often a function that they are made of.
+
+    `class Huber(…, function=huber)` has the function's name by default, unless `name=…` gives another, and passes those of its fields on that the
+    function takes.
+    """
+
+    own_first: ClassVar[bool] = True
+    unwritten: ClassVar[tuple[str, ...]] = ()  # fields that Keras does not write to a config; here they are written unless they are the default
+    function: ClassVar[Callable[..., Any]]
+    arguments: ClassVar[tuple[str, ...]] = ()
+    dtype: Any
+
+    def __init_subclass__(cls, function: Callable[..., Any] | None = None, name: str | None = None, **kwargs: Any):
+        if function is not None or name is not None:
+            cls.fields = {**cls.fields, "name": Field("name", "str | None", name or getattr(function, "__name__", None))}
+        super().__init_subclass__(**kwargs)
+        if function is not None:
+            cls.function = staticmethod(function)
+            cls.arguments = tuple(n for n in inspect.signature(function).parameters if n in cls.fields)
+
+    def setup(self) -> None:
+        """Settle name and dtype."""
+        self.name = self.name or auto_name(to_snake_case(type(self).__name__))
+        self.dtype = config.floatx() if self.dtype is None else dtype_policies.get(self.dtype).compute_dtype
+
+    def _one_of(self, name: str, *options: str) -> None:
+        """Refuse a value of the field `name` that is neither None nor one of these."""
+        value = getattr(self, name)
+        if value is not None and value not in options:
+            raise ArgumentError(f"There is no {name} {value!r}.", where=type(self).__name__, fix=suggestion(value, options))
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal object."""
+        config = super().get_config()
+        return {n: value for n, value in config.items() if self.is_captured() or n not in self.unwritten or value != self.fields[n].default}
 
 
-class Loss(Declared):
+class Loss(Measure):
     """The base of losses: `call(y_true, y_pred)` gives a value for each sample, which are then reduced.
 
     Args:
@@ -109,18 +178,15 @@ class Loss(Declared):
     0.25
     """
 
-    own_first: ClassVar[bool] = True
-    unwritten: ClassVar[dict[str, Any]] = {}  # fields that Keras does not write, and their defaults
+    unsaved = ("dtype",)
     name: str | None = None
     reduction: str | None = "sum_over_batch_size"
     dtype: Any = None
 
     def setup(self) -> None:
         """Check the reduction, and settle name and dtype."""
-        if self.reduction is not None and self.reduction not in REDUCTIONS:
-            raise ArgumentError(f"There is no reduction {self.reduction!r}.", where=type(self).__name__, fix=suggestion(self.reduction, REDUCTIONS))
-        self.name = self.name or auto_name(to_snake_case(type(self).__name__))
-        self.dtype = resolve_dtype(self.dtype)
+        super().setup()
+        self._one_of("reduction", "sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none")
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The loss of predictions; `sample_weight` is a number for each sample, or for each value of the loss."""
@@ -128,76 +194,60 @@ class Loss(Declared):
         values = self.call(self._targets(y_true), each(lambda x: tensor(x, self.dtype), y_pred))
         own = get_mask(values)
         mask = own if mask is None else mask if own is None else ops.logical_and(mask, own)
-        if isinstance(values, (list, tuple, dict)):
+        if tree.is_nested(values):
             values = ops.mean(ops.stack([ops.mean(x) for x in tree.flatten(values)]))
-        try:
-            return reduce_weighted(values, sample_weight, mask, self.reduction, self.dtype)
-        except ShapeError:
-            if sample_weight is None:
-                raise
-            raise ShapeError(
-                "sample_weight does not fit the values of the loss.",
-                where=self.name,
-                received=show(ops.shape(sample_weight)),
-                expected=f"{show(values.shape)}, or fewer axes",
-            ) from None
+        if sample_weight is None and mask is None:
+            return values if self.reduction in (None, "none") else ops.sum(values) if self.reduction == "sum" else ops.mean(values)
+        return self._reduce(values, sample_weight, mask)
 
     def _targets(self, y_true: Any) -> Any:
         return each(lambda x: tensor(x, self.dtype), y_true)
+
+    def _reduce(self, values: Any, sample_weight: Any, mask: Any) -> Any:
+        """Weighted values as one number, or one by one where `reduction` is "none"."""
+        if len(values.shape) == 1 and sample_weight is not None and len(ops.shape(sample_weight)) == 2:
+            values = ops.expand_dims(values, -1)
+        weights = masked_weights(values, sample_weight, mask, self.dtype)
+        weighted = ops.multiply(values, weights)
+        if self.reduction in (None, "none"):
+            return weighted
+        total = ops.sum(weighted)
+        if self.reduction == "sum":
+            return total
+        if self.reduction == "mean_with_sample_weight":
+            return ops.divide_no_nan(total, ops.sum(ops.broadcast_to(weights, weighted.shape)))
+        if mask is None:
+            return ops.true_divide(total, size_of(values.shape))
+        valid = ops.broadcast_to(fit_weights(values, tensor(mask, self.dtype)), values.shape)  # the mean over what is not masked out
+        return ops.true_divide(total, ops.maximum(ops.sum(valid), 1.0))
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The values of the loss, before they are weighted and reduced."""
         raise NotImplementedError(f"{type(self).__name__} must define call(self, y_true, y_pred).")
 
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal loss."""
-        config = super().get_config()
-        if self.is_captured():
-            return config
-        return {name: value for name, value in config.items() if name != "dtype" and (name not in self.unwritten or value != self.unwritten[name])}
-
 
 class FunctionLoss(Loss):
-    """A loss made of a function: `class Name(FunctionLoss, function=…)` declares the function's own arguments."""
+    """A loss made of one of our functions, which converts the targets."""
 
-    function: ClassVar[Callable[..., Any]]
-    arguments: ClassVar[tuple[str, ...]] = ()
-
-    def __init_subclass__(cls, function: Callable[..., Any], name: str | None = None, **kwargs: Any):
-        own = cls.__dict__.get("__annotations__", {})
-        for field, annotation, default in (
-            ("reduction", "str | None", "sum_over_batch_size"),
-            ("name", "str | None", name or function.__name__),
-            ("dtype", "Any", None),
-        ):
-            own.setdefault(field, annotation)
-            setattr(cls, field, default)
-        cls.__annotations__ = own
-        cls.function = staticmethod(function)
-        cls.arguments = tuple(n for n in inspect.signature(function).parameters if n in own)
-        super().__init_subclass__(**kwargs)
+    reduction: str | None = "sum_over_batch_size"
+    name: str | None = None
+    dtype: Any = None
 
     def _targets(self, y_true: Any) -> Any:
-        return y_true  # the function converts them
+        return y_true
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The function of the targets and predictions."""
-        return each(self._one, y_pred, y_true)
-
-    def _one(self, y_pred: Any, y_true: Any) -> Any:
-        return type(self).function(y_true, y_pred, **{name: getattr(self, name) for name in self.arguments})
+        options = {name: getattr(self, name) for name in self.arguments}
+        return each(lambda prediction, target: self.function(target, prediction, **options), y_pred, y_true)
 
 
 class WrappedLoss(Loss):
-    """A function of targets and predictions as a loss."""
+    """A user's function of targets and predictions as a loss; structures and the targets' dtype reach it as they are."""
 
     def __init__(self, fn: Callable[..., Any], reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: Any = None):
         super().__init__(name=name or getattr(fn, "__name__", None), reduction=reduction, dtype=dtype)
-        self.fn = fn
+        self.call = fn
 
     def _targets(self, y_true: Any) -> Any:
         return each(tensor, y_true)
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """The function of the targets and predictions."""
-        return self.fn(y_true, y_pred)

@@ -1,7 +1,7 @@
 """Metrics of yes-or-no predictions at thresholds: counts of true and false positives and negatives."""
 
 # State is made by name in setup(), and fields stand in Keras's order, which type checkers cannot follow.
-# pyright: reportAttributeAccessIssue=false, reportGeneralTypeIssues=false
+# pyright: reportAttributeAccessIssue=false, reportGeneralTypeIssues=false, reportArgumentType=false
 
 from __future__ import annotations
 
@@ -9,23 +9,28 @@ from typing import Any, ClassVar
 
 from keraunos import ops
 from keraunos.core import config
-from keraunos.core.errors import ArgumentError, ShapeError, suggestion
-from keraunos.core.spec import show
-from keraunos.losses.loss import fit_weights, same_rank, tensor
-from keraunos.metrics.metric import Metric, accumulate
+from keraunos.core.errors import ArgumentError, ShapeError
+from keraunos.losses.loss import fit_weights, misfit, same_rank, tensor
+from keraunos.metrics.metric import BuiltinMetric
 
 _LOWEST = -1e10  # below every prediction
 _KINDS = ("true_positives", "false_positives", "true_negatives", "false_negatives")
+# Rates are the share of the first kind in the sum of both.
+_RATES = {
+    "precision": ("true_positives", "false_positives"), "recall": ("true_positives", "false_negatives"),
+    "sensitivity": ("true_positives", "false_negatives"), "specificity": ("true_negatives", "false_positives"),
+}  # fmt: skip
+_HEIGHTS = {"interpolation": lambda a, b: (a + b) / 2.0, "minoring": ops.minimum, "majoring": ops.maximum}
 
 
-def count(
+def _counts(
     y_true: Any, y_pred: Any, thresholds: list[float], weights: Any = None, top_k: int | None = None, class_id: int | None = None, per_label: bool = False
 ) -> dict[str, Any]:
     """The weighted counts for each threshold, and with `per_label` for each label."""
     y_pred = tensor(y_pred, config.floatx())
     y_true, y_pred = same_rank(tensor(y_true), y_pred)
     if tuple(y_true.shape) != tuple(y_pred.shape):
-        raise ShapeError("The targets do not fit the predictions.", received=f"y_true {show(y_true.shape)}, y_pred {show(y_pred.shape)}", expected="one shape")
+        raise misfit(None, y_true, y_pred)
     dtype = ops.dtype(y_pred)
     weights = None if weights is None else ops.broadcast_to(fit_weights(y_pred, tensor(weights, dtype)), y_pred.shape)
     if top_k is not None:
@@ -36,64 +41,60 @@ def count(
     shape = (1, -1, y_pred.shape[-1] if per_label else 1)
     labels, y_pred = ops.reshape(ops.cast(ops.not_equal(y_true, 0), dtype), shape), ops.reshape(y_pred, shape)
     weights = ops.ones_like(labels) if weights is None else ops.reshape(weights, shape)
-    above = ops.cast(ops.greater(y_pred, ops.reshape(tensor(list(thresholds), dtype), (-1, 1, 1))), dtype)
+    above = ops.cast(ops.greater(y_pred, ops.reshape(tensor(thresholds, dtype), (-1, 1, 1))), dtype)
     yes, no = labels * weights, (1.0 - labels) * weights
     true, false = ops.sum(above * yes, 1), ops.sum(above * no, 1)
     found = true, false, ops.sum(no, 1) - false, ops.sum(yes, 1) - true
     return {kind: x if per_label else x[:, 0] for kind, x in zip(_KINDS, found, strict=True)}
 
 
-def _checked(thresholds: Any, top_k: Any = None) -> list[float]:
-    values = [_LOWEST if top_k else 0.5] if thresholds is None else list(thresholds) if isinstance(thresholds, (list, tuple)) else [thresholds]
-    if thresholds is not None and not all(0.0 <= t <= 1.0 for t in values):
-        raise ArgumentError("thresholds must lie from 0 to 1.", received=f"thresholds={thresholds!r}")
-    return [float(t) for t in values]
+class _Counting(BuiltinMetric):
+    """A metric made of counts at thresholds."""
 
+    kinds: ClassVar[tuple[str, ...]] = _KINDS  # which counts its variables hold
+    names: ClassVar[tuple[str, ...] | None] = None  # the variables' names, where they are not those of the counts
+    top_k = class_id = thresholds = None  # without annotations, so that they are no fields
+    multi_label = False
 
-class _Counting(Metric):
-    """A metric made of counts at thresholds; `kinds` names those that it keeps."""
+    def setup(self) -> None:
+        """Settle the thresholds and make the counts."""
+        super().setup()
+        self._given, self.thresholds = self.thresholds, self._thresholds()
+        if not self.multi_label:
+            self._build()
 
-    kinds: ClassVar[tuple[str, ...]] = _KINDS
-    labels: ClassVar[int | None] = None
+    def _thresholds(self) -> list[float]:
+        """The thresholds, as a list, checked."""
+        if self.thresholds is None:
+            return [_LOWEST if self.top_k else 0.5]
+        values = self.thresholds if isinstance(self.thresholds, (list, tuple)) else [self.thresholds]
+        if not all(0.0 <= t <= 1.0 for t in values):
+            raise ArgumentError("thresholds must lie from 0 to 1.", received=f"thresholds={self.thresholds!r}")
+        return [float(t) for t in values]
 
-    def _make(self, shape: tuple[int, ...]) -> None:
-        for kind in self.kinds:
-            setattr(self, kind, self.add_variable(shape, "zeros", name=kind))
+    def _build(self, *labels: int) -> None:
+        self._add_counters(*(self.names or self.kinds), shape=(len(self.thresholds), *labels))
 
-    def _start(self, thresholds: list[float]) -> None:
-        self._given, self.thresholds = getattr(self, "thresholds", None), thresholds
-        self._make((len(thresholds),))
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add a batch of targets and predictions."""
+        found = _counts(y_true, y_pred, self.thresholds, sample_weight, self.top_k, self.class_id, self.multi_label)
+        self._add(*(found[kind] for kind in self.kinds))
 
-    def _update(self, y_true: Any, y_pred: Any, sample_weight: Any, **options: Any) -> None:
-        found = count(y_true, y_pred, self.thresholds, sample_weight, **options)
-        for kind in self.kinds:
-            variable = getattr(self, kind)
-            accumulate(variable, found[kind])
+    def _rate(self, kind: str, other: str) -> Any:
+        part, rest = getattr(self, kind).value, getattr(self, other).value
+        return ops.divide_no_nan(part, part + rest)
 
     def _scalar(self, x: Any) -> Any:
         return x[0] if len(self.thresholds) == 1 else x
 
     def field_config(self) -> dict[str, Any]:
         """The fields' values, the thresholds as they were given."""
-        return super().field_config() | ({"thresholds": self._given} if "thresholds" in self.fields else {})
+        return {name: self._given if name == "thresholds" else value for name, value in super().field_config().items()}
 
 
 class _Count(_Counting):
-    kind: ClassVar[str]
-    kinds: ClassVar[tuple[str, ...]] = ("accumulator",)
+    names = ("accumulator",)
     thresholds: Any = None
-    name: str | None = None
-    dtype: Any = None
-
-    def setup(self) -> None:
-        """Make the counts."""
-        super().setup()
-        self._start(_checked(self.thresholds))
-
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Add a batch of targets and predictions."""
-        found = count(y_true, y_pred, self.thresholds, sample_weight)[self.kind]
-        accumulate(self.accumulator, found)
 
     def result(self) -> Any:
         """The count for each threshold."""
@@ -103,49 +104,35 @@ class _Count(_Counting):
 class TruePositives(_Count):
     """How many positives were predicted as such."""
 
-    kind = "true_positives"
+    kinds = ("true_positives",)
 
 
 class FalsePositives(_Count):
     """How many negatives were predicted to be positive."""
 
-    kind = "false_positives"
+    kinds = ("false_positives",)
 
 
 class TrueNegatives(_Count):
     """How many negatives were predicted as such."""
 
-    kind = "true_negatives"
+    kinds = ("true_negatives",)
 
 
 class FalseNegatives(_Count):
     """How many positives were predicted to be negative."""
 
-    kind = "false_negatives"
+    kinds = ("false_negatives",)
 
 
 class _Share(_Counting):
-    """The share of true positives among these and another kind."""
-
     thresholds: Any = None
     top_k: int | None = None
     class_id: int | None = None
-    name: str | None = None
-    dtype: Any = None
-
-    def setup(self) -> None:
-        """Make the counts."""
-        super().setup()
-        self._start(_checked(self.thresholds, self.top_k))
-
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Add a batch of targets and predictions."""
-        self._update(y_true, y_pred, sample_weight, top_k=self.top_k, class_id=self.class_id)
 
     def result(self) -> Any:
         """The share for each threshold."""
-        true, other = (getattr(self, kind).value for kind in self.kinds)
-        return self._scalar(ops.divide_no_nan(true, true + other))
+        return self._scalar(self._rate(*self.kinds))
 
 
 class Precision(_Share):
@@ -164,13 +151,13 @@ class Precision(_Share):
     True
     """
 
-    kinds = ("true_positives", "false_positives")
+    kinds = _RATES["precision"]
 
 
 class Recall(_Share):
     """The share of positives that were predicted as such; the arguments are those of `Precision`."""
 
-    kinds = ("true_positives", "false_negatives")
+    kinds = _RATES["recall"]
 
 
 def _spread(n: int) -> list[float]:
@@ -180,68 +167,51 @@ def _spread(n: int) -> list[float]:
 
 
 class _Constrained(_Counting):
-    """The best of one rate where another is at least so high."""
+    """The best of one rate where another, whose bound is the field of that name, is held."""
 
     num_thresholds: int = 200
     class_id: int | None = None
-    name: str | None = None
-    dtype: Any = None
-    wanted: ClassVar[str]
-    rates: ClassVar[tuple[tuple[str, str], tuple[str, str]]]  # the rate held, and the rate maximized: (part, rest)
+    held: ClassVar[str]
+    best: ClassVar[str]
 
-    def setup(self) -> None:
-        """Make the counts."""
-        super().setup()
-        if self.num_thresholds < 1 or not 0 <= getattr(self, self.wanted) <= 1:
-            raise ArgumentError(
-                f"{type(self).__name__}: {self.wanted} lies from 0 to 1, num_thresholds from 1 on.", received=f"{self.wanted}={getattr(self, self.wanted)}"
-            )
-        self._start(_spread(self.num_thresholds))
-
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Add a batch of targets and predictions."""
-        self._update(y_true, y_pred, sample_weight, class_id=self.class_id)
+    def _thresholds(self) -> list[float]:
+        bound = getattr(self, self.held)
+        if self.num_thresholds < 1 or not 0 <= bound <= 1:
+            raise ArgumentError(f"{type(self).__name__}: {self.held} lies from 0 to 1, num_thresholds from 1 on.", received=f"{self.held}={bound}")
+        return _spread(self.num_thresholds)
 
     def result(self) -> Any:
         """The greatest rate among the thresholds that keep the other one up."""
-        held, rate = (ops.divide_no_nan(part, part + rest) for part, rest in ((getattr(self, a).value, getattr(self, b).value) for a, b in self.rates))
-        return ops.max(ops.where(ops.greater_equal(held, getattr(self, self.wanted)), rate, 0.0))
-
-
-_SENSITIVITY, _SPECIFICITY = ("true_positives", "false_negatives"), ("true_negatives", "false_positives")
-_PRECISION = ("true_positives", "false_positives")
+        held, rate = self._rate(*_RATES[self.held]), self._rate(*_RATES[self.best])
+        return ops.max(ops.where(ops.greater_equal(held, getattr(self, self.held)), rate, 0.0))
 
 
 class SensitivityAtSpecificity(_Constrained):
     """The best share of positives found where `specificity` is kept."""
 
     specificity: float
-    num_thresholds: int = 200
-    wanted, rates = "specificity", (_SPECIFICITY, _SENSITIVITY)
+    held, best = "specificity", "sensitivity"
 
 
 class SpecificityAtSensitivity(_Constrained):
     """The best share of negatives found where `sensitivity` is kept."""
 
     sensitivity: float
-    num_thresholds: int = 200
-    wanted, rates = "sensitivity", (_SENSITIVITY, _SPECIFICITY)
+    held, best = "sensitivity", "specificity"
 
 
 class PrecisionAtRecall(_Constrained):
     """The best precision where `recall` is kept."""
 
     recall: float
-    num_thresholds: int = 200
-    wanted, rates = "recall", (_SENSITIVITY, _PRECISION)
+    held, best = "recall", "precision"
 
 
 class RecallAtPrecision(_Constrained):
     """The best recall where `precision` is kept."""
 
     precision: float
-    num_thresholds: int = 200
-    wanted, rates = "precision", (_PRECISION, _SENSITIVITY)
+    held, best = "precision", "recall"
 
 
 class AUC(_Counting):
@@ -275,40 +245,40 @@ class AUC(_Counting):
     num_labels: int | None = None
     label_weights: Any = None
     from_logits: bool = False
-    unwritten = {"thresholds": None}
+    unwritten = ("thresholds",)
 
     def setup(self) -> None:
         """Check the options and make the counts."""
         super().setup()
-        for option, values in (("curve", ("ROC", "PR")), ("summation_method", ("interpolation", "minoring", "majoring"))):
-            if getattr(self, option) not in values:
-                raise ArgumentError(f"AUC: there is no {option} {getattr(self, option)!r}.", fix=suggestion(getattr(self, option), values))
+        self._one_of("curve", "ROC", "PR")
+        self._one_of("summation_method", *_HEIGHTS)
+        if self.multi_label and self.num_labels:
+            self._build(self.num_labels)
+
+    def _thresholds(self) -> list[float]:
         if self.num_thresholds < 2:
             raise ArgumentError("AUC needs at least 2 thresholds.", received=f"num_thresholds={self.num_thresholds}")
-        self._given = self.thresholds
-        self.thresholds = _spread(self.num_thresholds)
-        if self._given is not None:
-            self.thresholds = [-config.epsilon(), *sorted(_checked(self._given)), 1.0 + config.epsilon()]
-            self.num_thresholds = len(self.thresholds)
-        self._built = False
-        if self.num_labels or not self.multi_label:
-            self._build(self.num_labels if self.multi_label else None)
+        if self.thresholds is None:
+            return _spread(self.num_thresholds)
+        found = [-config.epsilon(), *sorted(super()._thresholds()), 1.0 + config.epsilon()]
+        self.num_thresholds = len(found)
+        return found
 
-    def _build(self, labels: int | None) -> None:
-        if labels and self.label_weights is not None and len(self.label_weights) != labels:
-            raise ShapeError(f"AUC has {len(self.label_weights)} label_weights for {labels} labels.")
-        self._make((len(self.thresholds), labels) if labels else (len(self.thresholds),))
-        self._built = True
+    def _build(self, *labels: int) -> None:
+        if labels and self.label_weights is not None and len(self.label_weights) != labels[0]:
+            raise ShapeError(f"AUC has {len(self.label_weights)} label_weights for {labels[0]} labels.")
+        super()._build(*labels)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch of targets and predictions."""
         y_pred = tensor(y_pred, config.floatx())
-        if not self._built:
+        if not self._variables:
             self._build(y_pred.shape[-1])
-        self._update(y_true, ops.sigmoid(y_pred) if self.from_logits else y_pred, sample_weight, per_label=self.multi_label)
+        super().update_state(y_true, ops.sigmoid(y_pred) if self.from_logits else y_pred, sample_weight)
 
-    def _areas(self, true: Any, false: Any, missed: Any) -> Any:
-        """The area under the PR curve between thresholds, by the interpolation of [Davis and Goadrich, 2006](https://doi.org/10.1145/1143844.1143874)."""
+    def _interpolated(self) -> Any:
+        """The areas under the PR curve between thresholds, by [Davis and Goadrich, 2006](https://doi.org/10.1145/1143844.1143874)."""
+        true, false, missed = self.true_positives.value, self.false_positives.value, self.false_negatives.value
         step = true[:-1] - true[1:]
         total = true + false
         slope = ops.divide_no_nan(step, ops.maximum(total[:-1] - total[1:], 0.0))
@@ -319,21 +289,16 @@ class AUC(_Counting):
 
     def result(self) -> Any:
         """The area; the mean of the labels' with `multi_label`."""
-        if not self._built:
+        if not self._variables:
             return ops.zeros((), dtype=self.dtype)
-        true, false, negative, missed = (getattr(self, kind).value for kind in _KINDS)
-        recall = ops.divide_no_nan(true, true + missed)
         if self.curve == "PR" and self.summation_method == "interpolation":
-            parts = self._areas(true, false, missed)
+            parts = self._interpolated()
         else:
-            x, y = (recall, ops.divide_no_nan(true, true + false)) if self.curve == "PR" else (ops.divide_no_nan(false, false + negative), recall)
-            low, high = ops.minimum(y[:-1], y[1:]), ops.maximum(y[:-1], y[1:])
-            height = {"interpolation": (y[:-1] + y[1:]) / 2.0, "minoring": low, "majoring": high}[self.summation_method]
-            parts = (x[:-1] - x[1:]) * height
+            recall = self._rate(*_RATES["recall"])
+            x, y = (recall, self._rate(*_RATES["precision"])) if self.curve == "PR" else (self._rate("false_positives", "true_negatives"), recall)
+            parts = (x[:-1] - x[1:]) * _HEIGHTS[self.summation_method](y[:-1], y[1:])
         areas = ops.sum(parts, 0)
         if not self.multi_label:
             return areas
-        if self.label_weights is None:
-            return ops.mean(areas)
-        weights = tensor(self.label_weights, self.dtype)
+        weights = ops.ones_like(areas) if self.label_weights is None else tensor(self.label_weights, self.dtype)
         return ops.divide_no_nan(ops.sum(areas * weights), ops.sum(weights))

@@ -6,10 +6,7 @@ from typing import Any
 
 from keraunos import losses, ops
 from keraunos.core import config
-from keraunos.core.errors import ShapeError
-from keraunos.core.spec import show
-from keraunos.losses.functions import pairwise
-from keraunos.losses.loss import same_rank, tensor
+from keraunos.losses.loss import misfit, pairwise, same_rank, tensor
 
 
 def _float(x: Any) -> Any:
@@ -39,14 +36,7 @@ def _classes(name: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     if len(y_true.shape) == len(y_pred.shape) and y_true.shape[-1] == 1:
         y_true = ops.squeeze(y_true, -1)
     if len(y_true.shape) != len(y_pred.shape) - 1:
-        fix = f"for one-hot targets use '{name.removeprefix('sparse_')}'" if y_true.shape == y_pred.shape else None
-        raise ShapeError(
-            "The targets are not classes.",
-            where=name,
-            received=f"y_true {show(y_true.shape)}, y_pred {show(y_pred.shape)}",
-            expected=f"y_true {show(y_pred.shape[:-1])}",
-            fix=fix,
-        )
+        raise misfit(name, y_true, y_pred, f"for one-hot targets use '{name.removeprefix('sparse_')}'" if y_true.shape == y_pred.shape else None)
     return y_true, y_pred
 
 

@@ -40,19 +40,19 @@ class SparseCategoricalAccuracy(FunctionMetric, function=functions.sparse_catego
 class TopKCategoricalAccuracy(FunctionMetric, function=functions.top_k_categorical_accuracy):
     """How often the target's class is among the `k` most probable, for one-hot targets."""
 
+    own_first = True
     k: int = 5
-    name: str | None = "top_k_categorical_accuracy"
-    dtype: Any = None
 
 
 class SparseTopKCategoricalAccuracy(FunctionMetric, function=functions.sparse_top_k_categorical_accuracy):
     """How often the target is among the `k` most probable classes, for integer targets."""
 
+    own_first = True
     k: int = 5
     name: str | None = "sparse_top_k_categorical_accuracy"
     dtype: Any = None
     from_sorted_ids: bool = False
-    unwritten = {"from_sorted_ids": False}
+    unwritten = ("from_sorted_ids",)
 
 
 class BinaryCrossentropy(FunctionMetric, function=losses.binary_crossentropy):
@@ -122,7 +122,7 @@ class CosineSimilarity(FunctionMetric, function=functions.cosine_similarity):
     """The mean cosine of the angle between targets and predictions."""
 
     axis: int = -1
-    unwritten = {"axis": -1}
+    unwritten = ("axis",)
 
 
 class PearsonCorrelation(FunctionMetric, function=functions.pearson_correlation):
@@ -137,11 +137,8 @@ class ConcordanceCorrelation(FunctionMetric, function=functions.concordance_corr
     axis: int = -1
 
 
-class RootMeanSquaredError(Mean):
+class RootMeanSquaredError(Mean, name="root_mean_squared_error"):
     """The root of the mean of the squared differences."""
-
-    name: str | None = "root_mean_squared_error"
-    dtype: Any = None
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch of targets and predictions."""

@@ -1,24 +1,23 @@
 """`Metric`: a measure accumulated over batches, and those that are a mean."""
 
 # State is made by name in setup(), and fields stand in Keras's order, which type checkers cannot follow.
-# pyright: reportIncompatibleMethodOverride=false
+# pyright: reportIncompatibleMethodOverride=false, reportAttributeAccessIssue=false
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from keraunos import ops
 from keraunos.core.errors import ShapeError
-from keraunos.core.fields import Declared
 from keraunos.core.functional import functional
 from keraunos.core.masks import get_mask
-from keraunos.core.names import auto_name, name_scope, to_snake_case
+from keraunos.core.names import name_scope
 from keraunos.core.scope import scope
 from keraunos.core.serialization import serialize_keras_object
-from keraunos.core.spec import Spec, Unknown, show, size_of
+from keraunos.core.spec import Spec, Unknown, size_of
 from keraunos.core.variable import Variable
-from keraunos.losses.loss import masked_weights, resolve_dtype, tensor
+from keraunos.losses.loss import Measure, masked_weights, tensor
 
 
 def _variables(value: Any) -> list[Variable]:
@@ -29,7 +28,7 @@ def _variables(value: Any) -> list[Variable]:
     return [v for item in value for v in _variables(item)] if isinstance(value, (list, tuple)) else []
 
 
-class Metric(Declared):
+class Metric(Measure):
     """The base of metrics: variables that `update_state` adds to and `result` evaluates.
 
     Args:
@@ -51,28 +50,34 @@ class Metric(Declared):
     3.0
     """
 
-    own_first: ClassVar[bool] = True
-    unwritten: ClassVar[dict[str, Any]] = {}  # fields that Keras does not write, and their defaults
     dtype: Any = None
     name: str | None = None
 
     def setup(self) -> None:
         """Settle name and dtype."""
-        self.name = self.name or auto_name(to_snake_case(type(self).__name__))
-        self.dtype = resolve_dtype(self.dtype)
+        super().setup()
         self._variables: list[Variable] = []
 
     def add_variable(self, shape: Any, initializer: Any, dtype: Any = None, aggregation: str = "sum", name: str | None = None) -> Variable:
         """A variable of its state."""
         with name_scope(self.name or ""):
-            initializer = _zeros if initializer in (None, "zeros") else initializer
-            variable = Variable(initializer, shape, dtype or self.dtype, trainable=False, autocast=False, aggregation=aggregation, name=name)
+            variable = Variable(initializer or "zeros", shape, dtype or self.dtype, trainable=False, autocast=False, aggregation=aggregation, name=name)
         self._variables.append(variable)
         return variable
 
     def add_weight(self, shape: Any = (), initializer: Any = None, dtype: Any = None, name: str | None = None) -> Variable:
         """Likewise; a scalar that starts at 0 by default."""
         return self.add_variable(shape, initializer, dtype, name=name)
+
+    def _add_counters(self, *names: str, shape: tuple[int, ...] = ()) -> None:
+        """Make attributes of these names, each a variable that starts at 0."""
+        for name in names:
+            setattr(self, name, self.add_variable(shape, "zeros", name=name))
+
+    def _add(self, *amounts: Any) -> None:
+        """Add to its variables, in the order in which they were made."""
+        for variable, amount in zip(self._variables, amounts, strict=True):
+            accumulate(variable, amount)
 
     @property
     def variables(self) -> list[Variable]:
@@ -117,19 +122,8 @@ class Metric(Declared):
         """The values that its variables have after a reset."""
         return self._stateless(self.reset_state, [v.value for v in self.variables])[1]
 
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal metric."""
-        config = super().get_config()
-        return {name: value for name, value in config.items() if name not in self.unwritten or value != self.unwritten[name]}
-
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
-
-
-def _zeros(shape: Any, dtype: str) -> Any:
-    import numpy as np
-
-    return np.zeros(shape, "float32")
 
 
 def accumulate(variable: Variable, amount: Any) -> None:
@@ -141,7 +135,14 @@ def accumulate(variable: Variable, amount: Any) -> None:
         native(variable, amount)
 
 
-class Mean(Metric):
+class BuiltinMetric(Metric):
+    """A metric of ours: name and dtype come last among its arguments."""
+
+    name: str | None = None
+    dtype: Any = None
+
+
+class Mean(BuiltinMetric, name="mean"):
     """The (weighted) mean of the values.
 
     Example:
@@ -151,14 +152,10 @@ class Mean(Metric):
     4.0
     """
 
-    name: str | None = "mean"
-    dtype: Any = None
-
     def setup(self) -> None:
         """Make the sum of the values, and that of their weights."""
         super().setup()
-        self.total = self.add_variable((), "zeros", name="total")
-        self.count = self.add_variable((), "zeros", name="count")
+        self._add_counters("total", "count")
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
         """Add values, each with its weight."""
@@ -170,9 +167,9 @@ class Mean(Metric):
         elif isinstance(sample_weight, (int, float)) and not values.shape:
             total, count = ops.multiply(values, sample_weight), float(sample_weight)
         else:
-            weighted, weights = weigh(values, sample_weight, mask, self.dtype)
+            weights = ops.broadcast_to(masked_weights(values, sample_weight, mask, self.dtype), values.shape)
             inner = size_of(values.shape) if mask is None and not ops.shape(sample_weight) else inner
-            total, count = ops.sum(weighted), ops.sum(weights)
+            total, count = ops.sum(ops.multiply(values, weights)), ops.sum(weights)
             count = count if inner == 1 else ops.true_divide(count, inner)
         accumulate(self.total, total if inner == 1 else ops.true_divide(total, inner))
         accumulate(self.count, count)
@@ -182,36 +179,20 @@ class Mean(Metric):
         return ops.divide_no_nan(self.total, self.count)
 
 
-def weigh(values: Any, sample_weight: Any, mask: Any, dtype: str) -> tuple[Any, Any]:
-    """Values times weights, and the weights in the values' shape."""
-    weights = masked_weights(values, sample_weight, mask, dtype)
-    try:
-        weights = ops.broadcast_to(weights, values.shape)
-    except ShapeError:
-        expected = f"{show(values.shape)}, or fewer axes"
-        raise ShapeError(
-            "sample_weight does not fit the values of the metric.", where="sample_weight", received=show(weights.shape), expected=expected
-        ) from None
-    return ops.multiply(values, weights), weights
-
-
-class Sum(Metric):
+class Sum(BuiltinMetric, name="sum"):
     """The (weighted) sum of the values."""
-
-    name: str | None = "sum"
-    dtype: Any = None
 
     def setup(self) -> None:
         """Make the sum."""
         super().setup()
-        self.total = self.add_variable((), "zeros", name="total")
+        self._add_counters("total")
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
         """Add values, each times its weight."""
         values = tensor(values, self.dtype)
         mask = get_mask(values)
         if sample_weight is not None or mask is not None:
-            values, _ = weigh(values, sample_weight, mask, self.dtype)
+            values = ops.multiply(values, masked_weights(values, sample_weight, mask, self.dtype))
         accumulate(self.total, ops.sum(values))
 
     def result(self) -> Any:
@@ -247,32 +228,15 @@ class MeanMetricWrapper(Mean):
             return super().get_config()
         return {"name": self.name, "dtype": self.dtype, "fn": serialize_keras_object(self._fn), **self._fn_kwargs}
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        """Make a metric from what `get_config` returned."""
-        if cls is MeanMetricWrapper and isinstance(config.get("fn"), dict):
-            from keraunos.core.serialization import deserialize_keras_object
-
-            config = {**config, "fn": deserialize_keras_object(config["fn"])}
-        return super().from_config(config)
-
 
 class FunctionMetric(MeanMetricWrapper):
-    """A mean of a function: `class Name(FunctionMetric, function=…)` declares the function's own arguments."""
+    """The mean of one of our functions; its further arguments follow name and dtype."""
 
-    function: ClassVar[Callable[..., Any]]
-    arguments: ClassVar[tuple[str, ...]] = ()
-
-    def __init_subclass__(cls, function: Callable[..., Any], name: str | None = None, **kwargs: Any):
-        own = cls.__dict__.get("__annotations__", {})
-        arguments = tuple(n for n in own if n not in ("name", "dtype"))
-        if "name" not in own:
-            cls.__annotations__ = own = {"name": "str | None", "dtype": "Any", **own}
-            cls.name, cls.dtype = name or function.__name__, None
-        cls.function, cls.arguments = staticmethod(function), arguments
-        super().__init_subclass__(**kwargs)
+    own_first = False
+    name: str | None = None
+    dtype: Any = None
 
     def setup(self) -> None:
         """Bind the function's arguments."""
         super().setup()
-        self._fn, self._fn_kwargs = type(self).function, {name: getattr(self, name) for name in self.arguments}
+        self._fn, self._fn_kwargs = self.function, {name: getattr(self, name) for name in self.arguments}

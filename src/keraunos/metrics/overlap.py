@@ -8,53 +8,60 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from keraunos import ops
-from keraunos.core.errors import ArgumentError, suggestion
+from keraunos.core.errors import ArgumentError
 from keraunos.losses.loss import tensor
-from keraunos.metrics.metric import Metric, accumulate
+from keraunos.metrics.metric import BuiltinMetric
 
 
-class _Overlap(Metric):
-    """Intersection over union from a confusion matrix of so many classes."""
+class _Overlap(BuiltinMetric):
+    """Intersection over union, from a confusion matrix."""
 
-    def _prepare(self, classes: int) -> None:
-        self.dtype = self.dtype or "int32"
-        super().setup()
-        self.total_confusion_matrix = self.add_variable((classes, classes), "zeros", name="total_confusion_matrix")
+    num_classes = 2  # without annotations, so that they are no fields
+    target_class_ids = ignore_class = None
+    sparse_y_true = sparse_y_pred = True
 
     def setup(self) -> None:
         """Make the confusion matrix."""
-        self._prepare(self.num_classes)
-
-    def _add(self, y_true: Any, y_pred: Any, sample_weight: Any, ignore_class: int | None = None) -> None:
-        y_true, y_pred = (ops.reshape(ops.cast(tensor(y), "int32"), (-1,)) for y in (y_true, y_pred))
-        weights = ops.ones_like(y_true, dtype="float32") if sample_weight is None else ops.reshape(tensor(sample_weight, "float32"), (-1,))
-        if ignore_class is not None:
-            weights = ops.where(ops.equal(y_true, ignore_class), 0.0, weights)
-        classes = self.total_confusion_matrix.shape[0]
-        true, predicted = ops.one_hot(y_true, classes, dtype="float32"), ops.one_hot(y_pred, classes, dtype="float32")
-        found = ops.matmul(ops.transpose(true), predicted * ops.expand_dims(weights, 1))
-        accumulate(self.total_confusion_matrix, ops.cast(found, self.dtype))
-
-    sparse_y_true: ClassVar[bool] = True
+        self.dtype = self.dtype or "int32"
+        super().setup()
+        self._add_counters("total_confusion_matrix", shape=(self.num_classes, self.num_classes))
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch of targets and predictions."""
-        y_true = tensor(y_true) if self.sparse_y_true else ops.argmax(y_true, self.axis)
-        y_pred = tensor(y_pred) if self.sparse_y_pred else ops.argmax(y_pred, self.axis)
-        self._add(y_true, y_pred, sample_weight, self.ignore_class)
+        given = (y_true, self.sparse_y_true), (y_pred, self.sparse_y_pred)
+        y_true, y_pred = (ops.reshape(ops.cast(tensor(y) if sparse else ops.argmax(y, self.axis), "int32"), (-1,)) for y, sparse in given)
+        weights = ops.ones_like(y_true, dtype="float32") if sample_weight is None else ops.reshape(tensor(sample_weight, "float32"), (-1,))
+        if self.ignore_class is not None:
+            weights = ops.where(ops.equal(y_true, self.ignore_class), 0.0, weights)
+        true, predicted = (ops.one_hot(y, self.num_classes, dtype="float32") for y in (y_true, y_pred))
+        self._add(ops.cast(ops.matmul(ops.transpose(true), predicted * ops.expand_dims(weights, 1)), self.dtype))
 
     def result(self) -> Any:
         """The mean over the classes that occur."""
         matrix = ops.cast(self.total_confusion_matrix.value, "float32")
         both = ops.diagonal(matrix)
         union = ops.sum(matrix, 0) + ops.sum(matrix, 1) - both
-        if (chosen := getattr(self, "target_class_ids", None)) is not None:
-            both, union = ops.take(both, list(chosen), 0), ops.take(union, list(chosen), 0)
+        if self.target_class_ids is not None:
+            both, union = (ops.take(x, list(self.target_class_ids), 0) for x in (both, union))
         occur = ops.sum(ops.cast(ops.greater(union, 0.0), "float32"))
         return ops.divide_no_nan(ops.sum(ops.divide_no_nan(both, union)), occur)
 
 
-class IoU(_Overlap):
+class _OfClasses(_Overlap):
+    own_first = False
+    num_classes: int
+    ignore_class: int | None = None
+
+
+class MeanIoU(_OfClasses):
+    """The intersection over union, the mean of all classes; the arguments are those of `IoU`."""
+
+    sparse_y_true: bool = True
+    sparse_y_pred: bool = True
+    axis: int = -1
+
+
+class IoU(MeanIoU):
     """The intersection over union of `target_class_ids`: `true positives / (true positives + false positives + false negatives)`.
 
     Args:
@@ -74,51 +81,21 @@ class IoU(_Overlap):
     0.33
     """
 
-    num_classes: int
     target_class_ids: Any
-    name: str | None = None
-    dtype: Any = None
-    ignore_class: int | None = None
-    sparse_y_true: bool = True
-    sparse_y_pred: bool = True
-    axis: int = -1
 
 
-class MeanIoU(_Overlap):
-    """The intersection over union, the mean of all classes."""
-
-    num_classes: int
-    name: str | None = None
-    dtype: Any = None
-    ignore_class: int | None = None
-    sparse_y_true: bool = True
-    sparse_y_pred: bool = True
-    axis: int = -1
-
-
-class OneHotIoU(_Overlap):
-    """`IoU` for one-hot targets."""
-
-    num_classes: int
-    target_class_ids: Any
-    name: str | None = None
-    dtype: Any = None
-    ignore_class: int | None = None
-    sparse_y_pred: bool = False
-    axis: int = -1
-    sparse_y_true: ClassVar[bool] = False
-
-
-class OneHotMeanIoU(_Overlap):
+class OneHotMeanIoU(_OfClasses):
     """`MeanIoU` for one-hot targets."""
 
-    num_classes: int
-    name: str | None = None
-    dtype: Any = None
-    ignore_class: int | None = None
+    sparse_y_true = False
     sparse_y_pred: bool = False
     axis: int = -1
-    sparse_y_true: ClassVar[bool] = False
+
+
+class OneHotIoU(OneHotMeanIoU):
+    """`IoU` for one-hot targets."""
+
+    target_class_ids: Any
 
 
 class BinaryIoU(_Overlap):
@@ -126,20 +103,18 @@ class BinaryIoU(_Overlap):
 
     target_class_ids: Any = (0, 1)
     threshold: float = 0.5
-    name: str | None = None
-    dtype: Any = None
 
     def setup(self) -> None:
         """Make the confusion matrix."""
+        super().setup()
         self.target_class_ids = list(self.target_class_ids)
-        self._prepare(2)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch of targets and predictions."""
-        self._add(y_true, ops.greater_equal(tensor(y_pred), self.threshold), sample_weight)
+        super().update_state(y_true, ops.greater_equal(tensor(y_pred), self.threshold), sample_weight)
 
 
-class _FScore(Metric):
+class _FScore(BuiltinMetric):
     average: str | None = None
     threshold: float | None = None
     beta: ClassVar[float] = 1.0
@@ -147,24 +122,16 @@ class _FScore(Metric):
     def setup(self) -> None:
         """Check the options; the variables are made when the number of classes is known."""
         super().setup()
-        if self.average not in (None, "micro", "macro", "weighted"):
-            raise ArgumentError(f"There is no average {self.average!r}.", fix=suggestion(self.average, ("micro", "macro", "weighted")))
+        self._one_of("average", "micro", "macro", "weighted")
         if self.beta <= 0:
             raise ArgumentError("beta must be above 0.", received=f"beta={self.beta}")
-        self._built = False
-
-    def _build(self, classes: int) -> None:
-        shape = () if self.average == "micro" else (classes,)
-        names = ("true_positives", "false_positives", "false_negatives", "intermediate_weights")
-        for name in names:
-            setattr(self, name, self.add_variable(shape, "zeros", name=name))
-        self._built = True
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch of targets and predictions."""
         y_true, y_pred = tensor(y_true, self.dtype), tensor(y_pred, self.dtype)
-        if not self._built:
-            self._build(y_pred.shape[-1])
+        if not self._variables:
+            shape = () if self.average == "micro" else (y_pred.shape[-1],)
+            self._add_counters("true_positives", "false_positives", "false_negatives", "intermediate_weights", shape=shape)
         if self.threshold is None:
             best = ops.equal(y_pred, ops.max(y_pred, -1, True))
             positive = ops.logical_and(best, ops.greater(ops.abs(y_pred), 1e-9))
@@ -174,23 +141,21 @@ class _FScore(Metric):
         weights = 1.0 if sample_weight is None else ops.expand_dims(tensor(sample_weight, self.dtype), 1)
         axis = None if self.average == "micro" else 0
         found = y_true * positive, (1.0 - y_true) * positive, y_true * (1.0 - positive), y_true
-        for variable, x in zip((self.true_positives, self.false_positives, self.false_negatives, self.intermediate_weights), found, strict=True):
-            accumulate(variable, ops.sum(x * weights, axis))
+        self._add(*(ops.sum(x * weights, axis) for x in found))
 
     def result(self) -> Any:
         """The score of each class, or their average."""
-        if not self._built:
+        if not self._variables:
             return ops.zeros((), dtype=self.dtype)
-        true = self.true_positives.value
-        precision, recall = ops.divide_no_nan(true, true + self.false_positives.value), ops.divide_no_nan(true, true + self.false_negatives.value)
+        true, wrong, missed, weights = (variable.value for variable in self._variables)
+        precision, recall = ops.divide_no_nan(true, true + wrong), ops.divide_no_nan(true, true + missed)
         scores = ops.divide_no_nan((1.0 + self.beta**2) * precision * recall, self.beta**2 * precision + recall)
         if self.average == "weighted":
-            weights = self.intermediate_weights.value
             return ops.sum(scores * ops.divide_no_nan(weights, ops.sum(weights)))
         return ops.mean(scores) if self.average is not None else scores
 
 
-class FBetaScore(_FScore):
+class FBetaScore(_FScore, name="fbeta_score"):
     """`(1 + beta²) * precision * recall / (beta² * precision + recall)` of each class, for one-hot targets.
 
     Args:
@@ -204,14 +169,7 @@ class FBetaScore(_FScore):
     average: str | None = None
     beta: float = 1.0
     threshold: float | None = None
-    name: str | None = "fbeta_score"
-    dtype: Any = None
 
 
-class F1Score(_FScore):
+class F1Score(_FScore, name="f1_score"):
     """`2 * precision * recall / (precision + recall)` of each class, for one-hot targets; the arguments are those of `FBetaScore`."""
-
-    average: str | None = None
-    threshold: float | None = None
-    name: str | None = "f1_score"
-    dtype: Any = None

@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from keraunos import ops
-from keraunos.core.errors import ArgumentError, suggestion
+from keraunos.core.errors import ArgumentError
 from keraunos.core.spec import size_of
 from keraunos.losses.loss import fit_weights, same_rank, tensor
-from keraunos.metrics.metric import Metric, accumulate
+from keraunos.metrics.metric import BuiltinMetric
 
 
-class R2Score(Metric):
+class R2Score(BuiltinMetric, name="r2_score"):
     """How much of the targets' variance predictions explain: 1 at best, 0 for always predicting the mean.
 
     Args:
@@ -31,32 +31,27 @@ class R2Score(Metric):
 
     class_aggregation: str | None = "uniform_average"
     num_regressors: int = 0
-    name: str | None = "r2_score"
-    dtype: Any = None
 
     def setup(self) -> None:
         """Check the options; all but one variable are made when the number of outputs is known."""
         super().setup()
-        options = ("uniform_average", "variance_weighted_average")
-        if self.class_aggregation is not None and self.class_aggregation not in options:
-            raise ArgumentError(f"There is no class_aggregation {self.class_aggregation!r}.", fix=suggestion(self.class_aggregation, options))
+        self._one_of("class_aggregation", "uniform_average", "variance_weighted_average")
         if self.num_regressors < 0:
             raise ArgumentError("num_regressors cannot be negative.", received=f"num_regressors={self.num_regressors}")
-        self.num_samples = self.add_variable((), "zeros", name="num_samples")
-        self._built = False
+        self._add_counters("num_samples")
+
+    @property
+    def _built(self) -> bool:
+        return len(self._variables) > 1
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch of targets and predictions."""
         y_true, y_pred = same_rank(tensor(y_true, self.dtype), tensor(y_pred, self.dtype))
         if not self._built:
-            for name in ("squared_sum", "sum", "residual", "count"):
-                setattr(self, name, self.add_variable((y_true.shape[-1],), "zeros", name=name))
-            self._built = True
+            self._add_counters("squared_sum", "sum", "residual", "count", shape=(y_true.shape[-1],))
         weights = ops.ones_like(y_true) if sample_weight is None else ops.broadcast_to(fit_weights(y_true, tensor(sample_weight, self.dtype)), y_true.shape)
         found = weights * ops.square(y_true), weights * y_true, weights * ops.square(y_true - y_pred), weights
-        for variable, x in zip((self.squared_sum, self.sum, self.residual, self.count), found, strict=True):
-            accumulate(variable, ops.sum(x, 0))
-        accumulate(self.num_samples, size_of(y_true.shape))
+        self._add(size_of(y_true.shape), *(ops.sum(x, 0) for x in found))
 
     def result(self) -> Any:
         """The score."""
