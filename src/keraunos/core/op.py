@@ -102,10 +102,10 @@ class Op:
         at = [i for i, name in enumerate(kinds) if name in self.promoted]
         plain = at and not self.variadic and at == list(range(at[0], at[-1] + 1)) and (not self.lists or (at == [0] and self.lists == self.promoted))
         self.operands = operator.itemgetter(0 if self.lists else slice(at[0], at[-1] + 1)) if plain else None
-        self.plans: dict[Any, tuple[Callable[..., Any], dict[Any, frozenset[type]]]] = {}
+        self.plans: dict[Any, tuple[Callable[..., Any], dict[Any, frozenset[type] | None]]] = {}
 
     # ---- which function runs ----
-    def plan(self, backend: Any) -> tuple[Callable[..., Any], dict[Any, frozenset[type]]]:
+    def plan(self, backend: Any) -> tuple[Callable[..., Any], dict[Any, frozenset[type] | None]]:
         """The engine's function of this name, with the body behind it where there is one, and what `clashes` said; made once an engine.
 
         An underscore may follow the name, to keep clear of Python's `sum` or of the engine's own interface.
@@ -126,11 +126,11 @@ class Op:
         self.plans[backend] = found = run, {}
         return found
 
-    def clashes(self, backend: Any, x: Any) -> frozenset[type]:
-        """The types beside which a tensor like `x` does not keep its dtype; its own, if it does not even alone."""
+    def clashes(self, backend: Any, x: Any) -> frozenset[type] | None:
+        """The Python scalars beside which a tensor like `x` does not keep its dtype; None if it does not even alone."""
         name = backend.dtype_of(x)
         if self.dtype.common([name]) != name:
-            return frozenset({type(x)})
+            return None
         if self.lists or name in backend.strict_dtypes:  # there, scalars must become tensors
             return _SCALARS
         return frozenset() if name in dtypes.FLOATS else frozenset({int, float} if name == "bool" else {float})
@@ -364,7 +364,7 @@ def _converted(backend: Any, x: Any) -> Any:
     return x.value if kind == VARIABLE else x if kind <= SCALAR else backend.array(x)
 
 
-def _alike(op: Op, backend: Any, xs: Any, kept: dict[Any, frozenset[type]]) -> bool:
+def _alike(op: Op, backend: Any, xs: Any, kept: dict[Any, frozenset[type] | None]) -> bool:
     """Whether these are tensors of one dtype that the op keeps, or some and Python's scalars that go with it."""
     dtype = tensor = None
     for x in xs:
@@ -375,10 +375,10 @@ def _alike(op: Op, backend: Any, xs: Any, kept: dict[Any, frozenset[type]]) -> b
                 return False
     if tensor is None:
         return False
-    clashes = kept.get(dtype)
-    if clashes is None:
-        kept[dtype] = clashes = op.clashes(backend, tensor)
-    return not clashes or clashes.isdisjoint(map(type, xs))
+    if dtype not in kept:
+        kept[dtype] = op.clashes(backend, tensor)
+    clashes = kept[dtype]
+    return clashes is not None and (not clashes or clashes.isdisjoint(map(type, xs)))
 
 
 def primitive(shape: Callable[..., Any], dtype: DTypeRule = SAME) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
