@@ -470,6 +470,7 @@ OPS = {
     "swapaxes": lambda o, x: o.swapaxes(x, 1, 2) + o.moveaxis(x, 1, 2),
     "average_pool": lambda o, x: o.average_pool(x, 2, 1, "same") + o.max_pool(x, 2, strides=1, padding="same"),
     "constant": lambda o, x: x + np.arange(3.0, dtype="float32"),
+    "meshgrid": lambda o, x: o.meshgrid(o.reshape(x, (-1,)), np.arange(3.0, dtype="float32"), indexing="ij")[1],
     "digitize": lambda o, x: o.round(x, 1) + o.floor(x) + o.sign(x),
 }
 

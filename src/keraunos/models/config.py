@@ -54,7 +54,7 @@ def _op_entry(operation: Any, calls: list[Any]) -> tuple[dict[str, Any], list[tu
         args = [given.pop(name) for name in _call_arguments(op) if name != op.variadic]
         while args and args[-1] is None:
             args.pop()
-        settings = {name: value for name, value in given.items() if name in op.defaults}
+        settings = {name: value for name, value in given.items() if name not in (op.variadic, "kwargs")}
         written.append(((*args, *given.get(op.variadic, ())), {}))
     name = _class_name(op.name)
     config = {"name": operation.name, **serialize_value(settings)}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import datetime
+import functools
 import hashlib
 import json
 import pathlib
@@ -18,16 +18,16 @@ from typing import Any
 
 from keraunos import __version__
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, KeraunosError, ModelFileError, StateError
+from keraunos.core.missing import KERAS_VERSION
 from keraunos.core.scope import within
-from keraunos.core.serialization import custom_object_scope, deserialize_keras_object, serialize_keras_object
+from keraunos.core.serialization import custom_object_scope, object_from, serialize_keras_object
 from keraunos.models.model import Model
 from keraunos.saving import weights
-from keraunos.saving.files import HDF5_MAGIC, as_path, existing, problem, replacing
+from keraunos.saving.files import existing, new, problem, replacing
 
-KERAS_VERSION = "3.15.1"  # whose format is written
 _METADATA, _CONFIG, _WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
 _JSON_LIMIT = 256 * 2**20
-_IN_MEMORY = 256 * 2**20
+_spool = functools.partial(tempfile.SpooledTemporaryFile, 256 * 2**20)  # in memory up to this size
 
 
 def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> None:
@@ -58,60 +58,28 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
     if zipped is False:
         raise ArgumentError("Folders are not written.", where="zipped=False", fix="leave zipped out: the model becomes one '.keras' file")
     if not isinstance(model, Model):
-        raise ArgumentTypeError(
-            "Only a model can be saved.", where="model", received=type(model).__name__, fix="keras.Sequential([…]) or keras.Model(inputs, outputs)"
-        )
-    path = as_path(filepath)
-    if path.suffix != ".keras":
-        fix = f"{path.with_suffix('.keras').name!r}" + (
-            ", or model.save_weights('….weights.h5') for the weights alone" if path.suffix in (".h5", ".hdf5") else ""
-        )
-        raise ArgumentError(f"A model is saved to a file whose name ends in '.keras', not '{path.suffix}'.", where="filepath", received=str(path), fix=fix)
+        fix = "keras.Sequential([…]) or keras.Model(inputs, outputs)"
+        raise ArgumentTypeError("Only a model can be saved.", where="model", received=type(model).__name__, fix=fix)
+    path = new(filepath, ".keras", "A model is", ", or model.save_weights('….weights.h5') for the weights alone")
     if not model.built:
-        warnings.warn(
-            f"The model '{model.name}' is not built: the file will hold no weights. Build it first: begin it with keras.Input, or call it on data.",
-            stacklevel=3,
-        )
+        remedy = "Build it first: begin it with keras.Input, or call it on data."
+        warnings.warn(f"The model '{model.name}' is not built: the file will hold no weights. {remedy}", stacklevel=3)
     with within(sharing={}):
         config = serialize_keras_object(model)
-    counts = collections.Counter(_shared_ids(config))
     try:
-        text = json.dumps(_without_single_ids(config, counts)).encode()
+        text = json.dumps(config).encode()
     except (TypeError, ValueError) as error:
-        raise ArgumentError(
-            f"The config of '{model.name}' cannot be written as JSON: {error}.", fix="let get_config return numbers, strings, lists, dicts and Keras objects"
-        ) from None
+        fix = "let get_config return numbers, strings, lists, dicts and Keras objects"
+        raise ArgumentError(f"The config of '{model.name}' cannot be written as JSON: {error}.", fix=fix) from None
     with replacing(path, overwrite) as stream, _spool() as spool, zipfile.ZipFile(stream, "w") as archive:
         weights.write(model, spool)
-        metadata: dict[str, Any] = {
-            "keras_version": KERAS_VERSION,
-            "date_saved": f"{datetime.datetime.now():%Y-%m-%d@%H:%M:%S}",
-            "keraunos_version": __version__,
-        }
-        metadata["sha256"] = {_CONFIG: hashlib.sha256(text).hexdigest(), _WEIGHTS: _digest(spool)}
+        digests = {_CONFIG: hashlib.sha256(text).hexdigest(), _WEIGHTS: _digest(spool)}
+        date = f"{datetime.datetime.now():%Y-%m-%d@%H:%M:%S}"
+        metadata = {"keras_version": KERAS_VERSION, "date_saved": date, "keraunos_version": __version__, "sha256": digests}
         archive.writestr(zipfile.ZipInfo(_METADATA), json.dumps(metadata))
         archive.writestr(zipfile.ZipInfo(_CONFIG), text)
         with archive.open(zipfile.ZipInfo(_WEIGHTS), "w", force_zip64=True) as member:
             shutil.copyfileobj(spool, member, 2**20)
-
-
-def _shared_ids(config: Any) -> Iterator[int]:
-    """The ids of the layers in a config, each as often as it occurs."""
-    for value in config.values() if isinstance(config, dict) else config if isinstance(config, (list, tuple)) else ():
-        yield from _shared_ids(value)
-    if isinstance(config, dict) and "shared_object_id" in config:
-        yield config["shared_object_id"]
-
-
-def _without_single_ids(config: Any, counts: collections.Counter[int]) -> Any:
-    """The config with the ids of those layers alone that occur more than once."""
-    if isinstance(config, dict):
-        return {k: _without_single_ids(v, counts) for k, v in config.items() if k != "shared_object_id" or counts[v] > 1}
-    return [_without_single_ids(x, counts) for x in config] if isinstance(config, (list, tuple)) else config
-
-
-def _spool() -> Any:
-    return tempfile.SpooledTemporaryFile(_IN_MEMORY)
 
 
 def _digest(stream: Any) -> str:
@@ -134,34 +102,35 @@ def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, comp
     Raises:
         ModelFileError: There is no such file, it is damaged, unsafe, or names an unknown class.
     """
-    path = as_path(filepath)
+    path = existing(filepath)
     if path.name.endswith(".weights.h5"):
         raise problem(path, "This file holds weights alone, without a model.", fix=f"make the model, then model.load_weights({path.name!r})")
-    path = existing(path)
+    if path.suffix in (".h5", ".hdf5"):
+        fact = f"'{path.suffix}' model files, the format of Keras 1 and 2, are not read yet."
+        raise problem(path, fact, fix="in Keras 3: keras.models.load_model(path).save('model.keras')")
     if path.suffix != ".keras":
-        if path.suffix in (".h5", ".hdf5"):
-            fix = "in Keras 3: keras.models.load_model(path).save('model.keras')"
-            raise problem(path, f"'{path.suffix}' model files, the format of Keras 1 and 2, are not read yet.", fix=fix)
         raise problem(path, f"A model file's name ends in '.keras', not '{path.suffix}'.", fix="rename the file if it is one")
-    with _opened(path) as archive, _spool() as spool:
-        config = _read_json(archive, path, _CONFIG)
-        _extract(archive, path, _WEIGHTS, spool)
+    with _Archive(path) as archive, _spool() as spool:
+        config = archive.json(_CONFIG)
+        archive.copy(_WEIGHTS, spool)
         compile_config = config.pop("compile_config", None)
-        with custom_object_scope(custom_objects or {}), within(sharing={}, safe_mode=safe_mode):
-            model = _guarded(path, "describes a model that cannot be made", lambda: deserialize_keras_object(config))
+        with custom_object_scope(custom_objects), within(sharing={}, safe_mode=safe_mode):
+            with _blamed(path, "describes a model that cannot be made"):
+                model = object_from(config)
             if not isinstance(model, Model):
                 raise problem(path, "The file does not describe a model.", _CONFIG, received=f"class {config.get('class_name')!r}")
             if compile and compile_config:
-                fix = "load it uncompiled: load_model(path, compile=False)"
-                _guarded(path, "describes a compilation that cannot be done", lambda: model.compile_from_config(compile_config), fix)
+                with _blamed(path, "describes a compilation that cannot be done", "load it uncompiled: load_model(path, compile=False)"):
+                    model.compile_from_config(compile_config)
         weights.read(model, spool, path)
     return model
 
 
-def _guarded(path: pathlib.Path, fact: str, make: Any, fix: str | None = None) -> Any:
-    """`make()`; what goes wrong is told as a fault of the file's config."""
+@contextlib.contextmanager
+def _blamed(path: pathlib.Path, fact: str, fix: str | None = None) -> Iterator[None]:
+    """What goes wrong in the block is told as a fault of the file's config."""
     try:
-        return make()
+        yield
     except ModelFileError as error:
         raise error.at(f"{path.name}: {_CONFIG}") from None
     except KeraunosError as error:
@@ -181,15 +150,10 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True, max_shard_si
     """
     if kwargs or max_shard_size is not None:
         raise ArgumentError(f"save_weights does not support '{next(iter(kwargs), 'max_shard_size')}'.", fix="model.save_weights('model.weights.h5')")
-    path = as_path(filepath)
-    if not path.name.endswith(".weights.h5"):
-        raise ArgumentError(
-            "Weights are saved to a file whose name ends in '.weights.h5'.", where="filepath", received=str(path), fix=f"{path.name.split('.')[0]}.weights.h5"
-        )
+    path = new(filepath, ".weights.h5", "Weights are")
     if not model.built:
-        raise StateError(
-            f"The model '{model.name}' is not built, so it has no weights to save.", fix="begin it with keras.Input, call build((None, …)), or call it on data"
-        )
+        fix = "begin it with keras.Input, call build((None, …)), or call it on data"
+        raise StateError(f"The model '{model.name}' is not built, so it has no weights to save.", fix=fix)
     with replacing(path, overwrite) as stream, _spool() as spool:
         weights.write(model, spool)
         spool.seek(0)
@@ -215,79 +179,68 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, objects
         raise problem(path, f"Weights are read from '.weights.h5' and '.keras' files, not '{path.suffix}'.", fix="rename the file if it is one")
     if model.built and getattr(model, "optimizer", None) is not None and not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
-    with contextlib.ExitStack() as stack:
+    with _spool() if path.suffix == ".keras" else open(path, "rb") as stream:
         if path.suffix == ".keras":
-            stream = stack.enter_context(_spool())
-            _extract(stack.enter_context(_opened(path)), path, _WEIGHTS, stream)
-        else:
-            stream = stack.enter_context(open(path, "rb"))
+            with _Archive(path) as archive:
+                archive.copy(_WEIGHTS, stream)
         weights.read(model, stream, path, skip_mismatch, objects_to_skip or (), strict_optimizer=False)
 
 
-# ---- reading archives ----
-@contextlib.contextmanager
-def _opened(path: pathlib.Path) -> Iterator[zipfile.ZipFile]:
-    """The archive, with all the members that a model needs."""
-    size = path.stat().st_size
-    try:
-        archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, ValueError, NotImplementedError):
-        with open(path, "rb") as stream:
-            start = stream.read(8)
-        if start == HDF5_MAGIC:
+class _Archive(zipfile.ZipFile):
+    """A `.keras` file that is read: members with a budget, and compared with the SHA-256 noted when they were written."""
+
+    def __init__(self, path: pathlib.Path):
+        self.path = path
+        try:
+            super().__init__(path)
+        except (zipfile.BadZipFile, ValueError, NotImplementedError):
+            with path.open("rb") as stream:
+                start, size = stream.read(8), path.stat().st_size
+            fact, fix = f"'{path.name}' exists, {size:,} bytes, but is no zip archive.", "save the model with model.save('….keras')"
+            if start.startswith(b"PK"):
+                fact = f"'{path.name}' exists, {size:,} bytes, but the zip directory is missing: truncated?"
+                fix = "copy the file again, or save the model again"
+            elif start == weights.MAGIC:
+                fact, fix = "This is an HDF5 file, not a '.keras' archive.", "for weights, name it '….weights.h5' and call model.load_weights"
+            raise problem(path, fact, fix=fix) from None
+
+    @functools.cached_property
+    def digests(self) -> dict[str, Any]:
+        """The SHA-256 of members by name; empty for files that Keras wrote."""
+        noted = self.json(_METADATA).get("sha256")
+        return noted if isinstance(noted, dict) else {}
+
+    def copy(self, name: str, target: Any) -> None:
+        """Copy a member to a stream, which is put back to its start."""
+        if name not in self.namelist():
+            members = f"members {', '.join(self.namelist()[:6]) or 'none'}"
+            raise problem(self.path, f"The archive has no member '{name}'.", received=members, fix="this is no file that Keras 3 wrote")
+        info = self.getinfo(name)
+        size, packed = info.file_size, info.compress_size
+        if size > 200 * max(packed, 2**20) or (name != _WEIGHTS and size > _JSON_LIMIT):
             raise problem(
-                path, "This is an HDF5 file, not a '.keras' archive.", fix="for weights, name it '….weights.h5' and call model.load_weights"
-            ) from None
-        if start.startswith(b"PK"):
-            raise problem(
-                path, f"'{path.name}' exists, {size:,} bytes, but the zip directory is missing: truncated?", fix="copy the file again, or save the model again"
-            ) from None
-        raise problem(path, f"'{path.name}' exists, {size:,} bytes, but is no zip archive.", fix="save the model with model.save('….keras')") from None
-    with archive:
-        missing = [name for name in (_METADATA, _CONFIG, _WEIGHTS) if name not in archive.namelist()]
-        if missing:
-            raise problem(
-                path,
-                f"The archive has no member '{missing[0]}'.",
-                received=f"members {', '.join(archive.namelist()[:6]) or 'none'}",
-                fix="this is no file that Keras 3 wrote",
+                self.path, f"The member '{name}' would unpack to {size:,} bytes from {packed:,}.", name, "do not load it: Keras writes no such members"
             )
-        yield archive
+        again = "copy the file again, or save the model again"
+        try:
+            with self.open(name) as member:
+                shutil.copyfileobj(member, target, 2**20)
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+            raise problem(self.path, f"The member '{name}' is damaged: {error}", name, again) from None
+        found = _digest(target)
+        if name != _METADATA and self.digests.get(name, found) != found:
+            raise problem(self.path, f"The member '{name}' is not as it was written: its SHA-256 differs.", name, again)
 
-
-def _extract(archive: zipfile.ZipFile, path: pathlib.Path, name: str, target: Any) -> None:
-    """Copy a member to `target`, and compare its SHA-256 with the one noted when it was written."""
-    info = archive.getinfo(name)
-    if info.file_size > 200 * max(info.compress_size, 2**20):
-        raise problem(
-            path,
-            f"The member '{name}' would unpack to {info.file_size:,} bytes from {info.compress_size:,}.",
-            name,
-            "do not load it: Keras does not compress members",
-        )
-    try:
-        with archive.open(name) as member:
-            shutil.copyfileobj(member, target, 2**20)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise problem(path, f"The member '{name}' is damaged: {error}", name, "copy the file again, or save the model again") from None
-    noted = _read_json(archive, path, _METADATA).get("sha256") if name != _METADATA else None
-    found = _digest(target)
-    if isinstance(noted, dict) and noted.get(name, found) != found:
-        raise problem(path, f"The member '{name}' is not as it was written: its SHA-256 differs.", name, "copy the file again, or save the model again")
-
-
-def _read_json(archive: zipfile.ZipFile, path: pathlib.Path, name: str) -> dict[str, Any]:
-    if archive.getinfo(name).file_size > _JSON_LIMIT:
-        raise problem(path, f"The member '{name}' is too large: {archive.getinfo(name).file_size:,} bytes.", name)
-    with _spool() as target:
-        _extract(archive, path, name, target)
-        text = target.read()
-    try:
-        value = json.loads(text)
-    except RecursionError:
-        raise problem(path, f"The member '{name}' is nested too deeply.", name) from None
-    except ValueError as error:
-        raise problem(path, f"The member '{name}' is not valid JSON: {error}.", name, "save the model again") from None
-    if not isinstance(value, dict):
-        raise problem(path, f"The member '{name}' is not a JSON object.", name)
-    return value
+    def json(self, name: str) -> dict[str, Any]:
+        """A member that is a JSON object."""
+        with _spool() as target:
+            self.copy(name, target)
+            try:
+                value = json.load(target)
+            except RecursionError:
+                raise problem(self.path, f"The member '{name}' is nested too deeply.", name) from None
+            except ValueError as error:
+                raise problem(self.path, f"The member '{name}' is not valid JSON: {error}.", name, "save the model again") from None
+        if not isinstance(value, dict):
+            raise problem(self.path, f"The member '{name}' is not a JSON object.", name)
+        return value

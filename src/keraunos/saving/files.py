@@ -12,8 +12,6 @@ from typing import Any, BinaryIO
 
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, ModelFileError
 
-HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
-
 
 def as_path(filepath: Any) -> pathlib.Path:
     """`filepath` as a path; `~` is the home folder."""
@@ -26,6 +24,19 @@ def as_path(filepath: Any) -> pathlib.Path:
 def problem(path: pathlib.Path, fact: str, member: str | None = None, fix: str | None = None, **details: Any) -> ModelFileError:
     """The error for what is wrong with a file, or with a member of it."""
     return ModelFileError(fact, where=f"{path.name}: {member}" if member else str(path), fix=fix, **details)
+
+
+def new(filepath: Any, ending: str, subject: str, alternative: str = "") -> pathlib.Path:
+    """The path of a file to be written.
+
+    Raises:
+        ArgumentError: Its name does not end as it must.
+    """
+    path = as_path(filepath)
+    if not path.name.endswith(ending):
+        fix = f"'{path.stem.removesuffix('.weights')}{ending}'{alternative}"
+        raise ArgumentError(f"{subject} saved to a file whose name ends in '{ending}', not '{path.suffix}'.", where="filepath", received=str(path), fix=fix)
+    return path
 
 
 def existing(filepath: Any) -> pathlib.Path:

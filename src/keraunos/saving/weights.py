@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import functools
 import pathlib
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,84 +29,72 @@ from keraunos.models.sequential import Sequential
 from keraunos.optimizers.optimizer import Optimizer
 from keraunos.saving.files import problem
 
+MAGIC = b"\x89HDF\r\n\x1a\n"  # how an HDF5 file begins
 # What ours keep in attributes that hold layers a second time, or nothing that is saved.
 _INTERNAL = frozenset({"_arguments", "_compile_arguments", "_functional", "_layers", "_lossy", "_order", "_weights", "nodes", "operations"})
 # Parts of files by other versions of Keras that hold no weights.
-_IGNORED = frozenset(
-    {"optimizer", "_optimizer", "seed_generator", "random_generator", "metrics", "_metrics", "loss_tracker", "_loss_tracker", "compile_metrics"}
-)
-
-
-def _hidden(kind: type) -> frozenset[str]:
-    return frozenset(dir(kind)) | _INTERNAL
-
-
-_HIDDEN = {
-    Functional: _hidden(Functional) - {"optimizer"},
-    Sequential: _hidden(Sequential) - {"optimizer"},
-    Model: _hidden(Model) - {"optimizer", "layers"},
-    Layer: _hidden(Layer),
-}
+_IGNORED = {"optimizer", "_optimizer", "seed_generator", "random_generator", "metrics", "_metrics", "loss_tracker", "_loss_tracker", "compile_metrics"}
 
 
 def _is_saveable(x: Any) -> bool:
     return isinstance(x, Layer) or (hasattr(x, "save_own_variables") and not isinstance(x, (Metric, type)))
 
 
+@functools.cache
+def _hidden(kind: type) -> frozenset[str]:
+    """The attributes of any object of this class, in which nothing of its own is held."""
+    return (_INTERNAL | set(dir(kind))) - ({"layers", "optimizer"} if kind is Model else {"optimizer"})
+
+
 def _attributes(owner: Any) -> Iterator[tuple[str, Any]]:
     """What `owner` holds, by attribute, in the order in which Keras looks: public names first."""
+    kind = next((k for k in (Functional, Sequential, Model, Layer) if isinstance(owner, k)), object)
     if isinstance(owner, (Functional, Sequential)):
         yield "layers", owner.layers
-    hidden = next((names for kind, names in _HIDDEN.items() if isinstance(owner, kind)), _INTERNAL)
     for name in sorted(dir(owner), key=lambda name: (name.startswith("_"), name)):
-        if not name.startswith("__") and name not in hidden:
+        if not name.startswith("__") and name not in _hidden(kind):
             with contextlib.suppress(Exception):  # a user's property may not be ready to answer
                 yield name, getattr(owner, name)
 
 
-def _names(items: Iterable[Any]) -> Iterator[tuple[str, Any]]:
-    """The items of a container that hold variables, each with its name there."""
+def _items(items: list[Any], written: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+    """The items of a container that hold variables, each with its name there.
+
+    Layers are found by their own names where those `written` in the file are the same, else by class and number.
+    """
+    if written and len(items) == len(written) and all(isinstance(item, Layer) for item in items) and {item.name for item in items} == written.keys():
+        yield from ((written[layer.name], layer) for layer in items)
+        return
     counts: collections.Counter[str] = collections.Counter()
     for item in items:
         if _is_saveable(item) or isinstance(item, (list, tuple, dict, set)):
             name = to_snake_case(type(item).__name__) if _is_saveable(item) else "container"
-            count = counts[name]
+            yield f"{name}_{counts[name]}" if counts[name] else name, item
             counts[name] += 1
-            yield f"{name}_{count}" if count else name, item
-
-
-def _matched(layers: list[Any], named: Iterable[tuple[str, Any]], path: str, found: Mapping[str, str]) -> Iterable[tuple[str, Any]]:
-    """The layers with the names of their groups in a file: found by the layers' own names, if the file has the same ones."""
-    prefix = f"{path}/"
-    here = {name: place[len(prefix) :] for place, name in found.items() if place.startswith(prefix) and "/" not in place[len(prefix) :]}
-    return [(here[layer.name], layer) for layer in layers] if len(here) == len(layers) and {x.name for x in layers} == here.keys() else named
 
 
 def saveables(root: Any, names: Mapping[str, str] | None = None) -> Iterator[tuple[str, Any]]:
-    """The objects with variables in and below `root`, each once, with their paths in a file.
+    """The objects with variables in and below `root`, each once, with the groups of a file that hold them.
 
     Args:
         root: A model.
-        names: For a file that is read: the names of the objects that it was written from, by path.
+        names: For a file that is read: the names of the objects that it was written from, by group.
     """
     seen: set[int] = set()
 
     def visit(x: Any, path: str) -> Iterator[tuple[str, Any]]:
-        if _is_saveable(x):
-            if id(x) in seen:
-                return
+        if _is_saveable(x) and id(x) not in seen:
             seen.add(id(x))
-            yield path, x
-            held: Iterable[tuple[str, Any]] = _attributes(x)
+            yield f"{path}vars", x
+            held = _attributes(x)
         elif isinstance(x, (list, tuple, dict, set)):
-            items = list(x.values() if isinstance(x, dict) else x)
-            held = _names(items)
-            if names and path.rpartition("/")[2] == "layers" and all(isinstance(item, Layer) for item in items):
-                held = _matched(items, held, path, names)
+            parts = [(group.split("/"), name) for group, name in (names or {}).items() if path.endswith("layers/") and group.startswith(path)]
+            written = {name: group[-2] for group, name in parts if len(group) == path.count("/") + 2}
+            held = _items(list(x.values() if isinstance(x, dict) else x), written)
         else:
             return
         for name, value in held:
-            yield from visit(value, f"{path}/{name}" if path else name)
+            yield from visit(value, f"{path}{name}/")
 
     return visit(root, "")
 
@@ -114,17 +103,17 @@ def saveables(root: Any, names: Mapping[str, str] | None = None) -> Iterator[tup
 def write(model: Any, stream: Any) -> None:
     """Write the variables of a model, its layers and its optimizer."""
     with h5py.File(stream, "w") as file:
-        for path, owner in saveables(model):
+        for place, owner in saveables(model):
             store: dict[str, Any] = {}
             owner.save_own_variables(store)
-            group = file.create_group(f"{path}/vars" if path else "vars")
+            group = file.create_group(place)
             group.attrs["name"] = str(getattr(owner, "name", ""))
             for key, value in store.items():
                 value = np.asarray(value)
-                if value.dtype.kind == "V":  # bfloat16 and float8, which HDF5 does not know
-                    group.create_dataset(key, data=value.view(f"V{value.dtype.itemsize}")).attrs["dtype"] = value.dtype.name
-                else:
-                    group.create_dataset(key, data=value)
+                unknown = value.dtype.kind == "V"  # bfloat16 and float8, which HDF5 does not know
+                written = group.create_dataset(key, data=value.view(f"V{value.dtype.itemsize}") if unknown else value)
+                if unknown:
+                    written.attrs["dtype"] = value.dtype.name
 
 
 # ---- reading ----
@@ -214,17 +203,15 @@ def read(model: Any, stream: Any, path: pathlib.Path, skip_mismatch: bool = Fals
 
 def _read(model: Any, file: Any, path: pathlib.Path, skip_mismatch: bool, skipped: set[int], strict_optimizer: bool) -> None:
     if "layer_names" in file.attrs or "model_weights" in file:
-        raise problem(
-            path, "This HDF5 file is in the format of Keras 1 and 2, which is not read yet.", fix="in Keras 3: load it, then model.save('model.keras')"
-        )
+        fact = "This HDF5 file is in the format of Keras 1 and 2, which is not read yet."
+        raise problem(path, fact, fix="in Keras 3: load it, then model.save('model.keras')")
     groups = list(_safe(file, path))
     if "vars" not in groups and "layers" not in file:
         raise problem(path, "This HDF5 file holds no weights of a Keras model.", received=f"groups {', '.join(list(file)[:6]) or 'none'}")
-    names = {place.removesuffix("/vars"): str(file[place].attrs["name"]) for place in groups if "name" in file[place].attrs}
+    names = {group: str(file[group].attrs["name"]) for group in groups if "name" in file[group].attrs}
     rows: list[tuple[str, str, str]] = []
     trace, used, optimizers = Trace(), set(), []
-    for place, owner in saveables(model, names):
-        group = f"{place}/vars" if place else "vars"
+    for group, owner in saveables(model, names):
         used.add(group)
         is_layer = isinstance(owner, Layer)
         if id(owner) in skipped or (not is_layer and group not in groups):
@@ -238,23 +225,23 @@ def _read(model: Any, file: Any, path: pathlib.Path, skip_mismatch: bool, skippe
             try:
                 with within(trace=trace):
                     owner.load_own_variables(store)
+                optimizers += [] if is_layer else [(owner, store)]
+                continue
             except Exception as error:  # a class of the user's may raise anything
                 misfit = error.fact if isinstance(error, KeraunosError) else f"{type(error).__name__}: {error}", listed
-        if misfit is None:
-            optimizers += [] if is_layer else [(owner, store)]
-        elif is_layer or strict_optimizer:
-            rows.append((getattr(owner, "name", place) or place, *misfit))
+        expected, found = misfit
+        if is_layer or strict_optimizer:
+            rows.append((getattr(owner, "name", "") or group, expected, found))
         else:
-            warnings.warn(f"The state of '{owner.name}' in '{path.name}' was not loaded: expected {misfit[0]}; found {misfit[1]}", stacklevel=5)
+            warnings.warn(f"The state of '{owner.name}' in '{path.name}' was not loaded: expected {expected}; found {found}", stacklevel=5)
     for group in groups:
         if group not in used and len(file[group]) and not _IGNORED.intersection(group.split("/")):
             rows.append((group.removesuffix("/vars"), "nothing", _listed(Store(file[group]).describe())))
     if rows and not skip_mismatch:
         raise _does_not_fit(model, rows, path)
     if rows:
-        warnings.warn(
-            f"{len(rows)} layers were left as they are, since the weights of '{path.name}' do not fit: {', '.join(row[0] for row in rows[:8])}", stacklevel=5
-        )
+        left = ", ".join(row[0] for row in rows[:8])
+        warnings.warn(f"{len(rows)} layers were left as they are, since the weights of '{path.name}' do not fit: {left}", stacklevel=5)
     for key, variable in trace.written.items():
         variable.assign(trace.values[key])
     for optimizer, store in optimizers:  # an optimizer keeps some of its state where it wants it
