@@ -9,33 +9,10 @@ from keraunos.core.op import NUMERIC, Tensor, composite
 from keraunos.core.registry import Registry
 from keraunos.ops import nn
 from keraunos.ops.elementwise import exp, greater, minimum, multiply, sigmoid, subtract, tanh, where
-from keraunos.ops.nn import (
-    celu,
-    elu,
-    glu,
-    hard_shrink,
-    hard_sigmoid,
-    hard_silu,
-    hard_swish,
-    hard_tanh,
-    leaky_relu,
-    log_sigmoid,
-    log_softmax,
-    mish,
-    relu6,
-    selu,
-    silu,
-    soft_shrink,
-    softmax,
-    softplus,
-    softsign,
-    sparse_plus,
-    sparse_sigmoid,
-    sparsemax,
-    squareplus,
-    swish,
-    tanh_shrink,
-    threshold,
+
+from keraunos.ops.nn import (  # isort: skip
+    celu, elu, glu, hard_shrink, hard_sigmoid, hard_silu, hard_swish, hard_tanh, leaky_relu, log_sigmoid, log_softmax, mish, relu6, selu, silu, soft_shrink,
+    softmax, softplus, softsign, sparse_plus, sparse_sigmoid, sparsemax, squareplus, swish, tanh_shrink, threshold,
 )  # fmt: skip
 
 
@@ -81,14 +58,12 @@ def exponential(x: Any) -> Any:
     return exp(x)
 
 
-_FUNCTIONS = {
-    function.__name__: function
-    for function in (
-        celu, elu, exponential, gelu, glu, hard_shrink, hard_sigmoid, hard_silu, hard_tanh, leaky_relu, linear, log_sigmoid, log_softmax, mish, relu, relu6,
-        selu, sigmoid, silu, soft_shrink, softmax, softplus, softsign, sparse_plus, sparse_sigmoid, sparsemax, squareplus, tanh, tanh_shrink, threshold,
-    )
-}  # fmt: skip
-_registry = Registry("activation", _FUNCTIONS, {"swish": "silu", "hard_swish": "hard_silu"})
+__all__ = [
+    "celu", "deserialize", "elu", "exponential", "gelu", "get", "glu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "leaky_relu",
+    "linear", "log_sigmoid", "log_softmax", "mish", "relu", "relu6", "selu", "serialize", "sigmoid", "silu", "soft_shrink", "softmax", "softplus", "softsign",
+    "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "swish", "tanh", "tanh_shrink", "threshold",
+]  # fmt: skip
+_registry = Registry("activation", {name: globals()[name] for name in __all__ if name not in ("deserialize", "get", "serialize")})
 serialize, deserialize = _registry.serialize, _registry.deserialize
 
 
@@ -99,13 +74,6 @@ def get(identifier: Any) -> Any:
         ArgumentError: There is no activation of this name.
     """
     return linear if identifier is None else _registry.get(identifier)
-
-
-__all__ = [
-    "celu", "deserialize", "elu", "exponential", "gelu", "get", "glu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "leaky_relu",
-    "linear", "log_sigmoid", "log_softmax", "mish", "relu", "relu6", "selu", "serialize", "sigmoid", "silu", "soft_shrink", "softmax", "softplus", "softsign",
-    "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "swish", "tanh", "tanh_shrink", "threshold",
-]  # fmt: skip
 
 
 def __getattr__(name: str) -> None:

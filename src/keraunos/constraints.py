@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from keraunos import ops
 from keraunos.core import config
 from keraunos.core.fields import Declared
 from keraunos.core.missing import missing
 from keraunos.core.registry import Registry
-from keraunos.ops.elementwise import add, clip, maximum, multiply, sqrt, square, true_divide
-from keraunos.ops.reductions import sum
 
 
 class Constraint(Declared):
@@ -29,38 +28,42 @@ class Constraint(Declared):
         raise NotImplementedError(f"{type(self).__name__} defines no __call__(self, w).")
 
 
-def _norm(w: Any, axis: Any) -> Any:
-    return sqrt(sum(square(w), axis=axis, keepdims=True))
+class _Norm(Constraint):
+    """Norms along `axis` become `wanted(norm)`."""
 
-
-class MaxNorm(Constraint):
-    """Norms along `axis` are at most `max_value`."""
-
-    max_value: float = 2
+    own_first = True
     axis: Any = 0
 
     def __call__(self, w: Any) -> Any:
-        norm = _norm(w, self.axis)
-        return multiply(w, true_divide(clip(norm, 0, self.max_value), add(norm, config.epsilon())))
+        norm = ops.sqrt(ops.sum(ops.square(w), axis=self.axis, keepdims=True))
+        return ops.multiply(w, ops.true_divide(self.wanted(norm), ops.add(norm, config.epsilon())))
+
+    def wanted(self, norm: Any) -> Any:
+        """What norms of this size become."""
+        return 1.0
+
+
+class MaxNorm(_Norm):
+    """Norms along `axis` are at most `max_value`."""
+
+    max_value: float = 2
+
+    def wanted(self, norm: Any) -> Any:
+        return ops.clip(norm, 0, self.max_value)
 
 
 class NonNeg(Constraint):
     """No weight is below 0."""
 
     def __call__(self, w: Any) -> Any:
-        return maximum(w, 0)
+        return ops.maximum(w, 0)
 
 
-class UnitNorm(Constraint):
+class UnitNorm(_Norm):
     """Norms along `axis` are 1."""
 
-    axis: Any = 0
 
-    def __call__(self, w: Any) -> Any:
-        return true_divide(w, add(_norm(w, self.axis), config.epsilon()))
-
-
-class MinMaxNorm(Constraint):
+class MinMaxNorm(_Norm):
     """Norms along `axis` lie between two bounds.
 
     Args:
@@ -73,12 +76,9 @@ class MinMaxNorm(Constraint):
     min_value: float = 0.0
     max_value: float = 1.0
     rate: float = 1.0
-    axis: Any = 0
 
-    def __call__(self, w: Any) -> Any:
-        norm = _norm(w, self.axis)
-        wanted = add(multiply(self.rate, clip(norm, self.min_value, self.max_value)), multiply(1 - self.rate, norm))
-        return multiply(w, true_divide(wanted, add(norm, config.epsilon())))
+    def wanted(self, norm: Any) -> Any:
+        return ops.add(ops.multiply(self.rate, ops.clip(norm, self.min_value, self.max_value)), ops.multiply(1 - self.rate, norm))
 
 
 max_norm, non_neg, unit_norm, min_max_norm = MaxNorm, NonNeg, UnitNorm, MinMaxNorm

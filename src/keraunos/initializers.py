@@ -6,17 +6,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from keraunos.core import config, dtypes
-from keraunos.core.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, suggestion
+from keraunos.core.errors import ArgumentError, DTypeError, ShapeError, suggestion
 from keraunos.core.fields import Declared
 from keraunos.core.missing import missing
 from keraunos.core.registry import Registry
-from keraunos.random import SeedGenerator, host
+from keraunos.random import SeedGenerator, host, integer_seed
 
 
 class Initializer(Declared):
@@ -82,32 +82,43 @@ class Identity(Initializer):
         return self.gain * np.eye(*shape)
 
 
+# What random initializers draw, before it is shifted and scaled.
+_DISTRIBUTIONS: dict[str, Callable[..., Any]] = {
+    "truncated_normal": host.truncated_normal,
+    "untruncated_normal": lambda source, shape, dtype: source.standard_normal(shape, dtype),
+    "uniform": lambda source, shape, dtype: source.random(shape, dtype),
+}
+
+
 class _Random(Initializer):
     """What initializers that draw have in common: the seed. The same object draws the same numbers each time."""
 
+    own_first = True
+    seed: Any = None
+    distribution = "truncated_normal"  # without an annotation, so that it is no field
+
     def setup(self) -> None:
-        seed = getattr(self, "seed", None)
-        if seed is not None and not isinstance(seed, SeedGenerator) and (isinstance(seed, bool) or not hasattr(seed, "__index__")):
-            raise ArgumentTypeError(f"{type(self).__name__}: seed must be an integer, a SeedGenerator or None.", received=f"seed={seed!r}")
-        self._seed = host.make_seed() if seed is None else seed
+        seed = host.make_seed() if self.seed is None else self.seed
+        self._seed = seed if isinstance(seed, SeedGenerator) else integer_seed(seed, type(self).__name__)
 
     def values(self, shape: tuple[int, ...], dtype: str) -> Any:
         if dtype not in dtypes.FLOATS:
             raise DTypeError(f"{type(self).__name__} draws floats.", received=f"dtype={dtype}")
         seed = self._seed
-        counters = seed.state.backend.to_numpy(seed.next()).tolist() if isinstance(seed, SeedGenerator) else [int(seed)]
+        counters = seed.state.backend.to_numpy(seed.next()).tolist() if isinstance(seed, SeedGenerator) else [seed]
         return self.draw(host.generator(*counters), shape, "float64" if dtype == "float64" else "float32")
 
     def draw(self, source: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Any:
         """The values, from NumPy's generator."""
-        raise NotImplementedError
-
-    def _scaled(self, numbers: Any, shift: float, scale: float) -> Any:
-        """`numbers * scale + shift`, in place."""
-        numbers = np.asarray(numbers)
-        numbers *= scale
+        shift, scale = self.place(shape)
+        numbers = np.asarray(_DISTRIBUTIONS[self.distribution](source, shape, dtype))
+        numbers *= scale  # in place: kernels can be large
         numbers += shift
         return numbers
+
+    def place(self, shape: tuple[int, ...]) -> tuple[float, float]:
+        """By what the numbers drawn are shifted, and scaled before."""
+        raise NotImplementedError
 
 
 class RandomNormal(_Random):
@@ -115,21 +126,16 @@ class RandomNormal(_Random):
 
     mean: float = 0.0
     stddev: float = 0.05
-    seed: Any = None
+    distribution = "untruncated_normal"
 
-    def draw(self, source: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Any:
-        return self._scaled(source.standard_normal(shape, dtype), self.mean, self.stddev)
+    def place(self, shape: tuple[int, ...]) -> tuple[float, float]:
+        return self.mean, self.stddev
 
 
-class TruncatedNormal(_Random):
+class TruncatedNormal(RandomNormal):
     """Normally distributed numbers, none further than two standard deviations from the mean."""
 
-    mean: float = 0.0
-    stddev: float = 0.05
-    seed: Any = None
-
-    def draw(self, source: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Any:
-        return self._scaled(host.truncated_normal(source, shape, dtype), self.mean, self.stddev)
+    distribution = "truncated_normal"
 
 
 class RandomUniform(_Random):
@@ -137,29 +143,28 @@ class RandomUniform(_Random):
 
     minval: float = -0.05
     maxval: float = 0.05
-    seed: Any = None
+    distribution = "uniform"
 
-    def draw(self, source: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Any:
-        return self._scaled(source.random(shape, dtype), self.minval, self.maxval - self.minval)
+    def place(self, shape: tuple[int, ...]) -> tuple[float, float]:
+        return self.minval, self.maxval - self.minval
 
 
 class _Scaled(_Random):
     """What `VarianceScaling` and its named kinds have in common."""
 
-    scale = 1.0  # without annotations, so that they are no fields
-    mode, distribution = "fan_in", "truncated_normal"
-    input_axes, output_axes = None, None
+    own_first = False
+    input_axes: Any = None
+    output_axes: Any = None
+    scale, mode = 1.0, "fan_in"  # without annotations, so that they are no fields
 
-    def draw(self, source: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Any:
+    def place(self, shape: tuple[int, ...]) -> tuple[float, float]:
         into, out = _fans(shape, self.input_axes, self.output_axes)
-        variance = self.scale / max(1.0, {"fan_in": into, "fan_out": out, "fan_avg": (into + out) / 2}[self.mode])
+        deviation = math.sqrt(self.scale / max(1.0, {"fan_in": into, "fan_out": out, "fan_avg": (into + out) / 2}[self.mode]))
         if self.distribution == "uniform":
-            limit = math.sqrt(3.0 * variance)
-            return self._scaled(source.random(shape, dtype), -limit, 2 * limit)
-        if self.distribution == "untruncated_normal":
-            return self._scaled(source.standard_normal(shape, dtype), 0.0, math.sqrt(variance))
+            limit = math.sqrt(3.0) * deviation
+            return -limit, 2 * limit
         # A normal distribution that is cut at two standard deviations has 0.8796 of its standard deviation left.
-        return self._scaled(host.truncated_normal(source, shape, dtype), 0.0, math.sqrt(variance) / 0.87962566103423978)
+        return 0.0, deviation / (0.87962566103423978 if self.distribution == "truncated_normal" else 1.0)
 
 
 def _fans(shape: Sequence[int], input_axes: Any = None, output_axes: Any = None) -> tuple[float, float]:
@@ -187,12 +192,10 @@ class VarianceScaling(_Scaled):
         output_axes: The axes that count as outputs; None takes the last.
     """
 
+    own_first = True
     scale: float = 1.0
     mode: str = "fan_in"
     distribution: str = "truncated_normal"
-    seed: Any = None
-    input_axes: Any = None
-    output_axes: Any = None
 
     def setup(self) -> None:
         super().setup()
@@ -200,46 +203,40 @@ class VarianceScaling(_Scaled):
             raise ArgumentError("VarianceScaling: scale must be above 0.", received=f"scale={self.scale!r}")
         if self.distribution == "normal":
             self.distribution = "truncated_normal"
-        for name, options in (("mode", ("fan_in", "fan_out", "fan_avg")), ("distribution", ("truncated_normal", "untruncated_normal", "uniform"))):
-            if getattr(self, name) not in options:
-                raise ArgumentError(f"VarianceScaling: {name} cannot be {getattr(self, name)!r}.", fix=suggestion(getattr(self, name), options))
+        for name, value, options in (("mode", self.mode, ("fan_in", "fan_out", "fan_avg")), ("distribution", self.distribution, _DISTRIBUTIONS)):
+            if value not in options:
+                raise ArgumentError(f"VarianceScaling: {name} cannot be {value!r}.", fix=suggestion(value, options))
 
 
-class _Named(_Scaled):
-    seed: Any = None
-    input_axes: Any = None
-    output_axes: Any = None
-
-
-class GlorotUniform(_Named):
+class GlorotUniform(_Scaled):
     """Uniform, of variance `2 / (inputs + outputs)` ([Glorot and Bengio, 2010](http://proceedings.mlr.press/v9/glorot10a.html))."""
 
     mode, distribution = "fan_avg", "uniform"
 
 
-class GlorotNormal(_Named):
+class GlorotNormal(_Scaled):
     """Truncated normal, of variance `2 / (inputs + outputs)` ([Glorot and Bengio, 2010](http://proceedings.mlr.press/v9/glorot10a.html))."""
 
     mode = "fan_avg"
 
 
-class HeNormal(_Named):
+class HeNormal(_Scaled):
     """Truncated normal, of variance `2 / inputs` ([He et al., 2015](https://arxiv.org/abs/1502.01852))."""
 
     scale = 2.0
 
 
-class HeUniform(_Named):
+class HeUniform(_Scaled):
     """Uniform, of variance `2 / inputs` ([He et al., 2015](https://arxiv.org/abs/1502.01852))."""
 
     scale, distribution = 2.0, "uniform"
 
 
-class LecunNormal(_Named):
+class LecunNormal(_Scaled):
     """Truncated normal, of variance `1 / inputs` ([Klambauer et al., 2017](https://arxiv.org/abs/1706.02515))."""
 
 
-class LecunUniform(_Named):
+class LecunUniform(_Scaled):
     """Uniform, of variance `1 / inputs` ([LeCun et al., 1998](https://doi.org/10.1007/978-3-642-35289-8_3))."""
 
     distribution = "uniform"
@@ -249,7 +246,6 @@ class Orthogonal(_Random):
     """An orthogonal matrix times `gain`; axes before the last count as one ([Saxe et al., 2014](https://arxiv.org/abs/1312.6120))."""
 
     gain: float = 1.0
-    seed: Any = None
 
     def draw(self, source: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Any:
         if len(shape) < 2:
@@ -266,25 +262,15 @@ glorot_uniform, glorot_normal, he_normal, he_uniform = GlorotUniform, GlorotNorm
 lecun_normal, lecun_uniform, orthogonal = LecunNormal, LecunUniform, Orthogonal
 IdentityInitializer, OrthogonalInitializer = Identity, Orthogonal
 
-_CLASSES = {
-    cls.__name__: cls
-    for cls in (
-        Constant, GlorotNormal, GlorotUniform, HeNormal, HeUniform, Identity, LecunNormal, LecunUniform, Ones, Orthogonal, RandomNormal, RandomUniform,
-        TruncatedNormal, VarianceScaling, Zeros,
-    )
-}  # fmt: skip
-_ALIASES = {
-    "IdentityInitializer": "Identity", "OrthogonalInitializer": "Orthogonal", "normal": "RandomNormal", "one": "Ones", "uniform": "RandomUniform", "zero": "Zeros",
-}  # fmt: skip
-_registry = Registry("initializer", _CLASSES, _ALIASES, Initializer)
-get, serialize, deserialize = _registry.get, _registry.serialize, _registry.deserialize
-
 __all__ = [
     "Constant", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity", "IdentityInitializer", "Initializer", "LecunNormal", "LecunUniform",
     "Ones", "Orthogonal", "OrthogonalInitializer", "RandomNormal", "RandomUniform", "TruncatedNormal", "VarianceScaling", "Zeros", "constant", "deserialize",
     "get", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "identity", "lecun_normal", "lecun_uniform", "ones", "orthogonal", "random_normal",
     "random_uniform", "serialize", "truncated_normal", "variance_scaling", "zeros",
 ]  # fmt: skip
+_PUBLIC = {name: globals()[name] for name in __all__ if name in globals() and name != "Initializer"}
+_registry = Registry("initializer", _PUBLIC, {"normal": "RandomNormal", "one": "Ones", "uniform": "RandomUniform", "zero": "Zeros"}, Initializer)
+get, serialize, deserialize = _registry.get, _registry.serialize, _registry.deserialize
 
 
 def __getattr__(name: str) -> None:

@@ -5,17 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from keraunos import ops
 from keraunos.core.errors import ArgumentError, ShapeError
 from keraunos.core.fields import Declared
 from keraunos.core.missing import missing
 from keraunos.core.registry import Registry
 from keraunos.core.spec import show
-from keraunos.ops.creation import eye
-from keraunos.ops.elementwise import abs, multiply, square, subtract
-from keraunos.ops.linalg import matmul
-from keraunos.ops.nn import normalize
-from keraunos.ops.reductions import sum
-from keraunos.ops.shaping import transpose
 
 
 class Regularizer(Declared):
@@ -47,7 +42,7 @@ class L1(Regularizer):
     l1: float = 0.01
 
     def __call__(self, x: Any) -> Any:
-        return multiply(self.l1, sum(abs(x)))
+        return ops.multiply(self.l1, ops.sum(ops.abs(x)))
 
 
 class L2(Regularizer):
@@ -56,7 +51,7 @@ class L2(Regularizer):
     l2: float = 0.01
 
     def __call__(self, x: Any) -> Any:
-        return multiply(self.l2, sum(square(x)))
+        return ops.multiply(self.l2, ops.sum(ops.square(x)))
 
 
 class L1L2(Regularizer):
@@ -66,7 +61,7 @@ class L1L2(Regularizer):
     l2: float = 0.0
 
     def __call__(self, x: Any) -> Any:
-        return multiply(self.l1, sum(abs(x))) + multiply(self.l2, sum(square(x)))
+        return ops.multiply(self.l1, ops.sum(ops.abs(x))) + ops.multiply(self.l2, ops.sum(ops.square(x)))
 
 
 class OrthogonalRegularizer(Regularizer):
@@ -88,10 +83,10 @@ class OrthogonalRegularizer(Regularizer):
     def __call__(self, x: Any) -> Any:
         if len(x.shape) != 2:
             raise ShapeError("OrthogonalRegularizer takes matrices.", received=show(tuple(x.shape)), expected="two axes")
-        rows = normalize(x if self.mode == "rows" else transpose(x), axis=1)
+        rows = ops.normalize(x if self.mode == "rows" else ops.transpose(x), axis=1)
         n = rows.shape[0]
-        products = multiply(matmul(rows, transpose(rows)), subtract(1.0, eye(n, dtype=rows.dtype)))
-        return multiply(self.factor / max(n * (n - 1), 1), sum(abs(products)))
+        products = ops.multiply(ops.matmul(rows, ops.transpose(rows)), ops.subtract(1.0, ops.eye(n, dtype=rows.dtype)))
+        return ops.multiply(self.factor / max(n * (n - 1), 1), ops.sum(ops.abs(products)))
 
 
 l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from keraunos import ops
 from keraunos.core import config, dtypes
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from keraunos.core.missing import missing
@@ -13,9 +14,6 @@ from keraunos.core.op import FLOATING, SAME, Operand, Tensor, composite
 from keraunos.core.scope import scope
 from keraunos.core.spec import UNKNOWN, Spec, known, normalize_axis, show
 from keraunos.core.variable import Variable
-from keraunos.ops.elementwise import cast, clip, erfinv, log
-from keraunos.ops.reductions import argmax, argsort
-from keraunos.ops.shaping import broadcast_to, expand_dims, take
 from keraunos.random import host
 
 _ERF_OF_SQRT_2 = 0.9544997361036416
@@ -39,9 +37,7 @@ class SeedGenerator:
     """
 
     def __init__(self, seed: int | None = None, name: str | None = None):
-        if seed is not None and (isinstance(seed, bool) or not hasattr(seed, "__index__")):
-            raise ArgumentTypeError("A seed must be an integer.", where="SeedGenerator", received=f"seed={seed!r}")
-        self.seed = seed if seed is None else int(seed)
+        self.seed = None if seed is None else integer_seed(seed, "SeedGenerator", "an integer or None")
         self.name = name or auto_name("seed_generator")
         start = host.make_seed() if self.seed is None else _word(self.seed)
         with name_scope(self.name):
@@ -85,6 +81,17 @@ def _restart_defaults() -> None:
 host.resets.append(_restart_defaults)
 
 
+def integer_seed(seed: Any, where: str | None = None, expected: str = "an integer, a SeedGenerator or None") -> int:
+    """A seed that is no generator, checked.
+
+    Raises:
+        ArgumentTypeError: It is no integer.
+    """
+    if isinstance(seed, bool) or not hasattr(seed, "__index__"):
+        raise ArgumentTypeError("This is not a seed.", where=where, received=f"seed={seed!r}", expected=expected)
+    return int(seed)
+
+
 def _word(seed: int) -> int:
     """An integer of any size as one of 32 bits; those that fit stay as they are."""
     return (seed ^ (seed >> 32)) & 0xFFFFFFFF
@@ -94,25 +101,20 @@ def _key(seed: Seed, part: int = 0) -> Any:
     """The seed of one draw, as a tensor; `part` tells apart the draws that one call makes from an integer."""
     seed = default_seed_generator() if seed is None else seed
     backend = config.active()
-    if isinstance(seed, SeedGenerator):
-        key = seed.next()
-        return key if seed.state.backend is backend else backend.seed_state(*(int(x) for x in seed.state.backend.to_numpy(key)))
-    if isinstance(seed, bool) or not hasattr(seed, "__index__"):
-        raise ArgumentTypeError("seed must be an integer, a SeedGenerator or None.", received=f"a {type(seed).__name__}")
-    return backend.seed_state(_word(int(seed)), part)
+    if not isinstance(seed, SeedGenerator):
+        return backend.seed_state(_word(integer_seed(seed)), part)
+    key = seed.next()
+    return key if seed.state.backend is backend else backend.seed_state(*(int(x) for x in seed.state.backend.to_numpy(key)))
 
 
-def _prepare(shape: Sequence[Any], dtype: Any, integer: bool = False) -> tuple[tuple[Any, ...], str, bool]:
-    """The shape, the dtype, and whether only a spec is wanted."""
+def _draw(shape: Sequence[Any], dtype: Any, seed: Seed, draw: Callable[..., Any], integer: bool = False) -> Any:
+    """`draw(backend, key, shape, dtype)`, or only a spec where that is wanted."""
     shape = tuple(UNKNOWN if d is None or isinstance(d, Spec) else d if d is UNKNOWN else int(d) for d in shape)
     dtype = dtypes.standardize_dtype(dtype)
     if integer != (dtype in dtypes.INTEGERS):
-        raise DTypeError(
-            f"The dtype must be {'an integer' if integer else 'a float'}.",
-            received=f"dtype={dtype}",
-            fix="use random.uniform for floats, random.randint for integers",
-        )
-    return shape, dtype, scope.symbolic or not known(shape)
+        fact = f"The dtype must be {'an integer' if integer else 'a float'}."
+        raise DTypeError(fact, received=f"dtype={dtype}", fix="use random.uniform for floats, random.randint for integers")
+    return Spec(shape, dtype) if scope.symbolic or not known(shape) else ops.cast(draw(config.active(), _key(seed), shape, dtype), dtype)
 
 
 def uniform(shape: Sequence[int], minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, seed: Seed = None) -> Any:
@@ -125,38 +127,32 @@ def uniform(shape: Sequence[int], minval: float = 0.0, maxval: float = 1.0, dtyp
         dtype: A float dtype; None is `floatx()`.
         seed: An integer (the same numbers at each call), a `SeedGenerator`, or None for the default one.
     """
-    shape, dtype, symbolic = _prepare(shape, dtype)
-    if symbolic:
-        return Spec(shape, dtype)
-    return _scaled(config.active().draw_uniform(_key(seed), shape, dtype), minval, maxval - minval, dtype)
+    return _draw(shape, dtype, seed, lambda backend, *place: _scaled(backend.draw_uniform(*place), minval, maxval - minval))
 
 
-def _scaled(x: Any, shift: Any, scale: Any, dtype: str) -> Any:
+def _scaled(x: Any, shift: Any, scale: Any) -> Any:
     x = x if scale.__class__ in (int, float) and scale == 1 else x * scale
-    x = x if shift.__class__ in (int, float) and shift == 0 else x + shift
-    return cast(x, dtype)
+    return x if shift.__class__ in (int, float) and shift == 0 else x + shift
 
 
 def normal(shape: Sequence[int], mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Seed = None) -> Any:
     """Normally distributed numbers; the arguments are as in `uniform`."""
-    shape, dtype, symbolic = _prepare(shape, dtype)
-    return Spec(shape, dtype) if symbolic else _scaled(config.active().draw_normal(_key(seed), shape, dtype), mean, stddev, dtype)
+    return _draw(shape, dtype, seed, lambda backend, *place: _scaled(backend.draw_normal(*place), mean, stddev))
 
 
 def truncated_normal(shape: Sequence[int], mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Seed = None) -> Any:
     """Normally distributed numbers, none of them further than two standard deviations from the mean."""
-    shape, dtype, symbolic = _prepare(shape, dtype)
-    if symbolic:
-        return Spec(shape, dtype)
-    wide = dtype if dtype == "float64" else "float32"
-    level = (config.active().draw_uniform(_key(seed), shape, wide) * 2.0 - 1.0) * _ERF_OF_SQRT_2
-    return _scaled(clip(erfinv(level) * 2**0.5, -2.0, 2.0), mean, stddev, dtype)
+
+    def draw(backend: Any, key: Any, shape: Any, dtype: str) -> Any:
+        level = (backend.draw_uniform(key, shape, dtype if dtype == "float64" else "float32") * 2.0 - 1.0) * _ERF_OF_SQRT_2
+        return _scaled(ops.clip(ops.erfinv(level) * 2**0.5, -2.0, 2.0), mean, stddev)
+
+    return _draw(shape, dtype, seed, draw)
 
 
 def randint(shape: Sequence[int], minval: int, maxval: int, dtype: Any = "int32", seed: Seed = None) -> Any:
     """Integers evenly distributed from `minval` to below `maxval`."""
-    shape, dtype, symbolic = _prepare(shape, dtype, integer=True)
-    return Spec(shape, dtype) if symbolic else config.active().draw_integers(_key(seed), shape, minval, maxval, dtype)
+    return _draw(shape, dtype, seed, lambda backend, key, shape, dtype: backend.draw_integers(key, shape, minval, maxval, dtype), integer=True)
 
 
 @composite(dtype=FLOATING)
@@ -166,7 +162,7 @@ def categorical(logits: Tensor, num_samples: int, dtype: Any = "int32", seed: Se
         raise ShapeError("logits must have two axes.", where="random.categorical", received=show(logits.shape), expected="(batch, classes)")
     batch, classes = logits.shape
     noise = uniform((batch, num_samples, classes), 1e-20, 1.0, dtype="float32", seed=seed)
-    return cast(argmax(expand_dims(logits, 1) - log(-log(noise)), axis=-1), dtype)
+    return ops.cast(ops.argmax(ops.expand_dims(logits, 1) - ops.log(-ops.log(noise)), axis=-1), dtype)
 
 
 @composite(dtype=SAME)
@@ -175,7 +171,7 @@ def shuffle(x: Operand, axis: int = 0, seed: Seed = None) -> Any:
     axis = normalize_axis(axis, len(x.shape))
     if isinstance(x, Spec):
         return Spec(x.shape, x.dtype)
-    return take(x, argsort(uniform((x.shape[axis],), dtype="float32", seed=seed)), axis=axis)
+    return ops.take(x, ops.argsort(uniform((x.shape[axis],), dtype="float32", seed=seed)), axis=axis)
 
 
 @composite(dtype=FLOATING)
@@ -198,33 +194,28 @@ def dropout(inputs: Tensor, rate: float, noise_shape: Any = None, seed: Seed = N
     return inputs * 0 if rate == 1 else inputs if rate == 0 else config.active().draw_dropout(key, inputs, rate, noise)
 
 
-def _parameter(x: Any, shape: tuple[int, ...], dtype: str) -> Any:
-    return broadcast_to(cast(config.active().array(x) if not config.active().is_tensor(x) else x, dtype), shape)
+def _parameter(backend: Any, x: Any, shape: tuple[int, ...], dtype: str) -> Any:
+    return ops.broadcast_to(ops.cast(x if backend.is_tensor(x) else backend.array(x), dtype), shape)
 
 
 def gamma(shape: Sequence[int], alpha: Any, dtype: Any = None, seed: Seed = None) -> Any:
     """Numbers of the gamma distribution with shape `alpha` and rate 1."""
-    shape, dtype, symbolic = _prepare(shape, dtype)
-    return Spec(shape, dtype) if symbolic else config.active().draw_gamma(_key(seed), _parameter(alpha, shape, dtype))
+    return _draw(shape, dtype, seed, lambda backend, key, *form: backend.draw_gamma(key, _parameter(backend, alpha, *form)))
 
 
 def beta(shape: Sequence[int], alpha: Any, beta: Any, dtype: Any = None, seed: Seed = None) -> Any:
     """Numbers of the beta distribution."""
-    shape, dtype, symbolic = _prepare(shape, dtype)
-    if symbolic:
-        return Spec(shape, dtype)
-    backend = config.active()
-    a = backend.draw_gamma(_key(seed), _parameter(alpha, shape, dtype))
-    b = backend.draw_gamma(_key(seed, 1), _parameter(beta, shape, dtype))
-    return a / (a + b)
+
+    def draw(backend: Any, key: Any, *form: Any) -> Any:
+        a, b = (backend.draw_gamma(k, _parameter(backend, x, *form)) for k, x in ((key, alpha), (_key(seed, 1), beta)))
+        return a / (a + b)
+
+    return _draw(shape, dtype, seed, draw)
 
 
 def binomial(shape: Sequence[int], counts: Any, probabilities: Any, dtype: Any = None, seed: Seed = None) -> Any:
     """Numbers of successes in `counts` trials, each with the given probability."""
-    shape, dtype, symbolic = _prepare(shape, dtype)
-    if symbolic:
-        return Spec(shape, dtype)
-    return config.active().draw_binomial(_key(seed), _parameter(counts, shape, dtype), _parameter(probabilities, shape, dtype))
+    return _draw(shape, dtype, seed, lambda backend, key, *form: backend.draw_binomial(key, *(_parameter(backend, x, *form) for x in (counts, probabilities))))
 
 
 __all__ = [
