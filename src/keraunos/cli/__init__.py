@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -81,10 +81,4 @@ def info() -> None:
             table.add_row(name, "not installed", f"pip install 'keraunos\\[{name}]'")
     console = Console(highlight=False)
     console.print(f"keraunos {keraunos.__version__}, Python {platform.python_version()}, {platform.platform(terse=True)}")
-    console.print(f"engine in force: {_in_force()}\n", table, sep="")
-
-
-def _in_force() -> Any:
-    from keraunos.core import config
-
-    return config.backend()
+    console.print(f"engine in force: {config.backend()}\n", table, sep="")

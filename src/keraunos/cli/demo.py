@@ -25,23 +25,13 @@ FILE = "digits.keras"
 
 def network() -> Any:
     """A convolutional network for 8 by 8 images of values 0 to 16."""
-    return keras.Sequential(
-        [
-            keras.Input((8, 8)),
-            layers.Rescaling(1 / 16),
-            layers.Reshape((8, 8, 1)),
-            layers.Conv2D(32, 3, activation="relu", padding="same"),
-            layers.Conv2D(32, 3, activation="relu", padding="same"),
-            layers.MaxPooling2D(),
-            layers.Dropout(0.25),
-            layers.Conv2D(64, 3, activation="relu", padding="same"),
-            layers.MaxPooling2D(),
-            layers.Flatten(),
-            layers.Dropout(0.4),
-            layers.Dense(10, activation="softmax"),
-        ],
-        name="digits",
-    )
+
+    def convolution(filters: int) -> Any:
+        return layers.Conv2D(filters, 3, activation="relu", padding="same")
+
+    inputs = [keras.Input((8, 8)), layers.Rescaling(1 / 16), layers.Reshape((8, 8, 1))]
+    features = [convolution(32), convolution(32), layers.MaxPooling2D(), layers.Dropout(0.25), convolution(64), layers.MaxPooling2D()]
+    return keras.Sequential([*inputs, *features, layers.Flatten(), layers.Dropout(0.4), layers.Dense(10, activation="softmax")], name="digits")
 
 
 def demo(epochs: int = 15, seed: int = 0) -> float:
@@ -49,9 +39,8 @@ def demo(epochs: int = 15, seed: int = 0) -> float:
     console = Console(highlight=False)
     keras.utils.set_random_seed(seed)
     (x_train, y_train), (x_test, y_test) = digits.load_data()
-    console.print(
-        f"Keraunos {keras.__version__} on [bold]{keras.config.backend()}[/]: {len(x_train)} handwritten digits to learn from, {len(x_test)} held out."
-    )
+    data = f"{len(x_train)} handwritten digits to learn from, {len(x_test)} held out"
+    console.print(f"Keraunos {keras.__version__} on [bold]{keras.config.backend()}[/]: {data}.")
 
     model = network()
     model.compile(optimizer=keras.optimizers.Adam(0.002), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -80,11 +69,9 @@ def demo(epochs: int = 15, seed: int = 0) -> float:
     missing = "" if importlib.util.find_spec(other) else f" (pip install {other})"
     program = "keraunos" if shutil.which("keraunos") or not sys.argv[0].endswith("keraunos") else os.path.relpath(sys.argv[0])
     console.print("\nNext:")
-    for command, purpose in (
-        (f"demo --backend {other}", f"the same on another engine{missing}"),
-        ("run script.py", "your own Keras 3 program, unchanged"),
-        ("info", "what is installed"),
-    ):
+    other_engine = f"the same on another engine{missing}"
+    purposes = {f"demo --backend {other}": other_engine, "run script.py": "your own Keras 3 program, unchanged", "info": "what is installed"}
+    for command, purpose in purposes.items():
         console.print(f"  {f'{program} {command}':<40}{purpose}")
     return accuracy
 
