@@ -7,23 +7,15 @@ ops. An engine's own function of the same name is a primitive's implementation, 
 from __future__ import annotations
 
 from keraunos.core.missing import missing
-from keraunos.ops import control, creation, elementwise, linalg, nn, numpy, reductions, shaping
+from keraunos.ops import control, linalg, nn, numpy
 from keraunos.ops.control import *
-from keraunos.ops.creation import *
-from keraunos.ops.elementwise import *
-from keraunos.ops.linalg import *
 from keraunos.ops.nn import *
-from keraunos.ops.reductions import *
-from keraunos.ops.shaping import *
+from keraunos.ops.numpy import *
 
 __all__ = ["linalg", "nn", "numpy"]
 __all__ += control.__all__
-__all__ += creation.__all__
-__all__ += elementwise.__all__
-__all__ += linalg.__all__
 __all__ += nn.__all__
-__all__ += reductions.__all__
-__all__ += shaping.__all__
+__all__ += numpy.__all__
 
 
 def __getattr__(name: str) -> None:

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 from keraunos.core.errors import ArgumentError
 from keraunos.core.op import BOOLEAN, FLOATING, LOGICAL, NUMERIC, PROMOTED, SAME, TO_BOOL, Operand, Tensor, composite, primitive
 from keraunos.core.spec import UNKNOWN, Shape, Spec
 from keraunos.ops.rules import broadcast, dims, same
 
+# Most primitives of this file are declared by their signatures alone, and made below: the shape of the result is that to which the arguments
+# broadcast, its dtype is what it is annotated with.
+Promoted = Annotated[Any, PROMOTED]
+Numeric = Annotated[Any, NUMERIC]
+Floating = Annotated[Any, FLOATING]
+Boolean = Annotated[Any, BOOLEAN]
+Logical = Annotated[Any, LOGICAL]
+Test = Annotated[Any, TO_BOOL]
+
 
 # ---- arithmetic ----
-@primitive(shape=broadcast, dtype=PROMOTED)
-def add(x1: Tensor, x2: Tensor) -> Tensor:
+def add(x1: Tensor, x2: Tensor) -> Promoted:
     """`x1 + x2`, the shapes broadcast.
 
     Example:
@@ -24,67 +32,218 @@ def add(x1: Tensor, x2: Tensor) -> Tensor:
     """
 
 
-@primitive(shape=broadcast, dtype=NUMERIC)
-def subtract(x1: Tensor, x2: Tensor) -> Tensor:
+def subtract(x1: Tensor, x2: Tensor) -> Numeric:
     """`x1 - x2`."""
 
 
-@primitive(shape=broadcast, dtype=PROMOTED)
-def multiply(x1: Tensor, x2: Tensor) -> Tensor:
+def multiply(x1: Tensor, x2: Tensor) -> Promoted:
     """`x1 * x2`."""
 
 
-@primitive(shape=broadcast, dtype=FLOATING)
-def true_divide(x1: Tensor, x2: Tensor) -> Tensor:
+def true_divide(x1: Tensor, x2: Tensor) -> Floating:
     """`x1 / x2`, a float for integers too."""
 
 
-divide = true_divide
-
-
-@primitive(shape=broadcast, dtype=NUMERIC)
-def floor_divide(x1: Tensor, x2: Tensor) -> Tensor:
+def floor_divide(x1: Tensor, x2: Tensor) -> Numeric:
     """The largest integer not above `x1 / x2`."""
 
 
-@primitive(shape=broadcast, dtype=NUMERIC)
-def mod(x1: Tensor, x2: Tensor) -> Tensor:
+def mod(x1: Tensor, x2: Tensor) -> Numeric:
     """The remainder of `floor_divide(x1, x2)`; it has the sign of `x2`."""
 
 
-@primitive(shape=broadcast, dtype=NUMERIC)
-def power(x1: Tensor, x2: Tensor) -> Tensor:
+def power(x1: Tensor, x2: Tensor) -> Numeric:
     """`x1` to the power `x2`."""
 
 
-@primitive(shape=broadcast, dtype=PROMOTED)
-def maximum(x1: Tensor, x2: Tensor) -> Tensor:
+def maximum(x1: Tensor, x2: Tensor) -> Promoted:
     """The greater of each pair of elements."""
 
 
-@primitive(shape=broadcast, dtype=PROMOTED)
-def minimum(x1: Tensor, x2: Tensor) -> Tensor:
+def minimum(x1: Tensor, x2: Tensor) -> Promoted:
     """The smaller of each pair of elements."""
 
 
-@primitive(shape=same, dtype=NUMERIC)
-def negative(x: Tensor) -> Tensor:
+def negative(x: Tensor) -> Numeric:
     """`-x`."""
 
 
-@primitive(shape=same, dtype=PROMOTED)
-def absolute(x: Tensor) -> Tensor:
+def absolute(x: Tensor) -> Promoted:
     """`x` without its sign."""
 
 
-abs = absolute
-
-
-@primitive(shape=same, dtype=NUMERIC)
-def sign(x: Tensor) -> Tensor:
+def sign(x: Tensor) -> Numeric:
     """-1, 0 or 1."""
 
 
+# ---- powers, exponentials, logarithms ----
+def sqrt(x: Tensor) -> Floating:
+    """The square root."""
+
+
+def exp(x: Tensor) -> Floating:
+    """e to the power `x`."""
+
+
+def expm1(x: Tensor) -> Floating:
+    """`exp(x) - 1`, exact near 0."""
+
+
+def log(x: Tensor) -> Floating:
+    """The natural logarithm."""
+
+
+def log1p(x: Tensor) -> Floating:
+    """`log(1 + x)`, exact near 0."""
+
+
+def log2(x: Tensor) -> Floating:
+    """The logarithm to base 2."""
+
+
+def log10(x: Tensor) -> Floating:
+    """The logarithm to base 10."""
+
+
+def logaddexp(x1: Tensor, x2: Tensor) -> Floating:
+    """`log(exp(x1) + exp(x2))`, computed stably."""
+
+
+# ---- trigonometry ----
+def sin(x: Tensor) -> Floating:
+    """The sine of an angle in radians."""
+
+
+def cos(x: Tensor) -> Floating:
+    """The cosine of an angle in radians."""
+
+
+def tan(x: Tensor) -> Floating:
+    """The tangent of an angle in radians."""
+
+
+def arcsin(x: Tensor) -> Floating:
+    """The inverse of `sin`, in radians."""
+
+
+def arccos(x: Tensor) -> Floating:
+    """The inverse of `cos`, in radians."""
+
+
+def arctan(x: Tensor) -> Floating:
+    """The inverse of `tan`, in radians."""
+
+
+def arctan2(x1: Tensor, x2: Tensor) -> Floating:
+    """The angle of the point with ordinate `x1` and abscissa `x2`, in radians."""
+
+
+def sinh(x: Tensor) -> Floating:
+    """The hyperbolic sine."""
+
+
+def cosh(x: Tensor) -> Floating:
+    """The hyperbolic cosine."""
+
+
+def tanh(x: Tensor) -> Floating:
+    """The hyperbolic tangent."""
+
+
+def arcsinh(x: Tensor) -> Floating:
+    """The inverse of `sinh`."""
+
+
+def arccosh(x: Tensor) -> Floating:
+    """The inverse of `cosh`."""
+
+
+def arctanh(x: Tensor) -> Floating:
+    """The inverse of `tanh`."""
+
+
+def erf(x: Tensor) -> Floating:
+    """The error function."""
+
+
+# ---- rounding ----
+def floor(x: Tensor) -> Floating:
+    """The largest integer not above, as a float."""
+
+
+def ceil(x: Tensor) -> Floating:
+    """The smallest integer not below, as a float."""
+
+
+def round(x: Tensor, decimals: int = 0) -> Numeric:
+    """The nearest number of `decimals` decimals; halves go to the even one."""
+
+
+# ---- tests and comparisons ----
+def isnan(x: Tensor) -> Test:
+    """Whether an element is not a number."""
+
+
+def isinf(x: Tensor) -> Test:
+    """Whether an element is infinite."""
+
+
+def isfinite(x: Tensor) -> Test:
+    """Whether an element is neither infinite nor NaN."""
+
+
+def nan_to_num(x: Tensor, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Promoted:
+    """`x` with `nan` for NaN and large numbers (the dtype's own if None) for the infinities."""
+
+
+def equal(x1: Tensor, x2: Tensor) -> Boolean:
+    """`x1 == x2` of each pair of elements."""
+
+
+def not_equal(x1: Tensor, x2: Tensor) -> Boolean:
+    """`x1 != x2` of each pair of elements."""
+
+
+def less(x1: Tensor, x2: Tensor) -> Boolean:
+    """`x1 < x2` of each pair of elements."""
+
+
+def less_equal(x1: Tensor, x2: Tensor) -> Boolean:
+    """`x1 <= x2` of each pair of elements."""
+
+
+def greater(x1: Tensor, x2: Tensor) -> Boolean:
+    """`x1 > x2` of each pair of elements."""
+
+
+def greater_equal(x1: Tensor, x2: Tensor) -> Boolean:
+    """`x1 >= x2` of each pair of elements."""
+
+
+def logical_and(x1: Tensor, x2: Tensor) -> Logical:
+    """Whether both are true; what is not 0 is true."""
+
+
+def logical_or(x1: Tensor, x2: Tensor) -> Logical:
+    """Whether either is true."""
+
+
+def logical_xor(x1: Tensor, x2: Tensor) -> Logical:
+    """Whether exactly one is true."""
+
+
+def logical_not(x: Tensor) -> Logical:
+    """Whether it is not true."""
+
+
+for _name, _body in [*globals().items()]:
+    if getattr(_body, "__module__", None) == __name__:
+        globals()[_name] = primitive(shape=broadcast, dtype=globals()[_body.__annotations__["return"]].__metadata__[0])(_body)
+
+divide, abs = true_divide, absolute
+
+
+# ---- by others ----
 @composite(dtype=NUMERIC)
 def square(x: Tensor) -> Tensor:
     """`x * x`."""
@@ -120,128 +279,16 @@ def clip(x: Tensor, x_min: Tensor | None, x_max: Tensor | None) -> Tensor:
     return x if x_max is None else minimum(x, x_max)
 
 
-# ---- powers, exponentials, logarithms ----
-@primitive(shape=same, dtype=FLOATING)
-def sqrt(x: Tensor) -> Tensor:
-    """The square root."""
-
-
 @composite(dtype=FLOATING)
 def rsqrt(x: Tensor) -> Tensor:
     """`1 / sqrt(x)`."""
     return true_divide(1, sqrt(x))
 
 
-@primitive(shape=same, dtype=FLOATING)
-def exp(x: Tensor) -> Tensor:
-    """e to the power `x`."""
-
-
-@primitive(shape=same, dtype=FLOATING)
-def expm1(x: Tensor) -> Tensor:
-    """`exp(x) - 1`, exact near 0."""
-
-
-@primitive(shape=same, dtype=FLOATING)
-def log(x: Tensor) -> Tensor:
-    """The natural logarithm."""
-
-
-@primitive(shape=same, dtype=FLOATING)
-def log1p(x: Tensor) -> Tensor:
-    """`log(1 + x)`, exact near 0."""
-
-
-@primitive(shape=same, dtype=FLOATING)
-def log2(x: Tensor) -> Tensor:
-    """The logarithm to base 2."""
-
-
-@primitive(shape=same, dtype=FLOATING)
-def log10(x: Tensor) -> Tensor:
-    """The logarithm to base 10."""
-
-
-@primitive(shape=broadcast, dtype=FLOATING)
-def logaddexp(x1: Tensor, x2: Tensor) -> Tensor:
-    """`log(exp(x1) + exp(x2))`, computed stably."""
-
-
 @composite(dtype=FLOATING)
 def sigmoid(x: Tensor) -> Tensor:
     """`1 / (1 + exp(-x))`."""
     return exp(negative(logaddexp(negative(x), 0)))
-
-
-# ---- trigonometry ----
-@primitive(shape=same, dtype=FLOATING)
-def sin(x: Tensor) -> Tensor:
-    """The sine of an angle in radians."""
-
-
-@primitive(shape=same, dtype=FLOATING)
-def cos(x: Tensor) -> Tensor:
-    """The cosine of an angle in radians."""
-
-
-@primitive(shape=same, dtype=FLOATING)
-def tan(x: Tensor) -> Tensor:
-    """The tangent of an angle in radians."""
-
-
-@primitive(shape=same, dtype=FLOATING)
-def arcsin(x: Tensor) -> Tensor:
-    """The inverse of `sin`, in radians."""
-
-
-@primitive(shape=same, dtype=FLOATING)
-def arccos(x: Tensor) -> Tensor:
-    """The inverse of `cos`, in radians."""
-
-
-@primitive(shape=same, dtype=FLOATING)
-def arctan(x: Tensor) -> Tensor:
-    """The inverse of `tan`, in radians."""
-
-
-@primitive(shape=broadcast, dtype=FLOATING)
-def arctan2(x1: Tensor, x2: Tensor) -> Tensor:
-    """The angle of the point with ordinate `x1` and abscissa `x2`, in radians."""
-
-
-@primitive(shape=same, dtype=FLOATING)
-def sinh(x: Tensor) -> Tensor:
-    """The hyperbolic sine."""
-
-
-@primitive(shape=same, dtype=FLOATING)
-def cosh(x: Tensor) -> Tensor:
-    """The hyperbolic cosine."""
-
-
-@primitive(shape=same, dtype=FLOATING)
-def tanh(x: Tensor) -> Tensor:
-    """The hyperbolic tangent."""
-
-
-@primitive(shape=same, dtype=FLOATING)
-def arcsinh(x: Tensor) -> Tensor:
-    """The inverse of `sinh`."""
-
-
-@primitive(shape=same, dtype=FLOATING)
-def arccosh(x: Tensor) -> Tensor:
-    """The inverse of `cosh`."""
-
-
-@primitive(shape=same, dtype=FLOATING)
-def arctanh(x: Tensor) -> Tensor:
-    """The inverse of `tanh`."""
-
-
-@primitive(shape=same, dtype=FLOATING)
-def erf(x: Tensor) -> Tensor:
-    """The error function."""
 
 
 @composite(dtype=FLOATING)
@@ -257,93 +304,7 @@ def erfinv(x: Tensor) -> Tensor:
     return where(equal(absolute(x), 1), multiply(x, math.inf), y)
 
 
-# ---- rounding ----
-@primitive(shape=same, dtype=FLOATING)
-def floor(x: Tensor) -> Tensor:
-    """The largest integer not above, as a float."""
-
-
-@primitive(shape=same, dtype=FLOATING)
-def ceil(x: Tensor) -> Tensor:
-    """The smallest integer not below, as a float."""
-
-
-@primitive(shape=same, dtype=NUMERIC)
-def round(x: Tensor, decimals: int = 0) -> Tensor:
-    """The nearest number of `decimals` decimals; halves go to the even one."""
-
-
-# ---- tests and comparisons ----
-@primitive(shape=same, dtype=TO_BOOL)
-def isnan(x: Tensor) -> Tensor:
-    """Whether an element is not a number."""
-
-
-@primitive(shape=same, dtype=TO_BOOL)
-def isinf(x: Tensor) -> Tensor:
-    """Whether an element is infinite."""
-
-
-@primitive(shape=same, dtype=TO_BOOL)
-def isfinite(x: Tensor) -> Tensor:
-    """Whether an element is neither infinite nor NaN."""
-
-
-@primitive(shape=same, dtype=PROMOTED)
-def nan_to_num(x: Tensor, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
-    """`x` with `nan` for NaN and large numbers (the dtype's own if None) for the infinities."""
-
-
-@primitive(shape=broadcast, dtype=BOOLEAN)
-def equal(x1: Tensor, x2: Tensor) -> Tensor:
-    """`x1 == x2` of each pair of elements."""
-
-
-@primitive(shape=broadcast, dtype=BOOLEAN)
-def not_equal(x1: Tensor, x2: Tensor) -> Tensor:
-    """`x1 != x2` of each pair of elements."""
-
-
-@primitive(shape=broadcast, dtype=BOOLEAN)
-def less(x1: Tensor, x2: Tensor) -> Tensor:
-    """`x1 < x2` of each pair of elements."""
-
-
-@primitive(shape=broadcast, dtype=BOOLEAN)
-def less_equal(x1: Tensor, x2: Tensor) -> Tensor:
-    """`x1 <= x2` of each pair of elements."""
-
-
-@primitive(shape=broadcast, dtype=BOOLEAN)
-def greater(x1: Tensor, x2: Tensor) -> Tensor:
-    """`x1 > x2` of each pair of elements."""
-
-
-@primitive(shape=broadcast, dtype=BOOLEAN)
-def greater_equal(x1: Tensor, x2: Tensor) -> Tensor:
-    """`x1 >= x2` of each pair of elements."""
-
-
-@primitive(shape=broadcast, dtype=LOGICAL)
-def logical_and(x1: Tensor, x2: Tensor) -> Tensor:
-    """Whether both are true; what is not 0 is true."""
-
-
-@primitive(shape=broadcast, dtype=LOGICAL)
-def logical_or(x1: Tensor, x2: Tensor) -> Tensor:
-    """Whether either is true."""
-
-
-@primitive(shape=broadcast, dtype=LOGICAL)
-def logical_xor(x1: Tensor, x2: Tensor) -> Tensor:
-    """Whether exactly one is true."""
-
-
-@primitive(shape=same, dtype=LOGICAL)
-def logical_not(x: Tensor) -> Tensor:
-    """Whether it is not true."""
-
-
+# ---- selection and conversion ----
 def _chosen(condition: Any, x1: Any = None, x2: Any = None) -> Shape | tuple[Spec, ...]:
     if (x1 is None) != (x2 is None):
         raise ArgumentError("where needs both x1 and x2, or neither.")
@@ -357,7 +318,6 @@ def where(condition: Operand, x1: Tensor = None, x2: Tensor = None) -> Tensor:
     """`x1` where the condition holds, else `x2`; without them, the indices of what is true, an array for each axis."""
 
 
-# ---- conversion ----
 @primitive(shape=lambda x, dtype: Spec(dims(x), dtype), dtype=SAME)
 def cast(x: Tensor, dtype: Any) -> Tensor:
     """`x` in another dtype."""

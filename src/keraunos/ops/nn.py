@@ -9,42 +9,18 @@ from typing import Any
 from keraunos.core import config, dtypes
 from keraunos.core.errors import ArgumentError, BackendError, ShapeError
 from keraunos.core.op import FLOATING, NUMERIC, PROMOTED, SAME, Operand, Tensor, composite, primitive
-from keraunos.core.spec import UNKNOWN, Shape, Spec, normalize_axes, normalize_axis, same_dim, show
+from keraunos.core.spec import UNKNOWN, Spec, normalize_axes, normalize_axis, show
 from keraunos.ops.convolutions import average_pool, conv, conv_transpose, depthwise_conv, max_pool, separable_conv
 from keraunos.ops.creation import arange, ones_like
-from keraunos.ops.elementwise import (
-    abs,
-    add,
-    cast,
-    clip,
-    equal,
-    erf,
-    exp,
-    expm1,
-    greater,
-    isfinite,
-    less,
-    log,
-    log1p,
-    logaddexp,
-    logical_and,
-    maximum,
-    minimum,
-    multiply,
-    power,
-    rsqrt,
-    sigmoid,
-    sqrt,
-    square,
-    stop_gradient,
-    subtract,
-    tanh,
-    true_divide,
-    where,
-)  # fmt: skip
 from keraunos.ops.reductions import cumsum, max, mean, sort, sum
 from keraunos.ops.rules import dims
+from keraunos.ops.rules import equal as equal_shapes
 from keraunos.ops.shaping import expand_dims, flip, reshape, split, squeeze, take_along_axis
+
+from keraunos.ops.elementwise import (  # isort: skip
+    abs, add, cast, clip, equal, erf, exp, expm1, greater, isfinite, less, log, log1p, logaddexp, logical_and, maximum, minimum, multiply, power, rsqrt,
+    sigmoid, sqrt, square, stop_gradient, subtract, tanh, true_divide, where,
+)  # fmt: skip
 
 _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
@@ -202,9 +178,6 @@ def sparse_sigmoid(x: Tensor) -> Tensor:
 @composite(dtype=FLOATING)
 def glu(x: Tensor, axis: int = -1) -> Tensor:
     """The first half of `x` along `axis`, times the sigmoid of the second."""
-    size = x.shape[normalize_axis(axis, len(x.shape))]
-    if size is not UNKNOWN and size % 2:
-        raise ShapeError(f"glu halves axis {axis}, which has size {size}.", received=show(x.shape), expected="an even size")
     first, second = split(x, 2, axis=axis)
     return first * sigmoid(second)
 
@@ -282,32 +255,25 @@ def top_k(x: Tensor, k: int, sorted: bool = True) -> Any:
 @composite
 def in_top_k(targets: Operand, predictions: Tensor, k: int) -> Tensor:
     """Whether each target class is among the `k` largest predictions of its row; ties count."""
-    classes = predictions.shape[-1]
     targets = cast(targets, "int32")
-    index = expand_dims(targets if classes is UNKNOWN else clip(targets, 0, classes - 1), -1)
-    own = take_along_axis(predictions, index, axis=-1)
+    nearest = clip(targets, 0, predictions.shape[-1] - 1)
+    own = take_along_axis(predictions, expand_dims(nearest, -1), axis=-1)
     above = sum(cast(greater(predictions, own), "int32"), axis=-1)
-    found = logical_and(less(above, k), isfinite(squeeze(own, -1)))
-    return found if classes is UNKNOWN else logical_and(found, equal(squeeze(index, -1), targets))
+    return logical_and(logical_and(less(above, k), isfinite(squeeze(own, -1))), equal(nearest, targets))
 
 
 # ---- crossentropies ----
-def _target_shape(target: Any, output: Any, axis: int) -> bool:
-    """Check that sparse targets fit; returns whether they have an axis of size 1 to drop."""
-    shape, place = tuple(target.shape), normalize_axis(axis, len(output.shape))
+def _with_axis(target: Any, output: Any, axis: int) -> Any:
+    """Sparse targets, checked to fit, with size 1 along the axis of the classes."""
+    place = normalize_axis(axis, len(output.shape))
     wanted = (*output.shape[:place], *output.shape[place + 1 :])
-    extra = len(shape) == len(output.shape) and shape[place] in (1, UNKNOWN)
-    if extra:
-        shape = (*shape[:place], *shape[place + 1 :])
-    if len(shape) != len(wanted) or not all(map(same_dim, shape, wanted)):
+    if equal_shapes(target.shape, wanted):
+        return expand_dims(target, place)
+    if not equal_shapes(target.shape, (*output.shape[:place], 1, *output.shape[place + 1 :])):
         fix = "one-hot targets need the categorical crossentropy" if tuple(target.shape) == tuple(output.shape) else None
-        raise ShapeError(
-            "The classes in target do not fit output.",
-            received=f"target {show(target.shape)}, output {show(output.shape)}",
-            expected=f"target {show(wanted)}",
-            fix=fix,
-        )
-    return extra
+        received = f"target {show(target.shape)}, output {show(output.shape)}"
+        raise ShapeError("The classes in target do not fit output.", received=received, expected=f"target {show(wanted)}", fix=fix)
+    return target
 
 
 @composite(dtype=FLOATING)
@@ -320,9 +286,7 @@ def sparse_categorical_crossentropy(target: Operand, output: Tensor, from_logits
         from_logits: Whether `output` is logits.
         axis: The axis of the classes.
     """
-    if not _target_shape(target, output, axis):
-        target = expand_dims(target, axis)
-    target = cast(target, "int32")
+    target = cast(_with_axis(target, output, axis), "int32")
     if from_logits:
         return -squeeze(take_along_axis(log_softmax(output, axis=axis), target, axis=axis), axis)
     chosen = take_along_axis(output, target, axis=axis) / sum(output, axis=axis, keepdims=True)
@@ -334,7 +298,7 @@ def _inside(p: Any) -> Any:
 
 
 def _check_equal(target: Any, output: Any) -> None:
-    if len(target.shape) != len(output.shape) or not all(map(same_dim, target.shape, output.shape)):
+    if not equal_shapes(target.shape, output.shape):
         sparse = len(target.shape) + 1 == len(output.shape) or tuple(target.shape[-1:]) == (1,)
         fix = "integer classes need the sparse categorical crossentropy" if sparse else None
         raise ShapeError("target and output must have one shape.", received=f"target {show(target.shape)}, output {show(output.shape)}", fix=fix)
@@ -404,22 +368,24 @@ def moments(x: Tensor, axes: Any, keepdims: bool = False, synchronized: bool = F
     return _like(center, x), _like(variance, x)
 
 
-def _along(vector: Any, x: Any, axis: int, name: str) -> Any:
-    """`vector`, which lies along `axis`, with axes of size 1 so that it broadcasts against `x`."""
-    size, given = x.shape[axis], tuple(vector.shape)
-    if len(given) != 1 or not same_dim(given[0], size):
-        raise ShapeError(f"{name} must have one element for each of {size} along axis {axis}.", received=f"{name} {show(given)}, x {show(x.shape)}")
-    return vector if axis == len(x.shape) - 1 else reshape(vector, [-1 if i == axis else 1 for i in range(len(x.shape))])
+def _along(parameter: Any, x: Any, axes: tuple[int, ...], name: str) -> Any:
+    """A parameter that lies along `axes` of `x`, with axes of size 1 so that it broadcasts."""
+    shape, wanted = tuple(parameter.shape), tuple(x.shape[i] for i in axes)
+    if len(shape) != len(x.shape) and not equal_shapes(shape, wanted):
+        raise ShapeError(f"{name} must have the shape of the normalized axes.", received=f"{name} {show(shape)}, x {show(x.shape)}", expected=show(wanted))
+    if len(shape) == len(x.shape) or axes[0] == len(x.shape) - len(axes):
+        return parameter
+    return reshape(parameter, [shape[axes.index(i)] if i in axes else 1 for i in range(len(x.shape))])
 
 
 @composite(dtype=FLOATING)
 def batch_normalization(x: Tensor, mean: Tensor, variance: Tensor, axis: int, offset: Tensor = None, scale: Tensor = None, epsilon: float = 1e-3) -> Tensor:
     """`(x - mean) / sqrt(variance + epsilon) * scale + offset`, the statistics lying along `axis`."""
-    axis = normalize_axis(axis, len(x.shape))
-    factor = rsqrt(add(_along(variance, x, axis, "variance"), epsilon))
-    factor = factor if scale is None else factor * _along(scale, x, axis, "scale")
-    out = (x - _along(mean, x, axis, "mean")) * factor
-    return out if offset is None else out + _along(offset, x, axis, "offset")
+    axes = (normalize_axis(axis, len(x.shape)),)
+    factor = rsqrt(add(_along(variance, x, axes, "variance"), epsilon))
+    factor = factor if scale is None else factor * _along(scale, x, axes, "scale")
+    out = (x - _along(mean, x, axes, "mean")) * factor
+    return out if offset is None else out + _along(offset, x, axes, "offset")
 
 
 @composite(dtype=FLOATING)
@@ -434,39 +400,25 @@ def standardize_batch(x: Tensor, axis: int, offset: Tensor = None, scale: Tensor
     return batch_normalization(x, center, variance, axis, offset, scale, epsilon), stop_gradient(center), stop_gradient(variance)
 
 
-def _parameter(vector: Any, x: Any, axes: tuple[int, ...], name: str) -> Any:
-    """A parameter over `axes` of `x`, with axes of size 1 so that it broadcasts."""
-    shape, wanted = tuple(vector.shape), tuple(x.shape[i] for i in axes)
-    if len(shape) == len(x.shape):
-        return vector
-    if len(shape) != len(wanted) or not all(map(same_dim, shape, wanted)):
-        raise ShapeError(f"{name} must have the shape of the normalized axes.", received=f"{name} {show(shape)}, x {show(x.shape)}", expected=show(wanted))
-    if axes == tuple(range(len(x.shape) - len(axes), len(x.shape))):
-        return vector
-    return reshape(vector, [shape[axes.index(i)] if i in axes else 1 for i in range(len(x.shape))])
+def _by_root(x: Any, wide: Any, axes: tuple[int, ...], epsilon: float | None, scale: Any, name: str) -> Any:
+    """`wide` over its root mean square, in the dtype of `x`, times `scale`."""
+    least = config.epsilon() if epsilon is None else epsilon
+    out = _like(wide * rsqrt(add(mean(square(wide), axis=axes, keepdims=True), least)), x)
+    return out if scale is None else out * _along(scale, x, axes, name)
 
 
 @composite(dtype=FLOATING)
 def layer_normalization(x: Tensor, gamma: Tensor = None, beta: Tensor = None, axis: Any = -1, epsilon: float | None = None) -> Tensor:
     """`x` with mean 0 and variance 1 over `axis`, times `gamma`, plus `beta` ([Ba et al., 2016](https://arxiv.org/abs/1607.06450))."""
-    axes, wide = _sorted_axes(axis, len(x.shape)), _wide(x)
-    centered = wide - mean(wide, axis=axes, keepdims=True)
-    out = _like(centered * rsqrt(add(mean(square(centered), axis=axes, keepdims=True), config.epsilon() if epsilon is None else epsilon)), x)
-    out = out if gamma is None else out * _parameter(gamma, x, axes, "gamma")
-    return out if beta is None else out + _parameter(beta, x, axes, "beta")
-
-
-def _sorted_axes(axis: Any, rank: int) -> Shape:
-    """The axes counted from the front, in their order."""
-    return tuple(sorted(normalize_axes(axis, rank)))
+    axes, wide = tuple(sorted(normalize_axes(axis, len(x.shape)))), _wide(x)
+    out = _by_root(x, wide - mean(wide, axis=axes, keepdims=True), axes, epsilon, gamma, "gamma")
+    return out if beta is None else out + _along(beta, x, axes, "beta")
 
 
 @composite(dtype=FLOATING)
 def rms_normalization(x: Tensor, scale: Tensor = None, axis: Any = -1, epsilon: float | None = None) -> Tensor:
     """`x / sqrt(mean(x ** 2) + epsilon) * scale` over `axis` ([Zhang and Sennrich, 2019](https://arxiv.org/abs/1910.07467))."""
-    axes, wide = _sorted_axes(axis, len(x.shape)), _wide(x)
-    out = _like(wide * rsqrt(add(mean(square(wide), axis=axes, keepdims=True), config.epsilon() if epsilon is None else epsilon)), x)
-    return out if scale is None else out * _parameter(scale, x, axes, "scale")
+    return _by_root(x, _wide(x), tuple(sorted(normalize_axes(axis, len(x.shape)))), epsilon, scale, "scale")
 
 
 @composite(dtype=FLOATING)
@@ -481,12 +433,9 @@ def normalize(x: Tensor, axis: Any = -1, order: int = 2, epsilon: float | None =
     """
     if not isinstance(order, int) or order < 1:
         raise ArgumentError("order must be an integer of at least 1.", received=f"order={order!r}")
-    least = config.epsilon() if epsilon is None else epsilon
-    if order == 1:
-        return x / maximum(sum(abs(x), axis=axis, keepdims=True), least)
     total = sum(square(x) if order == 2 else power(abs(x), order), axis=axis, keepdims=True)
     # The bound is set below the root, so that the gradient at 0 is 0 and not NaN.
-    return x / power(maximum(total, least**order), 1.0 / order)
+    return x / power(maximum(total, (config.epsilon() if epsilon is None else epsilon) ** order), 1.0 / order)
 
 
 __all__ = [

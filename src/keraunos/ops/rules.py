@@ -20,6 +20,11 @@ def same(x: Any, *_: Any, **__: Any) -> Shape:
     return dims(x)
 
 
+def equal(a: Shape, b: Shape) -> bool:
+    """Whether two shapes are equal as far as is known."""
+    return len(a) == len(b) and all(map(same_dim, a, b))
+
+
 def broadcast(*xs: Any) -> Shape:
     """The shape that the arguments broadcast to."""
     return broadcast_shapes(*map(dims, xs))
@@ -46,12 +51,11 @@ def reshaped(x: Any, newshape: Any) -> Shape:
     shape, new = dims(x), as_shape(newshape)
     if new.count(-1) > 1:
         raise ShapeError("Only one dimension of a new shape can be -1.", received=show(new))
+    if known(shape) and new.count(UNKNOWN) == 1 and -1 not in new:  # what is not known follows from the rest
+        new = tuple(-1 if d is UNKNOWN else d for d in new)
     size, rest = size_of(shape), [d for d in new if d != -1]
     if size is UNKNOWN or not known(rest):
-        if size is not UNKNOWN and new.count(UNKNOWN) == 1 and -1 not in new:
-            new, rest = tuple(-1 if d is UNKNOWN else d for d in new), [d for d in rest if d is not UNKNOWN]
-        else:
-            return tuple(UNKNOWN if d == -1 else d for d in new)
+        return tuple(UNKNOWN if d == -1 else d for d in new)
     product = math.prod(rest)
     if (size != product) if -1 not in new else (product == 0 or size % product):
         raise ShapeError(f"A tensor of shape {show(shape)} cannot be reshaped to {show(as_shape(newshape))}.", fix=f"it has {size} elements")
@@ -60,9 +64,8 @@ def reshaped(x: Any, newshape: Any) -> Shape:
 
 def as_shape(shape: Any) -> Shape:
     """A shape given as one integer or several; None is a dimension that is not known."""
-    if isinstance(shape, (list, tuple)):
-        return tuple(UNKNOWN if d is None or isinstance(d, Spec) else d if d is UNKNOWN else int(d) for d in shape)
-    return (shape if shape is UNKNOWN else int(shape),) if not hasattr(shape, "__len__") else tuple(int(d) for d in shape)
+    given = shape if hasattr(shape, "__len__") else (shape,)
+    return tuple(UNKNOWN if d is None or d is UNKNOWN or isinstance(d, Spec) else int(d) for d in given)
 
 
 def permuted(x: Any, axes: Any = None) -> Shape:
@@ -100,29 +103,31 @@ def joined(xs: Any, axis: int = 0) -> Shape:
     """The shape of the tensors put one after another along `axis`."""
     shapes = [dims(x) for x in several(xs, "concatenate")]
     first, axis = shapes[0], normalize_axis(axis, len(shapes[0]))
+    received = ", ".join(str(show(s)) for s in shapes)
     for k, shape in enumerate(shapes):
         if len(shape) != len(first):
-            raise ShapeError(f"Input 0 has {len(first)} axes, input {k} has {len(shape)}.", received=", ".join(str(show(s)) for s in shapes))
+            raise ShapeError(f"Input 0 has {len(first)} axes, input {k} has {len(shape)}.", received=received)
         for i, (a, b) in enumerate(zip(first, shape, strict=True)):
             if i != axis and not same_dim(a, b):
-                raise ShapeError(
-                    f"The inputs differ at axis {i}: {a} in input 0, {b} in input {k}.",
-                    received=", ".join(str(show(s)) for s in shapes),
-                    expected=f"equal sizes except at axis {axis}",
-                )
-    sizes = zip(*shapes, strict=True)
-    return tuple(_sum(ds) if i == axis else _known_one(ds) for i, ds in enumerate(sizes))
+                expected = f"equal sizes except at axis {axis}"
+                raise ShapeError(f"The inputs differ at axis {i}: {a} in input 0, {b} in input {k}.", received=received, expected=expected)
+    common = _common(shapes)
+    return (*common[:axis], sum(s[axis] for s in shapes), *common[axis + 1 :])
 
 
 def stacked(x: Any, axis: int = 0) -> Shape:
     """The shape of the tensors put on top of one another along a new `axis`."""
     shapes = [dims(y) for y in several(x, "stack")]
     for k, shape in enumerate(shapes):
-        if len(shape) != len(shapes[0]) or not all(map(same_dim, shapes[0], shape)):
+        if not equal(shapes[0], shape):
             raise ShapeError(f"Input 0 has shape {show(shapes[0])}, input {k} has {show(shape)}.", expected="equal shapes")
-    axis = normalize_axis(axis, len(shapes[0]) + 1)
-    shape = tuple(_known_one(ds) for ds in zip(*shapes, strict=True))
-    return (*shape[:axis], len(shapes), *shape[axis:])
+    common, axis = _common(shapes), normalize_axis(axis, len(shapes[0]) + 1)
+    return (*common[:axis], len(shapes), *common[axis:])
+
+
+def _common(shapes: Sequence[Shape]) -> Shape:
+    """Of each dimension what one of the shapes knows."""
+    return tuple(next((d for d in sizes if d is not UNKNOWN), UNKNOWN) for sizes in zip(*shapes, strict=True))
 
 
 def several(xs: Any, name: str) -> Sequence[Any]:
@@ -130,14 +135,6 @@ def several(xs: Any, name: str) -> Sequence[Any]:
     if not isinstance(xs, (list, tuple)) or not xs:
         raise ArgumentError(f"{name} needs a list of tensors.", received=type(xs).__name__ if not isinstance(xs, (list, tuple)) else "an empty list")
     return xs
-
-
-def _sum(sizes: Sequence[Any]) -> Any:
-    return sum(sizes) if known(sizes) else UNKNOWN
-
-
-def _known_one(sizes: Sequence[Any]) -> Any:
-    return next((d for d in sizes if d is not UNKNOWN), UNKNOWN)
 
 
 def broadcasted(x: Any, shape: Any) -> Shape:
@@ -175,42 +172,41 @@ def indexed(x: Any, key: Any) -> Shape:
         key = Spec((len(key), *(dims(key[0]) if key else ())), "bool" if key and getattr(key[0], "dtype", type(key[0])) in (bool, "bool") else "int32")
     key = key if isinstance(key, tuple) else (key,)
     arrays = [k for k in key if isinstance(k, Spec)]
-    masks = {id(k): len(k.shape) for k in arrays if k.dtype == "bool"}
-    used = sum(masks.get(id(k), 1) for k in key if k is not None and k is not ...)
+    used = sum(map(_used, key))
     if used > len(shape):
         raise ShapeError(f"A tensor of {len(shape)} axes cannot take {used} indices.", received=show(shape))
-    if ... not in [k if k is ... else None for k in key]:
-        key = (*key, ...)
-    parts: list[Any] = []  # a list of dimensions for what is kept, None for what arrays choose
+    key = key if any(k is ... for k in key) else (*key, ...)
+    kept: list[Any] = []
+    places: list[tuple[int, int]] = []  # where in the key, and after how many kept axes, arrays choose; beside arrays an integer is one
     axis = 0
-    for k in key:
+    for place, k in enumerate(key):
         if k is None:
-            parts.append([1])
+            kept.append(1)
         elif k is ...:
-            parts.append(list(shape[axis : axis + len(shape) - used]))
+            kept += shape[axis : axis + len(shape) - used]
             axis += len(shape) - used
         elif isinstance(k, slice):
-            parts.append([_sliced(shape[axis], k)])
-            axis += 1
+            kept.append(_sliced(shape[axis], k))
         else:
             size = shape[axis]
             if isinstance(k, int) and size is not UNKNOWN and not -size <= k < size:
                 raise ShapeError(f"Index {k} is out of bounds for axis {axis} of size {size}.", received=show(shape))
-            parts.append(None if arrays else [])
-            axis += masks.get(id(k), 1)
+            places.append((place, len(kept)))
+        axis += _used(k)
     if not arrays:
-        return tuple(d for part in parts for d in part)
-    chosen = broadcast_shapes(*((UNKNOWN,) if id(k) in masks else k.shape for k in arrays))
-    places = [i for i, part in enumerate(parts) if part is None]
-    first, last = places[0], places[-1]
-    at = first if last - first + 1 == len(places) else 0
-    before, after = parts[:at], parts[at:]
-    return (*(d for p in before for d in p or ()), *chosen, *(d for p in after for d in p or ()))
+        return tuple(kept)
+    chosen = broadcast_shapes(*((UNKNOWN,) if k.dtype == "bool" else k.shape for k in arrays))
+    together = places[-1][0] - places[0][0] == len(places) - 1
+    at = places[0][1] if together else 0
+    return (*kept[:at], *chosen, *kept[at:])
+
+
+def _used(k: Any) -> int:
+    """How many axes a part of a key takes up."""
+    return 0 if k is None or k is ... else len(k.shape) if isinstance(k, Spec) and k.dtype == "bool" else 1
 
 
 def _sliced(size: Any, k: slice) -> Any:
-    if k == slice(None) or (k.start in (None, 0) and k.stop is None and k.step in (None, 1)):
-        return size
-    if size is UNKNOWN or any(isinstance(v, Spec) or v is UNKNOWN for v in (k.start, k.stop, k.step)):
+    if any(v is UNKNOWN or isinstance(v, Spec) for v in (size, k.start, k.stop, k.step)):
         return UNKNOWN
     return len(range(*k.indices(size)))
