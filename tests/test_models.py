@@ -209,3 +209,254 @@ def test_summary_shows_layers_and_counts():
     lines = []
     model.summary(print_fn=lines.append)
     assert "tower" in lines[0] and "Total params: 15" in lines[0]
+
+
+def test_sequential_follows_its_layers(backend):
+    """Layers that are added and taken away one by one; each is called once on symbolic tensors."""
+    model = keras.Sequential()
+    assert (model.inputs, model.layers, model.built) == (None, [], False)
+    model.add(keras.Input((5,), name="x"))
+    assert model.output_shape == (None, 5) and model.layers == []
+    for units in (4, 3, 2):
+        model.add(layers.Dense(units))
+    x, features = floats(2, 5), keras.Model(model.inputs, model.layers[1].output)
+    assert features.predict(x, verbose=0).shape == (2, 3) and model.output_shape == (None, 2)
+    model.pop()
+    np.testing.assert_allclose(model.predict(x, verbose=0), features.predict(x, verbose=0), rtol=1e-6)
+    model.add(layers.Dense(1, name="out"))
+    assert (model.input_shape, model.output_shape, model.input_names, model.output_names) == ((None, 5), (None, 1), ["x"], ["out"])
+    for _ in range(4):
+        model.pop()
+    assert (model.inputs, model.built, model.get_build_config()) == (None, False, None)
+    with pytest.raises(ValueError, match="no layer to take away"):
+        model.pop()
+    model.add(layers.Dense(2))
+    assert ops.convert_to_numpy(model(floats(3, 4))).shape == (3, 2)
+
+
+def test_sequential_knows_its_input_once_it_is_called(backend):
+    model = keras.Sequential([layers.Embedding(7, 3), layers.Flatten(), layers.Dense(2)])
+    with pytest.raises(ValueError, match="not built"):
+        model.input_shape  # noqa: B018
+    ids = np.array([[1, 2], [3, 4], [5, 6]])
+    y = ops.convert_to_numpy(model(ids))
+    assert model.inputs[0].dtype == "int32" and model.output_shape == (3, 2)
+    copies = [models.clone_model(model), keras.Sequential.from_config(model.get_config()), models.model_from_json(model.to_json())]
+    for copy in copies:
+        assert [type(layer).__name__ for layer in copy.layers] == ["Embedding", "Flatten", "Dense"]
+        copy.set_weights(model.get_weights())
+        np.testing.assert_allclose(copy.predict(ids, verbose=0), y, rtol=1e-5)
+    model.pop()
+    assert model.built and model.output_shape == (3, 6)
+
+
+def test_sequential_may_end_with_several_outputs(backend):
+    class Halves(layers.Layer):
+        def call(self, x):
+            return x[:, :1], x[:, 1:]
+
+    model = keras.Sequential([keras.Input((3,)), Halves()])
+    assert [v.shape for v in model.predict(floats(2, 3), verbose=0)] == [(2, 1), (2, 2)]
+    with pytest.raises(ValueError, match="several outputs"):
+        model.add(layers.Dense(2))
+
+
+def test_structures_of_inputs_and_outputs(backend):
+    a, b, c = keras.Input((2,), name="a"), keras.Input((2,), name="b"), keras.Input((2,), name="c")
+    model = keras.Model({"pair": [a, b], "single": c}, [a + 1, {"product": b * c}])
+    x, y, z = floats(4, 2), floats(4, 2), floats(4, 2)
+    first, second = model.predict({"single": z, "pair": [x, y]}, verbose=0)
+    np.testing.assert_allclose(first, x + 1, rtol=1e-6)
+    np.testing.assert_allclose(second["product"], y * z, rtol=1e-6)
+    assert model.input_shape == {"pair": [(None, 2)] * 2, "single": (None, 2)} and model.input_names == ["a", "b", "c"]
+    assert model.output_shape == [(None, 2), {"product": (None, 2)}]
+    single = keras.Model({"a": a, "b": b}, {"second": a - b, "first": a})
+    assert single.output_names == ["first", "second"] and single.input["b"] is b
+    np.testing.assert_allclose(single.predict({"b": y, "a": x}, verbose=0)["second"], x - y, rtol=1e-6)
+
+
+def test_optional_inputs(backend):
+    class AddIf(layers.Layer):
+        def call(self, x, y=None):
+            return x if y is None else x + y
+
+    a, b = keras.Input((2,), name="a"), keras.Input((2,), name="b", optional=True)
+    model, x = keras.Model([a, b], AddIf()(a, b)), floats(3, 2)
+    for given, wanted in (([x, None], x), ([x, x], 2 * x), ({"a": x}, x), ({"a": x, "b": x}, 2 * x)):
+        np.testing.assert_allclose(ops.convert_to_numpy(model(given)), wanted, rtol=1e-6)
+    with pytest.raises(ValueError, match="no 'a'"):
+        model({"b": x})
+
+
+def test_layers_are_in_the_order_of_keras(backend):
+    """Those farthest from the outputs first; a shared layer where it is farthest; inputs that nothing needs as near as can be."""
+    a, b, unused = keras.Input((3,), name="a"), keras.Input((3,), name="b"), keras.Input((1,), name="unused")
+    shared = layers.Dense(3, name="shared")
+    h = layers.Dense(3, name="deep")(shared(a))
+    model = keras.Model([a, b, unused], layers.Add(name="sum")([shared(h), layers.Dense(3, name="short")(b)]))
+    assert [layer.name for layer in model.layers] == ["a", "shared", "deep", "b", "short", "unused", "sum"]
+    assert model.predict([floats(2, 3), floats(2, 3), floats(2, 1)], verbose=0).shape == (2, 3)
+
+
+def test_models_inside_models(backend):
+    inner = keras.Model(x := keras.Input((3,)), [layers.Dense(2)(x), layers.Dense(2)(x)], name="inner")
+    middle = keras.Model(y := keras.Input((3,)), layers.Add()(inner(y)), name="middle")
+    outer = keras.Sequential([keras.Input((3,)), middle, layers.Dense(1)], name="outer")
+    data = floats(4, 3)
+    for copy in (outer, models.clone_model(outer), models.model_from_json(outer.to_json()), outer.to_backend("numpy")):
+        copy.set_weights(outer.get_weights())
+        np.testing.assert_allclose(copy.predict(data, verbose=0), outer.predict(data, verbose=0), atol=1e-5)
+    first, second = inner.predict(data, verbose=0)
+    np.testing.assert_allclose(middle.predict(data, verbose=0), first + second, rtol=1e-5, atol=1e-6)
+    assert outer.get_layer("middle").get_layer("inner") is inner and outer.count_params() == 19
+
+
+def test_clones_take_their_own_layers_and_inputs(backend):
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(2, name="a"), keras.Sequential([layers.Dense(2, name="b")], name="inner")])
+    model(floats(1, 3))
+
+    def wider(layer):
+        config = layer.get_config()
+        return type(layer).from_config({**config, "units": 4} if layer.name == "b" else config)
+
+    clone = models.clone_model(model, clone_function=wider, recursive=True)
+    assert clone.output_shape == (None, 4) and model.output_shape == (None, 2)
+    called = []
+    models.clone_model(model, call_function=lambda layer, *args, **kwargs: (called.append(layer.name), layer(*args, **kwargs))[1])
+    assert called == ["a", "inner"]
+    new = models.clone_model(model, input_tensors=keras.Input((3,), batch_size=5))
+    assert new.output_shape == (5, 2)
+
+
+def test_parts_of_a_graph_are_models(backend):
+    x = keras.Input((3,), name="x")
+    h = layers.Dense(4, activation="tanh", name="h")(x)
+    y = layers.Dense(2, name="y")(h)
+    whole, head, tail = keras.Model(x, y), keras.Model(x, h), keras.Model(h, y)
+    data = floats(5, 3)
+    hidden = head.predict(data, verbose=0)
+    np.testing.assert_allclose(tail.predict(hidden, verbose=0), whole.predict(data, verbose=0), rtol=1e-5, atol=1e-6)
+    copy = models.Functional.from_config(tail.get_config())
+    copy.set_weights(tail.get_weights())
+    np.testing.assert_allclose(copy.predict(hidden, verbose=0), tail.predict(hidden, verbose=0), rtol=1e-6)
+    function = models.Function(h, [y, h + 1])
+    np.testing.assert_allclose(ops.convert_to_numpy(function(ops.convert_to_tensor(hidden))[1]), hidden + 1, rtol=1e-6)
+
+
+def test_a_subclass_may_hand_over_a_graph(backend):
+    class Scaled(keras.Model):
+        def __init__(self, units, **kwargs):
+            x = keras.Input((3,))
+            super().__init__(x, layers.Dense(units)(x) * 2.0, **kwargs)
+            self.units = units
+
+        def double(self, x):
+            return 2 * self.predict(x, verbose=0)
+
+    model = Scaled(4, name="scaled")
+    assert isinstance(model, Scaled) and isinstance(model, models.Functional) and (model.units, model.output_shape, model.name) == (4, (None, 4), "scaled")
+    again = Scaled.from_config(model.get_config())
+    assert again.double(floats(2, 3)).shape == (2, 4)
+
+
+def test_subclassed_models_build_from_shapes(backend):
+    class Two(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = layers.Dense(2), layers.Dense(2)
+
+        def call(self, x, y):
+            return self.a(x) + self.b(y)
+
+    model = Two()
+    model.build([(None, 3), (None, 4)])
+    assert model.built and model.count_params() == 8 + 10
+
+    class Dictionary(Two):
+        def call(self, inputs, training=False):
+            return self.a(inputs["x"]) + self.b(inputs["y"])
+
+    model = Dictionary()
+    model.build({"x": (None, 3), "y": (None, 4)})
+    assert model.count_params() == 18
+
+
+def test_get_layer():
+    model, tower = two_towers()
+    assert model.get_layer("tower") is tower is model.get_layer(index=model.layers.index(tower))
+    assert model.get_layer(index=-1) is model.layers[-1]
+    for options, words in (
+        ({"name": "towr"}, "Did you mean 'tower'"),
+        ({"index": 9}, "none at index 9"),
+        ({}, "a name or an index"),
+        ({"name": "a", "index": 1}, "a name or"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            model.get_layer(**options)
+
+
+MISTAKES = {
+    "an input that is not named": (lambda a, b: keras.Model(a, a + b), ["reaches the input 'b'", "add 'b'"]),
+    "an output from elsewhere": (lambda a, b: keras.Model(a, keras.KerasTensor((None, 2))), ["does not come from the inputs"]),
+    "an output that is an array": (lambda a, b: keras.Model(a, np.ones(2)), ["outputs", "ndarray"]),
+    "no outputs": (lambda a, b: keras.Model(a, []), ["outputs"]),
+    "an input twice": (lambda a, b: keras.Model([a, a], a + 1), ["named twice"]),
+    "two layers of one name": (lambda a, b: keras.Model(a, layers.Dense(1, name="d")(layers.Dense(1, name="d")(a))), ["called 'd'"]),
+    "two layers of one name in a Sequential": (lambda a, b: keras.Sequential([layers.Dense(1, name="d"), layers.Dense(1, name="d")]), ["called 'd'", "functional model"]),
+    "a layer's class": (lambda a, b: keras.Sequential([layers.Dense]), ["the class Dense", "Dense(…)"]),
+    "a word": (lambda a, b: keras.Sequential(["relu"]), ["got str"]),
+    "a late input": (lambda a, b: keras.Sequential([layers.Dense(1), a]), ["must be the first"]),
+    "two shapes": (lambda a, b: keras.Sequential([layers.Dense(1)]).build([(None, 2), (None, 3)]), ["one input shape"]),
+    "too many inputs": (lambda a, b: keras.Model([a, b], a + b)([np.ones((1, 2))] * 3), ["2 inputs, 3 were given"]),
+    "a missing key": (lambda a, b: keras.Model([a, b], a + b)({"a": np.ones((1, 2))}), ["no 'b'", "keys 'a', 'b'"]),
+    "too many features": (lambda a, b: keras.Model(a, layers.Dense(1, name="d")(a))(np.ones((1, 5))), ["5 features", "'d'"]),
+    "a sample of another shape": (lambda a, b: keras.Model(i := keras.Input((4, 4, 1)), layers.Flatten()(i))(np.ones((2, 3, 3, 1))), ["(3, 3, 1)", "(4, 4, 1)"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_the_message_teaches(mistake):
+    program, words = MISTAKES[mistake]
+    with pytest.raises((ValueError, TypeError)) as caught:
+        program(keras.Input((2,), name="a"), keras.Input((2,), name="b"))
+    assert isinstance(caught.value, keras.core.errors.KeraunosError)
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def summary(model, **options):
+    texts = []
+    model.summary(print_fn=texts.append, **options)
+    return texts[0].splitlines()
+
+
+@pytest.mark.parametrize("width", [40, 60, 120])
+def test_summary_fits_its_terminal(width):
+    model, _ = two_towers()
+    lines = summary(model, line_length=width, expand_nested=True, show_trainable=True)
+    assert max(map(len, lines)) <= width
+    table = [line for line in lines if line[0] in "┃│"]
+    rows = [[cell.strip() for cell in line[1:-1].replace("┃", "│").split("│")] for line in table]
+    assert all(len(row) == 5 for row in rows)
+    assert sum(int(row[2]) for row in rows if row[2].isdigit()) == 15 + 15  # the inner model and its layer
+    if width == 120:
+        assert len(set(map(len, table))) == 1 and ["tower (Sequential)", "(None, 3)", "15", "a, b, a", "Y"] in rows
+        assert "tower[0][0], tower[1][0]" in [row[3] for row in rows]
+
+
+def test_summary_of_a_chain_and_of_a_part():
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(2, name="a"), layers.BatchNormalization(name="b"), layers.Dense(1, name="c")], name="chain")
+    text = "\n".join(summary(model))
+    assert "Connected to" not in text and "InputLayer" not in text
+    for line in ('Model: "chain"', "a (Dense)", "Total params: 19 (76.00 B)", "Trainable params: 15 (60.00 B)", "Non-trainable params: 4 (16.00 B)"):
+        assert line in text
+    part = "\n".join(summary(model, layer_range=["b", "c"]))
+    assert "a (Dense)" not in part and "b (BatchNormalization)" in part and "c (Dense)" in part
+    with pytest.raises(ValueError, match="no layer 'd'"):
+        summary(model, layer_range=["a", "d"])
+
+
+@pytest.mark.parametrize("size,text", [(0, "0.00 B"), (1023, "1023.00 B"), (1024, "1.00 KB"), (1536, "1.50 KB"), (1 << 20, "1.00 MB"), (5 << 40, "5120.00 GB")])
+def test_sizes_are_readable(size, text):
+    from keraunos.models.summary import readable_size
+
+    assert readable_size(size) == text

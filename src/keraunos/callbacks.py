@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -14,16 +13,11 @@ from keraunos.core.errors import ArgumentError, ArgumentTypeError, suggestion
 from keraunos.core.missing import missing
 
 __all__ = [
-    "Callback",
-    "CallbackList",
-    "EarlyStopping",
-    "History",
-    "LambdaCallback",
-    "LearningRateScheduler",
-    "ModelCheckpoint",
-    "ReduceLROnPlateau",
-    "TerminateOnNaN",
-]
+    "Callback", "CallbackList", "EarlyStopping", "History", "LambdaCallback", "LearningRateScheduler", "ModelCheckpoint", "ReduceLROnPlateau", "TerminateOnNaN",
+]  # fmt: skip
+
+# Parts of the names of metrics of which more is better; all others are to fall, as are losses and errors of outputs with such names.
+_RISING = ("acc", "auc", "precision", "recall", "fmeasure", "f1", "fbeta", "iou", "io_u", "r2", "similarity", "correlation", "sensitivity", "specificity")
 
 
 def __getattr__(name: str) -> None:
@@ -48,7 +42,7 @@ class Callback:
     """
 
     params: dict[str, Any]
-    _model: Any = None
+    model: Any = None
 
     def set_params(self, params: dict[str, Any]) -> None:
         """Take the settings of the run."""
@@ -56,12 +50,7 @@ class Callback:
 
     def set_model(self, model: Any) -> None:
         """Take the model."""
-        self._model = model
-
-    @property
-    def model(self) -> Any:
-        """The model that is trained."""
-        return self._model
+        self.model = model
 
     on_epoch_begin = on_epoch_end = on_batch_begin = on_batch_end = _hook
     on_train_begin = on_train_end = on_test_begin = on_test_end = on_predict_begin = on_predict_end = _hook
@@ -86,15 +75,12 @@ class CallbackList:
     """
 
     def __init__(self, callbacks: Any = None, add_history: bool = False, add_progbar: bool = False, model: Any = None, **params: Any):
-        self.callbacks: list[Any] = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks] if callbacks is not None else []
+        self.callbacks: list[Any] = list(callbacks) if isinstance(callbacks, (list, tuple)) else [] if callbacks is None else [callbacks]
         for callback in self.callbacks:
             if isinstance(callback, type) or not hasattr(callback, "set_model"):
-                name = callback.__name__ if isinstance(callback, type) else type(callback).__name__
-                raise ArgumentTypeError(
-                    f"A callback is a keras.callbacks.Callback, got {name}.",
-                    where="callbacks",
-                    fix=f"{name}()" if isinstance(callback, type) else "subclass keras.callbacks.Callback",
-                )
+                kind = callback if isinstance(callback, type) else type(callback)
+                fix = f"{kind.__name__}()" if kind is callback else "subclass keras.callbacks.Callback"
+                raise ArgumentTypeError(f"A callback is a keras.callbacks.Callback, got {kind.__name__}.", where="callbacks", fix=fix)
         self.history = next((c for c in self.callbacks if isinstance(c, History)), None)
         if add_history and self.history is None:
             self.history = History()
@@ -106,15 +92,7 @@ class CallbackList:
 
     def needs(self, *marks: str) -> bool:
         """Whether any callback does something at one of these marks."""
-        return any(self._acts(c, mark) for c in self.callbacks for mark in marks)
-
-    @staticmethod
-    def _acts(callback: Any, mark: str) -> bool:
-        if isinstance(callback, LambdaCallback) and mark in callback.__dict__:
-            return True
-        if isinstance(callback, ModelCheckpoint) and mark == "on_train_batch_end":
-            return callback.save_freq != "epoch"
-        return getattr(type(callback), mark, None) is not getattr(Callback, mark)
+        return any(_acts(callback, mark) for callback in self.callbacks for mark in marks)
 
     def call(self, mark: str, *args: Any) -> None:
         """Call a mark of every callback."""
@@ -124,6 +102,13 @@ class CallbackList:
     def append(self, callback: Any) -> None:
         """Add a callback."""
         self.callbacks.append(callback)
+
+
+def _acts(callback: Any, mark: str) -> bool:
+    method = vars(callback).get(mark) or getattr(type(callback), mark, None)
+    if method is ModelCheckpoint.on_train_batch_end:
+        return callback.save_freq != "epoch"
+    return method is not getattr(Callback, mark)
 
 
 class History(Callback):
@@ -159,15 +144,11 @@ class LambdaCallback(Callback):
         self, on_epoch_begin: Any = None, on_epoch_end: Any = None, on_train_begin: Any = None, on_train_end: Any = None,
         on_train_batch_begin: Any = None, on_train_batch_end: Any = None, **kwargs: Any,
     ):  # fmt: skip
-        given = {
-            "on_epoch_begin": on_epoch_begin, "on_epoch_end": on_epoch_end, "on_train_begin": on_train_begin, "on_train_end": on_train_end,
-            "on_train_batch_begin": on_train_batch_begin, "on_train_batch_end": on_train_batch_end, **kwargs,
-        }  # fmt: skip
+        given = {name: value for name, value in locals().items() if name.startswith("on_")} | kwargs
         for mark, function in given.items():
             if not hasattr(Callback, mark):
-                raise ArgumentTypeError(
-                    f"There is no mark '{mark}'.", where="LambdaCallback", fix=suggestion(mark, [n for n in dir(Callback) if n.startswith("on_")])
-                )
+                fix = suggestion(mark, [name for name in dir(Callback) if name.startswith("on_")])
+                raise ArgumentTypeError(f"There is no mark '{mark}'.", where="LambdaCallback", fix=fix)
             if function is not None:
                 self.__dict__[mark] = function
 
@@ -175,8 +156,6 @@ class LambdaCallback(Callback):
 class _Monitor(Callback):
     """The base of callbacks that watch one of the logs."""
 
-    monitor: str
-    mode: str
     min_delta: float = 0.0
 
     def watch(self, monitor: str, mode: str) -> None:
@@ -184,8 +163,7 @@ class _Monitor(Callback):
         if mode not in ("auto", "min", "max"):
             raise ArgumentError(f"mode cannot be {mode!r}.", where=type(self).__name__, fix="'auto', 'min' or 'max'")
         self.monitor, self.mode = monitor, mode
-        words = ("acc", "auc", "precision", "recall", "fmeasure", "f1", "iou", "r2")
-        self.larger = mode == "max" or (mode == "auto" and any(w in monitor for w in words))
+        self.larger = mode == "max" or (mode == "auto" and not monitor.endswith(("loss", "error")) and any(word in monitor for word in _RISING))
 
     def better(self, value: float, best: float | None) -> bool:
         """Whether `value` improves on `best` by more than `min_delta`."""
@@ -193,16 +171,15 @@ class _Monitor(Callback):
             return not math.isnan(value)
         return value - self.min_delta > best if self.larger else value + self.min_delta < best
 
-    def read(self, logs: Any) -> float:
+    def get_monitor_value(self, logs: Any) -> float:
         """The watched value; raises if the logs do not have it."""
         logs = logs or {}
         if self.monitor not in logs:
             fix = suggestion(self.monitor, logs)
-            if self.monitor.startswith("val_") and not any(k.startswith("val_") for k in logs):
+            if self.monitor.startswith("val_") and not any(name.startswith("val_") for name in logs):
                 fix = f"pass validation_data to fit, or monitor='{self.monitor[4:]}'"
-            raise ArgumentError(
-                f"{type(self).__name__} watches '{self.monitor}', which is not among the logs.", received=f"available: {', '.join(logs)}", fix=fix
-            )
+            fact = f"{type(self).__name__} watches '{self.monitor}', which is not among the logs."
+            raise ArgumentError(fact, received=f"available: {', '.join(logs)}", fix=fix)
         return float(logs[self.monitor])
 
 
@@ -229,17 +206,13 @@ class EarlyStopping(_Monitor):
         self.min_delta, self.patience, self.verbose, self.baseline = abs(min_delta), patience, verbose, baseline
         self.restore_best_weights, self.start_from_epoch = restore_best_weights, start_from_epoch
 
-    def get_monitor_value(self, logs: Any) -> float:
-        """The watched value."""
-        return self.read(logs)
-
     def on_train_begin(self, logs: Any = None) -> None:
         self.wait = self.stopped_epoch = self.best_epoch = 0
         self.best: float | None = None
         self.best_weights: Any = None
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        value = self.read(logs)
+        value = self.get_monitor_value(logs)
         if epoch < self.start_from_epoch:
             return
         if self.restore_best_weights and self.best_weights is None:
@@ -284,56 +257,67 @@ class ModelCheckpoint(_Monitor):
     def __init__(self, filepath: Any, monitor: str = "val_loss", verbose: int = 0, save_best_only: bool = False, save_weights_only: bool = False,
                  mode: str = "auto", save_freq: Any = "epoch", initial_value_threshold: float | None = None):  # fmt: skip
         self.watch(monitor, mode)
-        self.filepath, self.verbose, self.save_best_only, self.save_weights_only = os.fspath(filepath), verbose, save_best_only, save_weights_only
+        self.filepath, self.verbose, self.save_best_only, self.save_weights_only = str(filepath), verbose, save_best_only, save_weights_only
         if save_freq != "epoch" and not isinstance(save_freq, int):
             raise ArgumentError("save_freq is 'epoch' or a number of batches.", where="ModelCheckpoint", received=f"save_freq={save_freq!r}")
         suffix = ".weights.h5" if save_weights_only else ".keras"
         if not self.filepath.endswith(suffix):
-            raise ArgumentError(
-                f"The path must end in '{suffix}'.",
-                where="ModelCheckpoint",
-                received=self.filepath,
-                fix=f"filepath='{pathlib.Path(self.filepath).stem}{suffix}'",
-            )
-        self.save_freq, self.best, self._seen = save_freq, initial_value_threshold, 0
-        self._epoch = 0
+            fix = f"filepath='{pathlib.Path(self.filepath).stem}{suffix}'"
+            raise ArgumentError(f"The path must end in '{suffix}'.", where="ModelCheckpoint", received=self.filepath, fix=fix)
+        self.save_freq, self.best, self._seen, self._epoch = save_freq, initial_value_threshold, 0, 0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        if isinstance(self.save_freq, int):
-            self._seen += 1
-            if self._seen % self.save_freq == 0:
-                self._save(self._epoch, batch, logs)
+        self._seen += 1
+        if isinstance(self.save_freq, int) and self._seen % self.save_freq == 0:
+            self._save(self._epoch, logs, batch=batch + 1)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if self.save_freq == "epoch":
-            self._save(epoch, None, logs)
+            self._save(epoch, logs)
 
-    def _save(self, epoch: int, batch: int | None, logs: Any) -> None:
+    def _save(self, epoch: int, logs: Any, **batch: int) -> None:
         if self.save_best_only:
-            value = self.read(logs)
+            value = self.get_monitor_value(logs)
             if not self.better(value, self.best):
                 return
             self.best = value
-        fields = {name: float(v) for name, v in (logs or {}).items()}
+        fields = {"epoch": epoch + 1, **batch, **(logs or {})}
         try:
-            path = self.filepath.format(epoch=epoch + 1, **({} if batch is None else {"batch": batch + 1}), **fields)
+            path = self.filepath.format(**fields)
         except KeyError as error:
-            raise ArgumentError(
-                f"The path names the field {error}, which is not among the logs.",
-                where="ModelCheckpoint",
-                received=self.filepath,
-                fix=f"available: epoch, {', '.join(fields)}",
-            ) from None
+            fact, fix = f"The path names the field {error}, which is not among the logs.", f"available: {', '.join(fields)}"
+            raise ArgumentError(fact, where="ModelCheckpoint", received=self.filepath, fix=fix) from None
         pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
         (self.model.save_weights if self.save_weights_only else self.model.save)(path, overwrite=True)
         if self.verbose:
             print(f"Epoch {epoch + 1}: saved to {path}")
 
 
-class LearningRateScheduler(Callback):
+class _Rate(Callback):
+    """The base of callbacks that set the learning rate; they add it to the logs."""
+
+    verbose: int
+
+    @property
+    def rate(self) -> float:
+        """The learning rate in force."""
+        return float(np.asarray(self.model.optimizer.learning_rate))
+
+    def set_rate(self, epoch: int, rate: float) -> None:
+        """Set the learning rate, and say so if it is asked for."""
+        self.model.optimizer.learning_rate = rate
+        if self.verbose:
+            print(f"Epoch {epoch + 1}: learning rate {rate:g}")
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if logs is not None:
+            logs["learning_rate"] = self.rate
+
+
+class LearningRateScheduler(_Rate):
     """Set the learning rate at the start of each epoch.
 
     Args:
@@ -345,21 +329,14 @@ class LearningRateScheduler(Callback):
         self.schedule, self.verbose = schedule, verbose
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        optimizer = self.model.optimizer
         try:
-            rate = self.schedule(epoch, float(np.asarray(optimizer.learning_rate)))
+            rate = self.schedule(epoch, self.rate)
         except TypeError:
             rate = self.schedule(epoch)
-        optimizer.learning_rate = float(rate)
-        if self.verbose:
-            print(f"Epoch {epoch + 1}: learning rate {float(rate):g}")
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        if logs is not None:
-            logs["learning_rate"] = float(np.asarray(self.model.optimizer.learning_rate))
+        self.set_rate(epoch, float(rate))
 
 
-class ReduceLROnPlateau(_Monitor):
+class ReduceLROnPlateau(_Monitor, _Rate):
     """Reduce the learning rate when a value has stopped improving.
 
     Args:
@@ -371,6 +348,9 @@ class ReduceLROnPlateau(_Monitor):
         min_delta: The least change that is an improvement.
         cooldown: The number of epochs to wait after a change.
         min_lr: The least rate.
+
+    Raises:
+        ArgumentError: The factor is not below 1; the value is not among the logs.
     """
 
     def __init__(self, monitor: str = "val_loss", factor: float = 0.1, patience: int = 10, verbose: int = 0, mode: str = "auto",
@@ -386,20 +366,17 @@ class ReduceLROnPlateau(_Monitor):
         self.wait = self._resting = 0
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        value = self.read(logs)
-        rate = float(np.asarray(self.model.optimizer.learning_rate))
-        logs["learning_rate"] = rate
+        super().on_epoch_end(epoch, logs)
+        value = self.get_monitor_value(logs)
         if self._resting > 0:
             self._resting, self.wait = self._resting - 1, 0
         if self.better(value, self.best):
             self.best, self.wait = value, 0
         elif self._resting <= 0:
             self.wait += 1
-            if self.wait >= self.patience and rate > self.min_lr:
-                self.model.optimizer.learning_rate = max(rate * self.factor, self.min_lr)
+            if self.wait >= self.patience and self.rate > self.min_lr:
+                self.set_rate(epoch, max(self.rate * self.factor, self.min_lr))
                 self._resting, self.wait = self.cooldown, 0
-                if self.verbose:
-                    print(f"Epoch {epoch + 1}: learning rate {max(rate * self.factor, self.min_lr):g}")
 
 
 class TerminateOnNaN(Callback):

@@ -8,16 +8,20 @@ counter-based generator on the host: equal on every engine.
 from __future__ import annotations
 
 import inspect
+import itertools
 import math
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import optree
 
 from keraunos.core import config, dtypes, tree
 from keraunos.core.errors import ArgumentError, DataError
 from keraunos.core.graph import KerasTensor
 from keraunos.random import host
+
+_PARTS = ("x", "y", "sample_weight")
 
 
 def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
@@ -28,13 +32,10 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
     >>> unpack_x_y_sample_weight((1, 2))
     (1, 2, None)
     """
-    if isinstance(data, list):
-        data = tuple(data)
-    if not isinstance(data, tuple):
-        return data, None, None
-    if not 1 <= len(data) <= 3:
-        raise DataError(f"A batch is (x,), (x, y) or (x, y, sample_weight), got {len(data)} parts.", fix="yield (x, y)")
-    return (*data, *(None,) * (3 - len(data)))  # type: ignore[return-value]
+    parts = tuple(data) if isinstance(data, (list, tuple)) else (data,)
+    if not 1 <= len(parts) <= 3:
+        raise DataError(f"A batch is (x,), (x, y) or (x, y, sample_weight), got {len(parts)} parts.", fix="yield (x, y)")
+    return (*parts, *(None,) * (3 - len(parts)))  # type: ignore[return-value]
 
 
 def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
@@ -44,18 +45,11 @@ def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> 
     return (x, y) if sample_weight is None else (x, y, sample_weight)
 
 
-def _labels(structure: Any, name: str) -> list[str]:
-    if isinstance(structure, dict):
-        return [f"{name}[{key!r}]" for key in sorted(structure)]
-    count = len(tree.flatten(structure))
-    return [name] if count == 1 else [f"{name}[{i}]" for i in range(count)]
-
-
 def to_array(x: Any, name: str) -> Any:
     """One array of the user's as NumPy's or the engine's, floats in `floatx()`.
 
     Raises:
-        DataError: It is empty, text, or a list of lists.
+        DataError: It is symbolic, text or objects.
     """
     if isinstance(x, KerasTensor):
         raise DataError(f"{name} is a symbolic tensor, not data.", fix="pass arrays to fit; symbolic tensors to keras.Model(inputs, outputs)")
@@ -63,43 +57,48 @@ def to_array(x: Any, name: str) -> Any:
     if backend.is_tensor(x) and not isinstance(x, np.ndarray):
         return x
     given: Any = x
-    if (hasattr(given, "to_numpy") and hasattr(given, "columns")) or type(given).__name__ == "Series":  # pandas, polars
+    if hasattr(given, "to_numpy"):  # pandas, polars
         given = given.to_numpy()
-    if hasattr(given, "detach"):
+    elif hasattr(given, "detach"):  # a tensor of PyTorch on another engine
         given = given.detach().cpu().numpy()
     x = np.asarray(given)
-    if x.dtype.kind in "USO":
-        if x.dtype.kind == "O":
-            raise DataError(
-                f"{name} holds Python objects.", where=name, received=f"an array of {len(x)} objects", fix="pass an array of numbers, all samples of one shape"
-            )
+    if x.dtype.kind == "O":
+        fix = "pass an array of numbers, all samples of one shape"
+        raise DataError(f"{name} holds Python objects.", where=name, received=f"an array of {len(x)} objects", fix=fix)
+    if x.dtype.kind in "US":
         raise DataError(f"{name} holds text.", where=name, fix="turn it into numbers first, with TextVectorization or StringLookup")
     if x.dtype.kind == "f" and dtypes.standardize_dtype(x.dtype) != config.floatx():
         x = x.astype(backend.to_numpy(backend.array(0.0, config.floatx())).dtype)
     return x
 
 
-def _arrays(structure: Any, name: str) -> Any:
-    if isinstance(structure, list) and structure and not any(hasattr(v, "shape") for v in tree.flatten(structure)):
-        raise DataError(
-            f"{name} is a list of {len(structure)} {type(structure[0]).__name__}s, which could be one array or many.",
-            where=name,
-            fix=f"pass np.asarray({name})",
-        )
-    labels = iter(_labels(structure, name))
-    return tree.map_structure(lambda x: None if x is None else to_array(x, next(labels)), structure)
+def _to_arrays(*parts: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The parts of a batch as arrays in their structures, and each array by the name that messages use.
+
+    Raises:
+        DataError: A part is a list of lists.
+    """
+    for name, part in zip(_PARTS, parts, strict=False):
+        if isinstance(part, list) and part and not any(hasattr(v, "shape") for v in tree.flatten(part)):
+            fact = f"{name} is a list of {len(part)} {type(part[0]).__name__}s, which could be one array or many."
+            raise DataError(fact, where=name, fix=f"pass np.asarray({name})")
+    paths, leaves, form = optree.tree_flatten_with_path(parts, none_is_leaf=True)  # pyright: ignore[reportArgumentType]
+    names = [_PARTS[place] + "".join(f"[{key!r}]" for key in path) for place, *path in paths]
+    arrays = [None if x is None else to_array(x, name) for name, x in zip(names, leaves, strict=True)]
+    named = {name: x for name, x in zip(names, arrays, strict=True) if x is not None}
+    return optree.tree_unflatten(form, arrays), named  # type: ignore[return-value]
+
+
+def _prepare(batch: Any) -> tuple[Any, ...]:
+    return _to_arrays(*unpack_x_y_sample_weight(batch))[0]
 
 
 class Source:
-    """Batches of data; `batches(epoch)` gives those of one epoch."""
+    """Batches of data; `batches(epoch)` gives those of one epoch, and `head` the first, for checks."""
 
-    steps: int | None = None
-    batch_size: int | None = None
-
-    @property
-    def head(self) -> Any:
-        """The first batch, for checks."""
-        raise NotImplementedError
+    steps: Any = None
+    batch_size: Any = None
+    head: Any
 
     def batches(self, epoch: int) -> Iterator[Any]:
         """The batches of an epoch."""
@@ -119,27 +118,21 @@ class ArraySource(Source):
         batch_size: The number of samples in a batch; the last may be smaller.
         shuffle: Whether each epoch has its own order.
         steps: The number of batches in an epoch, if fewer than there are.
+
+    Raises:
+        DataError: The arrays have no samples, or unequal numbers of them.
+        ArgumentError: There are fewer than `steps` batches.
     """
 
     def __init__(self, x: Any, y: Any = None, sample_weight: Any = None, batch_size: int | None = None, shuffle: bool = False, steps: int | None = None):
-        self.data = tuple(None if s is None else _arrays(s, name) for s, name in ((x, "x"), (y, "y"), (sample_weight, "sample_weight")))
-        named = [
-            (label, a)
-            for s, name in zip(self.data, ("x", "y", "sample_weight"), strict=True)
-            if s is not None
-            for label, a in zip(_labels(s, name), tree.flatten(s), strict=True)
-            if a is not None
-        ]
-        for label, a in named:
-            if a.ndim == 0:
-                raise DataError(f"{label} is a single number, not an array of samples.", where=label)
-        lengths = {label: int(a.shape[0]) for label, a in named}
+        self.data, named = _to_arrays(x, y, sample_weight)
+        scalar = next((name for name, a in named.items() if a.ndim == 0), None)
+        if scalar is not None:
+            raise DataError(f"{scalar} is a single number, not an array of samples.", where=scalar)
+        lengths = {name: int(a.shape[0]) for name, a in named.items()}
         if len(set(lengths.values())) > 1:
-            raise DataError(
-                "The arrays have unequal numbers of samples.",
-                received=", ".join(f"{k}: {v}" for k, v in lengths.items()),
-                fix="each needs one entry for each sample",
-            )
+            received = ", ".join(f"{name}: {length}" for name, length in lengths.items())
+            raise DataError("The arrays have unequal numbers of samples.", received=received, fix="each needs one entry for each sample")
         self.size = next(iter(lengths.values()), 0)
         if self.size == 0:
             raise DataError("x has 0 samples.", fix="check how the data was selected")
@@ -150,8 +143,7 @@ class ArraySource(Source):
         if steps is not None and steps > available:
             raise ArgumentError(f"steps_per_epoch={steps} needs more than the {self.size} samples in batches of {self.batch_size}.", fix=f"at most {available}")
         self.steps = steps or available
-        self.shuffle = shuffle
-        self.seed = host.make_seed() if shuffle else 0
+        self.shuffle, self.seed = shuffle, host.make_seed() if shuffle else 0
 
     @property
     def nbytes(self) -> int:
@@ -168,16 +160,16 @@ class ArraySource(Source):
         """The samples of these rows, as `(x, y, sample_weight)`."""
         return tree.map_structure(lambda a: None if a is None else a[rows], self.data)
 
-    def batches(self, epoch: int) -> Iterator[Any]:
-        order, size = self.order(epoch) if self.shuffle else None, self.batch_size or 1
-        for i in range(self.steps or 0):
-            rows = slice(i * size, (i + 1) * size)
-            yield self.take(rows if order is None else order[rows])
-
     @property
-    def head(self) -> Any:
+    def head(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The first rows, for checks."""
         return self.take(slice(0, self.batch_size))
+
+    def batches(self, epoch: int) -> Iterator[Any]:
+        order = self.order(epoch) if self.shuffle else None
+        for start in range(0, self.steps * self.batch_size, self.batch_size):
+            rows = slice(start, start + self.batch_size)
+            yield self.take(rows if order is None else order[rows])
 
 
 class StreamSource(Source):
@@ -185,55 +177,42 @@ class StreamSource(Source):
 
     def __init__(self, data: Any, steps: int | None = None):
         self.data, self.steps = data, steps
-        self._sequence = hasattr(data, "__getitem__") and hasattr(data, "__len__") and not hasattr(data, "dataset")
+        self._once = inspect.isgenerator(data) or hasattr(data, "__next__")  # each epoch goes on where the last one ended
+        self._iterator: Any = None
         if steps is None:
             try:
                 length = getattr(data, "num_batches", None)
-                self.steps = int(length) if isinstance(length, int) else len(data)
+                self.steps = length if isinstance(length, int) else len(self.data)
             except (TypeError, ValueError, NotImplementedError):
                 self.steps = None
-        self._iterator: Any = None
-        self._endless = inspect.isgenerator(data) or hasattr(data, "__next__")
-        self._ahead: list[Any] = []
-
-    @property
-    def head(self) -> Any:
-        """The first batch, which is still to come."""
-        if not self._ahead:
-            iterator = self._open()
-            try:
-                self._ahead.append(next(iterator))
-            except StopIteration:
-                raise DataError("The data gave no batch.", fix="check that the generator yields, or pass a new one: a generator can be used once") from None
-        return self._prepare(self._ahead[0])
 
     def _open(self) -> Iterator[Any]:
+        """The batches that are still to come."""
         if self._iterator is None:
-            self._iterator = (self.data[i] for i in range(len(self.data))) if self._sequence else iter(self.data)
+            data = self.data
+            indexed = hasattr(data, "__getitem__") and hasattr(data, "__len__") and not hasattr(data, "dataset")
+            self._iterator = map(_prepare, (data[i] for i in range(len(data))) if indexed else data)
         return self._iterator
 
-    def _prepare(self, batch: Any) -> Any:
-        if not isinstance(batch, (tuple, list)):
-            batch = (batch,)
-        x, y, weight = unpack_x_y_sample_weight(tuple(batch))
-        return tuple(None if s is None else _arrays(s, name) for s, name in ((x, "x"), (y, "y"), (weight, "sample_weight")))
+    @property
+    def head(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The first batch, which is still to come."""
+        for batch in self._open():
+            self._iterator = itertools.chain([batch], self._iterator)
+            return batch
+        raise DataError("The data gave no batch.", fix="check that the generator yields, or pass a new one: a generator can be used once")
 
     def batches(self, epoch: int) -> Iterator[Any]:
-        iterator, count = self._open(), 0
-        while self.steps is None or count < self.steps:
-            try:
-                batch = self._ahead.pop() if self._ahead else next(iterator)
-            except StopIteration:
-                if self._endless and self.steps is not None:
-                    raise DataError(
-                        f"The generator ended after {count} of {self.steps} batches.", fix="let it yield for ever, or pass a smaller steps_per_epoch"
-                    ) from None
-                break
-            count += 1
-            yield self._prepare(batch)
-        if not self._endless or self.steps is None:
+        done = 0
+        for batch in itertools.islice(self._open(), self.steps):
+            done += 1
+            yield batch
+        if self._once and self.steps is not None and done < self.steps:
+            fix = "let it yield for ever, or pass a smaller steps_per_epoch"
+            raise DataError(f"The generator ended after {done} of {self.steps} batches.", fix=fix)
+        if not self._once or self.steps is None:
             self._iterator = None
-            self.steps = count if self.steps is None else self.steps
+        self.steps = done if self.steps is None else self.steps
 
     def epoch_end(self) -> None:
         if hasattr(self.data, "on_epoch_end"):
@@ -249,17 +228,15 @@ def source(x: Any, y: Any = None, sample_weight: Any = None, batch_size: int | N
     """
     if x is None:
         raise DataError("There is no data: x is None.", fix="pass arrays, a generator or a data set")
-    nested = isinstance(x, (list, tuple, dict))
-    arrays = nested or hasattr(x, "shape") or hasattr(x, "to_numpy") or hasattr(x, "__array__")
-    if arrays:
+    if isinstance(x, (list, tuple, dict)) or any(hasattr(x, name) for name in ("shape", "to_numpy", "__array__")):
         return ArraySource(x, y, sample_weight, batch_size, bool(shuffle), steps)
-    if not hasattr(x, "__iter__") and not hasattr(x, "__next__") and not hasattr(x, "__getitem__"):
-        raise DataError(f"x is a {type(x).__name__}, which gives no batches.", fix="pass arrays, a generator or a data set")
-    for name, value in (("y", y), ("sample_weight", sample_weight)):
+    kind = type(x).__name__
+    if not any(hasattr(x, name) for name in ("__iter__", "__next__", "__getitem__")):
+        raise DataError(f"x is a {kind}, which gives no batches.", fix="pass arrays, a generator or a data set")
+    parts = "yield (x, y) or (x, y, sample_weight)"
+    for name, value, fix in (("y", y, parts), ("sample_weight", sample_weight, parts), ("batch_size", batch_size, "leave batch_size out")):
         if value is not None:
-            raise ArgumentError(f"{name} goes with arrays; a {type(x).__name__} yields it with x.", where=name, fix="yield (x, y) or (x, y, sample_weight)")
-    if batch_size is not None:
-        raise ArgumentError(f"batch_size goes with arrays; a {type(x).__name__} decides its batches itself.", where="batch_size", fix="leave batch_size out")
+            raise ArgumentError(f"{name} goes with arrays; a {kind} has its own.", where=name, fix=fix)
     return StreamSource(x, steps)
 
 
@@ -269,17 +246,13 @@ def split(data: tuple[Any, Any, Any], fraction: float) -> tuple[Any, Any]:
     Raises:
         ArgumentError: The fraction leaves one part empty, or the data is no arrays.
     """
-    x = data[0]
     if not 0 < fraction < 1:
         raise ArgumentError("validation_split is a fraction between 0 and 1.", received=f"validation_split={fraction}")
-    if not (isinstance(x, (list, tuple, dict)) or hasattr(x, "shape") or hasattr(x, "to_numpy")):
-        raise ArgumentError(
-            f"validation_split goes with arrays, not with a {type(x).__name__}.",
-            where="validation_split",
-            fix="pass validation_data=(x_val, y_val) or a second data set",
-        )
-    held = ArraySource(*data)
-    at = held.size - math.ceil(held.size * fraction)
+    held = source(*data)
+    if not isinstance(held, ArraySource):
+        fact, fix = f"validation_split goes with arrays, not with a {type(data[0]).__name__}.", "pass validation_data=(x_val, y_val) or a second data set"
+        raise ArgumentError(fact, where="validation_split", fix=fix)
+    at = int(held.size * (1 - fraction))
     if not 0 < at < held.size:
         raise ArgumentError(f"validation_split={fraction} of {held.size} samples leaves one part empty.", where="validation_split")
     return held.take(slice(0, at)), held.take(slice(at, None))
@@ -291,12 +264,15 @@ def class_weights(y: Any, weights: dict[int, float], sample_weight: Any = None) 
     Raises:
         ArgumentError: A class has no weight.
     """
-    y = np.asarray(config.active().to_numpy(y))
+    to_numpy = config.active().to_numpy
+    y = np.asarray(to_numpy(y))
     labels = y.argmax(-1) if y.ndim > 1 and y.shape[-1] > 1 else y.reshape(len(y)).astype("int64")
-    missing = sorted(set(np.unique(labels).tolist()) - set(weights))
+    classes, inverse = np.unique(labels, return_inverse=True)
+    missing = [label for label in classes.tolist() if label not in weights]
     if missing:
-        raise ArgumentError(
-            f"class_weight has no weight for {missing[:8]}.", where="class_weight", received=f"classes {sorted(weights)[:12]}", fix=f"add {missing[0]}: 1.0"
-        )
-    found = np.vectorize(weights.get, otypes=[float])(labels).astype(config.floatx() if config.floatx() != "bfloat16" else "float32")
-    return found if sample_weight is None else found * np.asarray(config.active().to_numpy(sample_weight))
+        fact, received = f"class_weight has no weight for {missing[:8]}.", f"classes {sorted(weights)[:12]}"
+        raise ArgumentError(fact, where="class_weight", received=received, fix=f"add {missing[0]}: 1.0")
+    found = np.array([weights[label] for label in classes.tolist()], config.floatx() if config.floatx() != "bfloat16" else "float32")[inverse].reshape(
+        labels.shape
+    )
+    return found if sample_weight is None else found * np.asarray(to_numpy(sample_weight))

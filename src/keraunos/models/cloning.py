@@ -7,7 +7,7 @@ from typing import Any
 from keraunos.core.errors import ArgumentError
 from keraunos.core.serialization import deserialize_keras_object
 from keraunos.layers.input_layer import InputLayer
-from keraunos.models.functional import Functional
+from keraunos.models.functional import Functional, GraphModel
 from keraunos.models.graph import run
 from keraunos.models.sequential import Sequential
 
@@ -31,7 +31,7 @@ def clone_model(model: Any, input_tensors: Any = None, clone_function: Any = Non
     """
 
     def copy(layer: Any) -> Any:
-        if recursive and isinstance(layer, (Sequential, Functional)):
+        if recursive and isinstance(layer, GraphModel):
             return clone_model(layer, clone_function=clone_function, call_function=call_function, recursive=True)
         return clone_function(layer) if clone_function else type(layer).from_config(layer.get_config())
 
@@ -39,18 +39,14 @@ def clone_model(model: Any, input_tensors: Any = None, clone_function: Any = Non
         layers = [type(layer).from_config(layer.get_config()) if isinstance(layer, InputLayer) else copy(layer) for layer in model._layers]
         if input_tensors is not None:
             layers = [input_tensors, *(layer for layer in layers if not isinstance(layer, InputLayer))]
-        clone = Sequential(layers, name=model.name)
-        if model._functional is not None and clone._functional is None:
-            clone.build(model._functional.inputs[0].shape)
-        return clone
-    graph = model._functional if isinstance(model, Sequential) else model
-    if isinstance(graph, Functional):
+        return Sequential(layers, name=model.name)
+    if isinstance(model, GraphModel) and model.inputs is not None:
         from keraunos.core import tree
 
         if input_tensors is None:
             inputs = tree.map_structure(
                 lambda x: InputLayer(batch_shape=x.shape, dtype=x.dtype, name=x.node.operation.name if x.node and not x.node.inputs else None).output,
-                graph._inputs_structure,
+                model._inputs_structure,
             )
         else:
             inputs = input_tensors
@@ -62,7 +58,7 @@ def clone_model(model: Any, input_tensors: Any = None, clone_function: Any = Non
             layer = copies.setdefault(id(operation), None) or copies.__setitem__(id(operation), copy(operation)) or copies[id(operation)]
             return call_function(layer, *args, **kwargs) if call_function else layer(*args, **kwargs)
 
-        outputs = run(graph._order, graph.inputs, graph._outputs_structure, tree.flatten(inputs), call)
+        outputs = run(model._order, model.inputs, model._outputs_structure, tree.flatten(inputs), call)
         return Functional(inputs, outputs, name=model.name)
     if clone_function or call_function or input_tensors is not None:
         raise ArgumentError(

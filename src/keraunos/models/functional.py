@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import collections
+from collections.abc import Sequence
+from typing import Any, cast
 
 from keraunos.core import tree
 from keraunos.core.errors import ArgumentError, DataError, ShapeError, StateError
@@ -15,7 +17,123 @@ from keraunos.models.graph import by_depth, nodes_between, run
 from keraunos.models.model import Model
 
 
-class Functional(Model):
+class GraphModel(Model):
+    """A model that runs a graph; the base of `Functional`, and of `Sequential`, which has its graph once its input is known."""
+
+    inputs = outputs = _inputs_structure = _outputs_structure = _names = cast(Any, None)  # not fields
+    _order: Sequence[Node] = ()
+
+    def _take(self, inputs: Any, outputs: Any) -> None:
+        """Take the graph between symbolic inputs and outputs for the model's own."""
+        flat = tree.flatten(inputs)
+        if len({id(x) for x in flat}) != len(flat):
+            raise ArgumentError("An input is named twice.", where=self.name)
+        self._inputs_structure, self._outputs_structure = inputs, outputs
+        self.inputs, self.outputs = flat, tree.flatten(outputs)
+        self._entries = [_entry(x) for x in flat]
+        self._names = [entry.operation.name for entry in self._entries]
+        self._order, met = nodes_between(self._sources(), self.outputs)
+        self.operations = by_depth(self._sources(), self._order, met)
+        self._layers = [o for o in self.operations if isinstance(o, Layer)]
+        name, count = collections.Counter(layer.name for layer in self._layers).most_common(1)[0]
+        if count > 1:
+            raise ArgumentError(f"Two layers of the model are called '{name}'.", where=self.name, fix="give each its own name=")
+        self._built()
+
+    def _sources(self) -> dict[int, Node]:
+        """The nodes of the inputs, by the ids of their tensors."""
+        return {id(x): node for x, node in zip(self.inputs, self._entries, strict=True)}
+
+    def _end(self, structure: Any) -> Any:
+        if structure is None:
+            raise StateError(f"The model '{self.name}' is not built, so it has no input.", fix="begin it with keras.Input(shape), or call build((None, …))")
+        return structure
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, those farthest from the outputs first, as in Keras."""
+        return list(self._layers)
+
+    @property
+    def input(self) -> Any:
+        """The symbolic inputs, in their structure."""
+        return self._end(self._inputs_structure)
+
+    @property
+    def output(self) -> Any:
+        """The symbolic outputs, in their structure."""
+        return self._end(self._outputs_structure)
+
+    @property
+    def input_shape(self) -> Any:
+        """The shapes of the inputs."""
+        return tree.map_structure(lambda x: x.shape, self.input)
+
+    @property
+    def output_shape(self) -> Any:
+        """The shapes of the outputs."""
+        return tree.map_structure(lambda x: x.shape, self.output)
+
+    @property
+    def input_names(self) -> list[str]:
+        """The names of the inputs."""
+        return list(self._end(self._names))
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the outputs: of the layers that they come from, or the keys of a dict."""
+        if isinstance(self.output, dict):
+            return sorted(self.output)
+        return [x.node.operation.name if x.node is not None else x.name for x in self.outputs]
+
+    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        values = self._match(inputs)
+        if scope.symbolic or any(isinstance(x, Spec) for x in values):
+            values = [strip(v) for v in values]
+        return run(self._order, self.inputs, self._outputs_structure, values)
+
+    def _match(self, inputs: Any) -> list[Any]:
+        """The data in the order of the inputs; dicts are matched by name."""
+        names, values = self._names, tree.flatten(inputs)
+        if isinstance(inputs, dict):
+            names = sorted(self._inputs_structure) if isinstance(self._inputs_structure, dict) else names
+            values = tree.flatten([inputs.get(name) for name in names])
+            missing = [name for name, symbol in zip(names, self.inputs, strict=False) if name not in inputs and not symbol.optional]
+            if missing:
+                received, expected = (", ".join(map(repr, keys)) for keys in (list(inputs)[:8], names))
+                raise DataError(f"The inputs have no '{missing[0]}'.", where=self.name, received=f"keys {received}", expected=f"keys {expected}")
+        if len(values) != len(self.inputs):
+            fact = f"The model '{self.name}' takes {len(self.inputs)} inputs, {len(values)} were given."
+            raise DataError(fact, expected=", ".join(self._names), fix="pass a list of arrays, or a dict by name")
+        return [self._fit(x, symbol, name) for x, symbol, name in zip(values, self.inputs, self._names, strict=True)]
+
+    def _fit(self, x: Any, symbol: KerasTensor, name: str) -> Any:
+        """Data that lacks a last axis of size 1, or has one too many, is brought to the input's rank."""
+        if x is None:
+            return x
+        shape, wanted = tuple(x.shape), symbol._shape
+        if len(shape) == len(wanted) - 1 and wanted[-1] == 1:
+            return OPERATORS["expand_dims"](x, -1)
+        if len(shape) == len(wanted) + 1 and shape[-1] == 1:
+            return OPERATORS["squeeze"](x, -1)
+        if len(shape) == len(wanted) and all(map(same_dim, shape[1:], wanted[1:])):
+            return x
+        if len(shape) == len(wanted) == 2:
+            consumer = next((n.operation for n in self._order if any(x is symbol for x in n.inputs)), None)
+            who = f"'{consumer.name}' was built for {wanted[-1]}" if consumer is not None else f"the model expects {wanted[-1]}"
+            fix = f"pass {wanted[-1]} features, or make the model with Input(({shape[-1]},))"
+            raise ShapeError(f"x has {shape[-1]} features; {who}.", where=f"input '{name}'", received=show(shape), expected=show(wanted), fix=fix)
+        fix = "add the channels axis: x[..., None]" if len(shape) == len(wanted) - 1 and len(wanted) > 2 else f"Input(shape={show(shape[1:])})"
+        received, expected = (f"a sample of shape {show(s[1:])}" for s in (shape, wanted))
+        raise ShapeError(f"The data does not fit the input '{name}'.", received=received, expected=expected, fix=fix)
+
+
+def _entry(x: KerasTensor) -> Node:
+    """The node of an input; a new one for a tensor in the midst of a larger graph."""
+    return x.node if x.node is not None and not x.node.inputs else InputLayer(batch_shape=x.shape, dtype=x.dtype, name=x.name).nodes[0]
+
+
+class Functional(GraphModel):
     """A model of the graph between symbolic tensors; `Model(inputs, outputs)` makes one.
 
     Args:
@@ -27,152 +145,12 @@ class Functional(Model):
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any):
         Layer.__init__(self, name=name, **kwargs)
         for kind, structure in (("inputs", inputs), ("outputs", outputs)):
-            wrong = next((x for x in tree.flatten(structure) if not isinstance(x, KerasTensor)), None)
-            if wrong is not None or not tree.flatten(structure):
-                raise ArgumentError(
-                    f"The {kind} of a model are symbolic tensors.",
-                    where=self.name,
-                    received=type(wrong).__name__,
-                    fix="make them with keras.Input and by calling layers",
-                )
+            flat = tree.flatten(structure)
+            wrong = next((x for x in flat if not isinstance(x, KerasTensor)), None)
+            if wrong is not None or not flat:
+                fix = "make them with keras.Input and by calling layers"
+                raise ArgumentError(f"The {kind} of a model are symbolic tensors.", where=self.name, received=type(wrong).__name__, fix=fix)
         self._take(inputs, outputs)
-        if type(self) is Functional:
-            self.__dict__.pop("_arguments", None)
-
-    def _take(self, inputs: Any, outputs: Any) -> None:
-        self._inputs_structure, self._outputs_structure = inputs, outputs
-        self.inputs, self.outputs = tree.flatten(inputs), tree.flatten(outputs)
-        if len({id(x) for x in self.inputs}) != len(self.inputs):
-            raise ArgumentError("An input is named twice.", where=self.name)
-        self._order = nodes_between(self.inputs, self.outputs)
-        entries = [x.node if x.node is not None and not x.node.inputs else self._entry(x) for x in self.inputs]
-        self._entries = entries
-        self.operations = by_depth(self._sources(), self._order, self.outputs)
-        names: dict[str, Any] = {}
-        for operation in self.operations:
-            if isinstance(operation, Layer) and operation.name in names:
-                raise ArgumentError(f"Two layers of the model are called '{operation.name}'.", where=self.name, fix="give each its own name=")
-            names[operation.name] = operation
-        self._layers = [o for o in self.operations if isinstance(o, Layer)]
-        self._names = [
-            x.node.operation.name if x.node is not None and not x.node.inputs else e.operation.name for x, e in zip(self.inputs, entries, strict=True)
-        ]
-        self._built()
-
-    def _sources(self) -> dict[int, Node]:
-        """The nodes of the inputs, by the ids of their tensors."""
-        return {id(x): node for x, node in zip(self.inputs, self._entries, strict=True)}
-
-    def _entry(self, x: KerasTensor) -> Node:
-        """A node for an input in the midst of a larger graph."""
-        return InputLayer(batch_shape=x.shape, dtype=x.dtype, name=x.name).nodes[0]
-
-    @property
-    def layers(self) -> list[Layer]:
-        """The layers, those farthest from the outputs first, as in Keras."""
-        return list(self._layers)
-
-    @property
-    def input(self) -> Any:
-        """The symbolic inputs, in their structure."""
-        return self._inputs_structure
-
-    @property
-    def output(self) -> Any:
-        """The symbolic outputs, in their structure."""
-        return self._outputs_structure
-
-    @property
-    def input_shape(self) -> Any:
-        """The shapes of the inputs."""
-        return tree.map_structure(lambda x: x.shape, self._inputs_structure)
-
-    @property
-    def output_shape(self) -> Any:
-        """The shapes of the outputs."""
-        return tree.map_structure(lambda x: x.shape, self._outputs_structure)
-
-    @property
-    def output_names(self) -> list[str]:
-        """The names of the outputs: of the layers that they come from, or the keys of a dict."""
-        if isinstance(self._outputs_structure, dict):
-            return sorted(self._outputs_structure)
-        return [x.node.operation.name if x.node is not None else x.name for x in self.outputs]
-
-    @property
-    def input_names(self) -> list[str]:
-        """The names of the inputs."""
-        return list(self._names)
-
-    def build(self, input_shape: Any = None) -> None:
-        """Nothing: a functional model is built when it is made."""
-
-    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
-        values = self._match(inputs)
-        if scope.symbolic or any(isinstance(x, Spec) for x in values):
-            values = [strip(v) for v in values]
-        return run(self._order, self.inputs, self._outputs_structure, values)
-
-    def _match(self, inputs: Any) -> list[Any]:
-        """The data in the order of the inputs; dicts are matched by name."""
-        if isinstance(inputs, dict):
-            keys = sorted(self._inputs_structure) if isinstance(self._inputs_structure, dict) else self._names
-            missing = [key for key in keys if key not in inputs]
-            if missing and not self._optional(keys.index(missing[0])):
-                raise DataError(
-                    f"The inputs have no '{missing[0]}'.",
-                    where=self.name,
-                    received=f"keys {', '.join(map(repr, list(inputs)[:8]))}",
-                    expected=f"keys {', '.join(map(repr, keys))}",
-                )
-            values = [inputs.get(key) for key in keys]
-        else:
-            values = tree.flatten(inputs)
-        if len(values) != len(self.inputs):
-            raise DataError(
-                f"The model '{self.name}' takes {len(self.inputs)} inputs, {len(values)} were given.",
-                expected=", ".join(self._names),
-                fix="pass a list of arrays, or a dict by name",
-            )
-        return [self._fit(x, symbol, name) for x, symbol, name in zip(values, self.inputs, self._names, strict=True)]
-
-    def _optional(self, i: int) -> bool:
-        return self.inputs[i].optional
-
-    def _fit(self, x: Any, symbol: KerasTensor, name: str) -> Any:
-        """Data that lacks a last axis of size 1, or has one too many, is brought to the input's rank."""
-        if x is None:
-            return x
-        shape, wanted = tuple(x.shape), symbol._shape
-        if len(shape) == len(wanted) - 1 and wanted[-1] == 1:
-            x = OPERATORS["expand_dims"](x, -1)
-        elif len(shape) == len(wanted) + 1 and shape[-1] == 1:
-            x = OPERATORS["squeeze"](x, -1)
-        elif len(shape) != len(wanted) or not all(map(same_dim, shape[1:], wanted[1:])):
-            raise self._misfit(shape, wanted, name, symbol)
-        return x
-
-    def _misfit(self, shape: Any, wanted: Any, name: str, symbol: KerasTensor) -> ShapeError:
-        consumer = next((n.operation for n in self._order if any(x is symbol for x in n.inputs)), None)
-        who = f"'{consumer.name}' was built for {wanted[-1]}" if consumer is not None else f"the model expects {wanted[-1]}"
-        if len(shape) == len(wanted) == 2:
-            return ShapeError(
-                f"x has {shape[-1]} features; {who}.",
-                where=f"input '{name}'",
-                received=str(show(shape)),
-                expected=str(show(wanted)),
-                fix=f"pass {wanted[-1]} features, or make the model with Input(({shape[-1]},))",
-            )
-        fix = "add the channels axis: x[..., None]" if len(shape) == len(wanted) - 1 and len(wanted) > 2 else f"Input(shape={show(shape[1:])})"
-        return ShapeError(
-            f"The data does not fit the input '{name}'.",
-            received=f"a sample of shape {show(shape[1:])}",
-            expected=f"a sample of shape {show(wanted[1:])}",
-            fix=fix,
-        )
-
-    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
-        return super().compute_output_spec(*args, **kwargs)
 
     # ---- config, in Keras's form ----
     def get_config(self) -> dict[str, Any]:
@@ -205,7 +183,7 @@ class Function(Operation):
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None):
         self.inputs, self.outputs = tree.flatten(inputs), tree.flatten(outputs)
         self._structure = outputs
-        self._order = nodes_between(self.inputs, self.outputs)
+        self._order, _ = nodes_between({id(x): _entry(x) for x in self.inputs}, self.outputs)
         super().__init__(self.call, name or "function")
 
     def call(self, inputs: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from keraunos.core import tree
@@ -9,41 +10,63 @@ from keraunos.core.errors import StateError
 from keraunos.core.graph import KerasTensor, Node
 
 
-def nodes_between(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> list[Node]:
-    """The nodes that compute `outputs` from `inputs`, each after those that it needs.
+def nodes_between(entries: dict[int, Node], outputs: list[KerasTensor]) -> tuple[list[Node], dict[int, int]]:
+    """The nodes that compute `outputs` from the inputs, and the order in which their operations are met.
+
+    Args:
+        entries: The nodes of the inputs, by the ids of their tensors.
+        outputs: The symbolic outputs.
+
+    Returns:
+        The nodes, each after those that it needs; and for the ids of their operations and those of the
+        inputs, the place on the way from the outputs to the inputs at which each is met first.
 
     Raises:
         StateError: An output cannot be computed from the inputs.
     """
-    given = {id(x) for x in inputs}
     order: list[Node] = []
-    done: set[int] = set()
-    for output in outputs:
-        stack: list[tuple[Node | None, KerasTensor, bool]] = [(output.node, output, False)]
-        while stack:
-            node, tensor, finished = stack.pop()
-            if id(tensor) in given or node is None or id(node) in done:
-                if node is None and id(tensor) not in given:
-                    raise StateError(
-                        "An output does not come from the inputs of the model.",
-                        received=repr(tensor),
-                        fix="make every input with keras.Input and name it in inputs=",
-                    )
-                continue
-            if finished:
-                done.add(id(node))
-                order.append(node)
-                continue
-            if not node.inputs:
-                raise StateError(
-                    f"The graph reaches the input '{node.operation.name}', which the model does not name.", fix=f"add '{node.operation.name}' to inputs="
-                )
-            stack.append((node, tensor, True))
-            stack.extend((x.node, x, False) for x in reversed(node.inputs))
-    return order
+    met: dict[int, int] = {}
+    seen: set[int] = set()
+    stack = [(x, False) for x in reversed(outputs)]
+    while stack:
+        tensor, finished = stack.pop()
+        node = entries.get(id(tensor)) or tensor.node
+        if node is None:
+            fix = "make every input with keras.Input and name it in inputs="
+            raise StateError("An output does not come from the inputs of the model.", received=repr(tensor), fix=fix)
+        if finished:
+            order.append(node)
+        elif id(node) not in seen:
+            seen.add(id(node))
+            met.setdefault(id(node.operation), len(met))
+            if id(tensor) not in entries:
+                if not node.inputs:
+                    name = node.operation.name
+                    raise StateError(f"The graph reaches the input '{name}', which the model does not name.", fix=f"add '{name}' to inputs=")
+                stack.append((tensor, True))
+                stack.extend((x, False) for x in reversed(node.inputs))
+    return order, met
 
 
-def run(order: list[Node], inputs: list[KerasTensor], outputs: Any, values: list[Any], call: Any = None) -> Any:
+def by_depth(entries: dict[int, Node], order: list[Node], met: dict[int, int]) -> list[Any]:
+    """The operations of a graph in Keras's order, which numbers them in files; the arguments are those of `nodes_between`.
+
+    Those farthest from the outputs come first; of equally far ones, those that are met first.
+    """
+    depths: dict[int, int] = {}
+    node_depths: dict[int, int] = {}
+    operations: dict[int, Any] = {}
+    for node in (*reversed(order), *entries.values()):
+        key = id(node.operation)
+        operations[key] = node.operation
+        depth = depths[key] = max(node_depths.get(id(node), 0), depths.get(key, 0))
+        for x in node.inputs:
+            source = id(entries.get(id(x)) or x.node)
+            node_depths[source] = max(depth + 1, node_depths.get(source, 0))
+    return sorted(operations.values(), key=lambda o: (-depths[id(o)], met.get(id(o), -1)))
+
+
+def run(order: Iterable[Node], inputs: list[KerasTensor], outputs: Any, values: list[Any], call: Any = None) -> Any:
     """Compute `outputs` for `values` of `inputs`, by `call(operation, args, kwargs)` where it is given."""
     table = {id(symbol): value for symbol, value in zip(inputs, values, strict=True)}
 
@@ -53,54 +76,13 @@ def run(order: list[Node], inputs: list[KerasTensor], outputs: Any, values: list
     for node in order:
         args, kwargs = node.args, node.kwargs
         if len(args) == 1 and not kwargs and isinstance(args[0], KerasTensor):
-            result = node.operation(table[id(args[0])]) if call is None else call(node.operation, (table[id(args[0])],), {})
+            args = (table[id(args[0])],)
         else:
             args, kwargs = tree.map_structure(look, args), tree.map_structure(look, kwargs)
-            result = node.operation(*args, **kwargs) if call is None else call(node.operation, args, kwargs)
+        result = node.operation(*args, **kwargs) if call is None else call(node.operation, args, kwargs)
         if len(node.outputs) == 1 and isinstance(node.structure, KerasTensor):
             table[id(node.structure)] = result
         else:
             for symbol, value in zip(node.outputs, tree.flatten(result), strict=True):
                 table[id(symbol)] = value
     return tree.map_structure(look, outputs)
-
-
-def by_depth(inputs: dict[int, Node], order: list[Node], outputs: list[KerasTensor]) -> list[Any]:
-    """The operations of a graph in Keras's order, which numbers them in files; `inputs` are nodes by the ids of their tensors.
-
-    Those farthest from the outputs come first; of equally far ones, those that are met first on the way
-    from the outputs to the inputs.
-    """
-    known = {id(n) for n in order}
-
-    def sources(node: Any) -> list[Any]:
-        return [inputs.get(id(x)) or x.node for x in node.inputs] if id(node) in known else []
-
-    met: dict[int, int] = {}
-    finished: list[Any] = []
-    done: set[int] = set()
-    for output in outputs:
-        stack: list[tuple[Any, bool]] = [(inputs.get(id(output)) or output.node, False)]
-        while stack:
-            node, ready = stack.pop()
-            if ready:
-                finished.append(node)
-            elif id(node) not in done:
-                done.add(id(node))
-                met.setdefault(id(node.operation), len(met))
-                stack.append((node, True))
-                stack.extend((source, False) for source in reversed(sources(node)))
-    depths: dict[int, int] = {}
-    node_depths: dict[int, int] = {}
-    operations: dict[int, Any] = {}
-    for node in reversed(finished):
-        key = id(node.operation)
-        operations[key] = node.operation
-        depth = max(node_depths.get(id(node), 0), depths.get(key, 0))
-        depths[key] = node_depths[id(node)] = depth
-        for source in sources(node):
-            node_depths[id(source)] = max(depth + 1, node_depths.get(id(source), 0))
-    for node in inputs.values():  # an input that no output needs
-        if id(node.operation) not in operations:
-            operations[id(node.operation)], depths[id(node.operation)], met[id(node.operation)] = node.operation, 0, -1
-    return sorted(operations.values(), key=lambda o: (-depths[id(o)], met[id(o)]))

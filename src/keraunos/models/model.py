@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from keraunos.core import tree
 from keraunos.core.errors import ArgumentError, StateError, suggestion
 from keraunos.core.graph import KerasTensor
-from keraunos.core.spec import Spec
+from keraunos.core.serialization import deserialize_keras_object, serialize_keras_object
 from keraunos.layers.layer import Layer
 from keraunos.training.trainer import Trainer
 
@@ -34,25 +33,23 @@ class Model(Trainer, Layer):
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        if cls is not Model or (len(args) < 2 and "outputs" not in kwargs):
+            return super().__new__(cls, *args, **kwargs)
         from keraunos.models.functional import Functional
 
-        symbolic = any(isinstance(x, KerasTensor) for x in tree.flatten((args[:1], kwargs.get("inputs"))))
-        if cls is Model and (len(args) >= 2 or "outputs" in kwargs):
-            return Functional.__new__(Functional, *args, **kwargs)
-        if symbolic and len(args) + len({"inputs", "outputs"} & kwargs.keys()) >= 2 and not issubclass(cls, Functional) and "__init__" in cls.__dict__:
-            return super().__new__(cls, *args, **kwargs)
-        return super().__new__(cls, *args, **kwargs)
+        return Functional.__new__(Functional, *args, **kwargs)
 
     def __init__(self, *args: Any, **kwargs: Any):
-        functional = isinstance(args[0] if args else kwargs.get("inputs"), (KerasTensor, list, tuple, dict)) and (len(args) > 1 or "outputs" in kwargs)
-        if functional:  # a subclass that hands the graph to super().__init__(inputs, outputs)
-            from keraunos.models.functional import Functional
-
-            if not isinstance(self, Functional):
-                inject_functional(type(self))
-            Functional.__init__(self, *args, **kwargs)  # type: ignore[arg-type]
-        else:
+        inputs = args[0] if args else kwargs.get("inputs")
+        if not isinstance(inputs, (KerasTensor, list, tuple, dict)) or (len(args) < 2 and "outputs" not in kwargs):
             Layer.__init__(self, *args, **kwargs)
+            return
+        from keraunos.models.functional import Functional
+
+        if not isinstance(self, Functional):  # a user's subclass that hands the graph to super().__init__(inputs, outputs)
+            base = next(c for c in type(self).__mro__ if Model in c.__bases__)
+            base.__bases__ = tuple(Functional if b is Model else b for b in base.__bases__)
+        Functional.__init__(self, *args, **kwargs)  # type: ignore[arg-type]
 
     # ---- parts ----
     @property
@@ -72,35 +69,25 @@ class Model(Trainer, Layer):
             if not -len(self.layers) <= index < len(self.layers):
                 raise ArgumentError(f"The model has {len(self.layers)} layers: there is none at index {index}.", where=self.name)
             return self.layers[index]
-        for layer in self.layers:
-            if layer.name == name:
-                return layer
-        raise ArgumentError(f"The model has no layer '{name}'.", where=self.name, fix=suggestion(name, [layer.name for layer in self.layers]))
+        found = {layer.name: layer for layer in self.layers}
+        if name not in found:
+            raise ArgumentError(f"The model has no layer '{name}'.", where=self.name, fix=suggestion(name, found))
+        return found[name]
 
     # ---- building ----
     def build(self, input_shape: Any = None) -> None:
         """Make the weights of the model and its layers for inputs of this shape."""
         if self.built or type(self).call is Layer.call:
             return
-        shapes = input_shape
-
-        def to_spec(shape: Any) -> Any:
-            if isinstance(shape, dict):
-                return {k: to_spec(v) for k, v in shape.items()}
-            if isinstance(shape, (list, tuple)) and not all(d is None or isinstance(d, int) for d in shape):
-                return [to_spec(s) for s in shape]
-            return Spec(shape, self.compute_dtype)
-
-        if shapes is not None:
+        if input_shape is not None:
+            several = isinstance(input_shape, list) and len(self.call_info.names) > 1 and self.call_info.names[1] != "training"
             self.built = True
             try:
-                inputs = to_spec(shapes)
-                several = isinstance(inputs, list) and len(self.call_info.names) > 1 and "training" not in self.call_info.names[1:2]
-                self.compute_output_spec(*inputs) if several else self.compute_output_spec(inputs)
+                self.compute_output_shape(*(input_shape if several else [input_shape]))
             except (TypeError, AttributeError, NotImplementedError):
                 self.built = False  # `call` uses native functions: the layers are built by the first data
                 return
-            self._build_shape = shapes
+            self._build_shape = input_shape
         self._built()
 
     # ---- files ----
@@ -130,8 +117,6 @@ class Model(Trainer, Layer):
 
     def to_json(self, **kwargs: Any) -> str:
         """The architecture as JSON; `keraunos.models.model_from_json` reads it."""
-        from keraunos.core.serialization import serialize_keras_object
-
         return json.dumps(serialize_keras_object(self), **kwargs)
 
     # ---- summary ----
@@ -153,11 +138,8 @@ class Model(Trainer, Layer):
             StateError: The model is not built.
         """
         if not self.built:
-            raise StateError(
-                f"The model '{self.name}' is not built, so its weights are not known.",
-                where=self.name,
-                fix=f"begin it with keras.Input(shape), or call {self.name}.build((None, …)) first",
-            )
+            fix = f"begin it with keras.Input(shape), or call {self.name}.build((None, …)) first"
+            raise StateError(f"The model '{self.name}' is not built, so its weights are not known.", where=self.name, fix=fix)
         from keraunos.models.summary import print_summary
 
         print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
@@ -165,24 +147,10 @@ class Model(Trainer, Layer):
     # ---- structure for compilation ----
     def get_compile_config(self) -> dict[str, Any] | None:
         """What `compile` was called with, in JSON-ready form."""
-        from keraunos.core.serialization import serialize_keras_object
-
         return {k: serialize_keras_object(v) for k, v in self._compile_arguments.items()} if self.compiled else None
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile as `get_compile_config` says, and build the optimizer."""
-        from keraunos.core.serialization import deserialize_keras_object
-
         self.compile(**{k: deserialize_keras_object(v) for k, v in config.items()})
         if self.built and getattr(self, "optimizer", None) is not None:
             self.optimizer.build(self.trainable_variables)
-
-
-def inject_functional(cls: type) -> None:
-    """Make a user's subclass of `Model` that calls `super().__init__(inputs, outputs)` a functional model."""
-    from keraunos.models.functional import Functional
-
-    for base in cls.__mro__:
-        if Model in base.__bases__ and base is not Functional:
-            base.__bases__ = tuple(Functional if b is Model else b for b in base.__bases__)
-            return

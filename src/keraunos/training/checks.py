@@ -53,10 +53,8 @@ def check_data(model: Any, data: Source, head: Any) -> None:
         raise DataError("The data yields only x; the loss needs targets too.", received="batches of one part", fix="yield (x, y)")
     if isinstance(data, ArraySource) and y is None and model.loss is not None and getattr(type(model).train_step, "__module__", "").startswith("keraunos."):
         raise DataError("The loss needs targets, and y is None.", where="fit", fix="fit(x, y)")
-    if hasattr(model, "_match"):
+    if hasattr(model, "_match") and model.inputs is not None:
         model._match(x)
-    elif getattr(model, "_functional", None) is not None:
-        model._functional._match(x)
     if not config.are_checks_enabled():
         return
     for name, part in (("x", x), ("y", y)):
