@@ -18,6 +18,8 @@ from keraunos.optimizers import schedules
 os.environ.setdefault("KERAS_BACKEND", "jax")
 keras = pytest.importorskip("keras")
 
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")  # in Keras
+
 CLASSES = ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax", "Nadam", "Lion", "Lamb", "Ftrl"]
 BASE: list[dict[str, Any]] = [
     {}, {"weight_decay": 0.05}, {"clipnorm": 0.5}, {"clipvalue": 0.3}, {"global_clipnorm": 0.7}, {"use_ema": True, "ema_momentum": 0.8},
@@ -195,7 +197,7 @@ def test_own_optimizers(backend: Any) -> None:
     for first, second, third in zip(*ends, strict=True):
         close(first, third)
         close(second, third)
-    assert Stepwise.from_config(Stepwise(0.5).get_config()).get_config() == Stepwise(0.5, name=None).get_config()
+    assert Stepwise.from_config(Stepwise(0.5).get_config()).get_config() == Stepwise(0.5).get_config() == {"learning_rate": 0.5}
     weight = Variable([1.0])
     Changed(0.25).apply([keraunos.ops.ones((1,))], [weight])
     assert weight.numpy().tolist() == [0.5]
@@ -258,7 +260,7 @@ def test_other_dtypes(dtype: str, mode: str) -> None:
         for _ in range(5):
             optimizer.apply([keraunos.ops.convert_to_tensor([0.5, -3.0], dtype)], [weight])
         assert weight.dtype == dtype
-        np.testing.assert_allclose(np.asarray(weight.numpy(), "float64"), [0.5, -1.5], rtol=2e-2 if dtype == "bfloat16" else 1e-3)
+        np.testing.assert_allclose(np.asarray(weight.numpy(), "float64"), [0.5, -1.5], rtol={"bfloat16": 2e-2, "float16": 2e-3, "float64": 1e-4}[dtype])
 
 
 def test_steps_in_place_leave_the_users_arrays_alone() -> None:
@@ -360,7 +362,7 @@ def test_config(name: str) -> None:
 
 @pytest.mark.parametrize(("make", "error", "words"), [
     (lambda: optimizers.get("adamm"), ArgumentError, "Did you mean 'adam'"),
-    (lambda: optimizers.get(print), ArgumentTypeError, "optimizer"),
+    (lambda: optimizers.get(print), ArgumentError, "no optimizer"),
     (lambda: optimizers.Adam(learning_rte=0.1), ArgumentTypeError, "Did you mean 'learning_rate'"),
     (lambda: optimizers.Adam(decay=0.1), ArgumentError, "InverseTimeDecay"),
     (lambda: optimizers.Adam(clipnorm=1.0, clipvalue=1.0), ArgumentError, "only one of"),

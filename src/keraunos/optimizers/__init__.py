@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 from keraunos.core.missing import missing
@@ -11,10 +10,10 @@ from keraunos.core.serialization import serialize_keras_object
 from keraunos.optimizers import rules, schedules
 from keraunos.optimizers.loss_scale import LossScaleOptimizer
 from keraunos.optimizers.optimizer import Optimizer
-from keraunos.optimizers.rules import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Ftrl, Lamb, Lion, Nadam, RMSprop
+from keraunos.optimizers.rules import *
 
-_CLASSES = {name: c for name, c in vars(rules).items() if inspect.isclass(c) and issubclass(c, Optimizer)}
-registry = Registry("optimizer", {**_CLASSES, "LossScaleOptimizer": LossScaleOptimizer}, {name.lower(): name for name in _CLASSES}, base=Optimizer)
+_CLASSES = {"Optimizer": Optimizer, "LossScaleOptimizer": LossScaleOptimizer, **{name: getattr(rules, name) for name in rules.__all__}}
+registry = Registry("optimizer", _CLASSES, {name.lower(): name for name in rules.__all__}, base=Optimizer)
 
 
 def get(identifier: Any) -> Any:
@@ -41,10 +40,7 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
     return registry.deserialize(config, custom_objects)
 
 
-__all__ = [
-    "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lamb", "Lion", "LossScaleOptimizer", "Nadam", "Optimizer", "RMSprop",
-    "deserialize", "get", "schedules", "serialize",
-]  # fmt: skip
+__all__ = ["LossScaleOptimizer", "Optimizer", *rules.__all__, "deserialize", "get", "schedules", "serialize"]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> None:

@@ -9,7 +9,7 @@ from keraunos import ops
 from keraunos.core.errors import ArgumentError, ArgumentTypeError
 from keraunos.core.serialization import serialize_keras_object
 from keraunos.core.variable import Variable
-from keraunos.optimizers.optimizer import Optimizer, _on_host
+from keraunos.optimizers.optimizer import Optimizer, divided
 
 
 class LossScaleOptimizer(Optimizer):
@@ -22,21 +22,18 @@ class LossScaleOptimizer(Optimizer):
         name: Its name.
     """
 
-    def __init__(self, inner_optimizer: Any, initial_scale: float = 32768.0, dynamic_growth_steps: int = 2000, name: str | None = None, **kwargs: Any):
-        if isinstance(inner_optimizer, dict):
-            from keraunos import optimizers
+    limits = {"dynamic_growth_steps": "at least 1"}
+    _rate: Any = 0.0  # of its own, which Keras keeps among the variables; what counts is the inner optimizer's
 
-            inner_optimizer = optimizers.deserialize(inner_optimizer)
+    def __init__(self, inner_optimizer: Any, initial_scale: float = 32768.0, dynamic_growth_steps: int = 2000, name: str | None = None, **kwargs: Any):
+        for option in kwargs:
+            raise ArgumentError(f"LossScaleOptimizer does not take {option}.", fix=f"give {option} to the inner optimizer")
         if not isinstance(inner_optimizer, Optimizer):
             raise ArgumentTypeError("LossScaleOptimizer wraps an optimizer.", received=type(inner_optimizer).__name__)
-        if dynamic_growth_steps < 1:
-            raise ArgumentError("dynamic_growth_steps must be at least 1.", received=f"dynamic_growth_steps={dynamic_growth_steps}")
-        self.inner_optimizer = inner_optimizer
-        super().__init__(learning_rate=0.0, name=name, **kwargs)
-        self.initial_scale, self.dynamic_growth_steps = initial_scale, dynamic_growth_steps
+        self.inner_optimizer, self.initial_scale, self.dynamic_growth_steps = inner_optimizer, initial_scale, dynamic_growth_steps
+        super().__init__(learning_rate=inner_optimizer._rate, name=name)
         self.step_counter = self.add_variable((), "zeros", "int32", name="step_counter")
-        self.dynamic_scale = self.add_variable((), lambda shape, dtype: initial_scale, "float32", name="dynamic_scale")
-        _on_host(self.step_counter)
+        self.dynamic_scale = self.add_variable((), initial_scale, "float32", name="dynamic_scale")
 
     def build(self, variables: Iterable[Variable]) -> None:
         """Make the inner optimizer's state."""
@@ -57,28 +54,16 @@ class LossScaleOptimizer(Optimizer):
         return self.inner_optimizer.learning_rate
 
     def _set_learning_rate(self, value: Any) -> None:
-        if "_iterations" in self.__dict__:
-            self.inner_optimizer.learning_rate = value
-        else:
-            self._rate = value
+        self.inner_optimizer.learning_rate = value
 
-    learning_rate = property(_get_learning_rate, _set_learning_rate, doc="The inner optimizer's learning rate.")
-
-    def _step(self, grads: list[Any], variables: list[Variable], places: list[int] | None) -> None:
-        backend = variables[0].backend
+    def _apply(self, grads: list[Any], variables: list[Variable]) -> None:
         scale = self.dynamic_scale.value
-        with backend.forward():
-            finite = self.check_finite(grads)
-            grads = [ops.true_divide(g, scale) for g in grads]
-        self._when(finite, lambda: self.inner_optimizer.apply(grads, variables), variables, backend)
-        with backend.forward():
-            counter = ops.where(finite, ops.add(self.step_counter.value, 1), 0)
-            grown = ops.equal(counter, self.dynamic_growth_steps)
-            self.step_counter.assign(ops.where(grown, 0, counter))
-            self.dynamic_scale.assign(ops.multiply(scale, ops.where(finite, ops.where(grown, 2.0, 1.0), 0.5)))
-
-    def _count(self) -> None:
-        """The inner optimizer counts."""
+        finite = self.check_finite(grads)
+        self._when(finite, lambda: self.inner_optimizer.apply(divided(grads, variables, scale), variables), variables)
+        counter = ops.where(finite, ops.add(self.step_counter.value, 1), 0)
+        grown = ops.equal(counter, self.dynamic_growth_steps)
+        self.step_counter.assign(ops.where(grown, 0, counter))
+        self.dynamic_scale.assign(ops.multiply(scale, ops.where(finite, ops.where(grown, 2.0, 1.0), 0.5)))
 
     def check_finite(self, grads: Iterable[Any]) -> Any:
         """Whether all gradients are finite."""

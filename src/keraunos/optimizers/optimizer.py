@@ -7,7 +7,8 @@ variables at once.
 
 from __future__ import annotations
 
-import functools
+import inspect
+import itertools
 import re
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -15,31 +16,32 @@ from typing import Any, ClassVar
 
 from keraunos import ops
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, ShapeError, StateError
-from keraunos.core.fields import Declared
 from keraunos.core.functional import functional
 from keraunos.core.names import auto_name, name_scope, to_snake_case
 from keraunos.core.scope import scope
 from keraunos.core.serialization import custom_object_scope, serialize_value
 from keraunos.core.variable import Variable
+from keraunos.initializers import Constant
 from keraunos.optimizers import schedules
+from keraunos.optimizers.limits import Limited
 
+_CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
 _FORMER = ("jit_compile", "is_legacy_optimizer")  # what configs of Keras 2 hold beside ours
+_ON_HOST = ("iteration", "learning_rate")  # what Python reads at each step, without waiting for the device
 
 
 class Slot(Variable):
     """A variable of an optimizer's state. It shares memory with no other tensor, since engines change it in place."""
 
-    __slots__ = ()
-
     def assign(self, value: Any) -> None:
         """Give it a new value of the same shape."""
         super().assign(value)
-        own = getattr(self.backend, "own", None)
-        if own is not None and scope.trace is None:
-            self._value = own(self._value)
+        place = _eager(self, "to_host" if self.name in _ON_HOST else "own")
+        if place is not None:
+            self._value = place(self._value)
 
 
-class Optimizer(Declared):
+class Optimizer(Limited):
     """The base of optimizers.
 
     Args:
@@ -68,7 +70,11 @@ class Optimizer(Declared):
 
     own_first: ClassVar[bool] = True
     base_arguments: ClassVar[tuple[str, ...]] = ("decay",)
+    unsaved: ClassVar[tuple[str, ...]] = ("learning_rate",)  # `get_config` knows how
     native: ClassVar[str | None] = None  # the engine's function that does `update` for all variables
+    limits = dict.fromkeys(_CLIPS, "above 0") | {
+        "ema_momentum": "from 0 to 1", "ema_overwrite_frequency": "at least 1", "gradient_accumulation_steps": "at least 2"
+    }  # fmt: skip
 
     learning_rate: Any
     weight_decay: float | None = None
@@ -97,58 +103,45 @@ class Optimizer(Declared):
 
     def setup(self) -> None:
         """Check the options; make the variables that do not depend on those trained."""
+        super().setup()
         owner = type(self).__name__
-        clips = [name for name in ("clipnorm", "clipvalue", "global_clipnorm") if getattr(self, name) is not None]
+        clips = [name for name in _CLIPS if getattr(self, name) is not None]
         if len(clips) > 1:
-            raise ArgumentError(f"{owner}: only one of clipnorm, clipvalue and global_clipnorm can be set.", received=", ".join(clips))
-        if any(getattr(self, name) <= 0 for name in clips):
-            raise ArgumentError(f"{owner}: {clips[0]} must be above 0.", received=f"{clips[0]}={getattr(self, clips[0])}")
-        if not 0 <= self.ema_momentum <= 1:
-            raise ArgumentError(f"{owner}: ema_momentum lies from 0 to 1.", received=f"ema_momentum={self.ema_momentum}")
-        if self.use_ema and self.ema_overwrite_frequency is not None and self.ema_overwrite_frequency < 1:
-            raise ArgumentError(f"{owner}: ema_overwrite_frequency must be at least 1.", received=f"ema_overwrite_frequency={self.ema_overwrite_frequency}")
-        if self.gradient_accumulation_steps is not None and self.gradient_accumulation_steps < 2:
-            raise ArgumentError(
-                f"{owner}: gradient_accumulation_steps must be at least 2.", received=f"gradient_accumulation_steps={self.gradient_accumulation_steps}"
-            )
+            raise ArgumentError(f"{owner}: only one of {', '.join(_CLIPS)} can be set.", received=", ".join(clips))
         self.name = self.name or auto_name(to_snake_case(owner))
         self.built = False
         self._variables: list[Variable] = []
         self._trained: list[Variable] = []
-        self._index: dict[int, int] = {}
+        self._index: dict[Variable, int] = {}
         self._slots: list[list[Variable]] = []
-        self._undecayed: tuple[list[int], list[str]] = ([], [])
-        self._decayed: dict[int, bool] = {}
+        self._undecayed: list[Variable | str] = []
+        self._decayed: dict[Variable, bool] = {}
         self._iterations = self.add_variable((), "zeros", "int32", name="iteration")
         if not callable(self._rate):
-            self._rate = self.add_variable((), lambda shape, dtype: given, "float32", name="learning_rate") if (given := self._rate) is not None else None
+            self._rate = self.add_variable((), self._rate, "float32", name="learning_rate")
         for variable in self._variables:
-            _on_host(variable)
+            variable.assign(variable.value)  # which puts it on the host
 
     # ---- the learning rate and the count of steps ----
     def _get_learning_rate(self) -> Any:
-        """The learning rate: a variable, or what the schedule or function gives now."""
         if isinstance(self._rate, schedules.LearningRateSchedule):
             return self._rate(self._iterations.value)  # which Keras counts by calls, also where gradients accumulate
         return self._rate() if callable(self._rate) else self._rate
 
     def _set_learning_rate(self, value: Any) -> None:
         known = self.__dict__.get("_rate")
-        if callable(value) and not isinstance(value, Variable):
-            if isinstance(known, Variable):
-                self._variables = [v for v in self._variables if v is not known]
+        if isinstance(value, dict):
+            value = schedules.deserialize(value)
+        if callable(value):
+            self._variables = [v for v in self.__dict__.get("_variables", ()) if v is not known]
             self._rate = value
+        elif known is None:
+            self._rate = float(value)  # `setup` makes a variable of it
         elif isinstance(known, Variable):
             known.assign(value)
-            _on_host(known)
-        elif known is not None:
-            raise ArgumentTypeError(
-                "The learning rate follows a schedule, so it cannot be set.", where=self.name, fix="pass a number as learning_rate when making the optimizer"
-            )
         else:
-            if isinstance(value, dict):
-                value = schedules.deserialize(value)
-            self._rate = value if callable(value) else float(value)
+            fix = "pass a number as learning_rate when making the optimizer"
+            raise ArgumentTypeError("The learning rate follows a schedule, so it cannot be set.", where=self.name, fix=fix)
 
     @property
     def iterations(self) -> Any:
@@ -163,19 +156,18 @@ class Optimizer(Declared):
         return list(self._variables)
 
     def slots(self) -> Sequence[Sequence[str]]:
-        """The names of what is kept for each variable; those in one group are made together."""
-        return ()
+        """The names of what is kept for each variable; those in one group are made together. By default what `update` takes after `step`."""
+        taken = list(inspect.signature(self.update).parameters.values())[4:]
+        return [[p.name for p in taken if p.kind is p.POSITIONAL_OR_KEYWORD]]
 
     def initial(self, slot: str) -> float:
-        """The value that a slot starts with."""
-        return 0.0
+        """The value that a slot starts with: that of the field `initial_<slot>_value`, else 0."""
+        return getattr(self, f"initial_{slot}_value", 0.0)
 
     def add_variable(
         self, shape: Any, initializer: Any = "zeros", dtype: Any = None, aggregation: str = "none", layout: Any = None, name: str | None = None
     ) -> Variable:
         """A variable of the optimizer's state."""
-        if initializer == "zeros":
-            initializer = _zeros
         with name_scope(self.name or ""):
             variable = Slot(initializer, shape, dtype, trainable=False, autocast=False, aggregation=aggregation, name=name)
         self._variables.append(variable)
@@ -183,17 +175,16 @@ class Optimizer(Declared):
 
     def add_variable_from_reference(self, reference_variable: Variable, name: str | None = None, initializer: Any = "zeros") -> Variable:
         """A variable of the shape and dtype of another, named after it."""
-        return self.add_variable(
-            reference_variable.shape, initializer, reference_variable.dtype, name=f"{reference_variable.path.replace('/', '_')}_{name or 'slot'}"
-        )
+        name = f"{reference_variable.path.replace('/', '_')}_{name or 'slot'}"
+        return self.add_variable(reference_variable.shape, initializer, reference_variable.dtype, name=name)
 
     def add_optimizer_variables(self, trainable_variables: Iterable[Variable], name: Any, initializer: Any = "zeros") -> Any:
         """One variable for each of those trained; for several names, a list of such lists."""
         if isinstance(name, str):
             return [self.add_variable_from_reference(v, name, initializer) for v in trainable_variables]
-        initializers = [initializer] * len(name) if isinstance(initializer, str) or callable(initializer) else initializer
+        initializers = initializer if isinstance(initializer, (list, tuple)) else [initializer] * len(name)
         made = [[self.add_variable_from_reference(v, n, i) for n, i in zip(name, initializers, strict=True)] for v in trainable_variables]
-        return tuple(map(list, zip(*made, strict=True)))
+        return tuple([row[i] for row in made] for i in range(len(name)))
 
     def build(self, variables: Iterable[Variable]) -> None:
         """Make the state for the variables to be trained.
@@ -205,27 +196,27 @@ class Optimizer(Declared):
         if self.built:
             self._places(variables)
             return
-        self._trained, self._index = variables, {id(v): i for i, v in enumerate(variables)}
+        self._trained, self._index = variables, {v: i for i, v in enumerate(variables)}
         if self.use_ema:
             self._averages = self.add_optimizer_variables(variables, "average")
         if self.gradient_accumulation_steps:
             self._accumulators = self.add_optimizer_variables(variables, "gradient_accumulator")
         for group in self.slots():
-            starts = [functools.partial(_start_at, self.initial(name)) for name in group]
-            self._slots += self.add_optimizer_variables(variables, list(group), starts) if variables else [[] for _ in group]
+            self._slots += self.add_optimizer_variables(variables, group, [Constant(self.initial(name)) for name in group])
         self.built = True
 
     def _places(self, variables: list[Variable]) -> list[int]:
-        try:
-            return [self._index[id(v)] for v in variables]
-        except KeyError:
-            new = next(v for v in variables if id(v) not in self._index)
+        new = [v.path for v in variables if v not in self._index]
+        if new:
             model = self._trained[0].path.partition("/")[0] if self._trained else self.name
-            raise StateError(
-                f"This optimizer is already built for '{model}'; it does not know the variable '{new.path}'.",
-                where=self.name,
-                fix=f"create a new one: keras.optimizers.{type(self).__name__}(…). After unfreezing layers, compile with a new one",
-            ) from None
+            fact = f"This optimizer is already built for '{model}'; it does not know the variable '{new[0]}'."
+            fix = f"create a new one: keras.optimizers.{type(self).__name__}(…). After unfreezing layers, compile with a new one"
+            raise StateError(fact, where=self.name, fix=fix)
+        return [self._index[v] for v in variables]
+
+    def _kept(self, kept: list[Variable], variables: list[Variable]) -> list[Variable]:
+        """What is kept for these of the variables trained."""
+        return kept if variables == self._trained else [kept[i] for i in self._places(variables)]
 
     def _get_variable_index(self, variable: Variable) -> int:
         return self._places([variable])[0]
@@ -248,85 +239,93 @@ class Optimizer(Declared):
             StateError: It was built for other variables, or for none.
             ArgumentError: There are no gradients, or not as many as variables.
         """
-        grads, known = list(grads), self._trained
-        if trainable_variables is None:
-            if not self.built:
-                raise StateError(
-                    "The optimizer does not know yet which variables it trains.",
-                    where=self.name,
-                    fix="call build(variables) first, or apply(gradients, variables)",
-                )
-            variables = known
-        else:
-            variables = list(trainable_variables)
-            if not self.built:
-                self.build(variables)
+        grads = list(grads)
+        if trainable_variables is None and not self.built:
+            fix = "call build(variables) first, or apply(gradients, variables)"
+            raise StateError("The optimizer does not know yet which variables it trains.", where=self.name, fix=fix)
+        variables = self._trained if trainable_variables is None else list(trainable_variables)
+        if variables != self._trained:
+            self.build(variables)
         if len(grads) != len(variables):
             raise ArgumentError(f"There are {len(grads)} gradients for {len(variables)} variables.", where=self.name)
-        places = None if variables == known else self._places(variables)
-        for gradient in grads:
-            if gradient is None:
-                grads, variables, places = self._present(grads, variables)
-                break
+        if [g for g in grads if g is None]:
+            grads, variables = self._present(grads, variables)
+        if variables:
+            with variables[0].backend.forward():
+                self._apply(grads, variables)
+
+    def _present(self, grads: list[Any], variables: list[Variable]) -> tuple[list[Any], list[Variable]]:
+        """What is left of the gradients and variables without those that have none."""
+        missing = [v.path for g, v in zip(grads, variables, strict=True) if g is None]
+        listed = ", ".join(missing[:4]) + (" …" if len(missing) > 4 else "")
+        if len(missing) == len(grads):
+            raise ArgumentError("No variable has a gradient.", where=self.name, received=listed, fix="make sure that the loss depends on the variables")
+        warnings.warn(f"No gradient for {listed}: the loss does not depend on it.", stacklevel=4)
+        return [g for g in grads if g is not None], [v for g, v in zip(grads, variables, strict=True) if g is not None]
+
+    def _apply(self, grads: list[Any], variables: list[Variable]) -> None:
+        """Make a step, or a part of one where gradients accumulate."""
+        if self.loss_scale_factor is not None:
+            grads = divided(grads, variables, self.loss_scale_factor)
+        if self.gradient_accumulation_steps:
+            self._accumulate(grads, variables, self.gradient_accumulation_steps)
+        else:
+            self._step(grads, variables)
+        for variable in [v for v in variables if v.constraint is not None]:
+            variable.assign(variable.constraint(variable.value))
+        increment = _eager(self._iterations, "increment")
+        if increment is not None:
+            increment(self._iterations)
+        else:
+            self._iterations.assign(ops.add(self._iterations.value, 1))
+
+    def _accumulate(self, grads: list[Any], variables: list[Variable], steps: int) -> None:
+        """Add gradients up; make a step with their mean every so many calls."""
+        sums = self._kept(self._accumulators, variables)
+        totals = [ops.add(s.value, g) for s, g in zip(sums, grads, strict=True)]
+        due = ops.equal(ops.mod(ops.add(self._iterations.value, 1), steps), 0)
+
+        def step() -> None:
+            means = divided(totals, variables, steps)
+            self._step([g if v.overwrite_with_gradient else m for g, m, v in zip(grads, means, variables, strict=True)], variables)
+
+        self._when(due, step, variables)
+        for variable, total in zip(sums, totals, strict=True):
+            variable.assign(ops.where(due, ops.zeros_like(total), total))
+
+    def _when(self, condition: Any, step: Callable[[], None], variables: list[Variable]) -> None:
+        """Run `step`, which changes variables and the state, where the condition holds."""
+        if scope.trace is None:
+            if bool(condition):
+                step()
+            return
+        touched = [*variables, *self.variables]
+        before = [v.value for v in touched]
+        _, (after,) = functional(step, touched)([before])
+        for variable, old, new in zip(touched, before, after, strict=True):
+            if new is not old:
+                variable.assign(ops.where(condition, new, old))
+
+    def _step(self, grads: list[Any], variables: list[Variable]) -> None:
+        """Change the variables by gradients: clip, decay, update, average."""
         overwritten = [v for v in variables if v.overwrite_with_gradient]
         if overwritten:
-            for variable, gradient in zip(variables, grads, strict=True):
-                if variable.overwrite_with_gradient:
-                    variable.assign(gradient)
-            kept = [(g, v) for g, v in zip(grads, variables, strict=True) if not v.overwrite_with_gradient]
-            grads, variables = [g for g, _ in kept], [v for _, v in kept]
-            places = self._places(variables)
-        if self.loss_scale_factor is not None:
-            grads = [ops.true_divide(g, self.loss_scale_factor) for g in grads]
-        if self.gradient_accumulation_steps:
-            self._accumulate(grads, variables, places)
-        else:
-            self._step(grads, variables, places)
-        if any(v.constraint is not None for v in variables):
-            with variables[0].backend.forward():
-                for variable in variables:
-                    if variable.constraint is not None:
-                        variable.assign(variable.constraint(variable.value))
-        self._count()
-
-    def _present(self, grads: list[Any], variables: list[Variable]) -> tuple[list[Any], list[Variable], list[int]]:
-        missing = [v.path for g, v in zip(grads, variables, strict=True) if g is None]
-        pairs = [(g, v) for g, v in zip(grads, variables, strict=True) if g is not None]
-        if not pairs:
-            raise ArgumentError(
-                "No variable has a gradient.", where=self.name, received=", ".join(missing[:4]), fix="make sure that the loss depends on the variables"
-            )
-        warnings.warn(f"No gradient for {', '.join(missing[:4])}{' …' if len(missing) > 4 else ''}: the loss does not depend on it.", stacklevel=4)
-        return [g for g, _ in pairs], [v for _, v in pairs], self._places([v for _, v in pairs])
-
-    def _count(self) -> None:
-        increment = getattr(self._iterations.backend, "increment", None)
-        if increment is None or scope.trace is not None:
-            self._iterations.assign(ops.add(self._iterations.value, 1))
-        else:
-            increment(self._iterations)
-
-    def _step(self, grads: list[Any], variables: list[Variable], places: list[int] | None) -> None:
-        """Change the variables by gradients: clip, decay, update, average."""
+            left = dict(zip(variables, grads, strict=True))
+            for variable in overwritten:
+                variable.assign(left.pop(variable))
+            grads, variables = list(left.values()), list(left)
         if not variables:
             return
-        backend = variables[0].backend
-        eager = scope.trace is None
-        native = getattr(backend, self.native, None) if eager and self.native else None
-        if native is None or native(self, grads, variables, places) is NotImplemented:
-            with backend.forward():
-                grads = self._clipped(grads)
-                rate = ops.cast(self._get_learning_rate(), "float32")
-                if self.weight_decay is not None:
-                    for variable in variables:
-                        if self._use_weight_decay(variable):
-                            variable.assign(ops.subtract(variable.value, ops.multiply(variable.value, ops.multiply(rate, self.weight_decay))))
-                self._backend_update_step(grads, variables, rate)
+        native = _eager(variables[0], self.native)
+        if native is None or native(self, grads, variables, None if variables == self._trained else self._places(variables)) is NotImplemented:
+            grads = self._clipped(grads)
+            rate = ops.cast(self.learning_rate, "float32")
+            if self.weight_decay is not None:
+                for variable in [v for v in variables if self._use_weight_decay(v)]:
+                    variable.assign(ops.subtract(variable.value, ops.multiply(variable.value, ops.multiply(rate, self.weight_decay))))
+            self._backend_update_step(grads, variables, rate)
         if self.use_ema:
-            averages = self._averages if places is None else [self._averages[i] for i in places]
-            native = getattr(backend, "move_averages", None) if eager else None
-            with backend.forward():
-                self._average(variables, averages, native)
+            self._average(variables, self._kept(self._averages, variables))
 
     def _backend_update_step(self, grads: list[Any], trainable_variables: list[Variable], learning_rate: Any) -> None:
         for gradient, variable in zip(grads, trainable_variables, strict=True):
@@ -334,15 +333,15 @@ class Optimizer(Declared):
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
         """Change one variable by its gradient; own optimizers define this, or the pure `update`."""
-        i = self._index[id(variable)]
+        i = self._index[variable]
         slots = [slot[i] for slot in self._slots]
         step = ops.cast(ops.add(self.iterations, 1), "float32")
         new = self.update(variable.value, gradient, learning_rate, step, *[s.value for s in slots])
         for v, value in zip((variable, *slots), new, strict=True):
             v.assign(value)
 
-    def update(self, value: Any, gradient: Any, rate: Any, step: Any, *slots: Any) -> tuple[Any, ...]:
-        """The new value of a variable and of its slots. `step` counts from 1."""
+    def update(self, value: Any, gradient: Any, rate: Any, step: Any, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """The new value of a variable and of its slots, which are the further arguments. `step` counts from 1."""
         raise NotImplementedError(
             f"{type(self).__name__} must define update(self, value, gradient, rate, step, …) or update_step(self, gradient, variable, learning_rate)."
         )
@@ -350,70 +349,41 @@ class Optimizer(Declared):
     def _clipped(self, grads: list[Any]) -> list[Any]:
         if self.clipvalue is not None:
             return [ops.clip(g, -self.clipvalue, self.clipvalue) for g in grads]
-        if self.clipnorm is None and self.global_clipnorm is None:
+        limit = self.clipnorm or self.global_clipnorm
+        if limit is None:
             return grads
         squares = [ops.sum(ops.square(g)) for g in grads]
-        if self.clipnorm is not None:
-            return [ops.multiply(g, _shrink(s, self.clipnorm)) for g, s in zip(grads, squares, strict=True)]
-        factor = _shrink(ops.sum(ops.stack(squares)), self.global_clipnorm)
-        return [ops.multiply(g, factor) for g in grads]
-
-    def _accumulate(self, grads: list[Any], variables: list[Variable], places: list[int] | None) -> None:
-        """Add gradients up; make a step with their mean every so many calls."""
-        steps = self.gradient_accumulation_steps or 1
-        backend = variables[0].backend
-        sums = self._accumulators if places is None else [self._accumulators[i] for i in places]
-        with backend.forward():
-            grads = [ops.add(s.value, g) for s, g in zip(sums, grads, strict=True)]
-            due = ops.equal(ops.mod(ops.add(self._iterations.value, 1), steps), 0)
-            means = [ops.true_divide(g, steps) for g in grads]
-        self._when(due, lambda: self._step(means, variables, places), variables, backend)
-        with backend.forward():
-            for total, gradient in zip(sums, grads, strict=True):
-                total.assign(ops.where(due, ops.zeros_like(gradient), gradient))
-
-    def _when(self, condition: Any, step: Callable[[], None], variables: list[Variable], backend: Any) -> None:
-        """Run `step`, which changes variables and the state, where the condition holds."""
-        if backend.stateful and scope.trace is None:
-            if bool(condition):
-                step()
-            return
-        touched = list({id(v): v for v in (*variables, *self.variables)}.values())
-        before = [v.value for v in touched]
-        with backend.forward():
-            _, (after,) = functional(step, touched)([before])
-            for variable, old, new in zip(touched, before, after, strict=True):
-                if new is not old:
-                    variable.assign(ops.where(condition, new, old))
+        if self.clipnorm is None:
+            squares = [ops.sum(ops.stack(squares))]
+        factors = [ops.true_divide(limit, ops.maximum(ops.sqrt(s), limit)) for s in squares]
+        return [ops.multiply(g, f) for g, f in zip(grads, itertools.cycle(factors), strict=False)]
 
     # ---- weight decay ----
     def exclude_from_weight_decay(self, var_list: Iterable[Variable] | None = None, var_names: Iterable[str] | None = None) -> None:
         """Leave variables out of weight decay: those given, and those in whose path one of the patterns occurs."""
-        self._undecayed[0].extend(id(v) for v in var_list or ())
-        self._undecayed[1].extend(var_names or ())
+        self._undecayed += [*(var_list or ()), *(var_names or ())]
         self._decayed.clear()
 
     def _use_weight_decay(self, variable: Variable) -> bool:
-        key = id(variable)
-        if key not in self._decayed:
-            ids, patterns = self._undecayed
-            self._decayed[key] = key not in ids and not any(re.search(p, variable.path) for p in patterns)
-        return self._decayed[key]
+        if variable not in self._decayed:
+            excluded = (variable is entry if isinstance(entry, Variable) else re.search(entry, variable.path) for entry in self._undecayed)
+            self._decayed[variable] = not any(excluded)
+        return self._decayed[variable]
 
     # ---- the moving average ----
-    def _average(self, variables: list[Variable], averages: list[Variable], native: Any = None) -> None:
+    def _average(self, variables: list[Variable], averages: list[Variable]) -> None:
         step, frequency = self.iterations, self.ema_overwrite_frequency
+        native = _eager(variables[0], "move_averages")
         if native is not None:
             step = int(step)
             native(averages, variables, self.ema_momentum if step else 0.0, bool(frequency) and (step + 1) % frequency == 0)
             return
         momentum = ops.where(ops.equal(step, 0), 0.0, self.ema_momentum)
-        due = ops.equal(ops.mod(ops.add(step, 1), frequency), 0) if frequency else None
         for variable, average in zip(variables, averages, strict=True):
-            value = variable.value
-            average.assign(ops.add(ops.multiply(average.value, momentum), ops.multiply(value, ops.subtract(1.0, momentum))))
-            if due is not None:
-                variable.assign(ops.where(due, average.value, value))
+            average.assign(ops.add(ops.multiply(average.value, momentum), ops.multiply(variable.value, ops.subtract(1.0, momentum))))
+            if frequency:
+                due = ops.equal(ops.mod(ops.add(step, 1), frequency), 0)
+                variable.assign(ops.where(due, average.value, variable.value))
 
     def finalize_variable_values(self, var_list: Iterable[Variable]) -> None:
         """Put the moving averages in the variables' place, as at the end of training."""
@@ -431,9 +401,9 @@ class Optimizer(Declared):
         if not self.built:
             raise StateError("The optimizer is not built.", where=self.name, fix="call build(variables) first")
         state = self.variables
-        for what, values, slots in (("optimizer_variables", optimizer_variables, state), ("trainable_variables", trainable_variables, self._trained)):
-            if len(values) != len(slots):
-                raise ArgumentError(f"There are {len(values)} {what}, not {len(slots)}.", where=self.name)
+        for what, given, known in (("optimizer_variables", optimizer_variables, state), ("trainable_variables", trainable_variables, self._trained)):
+            if len(given) != len(known):
+                raise ArgumentError(f"There are {len(given)} {what}, not {len(known)}.", where=self.name)
         _, (trained, new) = functional(lambda: self.apply(grads), self._trained, state)([list(trainable_variables), list(optimizer_variables)])
         return trained, new
 
@@ -468,53 +438,37 @@ class Optimizer(Declared):
         if len(store.keys()) != len(variables):
             warnings.warn(f"The state of '{self.name}' was not loaded: it has {len(variables)} variables, the saved one {len(store.keys())}.", stacklevel=2)
             return
-        for i, variable in enumerate(variables):
-            variable.assign(store[str(i)][()] if hasattr(store[str(i)], "shape") else store[str(i)])
-            if i < 2 and not variable.shape:
-                _on_host(variable)
+        self.set_weights([store[str(i)][()] for i in range(len(variables))])
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal optimizer; the learning rate as it is now."""
         config = super().get_config()
-        rate = float(self._rate.numpy()) if isinstance(self._rate, Variable) else serialize_value(self._rate)
-        return config | {"learning_rate": rate} if "learning_rate" in config else config
-
-    def field_config(self) -> dict[str, Any]:
-        """The fields' values in a form that JSON can hold."""
-        return {name: None if name == "learning_rate" else serialize_value(getattr(self, name)) for name in self.fields}
+        if "learning_rate" in config or not self.is_captured():
+            config["learning_rate"] = serialize_value(self._rate)
+        return config
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
         """Make an optimizer from what `get_config` returned."""
         config = {name: value for name, value in config.items() if name not in _FORMER}
         with custom_object_scope(custom_objects or {}):
-            if isinstance(config.get("learning_rate"), dict):
-                config["learning_rate"] = schedules.deserialize(config["learning_rate"])
             return super().from_config(config)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
 
 
-Optimizer.learning_rate = property(Optimizer._get_learning_rate, Optimizer._set_learning_rate, doc="The learning rate; it may be assigned.")
+# It is made here, since in the class the name stands for the field.
+Optimizer.learning_rate = property(
+    lambda self: self._get_learning_rate(), lambda self, value: self._set_learning_rate(value), doc="The learning rate; it may be assigned."
+)
 
 
-def _shrink(square: Any, limit: float | None) -> Any:
-    """What a tensor with this squared norm is multiplied by to have a norm of at most `limit`."""
-    return ops.true_divide(limit, ops.maximum(ops.sqrt(square), limit))
+def divided(grads: list[Any], variables: list[Variable], divisor: Any) -> list[Any]:
+    """The gradients over a number, save those that are their variable's new value."""
+    return [g if v.overwrite_with_gradient else ops.true_divide(g, divisor) for g, v in zip(grads, variables, strict=True)]
 
 
-def _start_at(value: float, shape: Any, dtype: str) -> Any:
-    import numpy as np
-
-    return np.full(shape, value, "float32")
-
-
-_zeros = functools.partial(_start_at, 0.0)
-
-
-def _on_host(variable: Variable) -> None:
-    """Keep a scalar where Python can read it without waiting for the device."""
-    to_host = getattr(variable.backend, "to_host", None)
-    if to_host is not None and scope.trace is None:
-        variable._value = to_host(variable._value)
+def _eager(variable: Variable, name: str | None) -> Any:
+    """The engine's function of that name, which works on the variables' own values; None where it has none or values are bound."""
+    return None if name is None or scope.trace is not None else getattr(variable.backend, name, None)

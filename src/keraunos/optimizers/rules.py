@@ -10,6 +10,8 @@ from keraunos.core.errors import ArgumentError
 from keraunos.core.variable import Variable
 from keraunos.optimizers.optimizer import Optimizer
 
+__all__ = ["SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lamb", "Lion", "Nadam", "RMSprop"]
+
 
 class SGD(Optimizer):
     """Gradient descent, with momentum if wanted: `m = momentum * m - rate * g; w = w + m`.
@@ -28,29 +30,37 @@ class SGD(Optimizer):
     """
 
     native = "sgd_update"
+    limits = Optimizer.limits | {"momentum": "from 0 to 1"}
     learning_rate: Any = 0.01
     momentum: float = 0.0
     nesterov: bool = False
-
-    def setup(self) -> None:
-        """Check the momentum."""
-        if not 0 <= self.momentum <= 1:
-            raise ArgumentError("SGD: momentum lies from 0 to 1.", received=f"momentum={self.momentum}")
-        super().setup()
 
     def slots(self) -> Sequence[Sequence[str]]:
         """The momentum."""
         return [["momentum"]] if self.momentum else []
 
-    def update(self, value: Any, gradient: Any, rate: Any, step: Any, *slots: Any) -> tuple[Any, ...]:
+    def update(self, value: Any, gradient: Any, rate: Any, step: Any, momentum: Any = None) -> tuple[Any, ...]:
         """One step down the gradient."""
-        if not slots:
+        if momentum is None:
             return (value - rate * gradient,)
-        momentum = self.momentum * slots[0] - rate * gradient
+        momentum = self.momentum * momentum - rate * gradient
         return value + (self.momentum * momentum - rate * gradient if self.nesterov else momentum), momentum
 
 
-class Adam(Optimizer):
+class _Moments(Optimizer):
+    """What the family of Adam shares: the running means of the gradient (momentum) and of its square (velocity)."""
+
+    learning_rate: Any = 0.001
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
+
+    def _moved(self, gradient: Any, momentum: Any, velocity: Any) -> tuple[Any, Any]:
+        """The means, moved by a gradient."""
+        return momentum + (gradient - momentum) * (1.0 - self.beta_1), velocity + (ops.square(gradient) - velocity) * (1.0 - self.beta_2)
+
+
+class Adam(_Moments):
     """Steps scaled by running means of the gradient and of its square ([Kingma and Ba, 2014](https://arxiv.org/abs/1412.6980)).
 
     Args:
@@ -69,20 +79,16 @@ class Adam(Optimizer):
     amsgrad: bool = False
 
     def slots(self) -> Sequence[Sequence[str]]:
-        """The means, and their greatest."""
+        """The means, and the greatest of the second."""
         return [["momentum", "velocity"], *([["velocity_hat"]] if self.amsgrad else [])]
 
-    def update(self, value: Any, gradient: Any, rate: Any, step: Any, *slots: Any) -> tuple[Any, ...]:
+    def update(self, value: Any, gradient: Any, rate: Any, step: Any, momentum: Any, velocity: Any, velocity_hat: Any = None) -> tuple[Any, ...]:
         """One step."""
-        mean, square = _means(self, gradient, *slots[:2])
+        momentum, velocity = self._moved(gradient, momentum, velocity)
+        greatest = velocity if velocity_hat is None else ops.maximum(velocity_hat, velocity)
         rate = rate * ops.sqrt(1.0 - self.beta_2**step) / (1.0 - self.beta_1**step)
-        top = [ops.maximum(slots[2], square)] if self.amsgrad else []
-        return value - rate * mean / (ops.sqrt(top[0] if top else square) + self.epsilon), mean, square, *top
-
-
-def _means(self: Any, gradient: Any, mean: Any, square: Any) -> tuple[Any, Any]:
-    """The running means of the gradient and of its square."""
-    return mean + (gradient - mean) * (1.0 - self.beta_1), square + (ops.square(gradient) - square) * (1.0 - self.beta_2)
+        new = value - rate * momentum / (ops.sqrt(greatest) + self.epsilon), momentum, velocity
+        return new if velocity_hat is None else (*new, greatest)
 
 
 class AdamW(Adam):
@@ -90,10 +96,6 @@ class AdamW(Adam):
 
     learning_rate: Any = 0.001
     weight_decay: float | None = 0.004
-    beta_1: float = 0.9
-    beta_2: float = 0.999
-    epsilon: float = 1e-7
-    amsgrad: bool = False
 
     def setup(self) -> None:
         """Check that there is a weight decay."""
@@ -102,60 +104,38 @@ class AdamW(Adam):
         super().setup()
 
 
-class Adamax(Optimizer):
+class Adamax(_Moments):
     """Adam by the greatest absolute gradient instead of the mean of squares ([Kingma and Ba, 2014](https://arxiv.org/abs/1412.6980))."""
 
-    learning_rate: Any = 0.001
-    beta_1: float = 0.9
-    beta_2: float = 0.999
-    epsilon: float = 1e-7
-
-    def slots(self) -> Sequence[Sequence[str]]:
-        """The mean, and the decaying greatest absolute value."""
-        return [["momentum", "norm"]]
-
-    def update(self, value: Any, gradient: Any, rate: Any, step: Any, *slots: Any) -> tuple[Any, ...]:
+    def update(self, value: Any, gradient: Any, rate: Any, step: Any, momentum: Any, norm: Any) -> tuple[Any, ...]:
         """One step."""
-        mean = slots[0] + (gradient - slots[0]) * (1.0 - self.beta_1)
-        norm = ops.maximum(self.beta_2 * slots[1], ops.abs(gradient))
-        return value - rate * mean / ((1.0 - self.beta_1**step) * (norm + self.epsilon)), mean, norm
+        momentum = momentum + (gradient - momentum) * (1.0 - self.beta_1)
+        norm = ops.maximum(self.beta_2 * norm, ops.abs(gradient))
+        return value - rate * momentum / ((1.0 - self.beta_1**step) * (norm + self.epsilon)), momentum, norm
 
 
-class Nadam(Optimizer):
+class Nadam(_Moments):
     """Adam with Nesterov's momentum ([Dozat, 2015](http://cs229.stanford.edu/proj2015/054_report.pdf))."""
-
-    learning_rate: Any = 0.001
-    beta_1: float = 0.9
-    beta_2: float = 0.999
-    epsilon: float = 1e-7
-
-    def slots(self) -> Sequence[Sequence[str]]:
-        """The means."""
-        return [["momentum", "velocity"]]
 
     def build(self, variables: Iterable[Variable]) -> None:
         """Make the state, and the product of the momenta so far."""
-        new = not self.built
         super().build(variables)
-        if new:
-            self._product = self.add_variable((), lambda shape, dtype: 1.0, "float32", name="variable")
+        if not hasattr(self, "_product"):
+            self._product = self.add_variable((), 1.0, "float32", name="variable")
 
-    def _momenta(self, step: Any) -> tuple[Any, Any]:
-        now, later = (self.beta_1 * (1.0 - 0.5 * 0.96**t) for t in (step, step + 1.0))
-        return now, later
+    def _momentum_at(self, step: Any) -> Any:
+        return self.beta_1 * (1.0 - 0.5 * 0.96**step)
 
     def _backend_update_step(self, grads: list[Any], trainable_variables: list[Variable], learning_rate: Any) -> None:
-        now, _ = self._momenta(ops.cast(ops.add(self.iterations, 1), "float32"))
-        self._product.assign(self._product.value * now)
+        self._product.assign(self._product.value * self._momentum_at(ops.cast(ops.add(self.iterations, 1), "float32")))
         super()._backend_update_step(grads, trainable_variables, learning_rate)
 
-    def update(self, value: Any, gradient: Any, rate: Any, step: Any, *slots: Any) -> tuple[Any, ...]:
+    def update(self, value: Any, gradient: Any, rate: Any, step: Any, momentum: Any, velocity: Any) -> tuple[Any, ...]:
         """One step."""
-        mean, square = _means(self, gradient, *slots)
-        now, later = self._momenta(step)
-        product = self._product.value
-        ahead = later * mean / (1.0 - product * later) + (1.0 - now) * gradient / (1.0 - product)
-        return value - rate * ahead / (ops.sqrt(square / (1.0 - self.beta_2**step)) + self.epsilon), mean, square
+        momentum, velocity = self._moved(gradient, momentum, velocity)
+        now, later, product = self._momentum_at(step), self._momentum_at(step + 1.0), self._product.value
+        ahead = later * momentum / (1.0 - product * later) + (1.0 - now) * gradient / (1.0 - product)
+        return value - rate * ahead / (ops.sqrt(velocity / (1.0 - self.beta_2**step)) + self.epsilon), momentum, velocity
 
 
 class RMSprop(Optimizer):
@@ -182,14 +162,12 @@ class RMSprop(Optimizer):
 
     def update(self, value: Any, gradient: Any, rate: Any, step: Any, *slots: Any) -> tuple[Any, ...]:
         """One step."""
-        square = self.rho * slots[0] + (1.0 - self.rho) * ops.square(gradient)
-        spread, mean = square, []
-        if self.centered:
-            mean = [self.rho * slots[-1] + (1.0 - self.rho) * gradient]
-            spread = square - ops.square(mean[0])
+        velocity = self.rho * slots[0] + (1.0 - self.rho) * ops.square(gradient)
+        mean = [self.rho * slots[-1] + (1.0 - self.rho) * gradient] if self.centered else []
+        spread = velocity - ops.square(mean[0]) if mean else velocity
         move = rate * gradient * ops.rsqrt(spread + self.epsilon)
         kept = [self.momentum * slots[1] + move] if self.momentum else []
-        return value - (kept[0] if kept else move), square, *kept, *mean
+        return value - (kept[0] if kept else move), velocity, *kept, *mean
 
 
 class Adagrad(Optimizer):
@@ -199,18 +177,10 @@ class Adagrad(Optimizer):
     initial_accumulator_value: float = 0.1
     epsilon: float = 1e-7
 
-    def slots(self) -> Sequence[Sequence[str]]:
-        """The sum of squares."""
-        return [["accumulator"]]
-
-    def initial(self, slot: str) -> float:
-        """The value that a slot starts with."""
-        return self.initial_accumulator_value
-
-    def update(self, value: Any, gradient: Any, rate: Any, step: Any, *slots: Any) -> tuple[Any, ...]:
+    def update(self, value: Any, gradient: Any, rate: Any, step: Any, accumulator: Any) -> tuple[Any, ...]:
         """One step."""
-        total = slots[0] + ops.square(gradient)
-        return value - rate * gradient * ops.rsqrt(total + self.epsilon), total
+        accumulator = accumulator + ops.square(gradient)
+        return value - rate * gradient * ops.rsqrt(accumulator + self.epsilon), accumulator
 
 
 class Adadelta(Optimizer):
@@ -220,15 +190,11 @@ class Adadelta(Optimizer):
     rho: float = 0.95
     epsilon: float = 1e-7
 
-    def slots(self) -> Sequence[Sequence[str]]:
-        """The means of squares."""
-        return [["accumulated_grad", "accumulated_delta_var"]]
-
-    def update(self, value: Any, gradient: Any, rate: Any, step: Any, *slots: Any) -> tuple[Any, ...]:
+    def update(self, value: Any, gradient: Any, rate: Any, step: Any, accumulated_grad: Any, accumulated_delta_var: Any) -> tuple[Any, ...]:
         """One step."""
-        square = self.rho * slots[0] + (1.0 - self.rho) * ops.square(gradient)
-        move = -gradient * ops.sqrt(slots[1] + self.epsilon) * ops.rsqrt(square + self.epsilon)
-        return value + rate * move, square, self.rho * slots[1] + (1.0 - self.rho) * ops.square(move)
+        square = self.rho * accumulated_grad + (1.0 - self.rho) * ops.square(gradient)
+        move = -gradient * ops.sqrt(accumulated_delta_var + self.epsilon) * ops.rsqrt(square + self.epsilon)
+        return value + rate * move, square, self.rho * accumulated_delta_var + (1.0 - self.rho) * ops.square(move)
 
 
 class Lion(Optimizer):
@@ -238,35 +204,22 @@ class Lion(Optimizer):
     beta_1: float = 0.9
     beta_2: float = 0.99
 
-    def slots(self) -> Sequence[Sequence[str]]:
-        """The momentum."""
-        return [["momentum"]]
-
-    def update(self, value: Any, gradient: Any, rate: Any, step: Any, *slots: Any) -> tuple[Any, ...]:
+    def update(self, value: Any, gradient: Any, rate: Any, step: Any, momentum: Any) -> tuple[Any, ...]:
         """One step."""
-        direction = ops.sign(self.beta_1 * slots[0] + (1.0 - self.beta_1) * gradient)
-        return value - rate * direction, self.beta_2 * slots[0] + (1.0 - self.beta_2) * gradient
+        direction = ops.sign(self.beta_1 * momentum + (1.0 - self.beta_1) * gradient)
+        return value - rate * direction, self.beta_2 * momentum + (1.0 - self.beta_2) * gradient
 
 
-class Lamb(Optimizer):
+class Lamb(_Moments):
     """Adam with each layer's step scaled to the norm of its weights, for large batches ([You et al., 2019](https://arxiv.org/abs/1904.00962))."""
 
-    learning_rate: Any = 0.001
-    beta_1: float = 0.9
-    beta_2: float = 0.999
-    epsilon: float = 1e-7
-
-    def slots(self) -> Sequence[Sequence[str]]:
-        """The means."""
-        return [["momentum", "velocity"]]
-
-    def update(self, value: Any, gradient: Any, rate: Any, step: Any, *slots: Any) -> tuple[Any, ...]:
+    def update(self, value: Any, gradient: Any, rate: Any, step: Any, momentum: Any, velocity: Any) -> tuple[Any, ...]:
         """One step."""
-        mean, square = _means(self, gradient, *slots)
-        move = mean / (1.0 - self.beta_1**step) / (ops.sqrt(square / (1.0 - self.beta_2**step)) + self.epsilon)
+        momentum, velocity = self._moved(gradient, momentum, velocity)
+        move = momentum / (1.0 - self.beta_1**step) / (ops.sqrt(velocity / (1.0 - self.beta_2**step)) + self.epsilon)
         weight, length = (ops.sqrt(ops.sum(ops.square(x))) for x in (value, move))
         scale = ops.where(ops.logical_and(ops.greater(weight, 0.0), ops.greater(length, 0.0)), ops.divide_no_nan(weight, length), 1.0)
-        return value - rate * scale * move, mean, square
+        return value - rate * scale * move, momentum, velocity
 
 
 class Ftrl(Optimizer):
@@ -282,6 +235,8 @@ class Ftrl(Optimizer):
         beta: Added to the inverse learning rate of each weight.
     """
 
+    limits = Optimizer.limits | {"learning_rate_power": "at most 0", "initial_accumulator_value": "at least 0"}
+    limits |= {"l1_regularization_strength": "at least 0", "l2_regularization_strength": "at least 0"}
     learning_rate: Any = 0.001
     learning_rate_power: float = -0.5
     initial_accumulator_value: float = 0.1
@@ -290,28 +245,11 @@ class Ftrl(Optimizer):
     l2_shrinkage_regularization_strength: float = 0.0
     beta: float = 0.0
 
-    def setup(self) -> None:
-        """Check the options."""
-        if self.learning_rate_power > 0 or self.initial_accumulator_value < 0:
-            raise ArgumentError(
-                "Ftrl: learning_rate_power cannot be above 0, nor initial_accumulator_value below.",
-                received=f"{self.learning_rate_power} and {self.initial_accumulator_value}",
-            )
-        super().setup()
-
-    def slots(self) -> Sequence[Sequence[str]]:
-        """The sum of squares, and the linear term."""
-        return [["accumulator", "linear"]]
-
-    def initial(self, slot: str) -> float:
-        """The value that a slot starts with."""
-        return self.initial_accumulator_value if slot == "accumulator" else 0.0
-
-    def update(self, value: Any, gradient: Any, rate: Any, step: Any, *slots: Any) -> tuple[Any, ...]:
+    def update(self, value: Any, gradient: Any, rate: Any, step: Any, accumulator: Any, linear: Any) -> tuple[Any, ...]:
         """One step."""
         l1, l2 = self.l1_regularization_strength, self.l2_regularization_strength + self.beta / (2.0 * rate)
-        total = slots[0] + ops.square(gradient)
-        former, power = (ops.power(x, -self.learning_rate_power) for x in (slots[0], total))
+        total = accumulator + ops.square(gradient)
+        former, power = (ops.power(x, -self.learning_rate_power) for x in (accumulator, total))
         gradient = gradient + 2.0 * self.l2_shrinkage_regularization_strength * value
-        linear = slots[1] + gradient - (power - former) / rate * value
+        linear = linear + gradient - (power - former) / rate * value
         return (ops.clip(linear, -l1, l1) - linear) / (power / rate + 2.0 * l2), total, linear

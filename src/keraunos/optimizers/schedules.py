@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import Any
 
 from keraunos import ops
 from keraunos.core.errors import ArgumentError
-from keraunos.core.fields import Declared
+from keraunos.core.missing import answer_for
 from keraunos.core.registry import Registry
 from keraunos.core.serialization import serialize_keras_object
+from keraunos.optimizers.limits import Limited
 
 
-class LearningRateSchedule(Declared):
+class LearningRateSchedule(Limited):
     """The base of schedules: `schedule(step)` is the learning rate at that step.
 
     Example:
@@ -25,8 +26,6 @@ class LearningRateSchedule(Declared):
     0.05
     """
 
-    own_first: ClassVar[bool] = True
-
     def __call__(self, step: Any) -> Any:
         """The learning rate at a step, which may be a number or a tensor."""
         raise NotImplementedError(f"{type(self).__name__} must define __call__(self, step).")
@@ -36,12 +35,23 @@ def _number(step: Any) -> Any:
     return ops.cast(ops.convert_to_tensor(step), "float32")
 
 
-def _positive(schedule: Any, name: str) -> None:
-    if getattr(schedule, name) <= 0:
-        raise ArgumentError(f"{type(schedule).__name__}: {name} must be above 0.", received=f"{name}={getattr(schedule, name)}")
+class _Decay(LearningRateSchedule):
+    """What schedules share that fall by a rate every `decay_steps`."""
+
+    limits = {"decay_steps": "above 0"}
+    initial_learning_rate: float
+    decay_steps: float
+    decay_rate: float
+    staircase: bool = False
+    name: str = "Decay"
+
+    def _decays(self, step: Any) -> Any:
+        """How many decays there were up to a step, in whole ones with `staircase`."""
+        share = _number(step) / self.decay_steps
+        return ops.floor(share) if self.staircase else share
 
 
-class ExponentialDecay(LearningRateSchedule):
+class ExponentialDecay(_Decay):
     """`initial_learning_rate * decay_rate ** (step / decay_steps)`; in stairs with `staircase`.
 
     Example:
@@ -50,39 +60,21 @@ class ExponentialDecay(LearningRateSchedule):
     0.05
     """
 
-    initial_learning_rate: float
-    decay_steps: int
-    decay_rate: float
-    staircase: bool = False
     name: str = "ExponentialDecay"
 
-    def setup(self) -> None:
-        """Check the steps."""
-        _positive(self, "decay_steps")
-
     def __call__(self, step: Any) -> Any:
         """The learning rate at a step."""
-        share = _number(step) / self.decay_steps
-        return self.initial_learning_rate * ops.power(self.decay_rate, ops.floor(share) if self.staircase else share)
+        return self.initial_learning_rate * ops.power(self.decay_rate, self._decays(step))
 
 
-class InverseTimeDecay(LearningRateSchedule):
+class InverseTimeDecay(_Decay):
     """`initial_learning_rate / (1 + decay_rate * step / decay_steps)`; in stairs with `staircase`."""
 
-    initial_learning_rate: float
-    decay_steps: int
-    decay_rate: float
-    staircase: bool = False
     name: str = "InverseTimeDecay"
-
-    def setup(self) -> None:
-        """Check the steps."""
-        _positive(self, "decay_steps")
 
     def __call__(self, step: Any) -> Any:
         """The learning rate at a step."""
-        share = _number(step) / self.decay_steps
-        return self.initial_learning_rate / (1.0 + self.decay_rate * (ops.floor(share) if self.staircase else share))
+        return self.initial_learning_rate / (1.0 + self.decay_rate * self._decays(step))
 
 
 class PiecewiseConstantDecay(LearningRateSchedule):
@@ -94,15 +86,14 @@ class PiecewiseConstantDecay(LearningRateSchedule):
 
     def setup(self) -> None:
         """Check that there is one value more than boundaries."""
-        if len(self.boundaries) != len(self.values) - 1:
-            raise ArgumentError(
-                "PiecewiseConstantDecay needs one value more than boundaries.", received=f"{len(self.boundaries)} boundaries, {len(self.values)} values"
-            )
+        boundaries, values = len(self.boundaries), len(self.values)
+        if boundaries != values - 1:
+            raise ArgumentError("PiecewiseConstantDecay needs one value more than boundaries.", received=f"{boundaries} boundaries, {values} values")
 
     def __call__(self, step: Any) -> Any:
         """The learning rate at a step."""
         step = _number(step)
-        rate = ops.convert_to_tensor(self.values[-1], "float32") if not self.boundaries else self.values[-1]
+        rate = ops.convert_to_tensor(self.values[-1], "float32")
         for boundary, value in zip(reversed(self.boundaries), reversed(self.values[:-1]), strict=True):
             rate = ops.where(ops.less_equal(step, boundary), value, rate)
         return rate
@@ -111,16 +102,13 @@ class PiecewiseConstantDecay(LearningRateSchedule):
 class PolynomialDecay(LearningRateSchedule):
     """From `initial_learning_rate` to `end_learning_rate` over `decay_steps`, by a power of what is left; over and over with `cycle`."""
 
+    limits = {"decay_steps": "above 0"}
     initial_learning_rate: float
-    decay_steps: int
+    decay_steps: float
     end_learning_rate: float = 0.0001
     power: float = 1.0
     cycle: bool = False
     name: str = "PolynomialDecay"
-
-    def setup(self) -> None:
-        """Check the steps."""
-        _positive(self, "decay_steps")
 
     def __call__(self, step: Any) -> Any:
         """The learning rate at a step."""
@@ -144,44 +132,38 @@ class CosineDecay(LearningRateSchedule):
         warmup_steps: How long the rise takes.
     """
 
+    limits = {"decay_steps": "above 0"}
     initial_learning_rate: float
-    decay_steps: int
+    decay_steps: float
     alpha: float = 0.0
     name: str = "CosineDecay"
     warmup_target: float | None = None
-    warmup_steps: int = 0
-
-    def setup(self) -> None:
-        """Check the steps."""
-        _positive(self, "decay_steps")
+    warmup_steps: float = 0
 
     def __call__(self, step: Any) -> Any:
         """The learning rate at a step."""
-        step, first, target = _number(step), self.initial_learning_rate, self.warmup_target
-        if target is None:
-            return first * _cosine(ops.minimum(step, float(self.decay_steps)) / self.decay_steps, self.alpha)
-        past = ops.minimum(step, float(self.decay_steps + self.warmup_steps)) - self.warmup_steps
-        rise = first + (target - first) * step / max(self.warmup_steps, 1)
-        return ops.where(ops.less(step, self.warmup_steps), rise, target * _cosine(past / self.decay_steps, self.alpha))
+        step, first, peak, rise = _number(step), self.initial_learning_rate, self.warmup_target, self.warmup_steps
+        if peak is None:
+            peak, rise = first, 0
+        rate = peak * _cosine(ops.minimum(step - rise, float(self.decay_steps)) / self.decay_steps, self.alpha)
+        return ops.where(ops.less(step, rise), first + (peak - first) * step / rise, rate) if rise else rate
 
 
-def _cosine(share: Any, alpha: float) -> Any:
-    return (1.0 - alpha) * 0.5 * (1.0 + ops.cos(math.pi * share)) + alpha
+def _cosine(share: Any, alpha: float, height: Any = 1.0) -> Any:
+    """From `height` (at share 0) down to `alpha` (at share 1) along half a cosine."""
+    return (1.0 - alpha) * 0.5 * height * (1.0 + ops.cos(math.pi * share)) + alpha
 
 
 class CosineDecayRestarts(LearningRateSchedule):
     """Half cosines one after another, each `t_mul` times as long and `m_mul` times as high as the former ([Loshchilov and Hutter, 2016](https://arxiv.org/abs/1608.03983))."""
 
+    limits = {"first_decay_steps": "above 0"}
     initial_learning_rate: float
-    first_decay_steps: int
+    first_decay_steps: float
     t_mul: float = 2.0
     m_mul: float = 1.0
     alpha: float = 0.0
     name: str = "SGDRDecay"
-
-    def setup(self) -> None:
-        """Check the steps."""
-        _positive(self, "first_decay_steps")
 
     def __call__(self, step: Any) -> Any:
         """The learning rate at a step."""
@@ -193,24 +175,13 @@ class CosineDecayRestarts(LearningRateSchedule):
             restart = ops.floor(ops.log(1.0 - share * (1.0 - self.t_mul)) / math.log(self.t_mul))
             start = (1.0 - ops.power(self.t_mul, restart)) / (1.0 - self.t_mul)
             share = (share - start) / ops.power(self.t_mul, restart)
-        return self.initial_learning_rate * _cosine(share, self.alpha / 1.0) if self.m_mul == 1.0 else self._scaled(restart, share)
-
-    def _scaled(self, restart: Any, share: Any) -> Any:
-        height = ops.power(self.m_mul, restart)
-        return self.initial_learning_rate * ((1.0 - self.alpha) * 0.5 * height * (1.0 + ops.cos(math.pi * share)) + self.alpha)
+        return self.initial_learning_rate * _cosine(share, self.alpha, ops.power(self.m_mul, restart))
 
 
 __all__ = [
-    "CosineDecay",
-    "CosineDecayRestarts",
-    "ExponentialDecay",
-    "InverseTimeDecay",
-    "LearningRateSchedule",
-    "PiecewiseConstantDecay",
-    "PolynomialDecay",
-    "deserialize",
-    "serialize",
-]
+    "CosineDecay", "CosineDecayRestarts", "ExponentialDecay", "InverseTimeDecay", "LearningRateSchedule", "PiecewiseConstantDecay", "PolynomialDecay",
+    "deserialize", "serialize",
+]  # fmt: skip
 
 _registry = Registry("schedule", {name: globals()[name] for name in __all__ if name[0].isupper()}, base=LearningRateSchedule)
 
@@ -223,3 +194,6 @@ def serialize(learning_rate_schedule: Any) -> Any:
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
     """The inverse of `serialize`."""
     return _registry.deserialize(config, custom_objects)
+
+
+answer_for(__name__)
