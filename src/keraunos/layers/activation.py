@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from keraunos import ops
+from keraunos import activations, ops
 from keraunos.core.errors import ArgumentError
 from keraunos.core.fields import Constraint, Initializer, Regularizer
 from keraunos.core.spec import normalize_axes
@@ -12,8 +12,7 @@ from keraunos.layers.layer import Layer
 
 
 class _Elementwise(Layer):
-    def setup(self) -> None:
-        self.supports_masking = True
+    supports_masking = True
 
 
 class ReLU(_Elementwise):
@@ -30,13 +29,10 @@ class ReLU(_Elementwise):
     threshold: float = 0.0
 
     def setup(self) -> None:
-        super().setup()
         if min(self.max_value or 0, self.negative_slope or 0, self.threshold or 0) < 0:
             raise ArgumentError("The arguments of ReLU cannot be negative.", where=self.name)
 
     def call(self, inputs: Any) -> Any:
-        from keraunos import activations
-
         return activations.relu(inputs, negative_slope=self.negative_slope, max_value=self.max_value, threshold=self.threshold)
 
 
@@ -69,8 +65,8 @@ class PReLU(_Elementwise):
     shared_axes: Any = None
 
     def build(self, input_shape: Any) -> None:
-        shared = normalize_axes(self.shared_axes, len(input_shape)) if self.shared_axes is not None else ()
-        self.alpha = self.weight("alpha", tuple(1 if i in shared else d for i, d in enumerate(input_shape) if i > 0))
+        shared = normalize_axes(self.shared_axes or (), len(input_shape))
+        self.alpha = self.weight("alpha", tuple(1 if i in shared else d for i, d in enumerate(input_shape))[1:])
 
     def call(self, inputs: Any) -> Any:
         return ops.relu(inputs) - self.alpha * ops.relu(-inputs)

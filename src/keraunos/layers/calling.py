@@ -1,4 +1,4 @@
-"""How a layer is called: building, conversion, masks, the training flag, and specs.
+"""How a layer is called: conversion, masks, the training flag, and specs.
 
 The usual call on an eager engine, one tensor into a built layer, takes the short way through
 `__call__`; all else goes through `_full_call`.
@@ -7,41 +7,54 @@ The usual call on an eager engine, one tensor into a built layer, takes the shor
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from keraunos.core import config, masks, tree
-from keraunos.core.dtypes import FLOATS
 from keraunos.core.errors import KeraunosError, StateError
-from keraunos.core.graph import KerasTensor
+from keraunos.core.graph import KerasTensor, record
+from keraunos.core.op import FOREIGN, SCALAR, TENSOR, VARIABLE, classify
 from keraunos.core.scope import scope, within
 from keraunos.core.spec import Spec, show
-from keraunos.layers.call_info import CallInfo, marking
 from keraunos.layers.effects import Effects
-from keraunos.layers.inference import Inference
+from keraunos.layers.weights import marking
 
 
-class Callable_(Inference):
+class CallInfo:
+    """What a class's `call` takes, found once for the class."""
+
+    def __init__(self, call: Callable[..., Any]):
+        parameters = [p for p in inspect.signature(call).parameters.values() if p.name != "self"]
+        self.names = [p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+        self.training = "training" in self.names
+        self.passes_training = self.training or any(p.kind is p.VAR_KEYWORD for p in parameters)
+        # The arguments for masks, and the argument whose mask each is: the first one's for `mask`, that of `query` for `query_mask`.
+        self.masks = {name: self.names[0] if name == "mask" else name[:-5] for name in self.names if name == "mask" or name.endswith("_mask")}
+
+
+class Callable_(Effects):
     """The calling half of `Layer`."""
 
     call_info: ClassVar[CallInfo]
-    name: Any
-    built: bool = False
     input_spec: Any = None
-    autocast: bool = True
-    _locked = False
-    _plain = False  # built, and nothing to do around `call` but the training flag
     nodes: list[Any]
+    _plain = False  # built, and nothing to do around `call` but the training flag
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, function: Any = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "call" in cls.__dict__ or "call_info" not in cls.__dict__:
-            cls.call_info = CallInfo(cls.call)
+        if function is not None:  # class Add(Merge, function=ops.add)
+            cls.function = staticmethod(function)
+        cls.call_info = CallInfo(cls.call)
         if "build" in cls.__dict__ and not cls.__module__.startswith("keraunos.models"):
             cls.build = marking(cls.build)
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """The layer's function; subclasses define it."""
         raise StateError(f"The class {type(self).__name__} has no call method.", fix="define call(self, inputs)")
+
+    def _built(self) -> None:
+        super()._built()
+        self._plain = not self._policy.is_mixed and self.activity_regularizer is None and not self._makes_masks()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self._plain and len(args) == 1 and not masks._table and (not kwargs or (len(kwargs) == 1 and "training" in kwargs)):
@@ -84,35 +97,31 @@ class Callable_(Inference):
         if (scope.backend or config.active()) is not self._backend:
             with within(backend=self._backend):
                 return self._full_call(args, kwargs)
-        outermost = scope.layer is None
-        if outermost and self._lossy:
+        if scope.layer is None and self._lossy:
             self._clear_losses()
-        training = kwargs.get("training", args[self.call_info.names.index("training")] if self._training_position(args) else None)
-        explicit = training is not None
-        settings: dict[str, Any] = {"layer": scope.layer or self}
+        info = self.call_info
+        by_position = info.training and len(args) > info.names.index("training")
+        training = args[info.names.index("training")] if by_position else kwargs.get("training")
         training = scope.training if training is None else training
-        if explicit:
-            settings["training"] = training
-        mixed = self._policy.compute_dtype if self._policy.is_mixed and self.autocast else None
-        if scope.autocast != mixed:
-            settings["autocast"] = mixed
         try:
-            args, kwargs = self._convert(args), {k: v if k in ("training", "mask") or v is None else self._convert(v) for k, v in kwargs.items()}
-            flat = [x for x in tree.flatten((args, kwargs)) if x is not None]
+            args = tuple(map(self._convert, args))
+            kwargs = {k: v if k in ("training", "mask") else self._convert(v) for k, v in kwargs.items()}
+            flat = tree.flatten((args, kwargs))
             symbolic = any(isinstance(x, Spec) for x in flat)
             if not self.built:
                 self._build(args, kwargs)
-            if symbolic:
-                self._check_inputs(args)
             inner = dict(kwargs)
-            if not self.call_info.passes_training:
+            if not info.passes_training:
                 inner.pop("training", None)
-            elif self.call_info.training and not self._training_position(args):
-                inner["training"] = bool(training) if not isinstance(training, Spec) else training
+            elif info.training and not by_position:
+                inner["training"] = training if isinstance(training, Spec) else bool(training)
             self._fill_masks(args, inner)
-            with within(**settings):
+            with within(layer=scope.layer or self, training=training, autocast=self._variables_in()):
                 if symbolic:
-                    outputs = self._symbolic_call(args, inner, kwargs)
+                    self._check_inputs(args)
+                    outputs = self.compute_output_spec(*args, **inner)
+                    if any(isinstance(x, KerasTensor) and x.record_history for x in flat):
+                        outputs = record(self, args, kwargs, outputs)
                 else:
                     outputs = self.call(*args, **inner)
                 if self.activity_regularizer is not None:
@@ -125,88 +134,30 @@ class Callable_(Inference):
             scope.monitor(self, args, outputs)
         return outputs
 
-    def _training_position(self, args: tuple[Any, ...]) -> bool:
-        return self.call_info.training and len(args) > self.call_info.names.index("training")
-
-    def _convert(self, structure: Any) -> Any:
-        """Arrays become the engine's tensors, floats in the compute dtype."""
-        backend, compute = self._backend, self._policy.compute_dtype
+    def _convert(self, argument: Any) -> Any:
+        """Arrays and numbers become the engine's tensors, floats in the compute dtype; a list of numbers is one array."""
+        backend = self._backend
 
         def convert(x: Any) -> Any:
-            if isinstance(x, (Spec, str, bool)) or x is None or callable(x):
-                if isinstance(x, Spec) and self.autocast and x.dtype in FLOATS and x.dtype != compute and not isinstance(x, KerasTensor):
-                    return Spec(x.shape, compute)
-                return x
-            if hasattr(x, "_value") and hasattr(x, "assign"):
+            kind = classify(backend, x)
+            if kind == VARIABLE:
                 x = x.value
-            elif not backend.is_tensor(x):
-                if not hasattr(x, "__array__") and not hasattr(x, "__dlpack__") and not isinstance(x, (int, float)):
-                    return x
+            elif kind in (SCALAR, FOREIGN) and x.__class__ is not bool and not isinstance(x, type):
                 x = backend.array(x)
-            if self.autocast and x.dtype in backend.float_dtypes and backend.dtype_of(x) != compute:
-                mask = masks.get_mask(x)
-                x = backend.cast(x, compute)
-                if mask is not None:
-                    masks.set_mask(x, mask)
-            return x
+            elif kind != TENSOR:
+                return x
+            if self._fits(x, backend):
+                return x
+            cast = backend.cast(x, self._policy.compute_dtype)
+            masks.set_mask(cast, masks.get_mask(x))
+            return cast
 
-        if (
-            isinstance(structure, (list, tuple))
-            and structure
-            and all(isinstance(x, (int, float)) for x in tree.flatten(structure))
-            and not isinstance(structure, tuple)
-        ):
-            return convert(backend.array(structure))
-        if isinstance(structure, tuple):  # the arguments themselves
-            return tuple(self._convert(x) if isinstance(x, (list, dict)) else tree.map_structure(convert, x) for x in structure)
-        return tree.map_structure(convert, structure)
-
-    # ---- building ----
-    def _build(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Build for inputs of these shapes, once."""
-        shapes = self._shapes(args, kwargs)
-        with within(trace=scope.trace):
-            if self._build_names() and len(shapes) > 1:
-                self._build_shapes = shapes
-                self.build(**shapes)
-            else:
-                self._build_shape = next(iter(shapes.values()), ())
-                self.build(self._build_shape)
-        self._built()
-
-    def _build_names(self) -> list[str]:
-        names = [n for n in inspect.signature(self.build).parameters if n != "self"]
-        return names if len(names) > 1 else []
-
-    def _shapes(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        def shape(x: Any) -> Any:
-            return show(tuple(x.shape)) if hasattr(x, "shape") else None
-
-        names = self.call_info.names
-        given = {**dict(zip(names, args, strict=False)), **{k: v for k, v in kwargs.items() if k not in ("training", "mask")}}
-        wanted = self._build_names()
-        if wanted:
-            found = {f"{name}_shape": tree.map_structure(shape, x) for name, x in given.items() if x is not None}
-            matching = {name: s for name, s in found.items() if name in wanted}
-            if matching:
-                return matching
-        first = args[0] if args else next(iter(given.values()), None)
-        return {"input_shape": tree.map_structure(shape, first)}
-
-    def _built(self) -> None:
-        self.built = self._locked = True
-        masks_outputs = self.supports_masking and type(self).compute_mask is not Effects.compute_mask
-        self._plain = not self._policy.is_mixed and self.activity_regularizer is None and not masks_outputs
-        for layer in self._flatten_layers():
-            for variable in layer._own_variables():
-                if "/" not in variable.path:
-                    variable.path = f"{layer.name}/{variable.name}"
-
-    @marking
-    def build(self, input_shape: Any) -> None:
-        """Make the weights for inputs of this shape; subclasses define it."""
+        if isinstance(argument, list) and argument and all(isinstance(x, (int, float)) for x in tree.flatten(argument)):
+            argument = backend.array(argument)
+        return tree.map_structure(convert, argument)
 
     def _check_inputs(self, args: tuple[Any, ...]) -> None:
+        """Raise unless the first argument is as `input_spec` says."""
         if self.input_spec is None or not args:
             return
         specs = self.input_spec if isinstance(self.input_spec, (list, tuple)) else [self.input_spec]

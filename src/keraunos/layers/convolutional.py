@@ -2,33 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from keraunos import ops
 from keraunos.core.config import standardize_data_format
 from keraunos.core.errors import ArgumentError, ShapeError
 from keraunos.core.fields import Activation, Constraint, Initializer, Regularizer, Size, Sizes
-from keraunos.layers.input_spec import InputSpec
+from keraunos.core.spec import Spec
+from keraunos.layers.input_layer import InputSpec
 from keraunos.layers.layer import Layer
+from keraunos.ops.convolutions import biased_conv
 
 
-def sizes(value: Any, rank: int, name: str, owner: str) -> tuple[int, ...]:
-    """`value` as one integer for each of `rank` dimensions."""
-    found = (int(value),) * rank if isinstance(value, int) else tuple(int(v) for v in value)
-    if len(found) != rank:
-        raise ArgumentError(f"{owner}: {name} needs {rank} integers, got {len(found)}.", received=f"{name}={value}", fix=f"{name}={found[0] if found else 3}")
-    return found
+class Spatial(Layer):
+    """The base of layers over one to three spatial axes.
+
+    A subclass says how many, and declares sizes, padding and data format, which are settled here.
+    """
+
+    rank: ClassVar[int] = 2
+    paddings: ClassVar[tuple[str, ...]] = ("valid", "same")
+    function: ClassVar[Any] = None
+
+    def __init_subclass__(cls, rank: int | None = None, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.rank = rank or cls.rank
+
+    def setup(self) -> None:
+        for name, field in self.fields.items():
+            value = getattr(self, name)
+            if name == "data_format":
+                setattr(self, name, standardize_data_format(value))
+            elif name == "padding":
+                if value.lower() not in self.paddings:
+                    raise self._refusal(f"padding cannot be {value!r}.", expected=" or ".join(map(repr, self.paddings)))
+                setattr(self, name, value.lower())
+            elif "Sizes" in field.kinds and value is not None:
+                sizes = (value,) * self.rank if isinstance(value, int) else tuple(map(int, value))
+                if len(sizes) != self.rank:
+                    raise self._refusal(f"{name} needs {self.rank} integers, got {len(sizes)}.", name, fix=f"{name}={sizes[0]}")
+                setattr(self, name, sizes)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+
+    def _refusal(self, fact: str, *names: str, **texts: Any) -> ArgumentError:
+        received = ", ".join(f"{name}={getattr(self, name)}" for name in names) or None
+        return ArgumentError(f"{type(self).__name__}: {fact}", where=self.name, received=received, **texts)
 
 
-def one_of(value: str, options: tuple[str, ...], name: str, owner: str) -> str:
-    """`value` in lower case, if it is among `options`."""
-    found = value.lower() if isinstance(value, str) else value
-    if found not in options:
-        raise ArgumentError(f"{owner}: {name} cannot be {value!r}.", expected=" or ".join(map(repr, options)))
-    return found
-
-
-class BaseConv(Layer):
+class BaseConv(Spatial):
     """The base of the convolution layers; a subclass gives the rank.
 
     Args:
@@ -54,7 +75,6 @@ class BaseConv(Layer):
         ShapeError: The input has another rank or number of channels, or is smaller than the window.
     """
 
-    rank: ClassVar[int] = 2
     filters: Size
     kernel_size: Sizes
     strides: Sizes = (1, 1)
@@ -73,60 +93,35 @@ class BaseConv(Layer):
     bias_constraint: Constraint = None
 
     def setup(self) -> None:
-        owner = type(self).__name__
-        self.kernel_size = sizes(self.kernel_size, self.rank, "kernel_size", owner)
-        self.strides = sizes(self.strides, self.rank, "strides", owner)
-        self.dilation_rate = sizes(self.dilation_rate, self.rank, "dilation_rate", owner)
-        self.padding = one_of(self.padding, ("valid", "same", "causal") if self.rank == 1 else ("valid", "same"), "padding", owner)
-        self.data_format = standardize_data_format(self.data_format)
+        super().setup()
         if self.padding == "causal" and self.data_format == "channels_first":
-            raise ArgumentError(f"{owner}: causal padding needs channels_last.", where=self.name)
-        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
-            raise ArgumentError(
-                f"{owner}: strides > 1 and dilation_rate > 1 do not go together.", received=f"strides={self.strides}, dilation_rate={self.dilation_rate}"
-            )
+            raise self._refusal("causal padding needs channels_last.")
+        if (1,) * self.rank not in (self.strides, self.dilation_rate):
+            raise self._refusal("strides > 1 and dilation_rate > 1 do not go together.", "strides", "dilation_rate")
         if self.filters % self.groups:
-            raise ArgumentError(f"{owner}: filters must be divisible by groups.", received=f"filters={self.filters}, groups={self.groups}")
-        self.input_spec = InputSpec(ndim=self.rank + 2)
-
-    @property
-    def channel_axis(self) -> int:
-        """Where the channels are."""
-        return -1 if self.data_format == "channels_last" else 1
+            raise self._refusal("filters must be divisible by groups.", "filters", "groups")
 
     def build(self, input_shape: Any) -> None:
-        self._check_inputs((_Shaped(input_shape),))
-        channels = input_shape[self.channel_axis]
-        if channels is None:
-            raise ShapeError(
-                "The number of channels must be known.", where=self.name, received=str(input_shape), fix="give Input the size of its channels axis"
-            )
-        if channels % self.groups:
+        self.input_spec.check(Spec(input_shape), self)
+        axis, window = -1 if self.data_format == "channels_last" else 1, cast(Any, self.kernel_size)
+        channels: Any = input_shape[axis]
+        if channels is not None and channels % self.groups:
             raise ShapeError(f"{channels} channels cannot be divided into {self.groups} groups.", where=self.name)
-        window: Any = self.kernel_size
-        self.kernel = self.weight("kernel", (*window, channels // self.groups, self.filters))
+        self.kernel = self.weight("kernel", (*window, channels and channels // self.groups, self.filters))
         self.bias = self.weight("bias", (self.filters,)) if self.use_bias else None
-        self.input_spec = InputSpec(ndim=self.rank + 2, axes={self.channel_axis: channels})
+        self.input_spec = InputSpec(ndim=self.rank + 2, axes={axis: channels})
 
     def call(self, inputs: Any) -> Any:
         padding = self.padding
         if padding == "causal":
-            rate, window = self.dilation_rate, self.kernel_size
-            inputs = ops.pad(inputs, ((0, 0), (rate[0] * (window[0] - 1), 0), (0, 0)))  # type: ignore[index]
-            padding = "valid"
-        x = ops.conv(inputs, self.kernel, self.strides, padding, self.data_format, self.dilation_rate)
-        if self.bias is not None:
-            bias = self.bias if self.data_format == "channels_last" else ops.reshape(self.bias, (self.filters,) + (1,) * self.rank)
-            x = ops.add(x, bias)
+            (rate,), (window, *_) = cast(Any, self.dilation_rate), self.kernel.shape
+            inputs, padding = ops.pad(inputs, ((0, 0), (rate * (window - 1), 0), (0, 0))), "valid"
+        settings = self.strides, padding, self.data_format, self.dilation_rate
+        x = ops.conv(inputs, self.kernel, *settings) if self.bias is None else biased_conv(inputs, self.kernel, self.bias, *settings)
         return x if self.activation is None else self.activation(x)
 
 
-class _Shaped:
-    def __init__(self, shape: Any):
-        self.shape = shape
-
-
-class Conv1D(BaseConv):
+class Conv1D(BaseConv, rank=1):
     """Convolution along one axis: input `(batch, steps, channels)`, output `(batch, steps', filters)`.
 
     Example:
@@ -136,7 +131,7 @@ class Conv1D(BaseConv):
     (None, 10, 4)
     """
 
-    rank: ClassVar[int] = 1
+    paddings = ("valid", "same", "causal")
     strides: Sizes = 1
     dilation_rate: Sizes = 1
 
@@ -151,10 +146,8 @@ class Conv2D(BaseConv):
     (None, 26, 26, 4)
     """
 
-    rank: ClassVar[int] = 2
 
-
-class Conv3D(BaseConv):
+class Conv3D(BaseConv, rank=3):
     """Convolution over volumes: input `(batch, depth, height, width, channels)`.
 
     Example:
@@ -164,6 +157,5 @@ class Conv3D(BaseConv):
     (None, 8, 8, 8, 4)
     """
 
-    rank: ClassVar[int] = 3
     strides: Sizes = (1, 1, 1)
     dilation_rate: Sizes = (1, 1, 1)

@@ -9,7 +9,8 @@ from keraunos import ops
 from keraunos.core.errors import ArgumentError
 from keraunos.core.fields import Constraint, Function, Initializer, Regularizer, Size
 from keraunos.core.serialization import serialize_keras_object
-from keraunos.layers.input_spec import InputSpec
+from keraunos.core.spec import Spec
+from keraunos.layers.input_layer import InputSpec
 from keraunos.layers.layer import Layer
 
 
@@ -44,6 +45,7 @@ class Dense(Layer):
     True
     """
 
+    supports_masking = True
     unsaved: ClassVar[tuple[str, ...]] = ("lora_rank", "lora_alpha")
     units: Size
     activation: Function = None
@@ -60,16 +62,11 @@ class Dense(Layer):
     quantization_config: Any = None
 
     def setup(self) -> None:
-        self.supports_masking = True
         self.input_spec = InputSpec(min_ndim=2)
-        for name in ("lora_rank", "lora_alpha", "quantization_config"):
-            if getattr(self, name) is not None:
-                raise ArgumentError(f"{name} is not supported yet.", where=self.name, fix=f"leave {name} out")
+        self._refuse("lora_rank", "lora_alpha", "quantization_config")
 
     def build(self, input_shape: Any) -> None:
-        if len(input_shape) < 2 or input_shape[-1] is None:
-            self.input_spec.check(_Shaped(input_shape), self)
-            raise ArgumentError("The number of features must be known.", where=self.name, received=str(input_shape), fix="give Input the size of its last axis")
+        self.input_spec.check(Spec(input_shape), self)
         self.kernel = self.weight("kernel", (input_shape[-1], self.units))
         self.bias = self.weight("bias", (self.units,)) if self.use_bias else None
         self.input_spec = InputSpec(min_ndim=2, axes={-1: input_shape[-1]})
@@ -77,11 +74,6 @@ class Dense(Layer):
     def call(self, inputs: Any, training: Any = None) -> Any:
         x = ops.matmul(inputs, self.kernel) if self.bias is None else ops.affine(inputs, self.kernel, self.bias)
         return x if self.activation is None else self.activation(x)
-
-
-class _Shaped:
-    def __init__(self, shape: Any):
-        self.shape = shape
 
 
 class Embedding(Layer):
@@ -131,8 +123,7 @@ class Embedding(Layer):
     def setup(self) -> None:
         self.autocast = False
         self.supports_masking = self.mask_zero
-        if self.lora_rank is not None or self.quantization_config is not None:
-            raise ArgumentError("lora_rank and quantization_config are not supported yet.", where=self.name, fix="leave them out")
+        self._refuse("lora_rank", "lora_alpha", "quantization_config")
 
     def build(self, input_shape: Any = None) -> None:
         self.embeddings = self.weight("embeddings", (self.input_dim, self.output_dim))
@@ -160,10 +151,8 @@ class Activation(Layer):
         activation: The function, or its name.
     """
 
+    supports_masking = True
     activation: Function
-
-    def setup(self) -> None:
-        self.supports_masking = True
 
     def call(self, inputs: Any) -> Any:
         return inputs if self.activation is None else self.activation(inputs)
@@ -196,12 +185,11 @@ class Lambda(Layer):
     def setup(self) -> None:
         if not callable(self.function):
             raise ArgumentError("Lambda needs a function.", where=self.name, received=type(self.function).__name__)
-        self.supports_masking = True
+        self.supports_masking = self.mask is not None
         self._takes_mask = "mask" in inspect.signature(self.function).parameters
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
-        arguments = dict(self.arguments or {})
-        return self.function(inputs, **arguments, **({"mask": mask} if self._takes_mask else {}))
+        return self.function(inputs, **(self.arguments or {}), **({"mask": mask} if self._takes_mask else {}))
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask

@@ -1,58 +1,64 @@
-"""What a layer's call leaves beside its outputs: masks, and losses."""
+"""What a call gives beside the values of its outputs: their specs (`call`, run on specs), their masks, and losses."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from keraunos.core import masks, tree
-from keraunos.core.scope import scope
-from keraunos.core.spec import Spec
-from keraunos.layers.tracking import Tracked
+from keraunos.core.dtypes import FLOATS
+from keraunos.core.errors import SymbolicError
+from keraunos.core.functional import Trace
+from keraunos.core.graph import strip
+from keraunos.core.op import spec_of
+from keraunos.core.scope import scope, within
+from keraunos.core.spec import Spec, known, show
+from keraunos.layers.weights import Weighted, map_shapes
 
 
-class Effects(Tracked):
-    """The masks and losses of a layer."""
+class Effects(Weighted):
+    """The specs, masks and losses of a layer."""
 
-    call_info: ClassVar[Any]
+    call: Any
     supports_masking: Any = False
     activity_regularizer: Any = None
+    autocast: bool = True
     _losses: list[Any]
     _lossy: list[Any]
 
+    # ---- masks ----
+    def _masks_of(self, inputs: Any) -> Any:
+        """The masks of a structure of tensors; None if no tensor has one."""
+        found = tree.map_structure(masks.get_mask, inputs)
+        return None if all(m is None for m in tree.flatten(found)) else found
+
     def _fill_masks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        info = self.call_info
-        if info.mask and kwargs.get("mask") is None and args:
-            found = tree.map_structure(masks.get_mask, args[0])
-            if any(m is not None for m in tree.flatten(found)):
-                kwargs["mask"] = found
-        for name, argument in info.masks.items():
-            value = dict(zip(info.names, args, strict=False)).get(name, kwargs.get(name))
-            if kwargs.get(argument) is None and value is not None and not tree.is_nested(value) and (mask := masks.get_mask(value)) is not None:
+        """Give `call` the masks of its inputs, where it takes some that the caller did not give."""
+        given = {**dict(zip(self.call_info.names, args, strict=False)), **kwargs}
+        for argument, name in self.call_info.masks.items():
+            if given.get(argument) is None and (mask := self._masks_of(given.get(name))) is not None:
                 kwargs[argument] = mask
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """The mask of the output: the input's, for layers that keep it."""
         return previous_mask
 
+    def _makes_masks(self) -> bool:
+        return self.supports_masking and type(self).compute_mask is not Effects.compute_mask
+
     def _set_masks(self, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> None:
+        """Give the outputs their masks."""
         if not self.supports_masking or not args:
             return
         previous = kwargs.get("mask")
-        if previous is None:
-            previous = tree.map_structure(masks.get_mask, args[0])
-            previous = None if all(m is None for m in tree.flatten(previous)) else previous
-        overridden = type(self).compute_mask is not Effects.compute_mask
-        if previous is None and not overridden:
-            return
-        found = self.compute_mask(args[0], previous)
-        if found is None:
-            return
+        previous = self._masks_of(args[0]) if previous is None else previous
+        found = None if previous is None and not self._makes_masks() else self.compute_mask(args[0], previous)
         flat, flat_masks = tree.flatten(outputs), tree.flatten(found)
         if len(flat) == len(flat_masks):
             for x, mask in zip(flat, flat_masks, strict=True):
                 if x is not None and mask is not None and masks.get_mask(x) is None:
                     masks.set_mask(x, mask)
 
+    # ---- losses ----
     def _regularize(self, outputs: Any) -> None:
         for x in tree.flatten(outputs):
             if not isinstance(x, Spec):
@@ -63,8 +69,7 @@ class Effects(Tracked):
         if scope.symbolic:
             return
         self._losses.extend(tree.flatten(loss))
-        root = scope.layer or self
-        root._lossy.append(self)
+        (scope.layer or self)._lossy.append(self)
 
     def _clear_losses(self) -> None:
         for layer in self._lossy:
@@ -76,3 +81,70 @@ class Effects(Tracked):
         """The losses that the last call added, and those of weight regularizers."""
         found = [loss for layer in self._flatten_layers() for loss in layer._losses]
         return found + [v.regularizer(v) for v in self.trainable_weights if v.regularizer is not None]
+
+    # ---- specs ----
+    def _variables_in(self) -> str | None:
+        """The compute dtype, where variables of another are read in it."""
+        return self._policy.compute_dtype if self._policy.is_mixed and self.autocast else None
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """The spec of the output for symbolic inputs: `call`, run on specs."""
+        if type(self).compute_output_shape is not Effects.compute_output_shape:
+            shapes = self.compute_output_shape(tree.map_structure(lambda x: show(x.shape), args[0]))
+            return map_shapes(lambda shape: Spec(shape, self._policy.compute_dtype), shapes)
+        if not self.built:
+            self._build(args, kwargs)
+        args, kwargs = tree.map_structure(self._cast_spec, strip((args, kwargs)))
+        with within(symbolic=True, layer=scope.layer or self, autocast=self._variables_in()):
+            try:
+                outputs = self.call(*args, **kwargs)
+            except (SymbolicError, TypeError, AttributeError, NotImplementedError) as error:
+                outputs = self._abstract(error, args, kwargs)
+        return tree.map_structure(lambda x: x if x is None else spec_of(x), outputs)
+
+    def _cast_spec(self, x: Any) -> Any:
+        """A spec of floats in the compute dtype."""
+        compute = self._policy.compute_dtype
+        if not self.autocast or not isinstance(x, Spec) or x.dtype not in FLOATS or x.dtype == compute:
+            return x
+        spec = Spec(x.shape, compute)
+        masks.set_mask(spec, masks.get_mask(x))
+        return spec
+
+    def _abstract(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The output's spec by the engine's own abstract evaluation, for a `call` of native functions."""
+        backend = self._backend
+        flat = tree.flatten((args, kwargs))
+        specs = [x for x in flat if isinstance(x, Spec)]
+
+        def run(*values: Any) -> Any:
+            filled = iter(values)
+            new_args, new_kwargs = tree.pack_sequence_as((args, kwargs), [next(filled) if isinstance(x, Spec) else x for x in flat])
+            with within(symbolic=False, trace=Trace()):
+                return self.call(*new_args, **new_kwargs)
+
+        def infer(fill: int) -> Any:
+            shapes = [tuple(d if isinstance(d, int) else fill for d in s.shape) for s in specs]
+            return backend.abstract(run, shapes, [s.dtype for s in specs])
+
+        def merge(a: Any, b: Any) -> Spec:
+            return Spec([m if m == n else None for m, n in zip(a.shape, b.shape, strict=True)], backend.dtype_of(a))
+
+        try:
+            first = infer(3)  # a dimension that follows the unknown ones differs between the two
+            second = first if all(known(s.shape) for s in specs) else infer(7)
+        except Exception:
+            raise error from None
+        return tree.map_structure(merge, first, second)
+
+    def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
+        """The shape of the output for inputs of these shapes.
+
+        Example:
+
+        >>> import keraunos as keras
+        >>> keras.layers.Dense(4).compute_output_shape((None, 3))
+        (None, 4)
+        """
+        specs = [map_shapes(lambda shape: Spec(shape, self._policy.compute_dtype), a) for a in (args or kwargs.values())]
+        return tree.map_structure(lambda s: show(s.shape), self.compute_output_spec(*specs))

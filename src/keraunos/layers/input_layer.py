@@ -1,13 +1,71 @@
-"""`Input` and `InputLayer`: where a model's data enters."""
+"""`Input` and `InputLayer`, where a model's data enters; `InputSpec`, what a layer expects of it."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from keraunos.core.dtypes import standardize_dtype
-from keraunos.core.errors import ArgumentError, ArgumentTypeError
+from keraunos.core.errors import ArgumentError, ArgumentTypeError, ShapeError
+from keraunos.core.fields import Declared
 from keraunos.core.graph import KerasTensor, Node
+from keraunos.core.spec import same_dim, show
 from keraunos.layers.layer import Layer
+
+_AXES = {2: "(batch, features)", 3: "(batch, steps, channels)", 4: "(batch, height, width, channels)", 5: "(batch, depth, height, width, channels)"}
+
+
+class InputSpec(Declared):
+    """The dtype, rank and sizes that a layer expects of an input.
+
+    Args:
+        dtype: The dtype.
+        shape: The whole shape; None for sizes that may be anything.
+        ndim: The number of axes.
+        max_ndim: The largest number of axes.
+        min_ndim: The least number of axes.
+        axes: Sizes by axis.
+        allow_last_axis_squeeze: Whether a last axis of size 1 may be missing or too many.
+        name: The input's name in a dict of inputs.
+        optional: Whether None may be passed.
+    """
+
+    dtype: Any = None
+    shape: Any = None
+    ndim: int | None = None
+    max_ndim: int | None = None
+    min_ndim: int | None = None
+    axes: Any = None
+    allow_last_axis_squeeze: bool = False
+    name: str | None = None
+    optional: bool = False
+
+    def setup(self) -> None:
+        self.axes = dict(self.axes or {})
+        if self.shape is not None:
+            self.shape = tuple(self.shape)
+            self.ndim = len(self.shape)
+
+    def check(self, x: Any, layer: Any) -> None:
+        """Raise unless `x` is as expected.
+
+        Raises:
+            ShapeError: Its rank or a size differs.
+        """
+        shape = tuple(x.shape)
+        rank, exact, slack = len(shape), self.ndim, int(self.allow_last_axis_squeeze)
+        least, most = (self.min_ndim or 0, self.max_ndim or rank) if exact is None else (exact - slack, exact + slack)
+        if not least <= rank <= most:
+            bound, wanted = ("", exact) if exact is not None else ("at least ", least) if rank < least else ("at most ", most)
+            fix = None
+            if exact == rank + 1 >= 3:
+                fix = f"add the channels axis: Input(({', '.join(str(d) for d in show(shape)[1:])}, 1)) and x[..., None]"
+            fact = f"'{layer.name}' ({type(layer).__name__}) cannot take an input of {rank} axes."
+            raise ShapeError(fact, received=show(shape), expected=f"{bound}{wanted} axes {_AXES.get(wanted, '')}".rstrip(), fix=fix)
+        for axis, size in {**self.axes, **dict(enumerate(self.shape if self.shape and len(self.shape) == rank else ()))}.items():
+            if -rank <= axis < rank and not same_dim(shape[axis], size):
+                what = "features" if rank == 2 else "channels" if axis in (-1, rank - 1) else f"elements along axis {axis}"
+                fix = f"pass data with {size} {what}, or make a new layer for {shape[axis]}"
+                raise ShapeError(f"The input has {shape[axis]} {what}; '{layer.name}' was built for {size}.", received=show(shape), fix=fix)
 
 
 class InputLayer(Layer):
@@ -27,13 +85,11 @@ class InputLayer(Layer):
 
     def __init__(self, shape: Any = None, batch_size: int | None = None, dtype: Any = None, sparse: Any = None, ragged: Any = None,
                  batch_shape: Any = None, input_tensor: Any = None, optional: bool = False, name: str | None = None, **kwargs: Any):  # fmt: skip
-        super().__init__(name=name, dtype="float32" if dtype in (None, "string") or "int" in str(dtype) or "bool" in str(dtype) else dtype, **kwargs)
+        super().__init__(name=name, **kwargs)
         if input_tensor is not None:
             batch_shape, dtype = input_tensor.shape, input_tensor.dtype
-        if shape is not None and batch_shape is not None:
-            raise ArgumentError("Input takes shape or batch_shape, not both.", where=self.name)
-        if shape is None and batch_shape is None:
-            raise ArgumentError("Input needs the shape of one sample.", where=self.name, fix="Input(shape=(28, 28, 1))")
+        if (shape is None) == (batch_shape is None):
+            raise ArgumentError("Input needs the shape of one sample, as shape or as batch_shape.", where=self.name, fix="Input(shape=(28, 28, 1))")
         if sparse or ragged:
             raise ArgumentError("Sparse and ragged inputs are not supported.", where=self.name, fix="pass dense arrays")
         try:
@@ -55,19 +111,9 @@ class InputLayer(Layer):
         """The dtype of the data."""
         return self.data_dtype
 
-    def call(self) -> Any:
-        """Never runs: the graph gives the data."""
-
     def get_config(self) -> dict[str, Any]:
         """The arguments."""
-        return {
-            "batch_shape": self.batch_shape,
-            "dtype": self.data_dtype,
-            "sparse": self.sparse,
-            "ragged": self.ragged,
-            "name": self.name,
-            "optional": self.optional,
-        }
+        return {name: getattr(self, name) for name in ("batch_shape", "dtype", "sparse", "ragged", "name", "optional")}
 
 
 def Input(shape: Any = None, batch_size: int | None = None, dtype: Any = None, sparse: Any = None, ragged: Any = None,
@@ -94,5 +140,4 @@ def Input(shape: Any = None, batch_size: int | None = None, dtype: Any = None, s
     >>> x = keras.Input((3,)); keras.Model(x, keras.layers.Dense(2)(x)).output_shape
     (None, 2)
     """
-    layer = InputLayer(shape, batch_size, dtype, sparse, ragged, batch_shape, tensor, optional, name)
-    return layer.output
+    return InputLayer(shape, batch_size, dtype, sparse, ragged, batch_shape, tensor, optional, name).output

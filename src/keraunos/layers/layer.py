@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from keraunos import dtype_policies
-from keraunos.core import config, tree
+from keraunos import dtype_policies, regularizers
+from keraunos.core import config
 from keraunos.core.errors import ArgumentError, StateError
 from keraunos.core.fields import Declared, _unknown
 from keraunos.core.functional import functional
 from keraunos.core.names import auto_name, to_snake_case
-from keraunos.layers.weights import Weighted
+from keraunos.core.serialization import deserialize_value, serialize_value
+from keraunos.layers.calling import Callable_
 
 
-class Layer(Weighted, Declared):
+class Layer(Callable_, Declared):
     """State and computation: variables, made in `build`, and a function, `call`.
 
     A subclass declares its arguments as annotated fields, or defines `__init__` as in Keras.
@@ -39,22 +40,15 @@ class Layer(Weighted, Declared):
     """
 
     base_arguments: ClassVar[tuple[str, ...]] = ("activity_regularizer", "trainable", "dtype", "autocast", "name", "input_shape", "batch_size")
-    _plural: ClassVar[bool] = False
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = super().__new__(cls, *args, **kwargs)
         self.__dict__.update(_backend=config.active(), _policy=dtype_policies.dtype_policy(), _losses=[], _lossy=[], nodes=[], _name=None)
         return self
 
-    def __init__(
-        self, *, activity_regularizer: Any = None, trainable: bool = True, dtype: Any = None, autocast: bool = True, name: str | None = None, **kwargs: Any
-    ):
-        self.start(activity_regularizer=activity_regularizer, trainable=trainable, dtype=dtype, autocast=autocast, name=name, **kwargs)
-
-    def start(
-        self, activity_regularizer: Any = None, trainable: bool = True, dtype: Any = None, autocast: bool = True,
-        name: str | None = None, input_shape: Any = None, batch_size: int | None = None, **kwargs: Any,
-    ) -> None:  # fmt: skip
+    def __init__(self, *, activity_regularizer: Any = None, trainable: bool = True, dtype: Any = None, autocast: bool = True, name: str | None = None,
+                 **kwargs: Any):  # fmt: skip
+        input_shape, batch_size = kwargs.pop("input_shape", None), kwargs.pop("batch_size", None)
         if kwargs:
             _unknown(type(self), kwargs)
         if name is not None and (not isinstance(name, str) or "/" in name):
@@ -66,9 +60,16 @@ class Layer(Weighted, Declared):
         if input_shape is not None:  # Keras 2's way of naming the input of a Sequential
             self._input_shape_argument = (batch_size, *input_shape)
         if activity_regularizer is not None:
-            from keraunos import regularizers
-
             self.activity_regularizer = regularizers.get(activity_regularizer)
+
+    def start(self, **kwargs: Any) -> None:
+        Layer.__init__(self, **kwargs)
+
+    def _refuse(self, *names: str) -> None:
+        """Raise if an argument is set that is not supported yet."""
+        for name in names:
+            if getattr(self, name):
+                raise ArgumentError(f"{type(self).__name__}: {name} is not supported yet.", where=self.name, fix=f"leave {name} out")
 
     # ---- identity ----
     @property
@@ -123,39 +124,35 @@ class Layer(Weighted, Declared):
         Returns:
             `(outputs, new non-trainable values)`, and the losses if `return_losses`.
         """
-        groups = self.trainable_variables, self.non_trainable_variables
 
         def run() -> Any:
             outputs = self(*args, **kwargs)
             return outputs, (list(self.losses) if return_losses else None)
 
-        (outputs, losses), (_, new) = functional(run, *groups)((list(trainable_variables), list(non_trainable_variables)))
+        pure = functional(run, self.trainable_variables, self.non_trainable_variables)
+        (outputs, losses), (_, new) = pure((list(trainable_variables), list(non_trainable_variables)))
         return (outputs, new, losses) if return_losses else (outputs, new)
 
     # ---- config ----
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer."""
-        from keraunos.core.serialization import serialize_value
-
-        policy = self._policy
-        base = {"name": self.name, "trainable": self.trainable, "dtype": dtype_policies.serialize(policy)}
-        if self.activity_regularizer is not None and "activity_regularizer" not in self.fields:
+        base = {"name": self.name, "trainable": self.trainable, "dtype": dtype_policies.serialize(self._policy)}
+        if self.activity_regularizer is not None:
             base["activity_regularizer"] = serialize_value(self.activity_regularizer)
-        return {**base, **super().get_config(), **({"name": self.name} if self.is_captured() else {})}
+        return {**base, **super().get_config(), **base}  # what a handwritten `__init__` was called with may hold no longer
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """Make a layer from `get_config`'s result."""
-        from keraunos.core.serialization import deserialize_value
-
         config = {key: deserialize_value(value) for key, value in config.items()}
-        if getattr(cls.__init__, "declared", False):  # what other versions of Keras write, and is off
+        declared = getattr(cls.__init__, "declared", False)
+        if declared:  # what other versions of Keras write, and is off
             known = {*cls.fields, *cls.base_arguments}
             config = {key: value for key, value in config.items() if key in known or (value is not None and value is not False)}
         try:
             return cls(**config)
         except TypeError as error:
-            if getattr(cls.__init__, "declared", False):
+            if declared:
                 raise
             fix = "let __init__ take **kwargs and pass them to super().__init__, or define get_config and from_config"
             raise ArgumentError(f"{cls.__name__} could not be made from its config: {error}.", fix=fix) from None
@@ -164,7 +161,7 @@ class Layer(Weighted, Declared):
     @property
     def input(self) -> Any:
         """The symbolic input of the layer's only call in a graph."""
-        return tree.map_structure(lambda x: x, self._only_node().args[0])
+        return self._only_node().args[0]
 
     @property
     def output(self) -> Any:
@@ -173,14 +170,9 @@ class Layer(Weighted, Declared):
 
     def _only_node(self) -> Any:
         if len(self.nodes) != 1:
-            raise StateError(
-                f"The layer '{self.name}' was called {len(self.nodes)} times on symbolic tensors.",
-                fix="use it in one model, or keep the tensors that its calls returned",
-            )
+            fix = "use it in one model, or keep the tensors that its calls returned"
+            raise StateError(f"The layer '{self.name}' was called {len(self.nodes)} times on symbolic tensors.", fix=fix)
         return self.nodes[0]
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
-
-
-__all__ = ["Layer"]

@@ -2,82 +2,62 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+import string
+from collections.abc import Iterable
+from typing import Any, ClassVar
 
 from keraunos import ops
 from keraunos.core.errors import ShapeError
-from keraunos.core.spec import broadcast_dim, normalize_axis, same_dim, show
+from keraunos.core.spec import normalize_axis, same_dim, show
 from keraunos.layers.layer import Layer
 
 
-def _source(x: Any, i: int) -> str:
-    node = getattr(x, "node", None)
-    return f"'{node.operation.name}'" if node is not None else f"input {i}"
-
-
 class Merge(Layer):
-    """The base of layers that merge a list of inputs by a function of two."""
+    """The base of layers that merge a list of inputs, by a `function` of two."""
 
     supports_masking = True
+    function: ClassVar[Any] = None
+    only_two: ClassVar[bool] = False
+    broadcasts: ClassVar[bool] = True
 
     def _check_inputs(self, args: Any) -> None:
-        inputs = args[0]
-        if not isinstance(inputs, (list, tuple)) or len(inputs) < 1:
-            raise ShapeError(
-                f"{type(self).__name__} merges a list of inputs.", where=self.name, received=type(inputs).__name__, fix=f"{type(self).__name__}()([a, b])"
-            )
-        self._fit(inputs)
+        inputs, kind = args[0], type(self).__name__
+        if not isinstance(inputs, (list, tuple)) or not inputs:
+            raise ShapeError(f"{kind} merges a list of inputs.", where=self.name, received=type(inputs).__name__, fix=f"{kind}()([a, b])")
+        if self.only_two and len(inputs) != 2:
+            raise ShapeError(f"{kind} merges two inputs, {len(inputs)} were given.", where=self.name)
 
-    def _fit(self, inputs: Any) -> None:
-        first = inputs[0]
         for i, x in enumerate(inputs[1:], 1):
-            a, b = show(tuple(first.shape)), show(tuple(x.shape))
-            if len(a) != len(b):
-                continue
-            for axis in range(1, len(a)):
-                try:
-                    if a[axis] is not None and b[axis] is not None:
-                        broadcast_dim(a[axis], b[axis])
-                except ValueError:
-                    raise ShapeError(
-                        f"The inputs of {type(self).__name__} differ at axis {axis}: {a[axis]} from {_source(first, 0)}, {b[axis]} from {_source(x, i)}.",
-                        received=f"{a} and {b}", fix="bring them to one shape first, for instance with Dense",
-                    ) from None  # fmt: skip
+            a, b = (show(tuple(y.shape)) for y in (inputs[0], x))
+            for m, n in self._matching(len(a), len(b)):
+                if not (same_dim(a[m], b[n]) or (self.broadcasts and 1 in (a[m], b[n]))):
+                    place = f"axis {m}" if m == n else f"axes {m} and {n}"
+                    source, other = (f"'{y.node.operation.name}'" if getattr(y, "node", None) else f"input {k}" for k, y in ((0, inputs[0]), (i, x)))
+                    fact = f"The inputs of {kind} differ at {place}: {a[m]} from {source}, {b[n]} from {other}."
+                    raise ShapeError(fact, received=f"{a} and {b}", fix="bring them to one shape first, for instance with Dense")
+
+    def _matching(self, rank: int, other: int) -> Iterable[tuple[int, int]]:
+        """The axes of the first input and of another whose sizes must go together."""
+        return [(n, n) for n in range(1, rank)] if rank == other else []
 
     def call(self, inputs: Any) -> Any:
-        if not isinstance(inputs, (list, tuple)):
+        if not isinstance(inputs, (list, tuple)) or (self.only_two and len(inputs) != 2):
             self._check_inputs((inputs,))
-        rank = max(len(x.shape) for x in inputs)
-        inputs = [self._expand(x, rank) for x in inputs]
         return self.merge(inputs)
 
-    def _expand(self, x: Any, rank: int) -> Any:
-        while len(x.shape) < rank:
-            x = ops.expand_dims(x, 1)
-        return x
-
-    def merge(self, inputs: list[Any]) -> Any:
-        """Merge inputs of equal rank."""
-        result = inputs[0]
-        for x in inputs[1:]:
-            result = self.pair(result, x)
-        return result
-
-    def pair(self, x1: Any, x2: Any) -> Any:
-        """Merge two inputs."""
-        raise NotImplementedError
+    def merge(self, inputs: Any) -> Any:
+        """Merge the inputs, those of fewer axes with axes of size 1 behind the batch."""
+        rank = max(len(x.shape) for x in inputs)
+        inputs = [x if len(x.shape) == rank else ops.expand_dims(x, tuple(range(1, 1 + rank - len(x.shape)))) for x in inputs]
+        return functools.reduce(self.function, inputs)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        found = [m for m in previous_mask or [] if m is not None]
-        if not found or len(found) < len(inputs):
-            return None
-        result = found[0]
-        for mask in found[1:]:
-            result = ops.logical_or(result, mask)
-        return result
+        complete = previous_mask and all(m is not None for m in previous_mask)
+        return functools.reduce(ops.logical_or, previous_mask) if complete else None
 
 
-class Add(Merge):
+class Add(Merge, function=ops.add):
     """The sum of the inputs.
 
     Example:
@@ -87,48 +67,30 @@ class Add(Merge):
     True
     """
 
-    def pair(self, x1: Any, x2: Any) -> Any:
-        return ops.add(x1, x2)
 
-
-class Subtract(Merge):
+class Subtract(Merge, function=ops.subtract):
     """The first of two inputs less the second."""
 
-    def merge(self, inputs: list[Any]) -> Any:
-        if len(inputs) != 2:
-            raise ShapeError(f"Subtract merges two inputs, {len(inputs)} were given.", where=self.name)
-        return ops.subtract(*inputs)
+    only_two = True
 
 
-class Multiply(Merge):
+class Multiply(Merge, function=ops.multiply):
     """The product of the inputs."""
 
-    def pair(self, x1: Any, x2: Any) -> Any:
-        return ops.multiply(x1, x2)
 
-
-class Average(Merge):
+class Average(Merge, function=ops.add):
     """The mean of the inputs."""
 
-    def pair(self, x1: Any, x2: Any) -> Any:
-        return ops.add(x1, x2)
-
-    def merge(self, inputs: list[Any]) -> Any:
+    def merge(self, inputs: Any) -> Any:
         return ops.divide(super().merge(inputs), len(inputs))
 
 
-class Maximum(Merge):
+class Maximum(Merge, function=ops.maximum):
     """The largest of the inputs, element by element."""
 
-    def pair(self, x1: Any, x2: Any) -> Any:
-        return ops.maximum(x1, x2)
 
-
-class Minimum(Merge):
+class Minimum(Merge, function=ops.minimum):
     """The smallest of the inputs, element by element."""
-
-    def pair(self, x1: Any, x2: Any) -> Any:
-        return ops.minimum(x1, x2)
 
 
 class Concatenate(Merge):
@@ -138,42 +100,23 @@ class Concatenate(Merge):
         axis: The axis along which they may differ.
     """
 
+    broadcasts = False
     axis: int = -1
 
-    def _fit(self, inputs: Any) -> None:
-        first = inputs[0]
-        rank = len(first.shape)
-        axis = normalize_axis(self.axis, rank)
-        for i, x in enumerate(inputs[1:], 1):
-            a, b = show(tuple(first.shape)), show(tuple(x.shape))
-            wrong = next((n for n in range(rank) if n != axis and n < len(b) and not same_dim(a[n], b[n])), None)
-            if len(a) != len(b) or wrong is not None:
-                where = (
-                    f"differ at axis {wrong}: {a[wrong]} from {_source(first, 0)}, {b[wrong]} from {_source(x, i)}"
-                    if wrong is not None
-                    else f"have {len(a)} and {len(b)} axes"
-                )
-                raise ShapeError(
-                    f"The inputs of Concatenate(axis={self.axis}) {where}.", received=f"{a} and {b}", fix="all axes but the concatenated one must be equal"
-                )
+    def _matching(self, rank: int, other: int) -> Iterable[tuple[int, int]]:
+        return [(n, n) for n in range(rank) if n != normalize_axis(self.axis, rank)] if rank == other else []
 
-    def _expand(self, x: Any, rank: int) -> Any:
-        return x
-
-    def merge(self, inputs: list[Any]) -> Any:
+    def merge(self, inputs: Any) -> Any:
         return ops.concatenate(inputs, axis=self.axis)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        found = list(previous_mask or [])
-        if all(m is None for m in found):
+        if all(m is None for m in previous_mask or []):
             return None
         parts = []
-        for x, mask in zip(inputs, found, strict=True):
-            full = ops.ones_like(x, dtype="bool") if mask is None else mask
-            while len(full.shape) < len(x.shape):
-                full = ops.expand_dims(full, -1)
-            parts.append(ops.broadcast_to(full, ops.shape(x)))
-        return ops.all(ops.concatenate(parts, axis=self.axis), axis=-1)
+        for x, mask in zip(inputs, previous_mask, strict=True):
+            full = ops.ones_like(x, dtype="bool")
+            parts.append(full if mask is None else ops.logical_and(full, ops.expand_dims(mask, tuple(range(len(mask.shape), len(x.shape))))))
+        return ops.any(ops.concatenate(parts, axis=self.axis), axis=-1)
 
 
 class Dot(Merge):
@@ -184,25 +127,18 @@ class Dot(Merge):
         normalize: Whether each is brought to length 1 first, which gives the cosine.
     """
 
+    only_two, broadcasts = True, False
     axes: Any
     normalize: bool = False
 
-    def _fit(self, inputs: Any) -> None:
-        if len(inputs) != 2:
-            raise ShapeError(f"Dot merges two inputs, {len(inputs)} were given.", where=self.name)
-        i, j = self._axes(inputs)
-        a, b = inputs[0].shape[i], inputs[1].shape[j]
-        if not same_dim(a, b):
-            raise ShapeError(f"The inputs of Dot differ along its axes: {a} from {_source(inputs[0], 0)}, {b} from {_source(inputs[1], 1)}.", where=self.name)
+    def _matching(self, rank: int, other: int) -> Iterable[tuple[int, int]]:
+        first, second = (self.axes, self.axes) if isinstance(self.axes, int) else self.axes
+        return [(normalize_axis(first, rank), normalize_axis(second, other))]
 
-    def _axes(self, inputs: Any) -> tuple[int, int]:
-        axes = (self.axes, self.axes) if isinstance(self.axes, int) else tuple(self.axes)
-        return normalize_axis(axes[0], len(inputs[0].shape)), normalize_axis(axes[1], len(inputs[1].shape))
-
-    def call(self, inputs: Any) -> Any:
-        i, j = self._axes(inputs)
+    def merge(self, inputs: Any) -> Any:
+        ((i, j),) = self._matching(*(len(x.shape) for x in inputs))
         x, y = (ops.normalize(v, axis=a, order=2) for v, a in zip(inputs, (i, j), strict=True)) if self.normalize else inputs
-        letters = "abcdefghijklmnop"
+        letters = string.ascii_letters
         left = list(letters[: len(x.shape)])
         right = [left[0], *letters[len(left) : len(left) + len(y.shape) - 1]]
         right[j] = left[i]
@@ -210,8 +146,11 @@ class Dot(Merge):
         result = ops.einsum(f"{''.join(left)},{''.join(right)}->{''.join(out)}", x, y)
         return ops.expand_dims(result, -1) if len(result.shape) == 1 else result
 
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        return None
 
-def _functional(cls: type[Merge]):
+
+def _functional(cls: type[Merge]) -> Any:
     def merge(inputs: Any, **kwargs: Any) -> Any:
         return cls(**kwargs)(inputs)
 

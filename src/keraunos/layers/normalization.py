@@ -5,11 +5,19 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from keraunos import ops
-from keraunos.core.errors import ArgumentError, ShapeError
 from keraunos.core.fields import Constraint, Initializer, Regularizer
 from keraunos.core.spec import normalize_axes, normalize_axis
-from keraunos.layers.input_spec import InputSpec
+from keraunos.layers.input_layer import InputSpec
 from keraunos.layers.layer import Layer
+from keraunos.ops.nn import standardize_batch
+
+
+def _parameters(layer: Any, input_shape: Any) -> tuple[tuple[int, ...], Any, Any]:
+    """The sizes along a layer's axes, which are from now on demanded of inputs, and `gamma` and `beta` of these sizes."""
+    axes = normalize_axes(layer.axis, len(input_shape))
+    shape = tuple(input_shape[a] for a in axes)
+    layer.input_spec = InputSpec(ndim=len(input_shape), axes=dict(zip(axes, shape, strict=True)))
+    return shape, layer.weight("gamma", shape) if layer.scale else None, layer.weight("beta", shape) if layer.center else None
 
 
 class BatchNormalization(Layer):
@@ -44,6 +52,7 @@ class BatchNormalization(Layer):
     True
     """
 
+    supports_masking = True
     unsaved: ClassVar[tuple[str, ...]] = ("renorm", "renorm_clipping", "renorm_momentum")
     axis: int = -1
     momentum: float = 0.99
@@ -64,44 +73,35 @@ class BatchNormalization(Layer):
     synchronized: bool = False
 
     def setup(self) -> None:
-        self.supports_masking = True
-        for name in ("renorm", "renorm_clipping", "synchronized"):
-            if getattr(self, name):
-                raise ArgumentError(f"BatchNormalization: {name} is not supported.", where=self.name, fix=f"leave {name} out")
+        self._refuse("renorm", "renorm_clipping", "synchronized")
 
     def build(self, input_shape: Any) -> None:
-        axis = normalize_axis(self.axis, len(input_shape))
-        size = input_shape[axis]
-        if size is None:
-            raise ShapeError(f"The size of axis {self.axis} must be known.", where=self.name, received=str(input_shape))
-        self.gamma = self.weight("gamma", (size,)) if self.scale else None
-        self.beta = self.weight("beta", (size,)) if self.center else None
-        self.moving_mean = self.weight("moving_mean", (size,), trainable=False, autocast=False)
-        self.moving_variance = self.weight("moving_variance", (size,), trainable=False, autocast=False)
-        self.input_spec = InputSpec(ndim=len(input_shape), axes={axis: size})
+        shape, self.gamma, self.beta = _parameters(self, input_shape)
+        self.moving_mean = self.weight("moving_mean", shape, trainable=False, autocast=False)
+        self.moving_variance = self.weight("moving_variance", shape, trainable=False, autocast=False)
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
-        dtype = "float32" if self.compute_dtype in ("float16", "bfloat16") else self.compute_dtype
-        x = ops.cast(inputs, dtype)
-        axis = normalize_axis(self.axis, len(inputs.shape))
-        if training and self.trainable:
-            mean, variance = self._moments(x, axis, mask)
-            self.moving_mean.assign(self.moving_mean.value * self.momentum + mean * (1.0 - self.momentum))
-            self.moving_variance.assign(self.moving_variance.value * self.momentum + variance * (1.0 - self.momentum))
-        else:
-            mean, variance = self.moving_mean.value, self.moving_variance.value
-        beta, gamma = (None if v is None else ops.cast(v, dtype) for v in (self.beta, self.gamma))
-        return ops.cast(ops.batch_normalization(x, mean, variance, axis, beta, gamma, self.epsilon), self.compute_dtype)
-
-    def _moments(self, x: Any, axis: int, mask: Any) -> Any:
-        axes = tuple(i for i in range(len(x.shape)) if i != axis)
+        x = ops.cast(inputs, "float32" if self.compute_dtype in ("float16", "bfloat16") else self.compute_dtype)
+        settings = self.axis, self.beta, self.gamma, self.epsilon
+        if not training or not self.trainable:
+            return ops.cast(ops.batch_normalization(x, self.moving_mean, self.moving_variance, *settings), self.compute_dtype)
         if mask is None:
-            return ops.moments(x, axes=axes)
-        weight = ops.cast(ops.reshape(mask, (*ops.shape(mask), *(1,) * (len(x.shape) - len(mask.shape)))), x.dtype)
-        weight = ops.broadcast_to(weight, (*ops.shape(x)[:axis], 1, *ops.shape(x)[axis + 1 :]))
-        count = ops.sum(weight, axis=axes, keepdims=True)
-        mean = ops.sum(x * weight, axis=axes, keepdims=True) / count
-        variance = ops.sum(ops.square(x - mean) * weight, axis=axes, keepdims=True) / count
+            out, mean, variance = standardize_batch(x, *settings)
+        else:
+            mean, variance = self._masked_moments(x, mask)
+            out = ops.batch_normalization(x, mean, variance, *settings)
+        for moving, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            moving.assign(moving.value * self.momentum + now * (1.0 - self.momentum))
+        return ops.cast(out, self.compute_dtype)
+
+    def _masked_moments(self, x: Any, mask: Any) -> Any:
+        """The mean and the variance of what is not masked; 0 where all is."""
+        kept = normalize_axis(self.axis, len(x.shape))
+        axes = tuple(i for i in range(len(x.shape)) if i != kept)
+        weight = ops.cast(ops.expand_dims(mask, tuple(range(len(mask.shape), len(x.shape)))), x.dtype)
+        share = ops.mean(weight, axis=axes, keepdims=True)
+        mean = ops.divide_no_nan(ops.mean(x * weight, axis=axes, keepdims=True), share)
+        variance = ops.divide_no_nan(ops.mean(ops.square(x - mean) * weight, axis=axes, keepdims=True), share)
         return ops.squeeze(mean, axes), ops.squeeze(variance, axes)
 
 
@@ -127,6 +127,7 @@ class LayerNormalization(Layer):
     True
     """
 
+    supports_masking = True
     axis: Any = -1
     epsilon: float = 0.001
     center: bool = True
@@ -139,17 +140,10 @@ class LayerNormalization(Layer):
     gamma_constraint: Constraint = None
 
     def setup(self) -> None:
-        self.supports_masking = True
         self.axis = list(self.axis) if isinstance(self.axis, (list, tuple)) else self.axis
 
     def build(self, input_shape: Any) -> None:
-        axes = normalize_axes(self.axis, len(input_shape))
-        shape = tuple(input_shape[a] for a in axes)
-        if None in shape:
-            raise ShapeError(f"The sizes along axis {self.axis} must be known.", where=self.name, received=str(input_shape))
-        self.gamma = self.weight("gamma", shape) if self.scale else None
-        self.beta = self.weight("beta", shape) if self.center else None
-        self.input_spec = InputSpec(ndim=len(input_shape), axes={a: input_shape[a] for a in axes})
+        _, self.gamma, self.beta = _parameters(self, input_shape)
 
     def call(self, inputs: Any) -> Any:
         return ops.cast(ops.layer_normalization(inputs, self.gamma, self.beta, axis=self.axis, epsilon=self.epsilon), self.compute_dtype)

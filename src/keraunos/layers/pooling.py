@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from keraunos import ops
-from keraunos.core.config import standardize_data_format
 from keraunos.core.fields import Sizes
-from keraunos.layers.convolutional import one_of, sizes
-from keraunos.layers.input_spec import InputSpec
-from keraunos.layers.layer import Layer
+from keraunos.layers.convolutional import Spatial
 
 
-class BasePooling(Layer):
+class BasePooling(Spatial):
     """The base of pooling over windows; a subclass gives rank and function.
 
     Args:
@@ -22,33 +19,26 @@ class BasePooling(Layer):
         data_format: "channels_last" or "channels_first".
     """
 
-    rank: ClassVar[int] = 2
-    function: ClassVar[str] = "max_pool"
     pool_size: Sizes
     strides: Sizes | None = None
     padding: str = "valid"
     data_format: str | None = None
 
     def setup(self) -> None:
-        owner = type(self).__name__
-        self.pool_size = sizes(self.pool_size, self.rank, "pool_size", owner)
-        self.strides = self.pool_size if self.strides is None else sizes(self.strides, self.rank, "strides", owner)
-        self.padding = one_of(self.padding, ("valid", "same"), "padding", owner)
-        self.data_format = standardize_data_format(self.data_format)
-        self.input_spec = InputSpec(ndim=self.rank + 2)
+        super().setup()
+        self.strides = self.strides or self.pool_size
 
     def call(self, inputs: Any) -> Any:
-        return getattr(ops, self.function)(inputs, self.pool_size, self.strides, self.padding, self.data_format)
+        return self.function(inputs, self.pool_size, self.strides, self.padding, self.data_format)
 
 
-class MaxPooling1D(BasePooling):
+class MaxPooling1D(BasePooling, rank=1, function=ops.max_pool):
     """The largest of each window of steps."""
 
-    rank: ClassVar[int] = 1
     pool_size: Sizes = 2
 
 
-class MaxPooling2D(BasePooling):
+class MaxPooling2D(BasePooling, rank=2, function=ops.max_pool):
     """The largest of each window of an image.
 
     Example:
@@ -61,110 +51,73 @@ class MaxPooling2D(BasePooling):
     pool_size: Sizes = (2, 2)
 
 
-class MaxPooling3D(BasePooling):
+class MaxPooling3D(BasePooling, rank=3, function=ops.max_pool):
     """The largest of each window of a volume."""
 
-    rank: ClassVar[int] = 3
     pool_size: Sizes = (2, 2, 2)
 
 
-class AveragePooling1D(BasePooling):
+class AveragePooling1D(BasePooling, rank=1, function=ops.average_pool):
     """The mean of each window of steps."""
 
-    rank: ClassVar[int] = 1
-    function: ClassVar[str] = "average_pool"
-    pool_size: Sizes
 
-
-class AveragePooling2D(BasePooling):
+class AveragePooling2D(BasePooling, rank=2, function=ops.average_pool):
     """The mean of each window of an image."""
 
-    function: ClassVar[str] = "average_pool"
-    pool_size: Sizes
 
-
-class AveragePooling3D(BasePooling):
+class AveragePooling3D(BasePooling, rank=3, function=ops.average_pool):
     """The mean of each window of a volume."""
 
-    rank: ClassVar[int] = 3
-    function: ClassVar[str] = "average_pool"
-    pool_size: Sizes
 
-
-class BaseGlobalPooling(Layer):
-    """The base of pooling over all places.
+class BaseGlobalPooling(Spatial):
+    """The base of pooling over all places; a subclass gives rank and function.
 
     Args:
         data_format: "channels_last" or "channels_first".
         keepdims: Whether the pooled axes stay, of size 1.
     """
 
-    rank: ClassVar[int] = 2
     data_format: str | None = None
     keepdims: bool = False
 
-    def setup(self) -> None:
-        self.data_format = standardize_data_format(self.data_format)
-        self.input_spec = InputSpec(ndim=self.rank + 2)
-
-    @property
-    def places(self) -> tuple[int, ...]:
-        """The axes that are pooled."""
-        return tuple(range(1, self.rank + 1)) if self.data_format == "channels_last" else tuple(range(2, self.rank + 2))
-
     def call(self, inputs: Any) -> Any:
-        return ops.max(inputs, axis=self.places, keepdims=self.keepdims)
+        return self._over_places(self.function, inputs)
+
+    def _over_places(self, function: Any, x: Any) -> Any:
+        first = 1 if self.data_format == "channels_last" else 2
+        return function(x, axis=tuple(range(first, first + self.rank)), keepdims=self.keepdims)
 
 
-class GlobalMaxPooling1D(BaseGlobalPooling):
+class GlobalMaxPooling1D(BaseGlobalPooling, rank=1, function=ops.max):
     """The largest over all steps: `(batch, steps, channels)` to `(batch, channels)`."""
 
-    rank: ClassVar[int] = 1
 
-
-class GlobalMaxPooling2D(BaseGlobalPooling):
+class GlobalMaxPooling2D(BaseGlobalPooling, rank=2, function=ops.max):
     """The largest over an image: `(batch, height, width, channels)` to `(batch, channels)`."""
 
 
-class GlobalMaxPooling3D(BaseGlobalPooling):
+class GlobalMaxPooling3D(BaseGlobalPooling, rank=3, function=ops.max):
     """The largest over a volume."""
 
-    rank: ClassVar[int] = 3
 
-
-class GlobalAveragePooling1D(BaseGlobalPooling):
+class GlobalAveragePooling1D(BaseGlobalPooling, rank=1, function=ops.mean):
     """The mean over all steps, masked ones left out: `(batch, steps, channels)` to `(batch, channels)`."""
 
-    rank: ClassVar[int] = 1
-
-    def setup(self) -> None:
-        super().setup()
-        self.supports_masking = True
+    supports_masking = True
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         if mask is None:
-            return ops.mean(inputs, axis=self.places, keepdims=self.keepdims)
+            return super().call(inputs)
         weight = ops.expand_dims(ops.cast(mask, inputs.dtype), 2 if self.data_format == "channels_last" else 1)
-        return ops.sum(inputs * weight, axis=self.places, keepdims=self.keepdims) / ops.sum(weight, axis=self.places, keepdims=self.keepdims)
+        return self._over_places(ops.sum, inputs * weight) / self._over_places(ops.sum, weight)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         return None
 
 
-class GlobalAveragePooling2D(BaseGlobalPooling):
+class GlobalAveragePooling2D(BaseGlobalPooling, rank=2, function=ops.mean):
     """The mean over an image: `(batch, height, width, channels)` to `(batch, channels)`."""
 
-    def call(self, inputs: Any) -> Any:
-        return ops.mean(inputs, axis=self.places, keepdims=self.keepdims)
 
-
-class GlobalAveragePooling3D(GlobalAveragePooling2D):
+class GlobalAveragePooling3D(BaseGlobalPooling, rank=3, function=ops.mean):
     """The mean over a volume."""
-
-    rank: ClassVar[int] = 3
-
-
-MaxPool1D, MaxPool2D, MaxPool3D = MaxPooling1D, MaxPooling2D, MaxPooling3D
-AvgPool1D, AvgPool2D, AvgPool3D = AveragePooling1D, AveragePooling2D, AveragePooling3D
-GlobalMaxPool1D, GlobalMaxPool2D, GlobalMaxPool3D = GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D
-GlobalAvgPool1D, GlobalAvgPool2D, GlobalAvgPool3D = GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D

@@ -24,6 +24,7 @@ class Dropout(Layer):
     [[1.0, 2.0]]
     """
 
+    supports_masking = True
     rate: float
     noise_shape: Any = None
     seed: Any = None
@@ -31,15 +32,13 @@ class Dropout(Layer):
     def setup(self) -> None:
         if not 0 <= self.rate <= 1:
             raise ArgumentError("The rate of Dropout is a fraction from 0 to 1.", where=self.name, received=f"rate={self.rate}")
-        self.supports_masking = True
         self.noise_shape = None if self.noise_shape is None else tuple(self.noise_shape)
-        if self.rate > 0:
-            self.seed_generator = random.SeedGenerator(self.seed)
+        self.seed_generator = random.SeedGenerator(self.seed) if self.rate > 0 else None
 
     def call(self, inputs: Any, training: Any = False) -> Any:
-        if training and self.rate > 0:
-            return random.dropout(inputs, self.rate, self.noise_shape, seed=self.seed_generator)
-        return inputs
+        if not training or self.seed_generator is None:
+            return inputs
+        return random.dropout(inputs, self.rate, self.noise_shape, seed=self.seed_generator)
 
 
 class GaussianNoise(Layer):
@@ -50,15 +49,14 @@ class GaussianNoise(Layer):
         seed: A seed, so that runs repeat.
     """
 
+    supports_masking = True
     stddev: float
     seed: Any = None
 
     def setup(self) -> None:
-        self.supports_masking = True
-        if self.stddev > 0:
-            self.seed_generator = random.SeedGenerator(self.seed)
+        self.seed_generator = random.SeedGenerator(self.seed) if self.stddev > 0 else None
 
     def call(self, inputs: Any, training: Any = False) -> Any:
-        if training and self.stddev > 0:
-            return inputs + random.normal(inputs.shape, 0.0, self.stddev, dtype=self.compute_dtype, seed=self.seed_generator)
-        return inputs
+        if not training or self.seed_generator is None:
+            return inputs
+        return inputs + random.normal(inputs.shape, 0.0, self.stddev, dtype=self.compute_dtype, seed=self.seed_generator)

@@ -13,6 +13,18 @@ from keraunos.core.spec import known, show
 from keraunos.layers.layer import Layer
 
 
+def _with_samples(inputs: Any, shape: tuple[int, ...]) -> Any:
+    """`inputs` with each sample in another shape, in which one size may be -1."""
+    sample = inputs.shape[1:]
+    if not known(sample):
+        return ops.reshape(inputs, (ops.shape(inputs)[0], *shape))
+    size, rest = math.prod(sample), math.prod(d for d in shape if d != -1)
+    found = tuple(size // rest if d == -1 and rest else d for d in shape)
+    if math.prod(found) != size or -1 in found:
+        raise ShapeError(f"A sample of shape {show(sample)} ({size} elements) cannot take the shape {shape}.")
+    return ops.reshape(inputs, (-1, *found))
+
+
 class Flatten(Layer):
     """All axes but the first as one: `(batch, 3, 4)` to `(batch, 12)`.
 
@@ -32,12 +44,10 @@ class Flatten(Layer):
         self.data_format = standardize_data_format(self.data_format)
 
     def call(self, inputs: Any) -> Any:
-        shape = inputs.shape
-        if self.data_format == "channels_first" and len(shape) > 1:
-            inputs = ops.transpose(inputs, (0, *range(2, len(shape)), 1))
-        if known(shape[1:]):
-            return ops.reshape(inputs, (-1, math.prod(shape[1:])))
-        return ops.reshape(inputs, (ops.shape(inputs)[0], -1))
+        rank = len(inputs.shape)
+        if self.data_format == "channels_first" and rank > 1:
+            inputs = ops.transpose(inputs, (0, *range(2, rank), 1))
+        return _with_samples(inputs, (-1,))
 
 
 class Reshape(Layer):
@@ -62,15 +72,7 @@ class Reshape(Layer):
         self.target_shape = tuple(-1 if d is None else int(d) for d in self.target_shape)
 
     def call(self, inputs: Any) -> Any:
-        sample = inputs.shape[1:]
-        if known(sample):
-            size, rest = math.prod(sample), math.prod(d for d in self.target_shape if d != -1)
-            free = self.target_shape.count(-1)
-            if free > 1 or (free == 0 and size != rest) or (free == 1 and (rest == 0 or size % rest)):
-                raise ShapeError(f"A sample of shape {show(sample)} ({size} elements) cannot take the shape {self.target_shape}.", where=self.name)
-            target = tuple(size // rest if d == -1 else d for d in self.target_shape)
-            return ops.reshape(inputs, (-1, *target))
-        return ops.reshape(inputs, (ops.shape(inputs)[0], *self.target_shape))
+        return _with_samples(inputs, self.target_shape)
 
 
 class Permute(Layer):
@@ -118,11 +120,9 @@ class Rescaling(Layer):
     [[0.5, 1.0]]
     """
 
+    supports_masking = True
     scale: Any
     offset: Any = 0.0
-
-    def setup(self) -> None:
-        self.supports_masking = True
 
     def call(self, inputs: Any) -> Any:
         x = ops.cast(inputs, self.compute_dtype)

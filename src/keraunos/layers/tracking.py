@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import copy
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
+
+import numpy as np
 
 from keraunos.core import config
 from keraunos.core.errors import ShapeError
@@ -31,25 +33,36 @@ class Cache(dict[Any, Any]):
 def _contents(value: Any) -> Iterator[Any]:
     if isinstance(value, (Variable, Tracked, Metric, SeedGenerator)):
         yield value
-    elif isinstance(value, (list, tuple)):
-        for item in value:
+    elif isinstance(value, (list, tuple, dict)) and not isinstance(value, Cache):
+        for item in value.values() if isinstance(value, dict) else value:
             yield from _contents(item)
-    elif isinstance(value, dict) and not isinstance(value, Cache):
-        for item in value.values():
-            yield from _contents(item)
+
+
+def _unique(items: Iterable[Any]) -> list[Any]:
+    """The items, each once, in order of appearance."""
+    return list({id(x): x for x in items}.values())
+
+
+def assign_all(variables: list[Variable], values: list[Any]) -> None:
+    """Give variables their values; none gets one unless all fit."""
+    for variable, value in zip(variables, values, strict=True):
+        if (shape := np.shape(value)) != variable.shape:
+            raise ShapeError("An array does not fit its weight; nothing was set.", where=variable.path, received=shape, expected=variable.shape)
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
 
 
 class Tracked:
     """An object whose variables are found in its attributes; the base of `Layer`."""
 
+    name: Any
     _trainable = True
 
     def _held(self, kind: type) -> list[Any]:
         """The objects of a class that this one holds directly, each once, in order of appearance."""
-        found = {id(x): x for name, value in self.__dict__.items() if name != "_arguments" for x in _contents(value) if isinstance(x, kind)}
-        return list(found.values())
+        return _unique(x for name, value in self.__dict__.items() if name != "_arguments" for x in _contents(value) if isinstance(x, kind))
 
-    def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> list[Any]:
+    def _flatten_layers(self) -> list[Any]:
         """This layer and those below it, each once, in order."""
         seen: dict[int, Any] = {}
 
@@ -57,25 +70,20 @@ class Tracked:
             if id(layer) not in seen:
                 seen[id(layer)] = layer
                 for child in layer._held(Tracked):
-                    if recursive or layer is self:
-                        walk(child)
+                    walk(child)
 
         walk(self)
-        if not include_self:
-            seen.pop(id(self))
         return list(seen.values())
 
     def _own_variables(self) -> list[Variable]:
         """Its own variables: those that can be trained first, as they were made."""
-        own = self._held(Variable)
-        return [v for v in own if v.initially_trainable] + [v for v in own if not v.initially_trainable]
+        return sorted(self._held(Variable), key=lambda v: not v.initially_trainable)
 
     # ---- variables ----
     @property
     def weights(self) -> list[Variable]:
         """The variables that make the layer's function: its own, then its sublayers'."""
-        found = {id(v): v for layer in self._flatten_layers() for v in layer._own_variables()}
-        return list(found.values())
+        return _unique(v for layer in self._flatten_layers() for v in layer._own_variables())
 
     @property
     def trainable_weights(self) -> list[Variable]:
@@ -85,17 +93,14 @@ class Tracked:
     @property
     def non_trainable_weights(self) -> list[Variable]:
         """The weights that training does not change by gradients."""
-        trainable = {id(v) for v in self.trainable_weights}
+        trainable = set(map(id, self.trainable_weights))
         return [v for v in self.weights if id(v) not in trainable]
 
     @property
     def variables(self) -> list[Variable]:
         """All variables: the weights, the states of seed generators, and those of metrics."""
-        found = {id(v): v for v in self.weights}
-        for layer in self._flatten_layers():
-            found.update({id(g.state): g.state for g in layer._held(SeedGenerator)})
-        found.update({id(v): v for v in self.metrics_variables})
-        return list(found.values())
+        seeds = (g.state for layer in self._flatten_layers() for g in layer._held(SeedGenerator))
+        return _unique((*self.weights, *seeds, *self.metrics_variables))
 
     @property
     def trainable_variables(self) -> list[Variable]:
@@ -105,13 +110,13 @@ class Tracked:
     @property
     def non_trainable_variables(self) -> list[Variable]:
         """The variables that training does not change by gradients; those of metrics left out."""
-        out = {id(v) for v in (*self.trainable_weights, *self.metrics_variables)}
-        return [v for v in self.variables if id(v) not in out]
+        others = set(map(id, (*self.trainable_weights, *self.metrics_variables)))
+        return [v for v in self.variables if id(v) not in others]
 
     @property
     def metrics(self) -> list[Metric]:
         """The metrics that it and its sublayers hold."""
-        return list({id(m): m for layer in self._flatten_layers() for m in layer._held(Metric)}.values())
+        return _unique(m for layer in self._flatten_layers() for m in layer._held(Metric))
 
     @property
     def metrics_variables(self) -> list[Variable]:
@@ -147,18 +152,9 @@ class Tracked:
         """
         variables = self.weights
         if len(weights) != len(variables):
-            raise ShapeError(
-                f"{len(weights)} arrays were given for {len(variables)} weights.",
-                where=getattr(self, "name", None),
-                fix="pass as many as get_weights() returns; build the model first",
-            )
-        for variable, value in zip(variables, weights, strict=True):
-            if tuple(value.shape) != variable.shape:
-                raise ShapeError(
-                    "An array does not fit its weight; nothing was set.", where=variable.path, received=tuple(value.shape), expected=variable.shape
-                )
-        for variable, value in zip(variables, weights, strict=True):
-            variable.assign(value)
+            fix = "pass as many as get_weights() returns; build the model first"
+            raise ShapeError(f"{len(weights)} arrays were given for {len(variables)} weights.", where=self.name, fix=fix)
+        assign_all(variables, weights)
 
     # ---- copies ----
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:

@@ -1,23 +1,98 @@
-"""How a layer makes, stores and restores its variables."""
+"""How a layer is built: how it makes, stores and restores its variables."""
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, ClassVar
 
-from keraunos.core.errors import StateError
+from keraunos import constraints, initializers, regularizers
+from keraunos.core import tree
+from keraunos.core.errors import ShapeError, StateError
+from keraunos.core.spec import show
 from keraunos.core.variable import Variable
-from keraunos.layers.calling import Callable_
+from keraunos.layers.tracking import Tracked, assign_all
 
 
-class Weighted(Callable_):
-    """The variable-making half of `Layer`."""
+def map_shapes(function: Callable[[Any], Any], shapes: Any) -> Any:
+    """`function` of each shape in a structure of shapes, which are themselves sequences of integers and None."""
+    if isinstance(shapes, dict):
+        return {key: map_shapes(function, value) for key, value in shapes.items()}
+    if isinstance(shapes, (list, tuple)) and not all(d is None or isinstance(d, int) for d in shapes):
+        return [map_shapes(function, s) for s in shapes]
+    return function(shapes)
+
+
+def marking(build: Callable[..., Any]) -> Callable[..., Any]:
+    """`build`, noting the shapes and that the layer is built, whoever calls it."""
+    signature = inspect.signature(build)
+
+    @functools.wraps(build)
+    def marked(self: Any, *args: Any, **kwargs: Any) -> None:
+        if self.__dict__.get("_building"):  # a class's build calls that of its base
+            return build(self, *args, **kwargs)
+        self._building = True
+        try:
+            build(self, *args, **kwargs)
+        finally:
+            del self._building
+        shapes = list(signature.bind(self, *args, **kwargs).arguments.items())[1:]
+        if len(shapes) > 1:
+            self._build_shapes = dict(shapes)
+        elif shapes:
+            self._build_shape = shapes[0][1]
+        self._built()
+
+    return marked
+
+
+class Weighted(Tracked):
+    """The half of `Layer` that builds."""
 
     variable_dtype: Any
+    call_info: ClassVar[Any]
+    built: bool = False
+    _backend: Any
+    _policy: Any
+    _build_shape: Any = None
+    _build_shapes: Any = None
+    _locked = False
 
-    def add_weight(
-        self, shape: Any = None, initializer: Any = None, dtype: Any = None, trainable: bool = True, autocast: bool = True,
-        regularizer: Any = None, constraint: Any = None, aggregation: str = "none", overwrite_with_gradient: bool = False, name: str | None = None,
-    ) -> Variable:  # fmt: skip
+    # ---- building ----
+    def _build(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Build for inputs of these shapes: those of the arguments that `build` names, `query_shape` for `query`, else that of the first."""
+
+        def shape(x: Any) -> Any:
+            return show(tuple(x.shape)) if hasattr(x, "shape") else None
+
+        given = {**dict(zip(self.call_info.names, args, strict=False)), **kwargs}
+        given = {name: tree.map_structure(shape, x) for name, x in given.items() if x is not None and name not in ("training", "mask")}
+        wanted = inspect.signature(self.build).parameters
+        found = {f"{name}_shape": x for name, x in given.items() if f"{name}_shape" in wanted}
+        if len(found) > 1:
+            self.build(**found)
+        else:
+            first = tree.map_structure(shape, args[0]) if args else next(iter(given.values()), None)
+            self._build_shape = next(iter(found.values()), first)
+            self.build(self._build_shape)
+        if not self.built:  # a model whose layers are built by its first data
+            self._built()
+
+    def _built(self) -> None:
+        self.built = self._locked = True
+        for layer in self._flatten_layers():
+            for variable in layer._own_variables():
+                if "/" not in variable.path:
+                    variable.path = f"{layer.name}/{variable.name}"
+
+    @marking
+    def build(self, input_shape: Any) -> None:
+        """Make the weights for inputs of this shape; subclasses define it."""
+
+    def add_weight(self, shape: Any = None, initializer: Any = None, dtype: Any = None, trainable: bool = True, autocast: bool = True,
+                   regularizer: Any = None, constraint: Any = None, aggregation: str = "none", overwrite_with_gradient: bool = False,
+                   name: str | None = None) -> Variable:  # fmt: skip
         """Make a variable of the layer; for use in `build` or `__init__`.
 
         Args:
@@ -35,12 +110,9 @@ class Weighted(Callable_):
         Raises:
             StateError: The layer is built already.
         """
-        from keraunos import constraints, initializers, regularizers
-
         if self._locked:
-            raise StateError(
-                "Weights cannot be made in `call`: the layer is built.", where=self.name, fix="move self.add_weight(…) to build(self, input_shape) or __init__"
-            )
+            fix = "move self.add_weight(…) to build(self, input_shape) or __init__"
+            raise StateError("Weights cannot be made in `call`: the layer is built.", where=self.name, fix=fix)
         name = name or "variable"
         dtype = dtype or self.variable_dtype
         if initializer is None:
@@ -55,20 +127,13 @@ class Weighted(Callable_):
 
     def weight(self, name: str, shape: Any, trainable: bool = True, **options: Any) -> Variable:
         """`add_weight` with the fields `{name}_initializer`, `{name}_regularizer` and `{name}_constraint`."""
+        if None in shape:
+            raise ShapeError(f"The shape of '{name}' must be known.", where=self.name, received=str(shape), fix="give Input the sizes that weights depend on")
         found = {kind: getattr(self, f"{name}_{kind}", None) for kind in ("initializer", "regularizer", "constraint")}
         return self.add_weight(shape, trainable=trainable, name=name, **found, **options)
 
-    def add_variable(
-        self,
-        shape: Any,
-        initializer: Any,
-        dtype: Any = None,
-        trainable: bool = True,
-        autocast: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
-        name: str | None = None,
-    ) -> Variable:
+    def add_variable(self, shape: Any, initializer: Any, dtype: Any = None, trainable: bool = True, autocast: bool = True, regularizer: Any = None,
+                     constraint: Any = None, name: str | None = None) -> Variable:  # fmt: skip
         """`add_weight`, by its other name."""
         return self.add_weight(shape, initializer, dtype, trainable, autocast, regularizer, constraint, name=name)
 
@@ -76,18 +141,17 @@ class Weighted(Callable_):
         """Build from what `get_build_config` returned."""
         if self.built or not config:
             return
-        shapes, shape = _as_shape(config.get("shapes_dict")), _as_shape(config.get("input_shape"))
-        if shapes:
-            self.build(**shapes)
-        elif shape is not None:
-            self.build(shape)
+        shapes = map_shapes(lambda shape: tuple(shape) if isinstance(shape, list) else shape, config)
+        if shapes.get("shapes_dict"):
+            self.build(**shapes["shapes_dict"])
+        elif shapes.get("input_shape") is not None:
+            self.build(shapes["input_shape"])
 
     def get_build_config(self) -> dict[str, Any] | None:
         """The shapes that the layer was built for."""
-        shape, shapes = self.__dict__.get("_build_shape"), self.__dict__.get("_build_shapes")
-        if shapes is not None:
-            return {"shapes_dict": shapes}
-        return None if shape is None else {"input_shape": shape}
+        if self._build_shapes is not None:
+            return {"shapes_dict": self._build_shapes}
+        return None if self._build_shape is None else {"input_shape": self._build_shape}
 
     def save_own_variables(self, store: Any) -> None:
         """Write its own variables into a mapping, by number."""
@@ -100,13 +164,4 @@ class Weighted(Callable_):
         if len(store.keys()) != len(variables):
             state = "is not built" if not self.built else f"has {len(variables)} variables"
             raise StateError(f"The layer '{self.name}' {state}; the file has {len(store.keys())} for it.", fix="build the model as it was when it was saved")
-        for i, variable in enumerate(variables):
-            variable.assign(store[str(i)][()])
-
-
-def _as_shape(value: Any) -> Any:
-    if isinstance(value, list) and all(d is None or isinstance(d, int) for d in value):
-        return tuple(value)
-    if isinstance(value, list):
-        return [_as_shape(v) for v in value]
-    return {k: _as_shape(v) for k, v in value.items()} if isinstance(value, dict) else value
+        assign_all(variables, [store[str(i)][()] for i in range(len(variables))])
