@@ -11,7 +11,8 @@ import keraunos
 from keraunos.core.errors import MissingNameError
 from keraunos.core.missing import keras_names
 
-NAMESPACES = keraunos._MODULES
+NAMESPACES = sorted(keraunos._MODULES)
+NESTED = [f"{space}.{name}" for space in NAMESPACES for name in vars(getattr(keraunos, space)) if f"{space}.{name}" in keras_names()]
 OURS = {  # public names that Keras does not have
     "": {"backend_scope", "functional", "install_as_keras", "set_backend", "value_and_grad"},
     "config": {"are_checks_enabled", "backend_scope", "disable_checks", "enable_checks"},
@@ -22,7 +23,7 @@ OURS = {  # public names that Keras does not have
 }
 
 
-@pytest.mark.parametrize("namespace", ["", *NAMESPACES])
+@pytest.mark.parametrize("namespace", ["", *NAMESPACES, *NESTED])
 def test_every_public_name_is_there(namespace):
     module = importlib.import_module(f"keraunos.{namespace}".rstrip("."))
     assert len(set(module.__all__)) == len(module.__all__)
@@ -38,7 +39,7 @@ def test_public_names_are_those_of_keras(namespace):
     assert not extra, f"keraunos.{namespace} has public names that Keras lacks: {sorted(extra)}"
 
 
-@pytest.mark.parametrize("namespace", ["", *NAMESPACES])
+@pytest.mark.parametrize("namespace", ["", *NAMESPACES, *NESTED])
 def test_what_keras_has_and_we_lack_is_said(namespace):
     module = importlib.import_module(f"keraunos.{namespace}".rstrip("."))
     lacking = sorted(n for n in keras_names().get(namespace, ()) if n not in module.__all__ and not n.startswith("_"))
@@ -47,7 +48,7 @@ def test_what_keras_has_and_we_lack_is_said(namespace):
             getattr(module, name)
 
 
-@pytest.mark.parametrize("namespace", ["", *NAMESPACES])
+@pytest.mark.parametrize("namespace", ["", *NAMESPACES, *NESTED])
 def test_misspelt_names_are_answered(namespace):
     module = importlib.import_module(f"keraunos.{namespace}".rstrip("."))
     name = next(n for n in module.__all__ if len(n) > 3 and not n.startswith("_"))
@@ -56,11 +57,17 @@ def test_misspelt_names_are_answered(namespace):
     assert "nor in Keras" in str(caught.value)
 
 
+def test_nested_namespaces():
+    assert {"ops.linalg", "ops.nn", "ops.numpy", "optimizers.schedules"} <= set(NESTED)
+
+
 def test_names_that_import_from_lacks():
     with pytest.raises(ImportError, match="Did you mean 'Sequential'"):
         from keraunos import Sequentail  # noqa: F401  # pyright: ignore[reportAttributeAccessIssue]
     with pytest.raises(ImportError, match="Keraunos has no 'utils.get_file' yet"):
         from keraunos.utils import get_file  # noqa: F401  # pyright: ignore[reportAttributeAccessIssue]
+    with pytest.raises(ImportError, match="Did you mean 'CosineDecay'"):
+        from keraunos.optimizers.schedules import CosinDecay  # noqa: F401  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_probes_get_a_plain_attribute_error():

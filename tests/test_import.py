@@ -26,6 +26,11 @@ def test_small_namespaces_load_no_engine(name):
     assert loaded == ""
 
 
+def test_an_engine_misspelt_in_the_environment_is_placed():
+    error = fresh("import os; os.environ['KERAUNOS_BACKEND'] = 'jx'; import keraunos; keraunos.config.backend()", expect=1)
+    assert "There is no backend 'jx'." in error and "Where: the environment variable KERAUNOS_BACKEND" in error and "Did you mean 'jax'?" in error
+
+
 HOOK = "import keraunos; keraunos.install_as_keras(); "
 
 

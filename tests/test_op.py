@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import subprocess
 import sys
 from typing import Any
@@ -153,6 +155,7 @@ def test_unknown_dimensions_in_shapes() -> None:
     assert ops.arange(batch) == Spec((None,), "int32")
     assert ops.broadcast_to(Spec((1, 4)), (batch, 4)) == Spec((None, 4), "float32")
     assert ops.size(x) is not None and ops.ndim(x) == 3
+    assert copy.deepcopy(x).shape[0] is batch and pickle.loads(pickle.dumps(batch)) is batch
 
 
 @pytest.mark.parametrize("x", [Spec((None, 3)), KerasTensor((None, 3))], ids=["Spec", "KerasTensor"])

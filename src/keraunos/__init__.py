@@ -11,11 +11,7 @@ TYPE_CHECKING = False  # what type checkers take for True; importing `typing` wo
 
 __version__ = "0.1.0"
 
-_MODULES = (
-    "activations", "backend", "callbacks", "config", "constraints", "datasets", "dtype_policies", "initializers", "layers", "losses", "metrics",
-    "mixed_precision", "models", "ops", "optimizers", "random", "regularizers", "saving", "tree", "utils",
-)  # fmt: skip
-_HOMES = {
+_HOMES = {  # where the names stand that are not namespaces
     "DTypePolicy": "dtype_policies", "FloatDTypePolicy": "dtype_policies", "Function": "models", "Initializer": "initializers", "Input": "layers",
     "InputSpec": "layers", "KerasTensor": "core.graph", "Layer": "layers", "Loss": "losses", "Metric": "metrics", "Model": "models", "Optimizer": "optimizers",
     "Regularizer": "regularizers", "Sequential": "models", "Variable": "core.variable", "backend_scope": "core.config", "functional": "core.functional",
@@ -25,28 +21,11 @@ _HOMES = {
 if TYPE_CHECKING:
     from typing import Any
 
-    from keraunos import (
-        activations,
-        backend,
-        callbacks,
-        config,
-        constraints,
-        datasets,
-        dtype_policies,
-        initializers,
-        layers,
-        losses,
-        metrics,
-        mixed_precision,
-        models,
-        ops,
-        optimizers,
-        random,
-        regularizers,
-        saving,
-        tree,
-        utils,
-    )
+    # isort: off
+    from keraunos import activations, backend, callbacks, config, constraints, datasets, dtype_policies, initializers, layers, losses, metrics
+    from keraunos import mixed_precision, models, ops, optimizers, random, regularizers, saving, tree, utils
+
+    # isort: on
     from keraunos.compat import install_as_keras
     from keraunos.core.config import backend_scope, set_backend
     from keraunos.core.functional import functional, value_and_grad
@@ -68,6 +47,7 @@ __all__ = [
     "dtype_policies", "functional", "initializers", "install_as_keras", "layers", "losses", "metrics", "mixed_precision", "models", "name_scope", "ops",
     "optimizers", "random", "regularizers", "saving", "set_backend", "tree", "utils", "value_and_grad", "version",
 ]  # fmt: skip
+_MODULES = frozenset(__all__) - {*_HOMES, "__version__", "version"}
 
 
 def version() -> str:
@@ -76,14 +56,14 @@ def version() -> str:
 
 
 def __getattr__(name: str) -> "Any":
+    if name in _HOMES:
+        value = globals()[name] = getattr(importlib.import_module(f"keraunos.{_HOMES[name]}"), name)
+        return value
     if name in _MODULES:
         return importlib.import_module(f"keraunos.{name}")
-    if name not in _HOMES:
-        from keraunos.core.missing import missing
+    from keraunos.core.missing import missing
 
-        missing("", name)
-    value = globals()[name] = getattr(importlib.import_module(f"keraunos.{_HOMES[name]}"), name)
-    return value
+    missing("", name)
 
 
 def __dir__() -> list[str]:

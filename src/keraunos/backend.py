@@ -6,7 +6,7 @@ import collections
 
 from keraunos.core.config import backend, epsilon, floatx, image_data_format, set_epsilon, set_floatx, set_image_data_format
 from keraunos.core.dtypes import INTEGERS, is_float, result_type, standardize_dtype
-from keraunos.core.missing import missing
+from keraunos.core.missing import answer_for
 from keraunos.utils import clear_session, is_keras_tensor
 
 __all__ = [
@@ -15,10 +15,6 @@ __all__ = [
 ]  # fmt: skip
 
 _uids: collections.Counter[str] = collections.Counter()
-
-
-def __getattr__(name: str) -> None:
-    missing("backend", name)
 
 
 def get_uid(prefix: str = "") -> int:
@@ -35,3 +31,6 @@ def is_float_dtype(dtype: object) -> bool:
 def is_int_dtype(dtype: object) -> bool:
     """Whether a dtype, given as a name or any engine's object, is an integer dtype."""
     return standardize_dtype(dtype) in INTEGERS
+
+
+answer_for(__name__)

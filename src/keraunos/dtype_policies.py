@@ -7,15 +7,12 @@ from typing import Any
 from keraunos.core import config
 from keraunos.core.dtypes import BITS, standardize_dtype
 from keraunos.core.errors import ArgumentError, suggestion
-from keraunos.core.missing import missing
+from keraunos.core.missing import answer_for
+from keraunos.core.serialization import deserialize_keras_object, serialize_keras_object
 
 __all__ = ["DTypePolicy", "FloatDTypePolicy", "deserialize", "dtype_policy", "get", "serialize", "set_dtype_policy"]
 
 _MIXED = {"mixed_bfloat16": "bfloat16", "mixed_float16": "float16"}
-
-
-def __getattr__(name: str) -> None:
-    missing("dtype_policies", name)
 
 
 class DTypePolicy:
@@ -95,15 +92,11 @@ def get(identifier: Any) -> DTypePolicy:
 
 def serialize(policy: DTypePolicy) -> Any:
     """A policy as JSON-ready values."""
-    from keraunos.core.serialization import serialize_keras_object
-
     return serialize_keras_object(policy)
 
 
 def deserialize(config: Any, custom_objects: Any = None) -> DTypePolicy:
     """A policy from `serialize`'s result."""
-    from keraunos.core.serialization import deserialize_keras_object
-
     return deserialize_keras_object(config, custom_objects)
 
 
@@ -115,3 +108,6 @@ def dtype_policy() -> DTypePolicy:
 def set_dtype_policy(policy: Any) -> None:
     """Set the policy of layers that are made without one."""
     config.store_dtype_policy(get(policy))
+
+
+answer_for(__name__)

@@ -1,6 +1,6 @@
 """Mixed precision: compute in 16 bits, keep the variables in 32. Keras's other names for dtype policies."""
 
-from keraunos.core.missing import missing
+from keraunos.core.missing import answer_for
 from keraunos.dtype_policies import DTypePolicy, dtype_policy, set_dtype_policy
 
 Policy, global_policy, set_global_policy = DTypePolicy, dtype_policy, set_dtype_policy
@@ -8,5 +8,4 @@ Policy, global_policy, set_global_policy = DTypePolicy, dtype_policy, set_dtype_
 __all__ = ["DTypePolicy", "Policy", "dtype_policy", "global_policy", "set_dtype_policy", "set_global_policy"]
 
 
-def __getattr__(name: str) -> None:
-    missing("mixed_precision", name)
+answer_for(__name__)

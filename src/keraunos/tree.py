@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from keraunos.core.missing import missing
+from keraunos.core.missing import answer_for
 from keraunos.core.tree import assert_same_structure, flatten, is_nested, map_structure, pack_sequence_as
 
 __all__ = ["assert_same_structure", "flatten", "flatten_with_path", "is_nested", "lists_to_tuples", "map_structure", "pack_sequence_as", "traverse"]
-
-
-def __getattr__(name: str) -> None:
-    missing("tree", name)
 
 
 def flatten_with_path(structure: Any) -> list[tuple[tuple[Any, ...], Any]]:
@@ -57,3 +53,6 @@ def lists_to_tuples(structure: Any) -> Any:
     (1, {'a': (2,)})
     """
     return traverse(lambda x: tuple(x) if isinstance(x, list) else None, structure, top_down=False)
+
+
+answer_for(__name__)

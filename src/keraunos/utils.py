@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from keraunos.core import config, names
 from keraunos.core.config import disable_interactive_logging, enable_interactive_logging, is_interactive_logging_enabled
 from keraunos.core.dtypes import standardize_dtype
-from keraunos.core.errors import ArgumentError, DataError
+from keraunos.core.errors import DataError, one_of
 from keraunos.core.graph import KerasTensor
-from keraunos.core.missing import missing
-from keraunos.core.serialization import (
-    custom_object_scope,
-    deserialize_keras_object,
-    get_custom_objects,
-    get_registered_name,
-    get_registered_object,
-    register_keras_serializable,
-    serialize_keras_object,
-)
+from keraunos.core.missing import answer_for
+
+from keraunos.core.serialization import custom_object_scope, deserialize_keras_object, get_custom_objects, get_registered_name  # isort: skip
+from keraunos.core.serialization import get_registered_object, register_keras_serializable, serialize_keras_object  # isort: skip
 
 CustomObjectScope = custom_object_scope
 
@@ -32,17 +25,9 @@ __all__ = [
 ]  # fmt: skip
 
 
-_LATE = {"pack_x_y_sample_weight": "data.adapters", "set_random_seed": "random.host", "unpack_x_y_sample_weight": "data.adapters"}  # these load NumPy
-
 if TYPE_CHECKING:
     from keraunos.data.adapters import pack_x_y_sample_weight, unpack_x_y_sample_weight
     from keraunos.random.host import set_random_seed
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LATE:
-        return getattr(importlib.import_module(f"keraunos.{_LATE[name]}"), name)
-    missing("utils", name)
 
 
 def clear_session(free_memory: bool = True) -> None:
@@ -128,9 +113,8 @@ def pad_sequences(
     """
     import numpy as np
 
-    for name, side in (("padding", padding), ("truncating", truncating)):
-        if side not in ("pre", "post"):
-            raise ArgumentError(f"{name} cannot be {side!r}.", where="pad_sequences", fix="'pre' or 'post'")
+    one_of("padding", padding, ("pre", "post"), where="pad_sequences")
+    one_of("truncating", truncating, ("pre", "post"), where="pad_sequences")
     rows = [np.asarray(row) for row in sequences]
     length = max((len(row) for row in rows), default=0) if maxlen is None else maxlen
     inner = next((row.shape[1:] for row in rows if len(row)), ())
@@ -142,3 +126,7 @@ def pad_sequences(
         if len(kept):
             out[i, slice(length - len(kept), None) if padding == "pre" else slice(len(kept))] = kept
     return out
+
+
+# These load NumPy.
+answer_for(__name__, {"pack_x_y_sample_weight": "data.adapters", "set_random_seed": "random.host", "unpack_x_y_sample_weight": "data.adapters"})

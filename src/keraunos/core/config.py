@@ -15,11 +15,17 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any
 
-from keraunos.core.errors import ArgumentError, BackendError, suggestion
+from keraunos.core.errors import ArgumentError, BackendError, one_of, suggestion
 from keraunos.core.scope import scope, within
 
+__all__ = [
+    "are_checks_enabled", "backend", "backend_scope", "disable_checks", "disable_interactive_logging", "disable_traceback_filtering", "enable_checks",
+    "enable_interactive_logging", "enable_traceback_filtering", "epsilon", "floatx", "image_data_format", "is_interactive_logging_enabled",
+    "is_traceback_filtering_enabled", "set_backend", "set_epsilon", "set_floatx", "set_image_data_format",
+]  # fmt: skip
+
 BACKENDS = ("jax", "torch", "numpy")
-_PACKAGES = {"jax": "jax", "torch": "torch", "numpy": "numpy"}
+_DATA_FORMATS = ("channels_last", "channels_first")
 
 _settings: dict[str, Any] = {
     "floatx": "float32",
@@ -49,10 +55,10 @@ def load_backend(name: str) -> Any:
         ArgumentError: There is no such engine.
         BackendError: The engine's package is not installed.
     """
-    if not isinstance(name, str) or name not in BACKENDS:
-        raise ArgumentError(f"There is no backend {name!r}.", where="backend", fix=suggestion(name, BACKENDS))
-    if importlib.util.find_spec(_PACKAGES[name]) is None:
-        raise BackendError(f"The backend '{name}' needs the package '{_PACKAGES[name]}', which is not installed.", fix=f"pip install 'keraunos[{name}]'")
+    if name not in BACKENDS:
+        raise ArgumentError(f"There is no backend {name!r}.", fix=suggestion(name, BACKENDS))
+    if importlib.util.find_spec(name) is None:
+        raise BackendError(f"The backend '{name}' needs the package '{name}', which is not installed.", fix=f"pip install 'keraunos[{name}]'")
     return importlib.import_module(f"keraunos.backends.{name}")
 
 
@@ -62,15 +68,11 @@ def active() -> Any:
 
 
 def _first() -> Any:
-    global _default
-    for source in ("KERAUNOS_BACKEND", "KERAS_BACKEND"):
-        if name := os.environ.get(source):
-            try:
-                _default = load_backend(name)
-            except ArgumentError as error:
-                raise error.at(f"the environment variable {source}") from None
-            return _default
-    _default = load_backend("jax")
+    source = next((name for name in ("KERAUNOS_BACKEND", "KERAS_BACKEND") if os.environ.get(name)), "")
+    try:
+        set_backend(os.environ.get(source, "jax"))
+    except ArgumentError as error:
+        raise error.at(f"the environment variable {source}") from None
     return _default
 
 
@@ -120,7 +122,7 @@ def floatx() -> str:
 
 def set_floatx(value: str) -> None:
     """Set the dtype of floats: "float16", "bfloat16", "float32" or "float64"."""
-    _choose("floatx", value, ("float16", "bfloat16", "float32", "float64"))
+    _settings["floatx"] = one_of("floatx", value, ("float16", "bfloat16", "float32", "float64"))
 
 
 def epsilon() -> float:
@@ -140,22 +142,12 @@ def image_data_format() -> str:
 
 def set_image_data_format(data_format: str) -> None:
     """Set where images have their channels: "channels_last" or "channels_first"."""
-    _choose("image_data_format", str(data_format), ("channels_last", "channels_first"))
+    _settings["image_data_format"] = one_of("image_data_format", str(data_format), _DATA_FORMATS)
 
 
 def standardize_data_format(data_format: str | None) -> str:
     """`data_format`, checked; None is `image_data_format()`."""
-    if data_format is None:
-        return image_data_format()
-    if data_format not in ("channels_last", "channels_first"):
-        raise ArgumentError(f"There is no data_format {data_format!r}.", fix="'channels_last' or 'channels_first'")
-    return data_format
-
-
-def _choose(setting: str, value: Any, options: tuple[str, ...]) -> None:
-    if value not in options:
-        raise ArgumentError(f"{setting} cannot be {value!r}.", fix=suggestion(value, options))
-    _settings[setting] = value
+    return image_data_format() if data_format is None else one_of("data_format", data_format, _DATA_FORMATS)
 
 
 def enable_traceback_filtering() -> None:

@@ -45,12 +45,17 @@ def _join(first: str, second: str) -> str:
 
 
 @functools.cache
-def _promote(floatx: str, *names: str) -> str:
-    joined = functools.reduce(_join, names)
-    return {"int": "int32", "float": floatx, "complex": "complex64"}.get(joined, joined)
+def _join_all(*names: str) -> str:
+    return functools.reduce(_join, names)
 
 
 _PYTHON = {bool: "bool", int: "int", float: "float", complex: "complex"}
+_MEANT = {"int": "int32", "complex": "complex64", "half": "float16", "str": "string"}
+
+
+def _settled(name: str) -> str:
+    """The dtype that a weak or short name means where nothing else decides."""
+    return config.floatx() if name == "float" else _MEANT.get(name, name)
 
 
 def standardize_dtype(dtype: Any) -> str:
@@ -69,11 +74,8 @@ def standardize_dtype(dtype: Any) -> str:
         return dtype
     if dtype is None:
         return config.floatx()
-    if isinstance(dtype, type) and dtype in _PYTHON:
-        return {"int": "int32", "float": config.floatx(), "complex": "complex64"}.get(_PYTHON[dtype], "bool")
     name = getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or str(dtype)
-    name = str(name).rpartition(".")[2]
-    name = {"str": "string", "float": config.floatx(), "int": "int32", "half": "float16"}.get(name, name)
+    name = _settled(str(name).rpartition(".")[2])
     if name.startswith(("str", "<U", "bytes", "object")):
         name = "string"
     if name not in BITS:
@@ -92,17 +94,12 @@ def result_type(*dtypes: Any) -> str:
     names = [d if isinstance(d, str) and d in _ABOVE else _PYTHON.get(d) or standardize_dtype(d) for d in dtypes]
     if "string" in names:
         raise DTypeError("Text cannot be computed with.", received=", ".join(names), fix="turn it into numbers first")
-    return _promote(config.floatx(), *names) if names else config.floatx()
+    return _settled(_join_all(*names) if names else "float")
 
 
 def common(*values: Any) -> str:
     """The common dtype of values: tensors' own, Python's scalars weak."""
     return result_type(*(getattr(x, "dtype", type(x)) for x in values if x is not None))
-
-
-def weak_name(x: Any) -> str:
-    """The lattice's name for the dtype of a Python scalar."""
-    return _PYTHON[type(x)]
 
 
 def floating(dtype: str) -> str:

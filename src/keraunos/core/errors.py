@@ -129,3 +129,19 @@ class MissingNameError(KeraunosError, AttributeError):
 
 class ModelFileError(KeraunosError, ValueError):
     """A model file is damaged, unsafe, or does not fit."""
+
+
+def one_of(name: str, value: Any, options: Iterable[str], where: Any = None) -> Any:
+    """`value`, which must be one of a few.
+
+    Raises:
+        ArgumentError: It is none of them.
+
+    Example:
+
+    >>> one_of("padding", "valid", ("valid", "same"))
+    'valid'
+    """
+    if value not in options:
+        raise ArgumentError(f"{name} cannot be {value!r}.", where=where, fix=suggestion(value, options))
+    return value

@@ -14,7 +14,7 @@ import importlib
 import inspect
 import numbers
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, dataclass_transform
+from typing import Any, ClassVar, TypeGuard, dataclass_transform
 
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, suggestion
 
@@ -39,6 +39,34 @@ CONVERTERS: dict[str, str] = {
 REQUIRED = inspect.Parameter.empty
 
 
+def _is_int(value: Any) -> TypeGuard[int]:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def _is_size(value: Any) -> bool:
+    return _is_int(value) and value >= 1
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def _are_sizes(value: Any) -> bool:
+    return _is_size(value) or (isinstance(value, (tuple, list)) and len(value) > 0 and all(map(_is_size, value)))
+
+
+# What a value of each kind must be, in words and as a test; a kind that is not here is not checked.
+_CHECKS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "int": ("an integer", _is_int),
+    "Size": ("a positive integer", _is_size),
+    "Sizes": ("a positive integer or a sequence of them", _are_sizes),
+    "float": ("a number", _is_real),
+    "Fraction": ("a number from 0 to below 1", lambda value: _is_real(value) and 0 <= value < 1),
+    "bool": ("True or False", lambda value: isinstance(value, (bool, numbers.Integral)) or type(value).__name__ == "bool_"),
+    "str": ("a string", lambda value: isinstance(value, str)),
+}
+
+
 class Field:
     """One declared argument: its name, its default, and how a value for it is checked and converted."""
 
@@ -57,42 +85,11 @@ class Field:
             return importlib.import_module(self.convert).get(value)
         if value is None and self.optional:
             return None
-        problems = [_CHECKS[kind](value) if kind in _CHECKS else None for kind in self.kinds]
-        if all(problems) and problems:
-            error = ArgumentError if isinstance(value, numbers.Number) and not isinstance(value, bool) else ArgumentTypeError
-            raise error(f"{owner}: {self.name} must be {' or '.join(str(p) for p in problems)}.", received=f"{self.name}={value!r}")
-        if isinstance(value, numbers.Integral) and not isinstance(value, bool) and self.kinds[0] in ("int", "Size", "Sizes"):
-            return int(value)
-        return value
-
-
-def _is_int(value: Any) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
-
-
-def _is_size(value: Any) -> bool:
-    return _is_int(value) and value >= 1
-
-
-def _is_real(value: Any) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
-
-
-def _check(test: Callable[[Any], bool], expected: str) -> Callable[[Any], str | None]:
-    return lambda value: None if test(value) else expected
-
-
-_CHECKS: dict[str, Callable[[Any], str | None]] = {
-    "int": _check(_is_int, "an integer"),
-    "Size": _check(_is_size, "a positive integer"),
-    "Sizes": _check(
-        lambda v: _is_size(v) or (isinstance(v, (tuple, list)) and len(v) > 0 and all(map(_is_size, v))), "a positive integer or a sequence of them"
-    ),
-    "float": _check(_is_real, "a number"),
-    "Fraction": _check(lambda v: _is_real(v) and 0 <= v < 1, "a number from 0 to below 1"),
-    "bool": _check(lambda v: isinstance(v, (bool, numbers.Integral)) or type(v).__name__ == "bool_", "True or False"),
-    "str": _check(lambda v: isinstance(v, str), "a string"),
-}
+        if all(kind in _CHECKS and not _CHECKS[kind][1](value) for kind in self.kinds):
+            error = ArgumentError if _is_real(value) else ArgumentTypeError
+            wanted = " or ".join(_CHECKS[kind][0] for kind in self.kinds)
+            raise error(f"{owner}: {self.name} must be {wanted}.", received=f"{self.name}={value!r}")
+        return int(value) if _is_int(value) and self.kinds[0] in ("int", "Size", "Sizes") else value
 
 
 @dataclass_transform()
@@ -116,16 +113,11 @@ class Declared:
             for name, annotation in cls.__dict__.get("__annotations__", {}).items()
             if isinstance(annotation, str) and not annotation.startswith("ClassVar") and not name.startswith("_")
         }
-        has_init = "__init__" in cls.__dict__
-        if has_init:
-            own = {}
-        elif not own and cls.__init__ is not Declared.__init__ and not getattr(cls.__init__, "declared", False):
-            return  # inherits a handwritten __init__
-        inherited = cls.fields
-        merged = {**own, **{n: f for n, f in inherited.items() if n not in own}} if cls.own_first else {**inherited, **own}
-        cls.fields = dict(sorted(merged.items(), key=lambda item: item[1].default is not REQUIRED)) if merged else {}
-        if not has_init and cls.fields and (own or getattr(cls.__init__, "declared", False)):
-            cls.__init__ = _make_init(cls)
+        if "__init__" in cls.__dict__ or not own:  # written by hand, or inherited
+            return
+        merged = {**own, **{name: field for name, field in cls.fields.items() if name not in own}} if cls.own_first else {**cls.fields, **own}
+        cls.fields = dict(sorted(merged.items(), key=lambda item: item[1].default is not REQUIRED))
+        cls.__init__ = _make_init(cls)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = super().__new__(cls)
@@ -135,27 +127,26 @@ class Declared:
 
     def start(self, **kwargs: Any) -> None:
         """Take the arguments that stand behind `**kwargs`; runs before the fields are set."""
-        if kwargs:
-            _unknown(type(self), kwargs)
+        _unknown(type(self), kwargs)
 
     def setup(self) -> None:
         """Check fields against each other, and derive what follows from them."""
 
     def captured(self) -> dict[str, Any]:
         """The arguments that a handwritten `__init__` was called with, by name."""
-        if "_arguments" not in self.__dict__:
-            return {}
-        args, kwargs = self.__dict__["_arguments"]
+        args, kwargs = self.__dict__.get("_arguments", ((), {}))
+        signature = inspect.signature(self.__init__)
         try:
-            bound = inspect.signature(type(self).__init__).bind(self, *args, **kwargs)
+            bound = signature.bind(*args, **kwargs).arguments
         except TypeError:
             return dict(kwargs)
         found: dict[str, Any] = {}
-        for name, parameter in list(inspect.signature(type(self).__init__).parameters.items())[1:]:
-            if parameter.kind is parameter.VAR_KEYWORD:
-                found.update(bound.arguments.get(name, {}))
-            elif parameter.kind is not parameter.VAR_POSITIONAL and name in bound.arguments:
-                found[name] = bound.arguments[name]
+        for name, value in bound.items():
+            kind = signature.parameters[name].kind
+            if kind is inspect.Parameter.VAR_KEYWORD:
+                found.update(value)
+            elif kind is not inspect.Parameter.VAR_POSITIONAL:
+                found[name] = value
         return found
 
     def field_config(self) -> dict[str, Any]:
@@ -185,46 +176,38 @@ class Declared:
         return cls(**{name: deserialize_value(value) for name, value in config.items()})
 
 
-def _unknown(cls: type, kwargs: dict[str, Any]) -> None:
-    wrong = next(iter(kwargs))
-    options = [*getattr(cls, "fields", {}), *getattr(cls, "base_arguments", ())]
-    raise ArgumentTypeError(f"{cls.__name__} has no argument '{wrong}'.", fix=suggestion(wrong, options))
+def _unknown(cls: Any, kwargs: dict[str, Any]) -> None:
+    """Refuse the first of the arguments that the class does not know."""
+    options = [*cls.fields, *cls.base_arguments]
+    if wrong := next((name for name in kwargs if name not in options), None):
+        raise ArgumentTypeError(f"{cls.__name__} has no argument '{wrong}'.", fix=suggestion(wrong, options))
 
 
 def _make_init(cls: type[Declared]) -> Callable[..., None]:
-    fields = cls.fields
-    Parameter = inspect.Parameter
-    parameters = [Parameter(n, Parameter.POSITIONAL_OR_KEYWORD, default=f.default) for n, f in fields.items()]
-    names = list(fields)
+    fields, names = cls.fields, list(cls.fields)
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         owner = type(self).__name__
         if len(args) > len(names):
             raise ArgumentTypeError(f"{owner} takes at most {len(names)} positional arguments, {len(args)} were given.", expected=", ".join(names))
         values = dict(zip(names, args, strict=False))
-        for name in list(kwargs):
-            if name in fields:
-                if name in values:
-                    raise ArgumentTypeError(f"{owner} got the argument '{name}' twice.")
-                values[name] = kwargs.pop(name)
-        missing = [n for n, f in fields.items() if n not in values and f.default is REQUIRED]
+        for name in fields.keys() & kwargs.keys():
+            if name in values:
+                raise ArgumentTypeError(f"{owner} got the argument '{name}' twice.")
+            values[name] = kwargs.pop(name)
+        missing = [name for name, field in fields.items() if name not in values and field.default is REQUIRED]
         if missing:
-            if kwargs:
-                _check_known(type(self), kwargs)
-            raise ArgumentTypeError(f"{owner} needs the argument '{missing[0]}'.", fix=f"{owner}({', '.join(f'{m}=…' for m in missing)})")
+            _unknown(type(self), kwargs)
+            raise ArgumentTypeError(f"{owner} needs the argument '{missing[0]}'.", fix=f"{owner}({', '.join(f'{name}=…' for name in missing)})")
         self.start(**kwargs)
         for name, field in fields.items():
             setattr(self, name, field.value(owner, values.get(name, field.default)))
         self.setup()
 
-    tail = [Parameter("kwargs", Parameter.VAR_KEYWORD)] if cls.base_arguments else []
-    __init__.__signature__ = inspect.Signature([Parameter("self", Parameter.POSITIONAL_OR_KEYWORD), *parameters, *tail])  # type: ignore[attr-defined]
-    __init__.declared = True  # type: ignore[attr-defined]
-    __init__.__qualname__ = f"{cls.__qualname__}.__init__"
-    return __init__
-
-
-def _check_known(cls: type[Declared], kwargs: dict[str, Any]) -> None:
-    wrong = {name: value for name, value in kwargs.items() if name not in cls.base_arguments}
-    if wrong:
-        _unknown(cls, wrong)
+    Parameter = inspect.Parameter
+    parameters = [Parameter("self", Parameter.POSITIONAL_OR_KEYWORD)]
+    parameters += [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, default=field.default) for name, field in fields.items()]
+    parameters += [Parameter("kwargs", Parameter.VAR_KEYWORD)] if cls.base_arguments else []
+    made: Any = __init__
+    made.__signature__, made.__qualname__, made.declared = inspect.Signature(parameters), f"{cls.__qualname__}.__init__", True
+    return made

@@ -66,11 +66,9 @@ class KerasTensor(Spec):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> KerasTensor:
         new = memo[id(self)] = object.__new__(KerasTensor)
-        for slot in ("_shape", "dtype", "sparse", "ragged", "record_history", "name", "index", "optional"):
-            setattr(new, slot, getattr(self, slot))
-        new.node = copy.deepcopy(self.node, memo)
-        if hasattr(self, "_keras_mask"):
-            new._keras_mask = copy.deepcopy(self._keras_mask, memo)
+        for slot in (*self.__slots__, "dtype", "_keras_mask"):
+            if hasattr(self, slot):
+                setattr(new, slot, copy.deepcopy(getattr(self, slot), memo))
         return new
 
     def __repr__(self) -> str:

@@ -7,7 +7,9 @@ import importlib
 import opcode
 import pathlib
 import sys
-from typing import NoReturn
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NoReturn
 
 from keraunos.core.errors import KeraunosError, MissingNameError, suggestion
 
@@ -52,3 +54,21 @@ def missing(namespace: str, name: str) -> NoReturn:
     # Python drops an AttributeError's words when `from … import …` meets one.
     importing = frame.f_code.co_code[frame.f_lasti] == opcode.opmap["IMPORT_FROM"]
     raise (MissingImportError if importing else MissingNameError)(fact, where=f"import of {module}" if importing else module, fix=suggestion(name, ours))
+
+
+def answer_for(module: str, late: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Let a public namespace answer for the names that it lacks as `missing` does; its last line is `answer_for(__name__)`.
+
+    Type checkers do not see it, so that they find a misspelt name by themselves.
+
+    Args:
+        module: The namespace's `__name__`.
+        late: Names that it has, but loads when they are asked for, and the modules where they stand.
+    """
+
+    def __getattr__(name: str) -> Any:
+        if name in late:
+            return getattr(importlib.import_module(f"keraunos.{late[name]}"), name)
+        missing(module.partition(".")[2], name)
+
+    sys.modules[module].__dict__["__getattr__"] = __getattr__

@@ -7,6 +7,7 @@ unknown with n gives n.
 from __future__ import annotations
 
 import importlib
+import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -32,6 +33,9 @@ class Unknown:
     def __repr__(self) -> str:
         return "None"
 
+    def __reduce__(self) -> str:
+        return "UNKNOWN"  # there is one, copied or pickled
+
     def _order(self, other: Any) -> bool:
         raise SymbolicError("A dimension that is not known yet cannot be compared.", fix="use ops.shape(x) and ops.where, or give Input its batch_size")
 
@@ -47,9 +51,7 @@ class _Operators(dict[str, Callable[..., Any]]):
 
     def __missing__(self, name: str) -> Callable[..., Any]:
         importlib.import_module("keraunos.ops")
-        if name in self:
-            return self[name]
-        raise KeyError(name)
+        return dict(self)[name]  # of a plain dict: a name that is still not there is a KeyError
 
 
 # Filled by `core.op`: what `x + y` and the like do, by the name of the op.
@@ -57,14 +59,9 @@ OPERATORS = _Operators()
 
 
 def _operator(name: str, swapped: bool = False) -> Any:
-    def apply(self: Any, other: Any) -> Any:
-        return OPERATORS[name](other, self) if swapped else OPERATORS[name](self, other)
-
-    return apply
-
-
-def _unary(name: str) -> Any:
-    return lambda self: OPERATORS[name](self)
+    if swapped:
+        return lambda self, other: OPERATORS[name](other, self)
+    return lambda self, *other: OPERATORS[name](self, *other)
 
 
 class Operators:
@@ -84,10 +81,17 @@ class Operators:
     __xor__, __rxor__ = _operator("logical_xor"), _operator("logical_xor", True)
     __lt__, __le__ = _operator("less"), _operator("less_equal")
     __gt__, __ge__ = _operator("greater"), _operator("greater_equal")
-    __neg__, __abs__, __invert__ = _unary("negative"), _unary("absolute"), _unary("logical_not")
+    __neg__, __abs__, __invert__ = _operator("negative"), _operator("absolute"), _operator("logical_not")
+    __getitem__ = _operator("get_item")
 
-    def __getitem__(self, key: Any) -> Any:
-        return OPERATORS["get_item"](self, key)
+
+def _refusal(fact: str, fix: str | None = None) -> Any:
+    """A method of symbolic tensors that only values can have."""
+
+    def refuse(self: Any, *_: Any, **__: Any) -> Any:
+        raise SymbolicError(fact, received=repr(self), fix=fix)
+
+    return refuse
 
 
 class Spec(Operators):
@@ -135,39 +139,20 @@ class Spec(Operators):
     def __len__(self) -> int:
         if self.shape and known(self.shape[:1]):
             return self.shape[0]
-        raise SymbolicError("A symbolic tensor whose first dimension is not known has no length.", received=repr(self))
+        fact = "A symbolic tensor whose first dimension is not known has no length and cannot be iterated over."
+        raise SymbolicError(fact, received=repr(self), fix="use ops.scan or ops.unstack along a known axis")
 
     def __iter__(self) -> Any:
-        if self.shape and known(self.shape[:1]):
-            return (self[i] for i in range(self.shape[0]))
-        raise SymbolicError(
-            "A symbolic tensor whose first dimension is not known cannot be iterated over.",
-            received=repr(self),
-            fix="use ops.scan or ops.unstack along a known axis",
-        )
+        return (self[i] for i in range(len(self)))
 
-    def __bool__(self) -> bool:
-        raise SymbolicError(
-            "A symbolic tensor has no truth value: `if` and `while` cannot see data.", received=repr(self), fix="use ops.where(condition, a, b) or ops.cond"
-        )
-
-    def _value(self, *_: Any, **__: Any) -> Any:
-        raise SymbolicError("A symbolic tensor has no value yet.", received=repr(self), fix="compute it inside a model, then call predict")
-
-    __float__ = __int__ = __index__ = _value
-
-    def __array__(self, *_: Any, **__: Any) -> Any:
-        raise SymbolicError(
-            "A NumPy function was applied to a symbolic tensor.", received=repr(self), fix="use the function of the same name in keraunos.ops, such as ops.exp"
-        )
+    __bool__ = _refusal("A symbolic tensor has no truth value: `if` and `while` cannot see data.", "use ops.where(condition, a, b) or ops.cond")
+    __float__ = __int__ = __index__ = _refusal("A symbolic tensor has no value yet.", "compute it inside a model, then call predict")
+    __array__ = _refusal("A NumPy function was applied to a symbolic tensor.", "use the function of the same name in keraunos.ops, such as ops.exp")
 
     @classmethod
     def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        raise SymbolicError(
-            "A PyTorch function was applied to a symbolic tensor.",
-            received=getattr(function, "__name__", ""),
-            fix="use keraunos.ops, or wrap the function in a Layer's call",
-        )
+        fix = "use keraunos.ops, or wrap the function in a Layer's call"
+        raise SymbolicError("A PyTorch function was applied to a symbolic tensor.", received=getattr(function, "__name__", ""), fix=fix)
 
 
 def show(shape: Sequence[Any]) -> tuple[Any, ...]:
@@ -211,10 +196,9 @@ def broadcast_shapes(*shapes: Sequence[Any]) -> Shape:
     """
     result: Shape = ()
     for shape in shapes:
-        n = max(len(result), len(shape))
+        backwards = itertools.zip_longest(reversed(result), reversed(shape), fillvalue=1)
         try:
-            pairs = zip((1,) * (n - len(result)) + result, (1,) * (n - len(shape)) + tuple(shape), strict=True)
-            result = tuple(broadcast_dim(a, b) for a, b in pairs)
+            result = tuple(broadcast_dim(a, b) for a, b in backwards)[::-1]
         except ValueError:
             listed = " and ".join(str(show(s)) for s in shapes)
             raise ShapeError(f"Shapes {listed} do not broadcast.", expected="equal dimensions, or 1, counted from the last axis") from None
@@ -233,9 +217,8 @@ def normalize_axis(axis: int, ndim: int, name: str = "axis") -> int:
         ShapeError: There is no such axis.
     """
     if not -ndim <= axis < ndim:
-        raise ShapeError(
-            f"There is no axis {axis} in a tensor of {ndim} axes.", where=name, expected=f"{-ndim} to {ndim - 1}" if ndim else "a tensor with axes"
-        )
+        expected = f"{-ndim} to {ndim - 1}" if ndim else "a tensor with axes"
+        raise ShapeError(f"There is no axis {axis} in a tensor of {ndim} axes.", where=name, expected=expected)
     return axis % ndim if ndim else 0
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+import math
 from typing import Any
 
 from keraunos.core import config, dtypes
-from keraunos.core.errors import ArgumentError, ShapeError
+from keraunos.core.errors import ShapeError, one_of
 from keraunos.core.names import auto_name, scoped
 from keraunos.core.scope import scope
 from keraunos.core.spec import Operators, Spec, known, same_dim, show
@@ -52,8 +54,7 @@ class Variable(Operators):
         name: str | None = None,
         layout: Any = None,
     ):
-        if aggregation not in (None, "none", "mean", "sum", "only_first_replica"):
-            raise ArgumentError(f"aggregation cannot be {aggregation!r}.", fix="'none', 'mean', 'sum' or 'only_first_replica'")
+        one_of("aggregation", aggregation or "none", ("none", "mean", "sum", "only_first_replica"))
         self.backend = config.active()
         self.name = name or auto_name("variable")
         self.path = scoped(self.name)
@@ -62,25 +63,19 @@ class Variable(Operators):
         self.constraint: Any = None
         self.overwrite_with_gradient = False
         self._trainable = self.initially_trainable = bool(trainable)
-        if isinstance(initializer, str):
-            initializer = _initializer(initializer)
-        if callable(initializer) and not self.backend.is_tensor(initializer):
-            if shape is None or not known(tuple(shape)):
-                raise ShapeError(
-                    "A variable needs a shape that is known.",
-                    where=self.path,
-                    received=None if shape is None else show(tuple(shape)),
-                    fix="pass shape=(…) with integers",
-                )
-            self.dtype = dtypes.standardize_dtype(dtype)
-            with self.backend.concrete():  # a variable that is made during a trace has a value all the same
-                value = self.backend.array(initializer(tuple(int(d) for d in shape), dtype=self.dtype), self.dtype)
-        else:
-            if isinstance(initializer, Variable):
+        if isinstance(initializer, str):  # found late, since initializers stand above the core
+            initializer = importlib.import_module("keraunos.initializers").get(initializer)
+        with self.backend.concrete():  # a variable that is made during a trace has a value all the same
+            if callable(initializer) and not self.backend.is_tensor(initializer):
+                if shape is None or not known(shape := tuple(shape)):
+                    received = None if shape is None else show(shape)
+                    raise ShapeError("A variable needs a shape that is known.", where=self.path, received=received, fix="pass shape=(…) with integers")
+                dtype = dtypes.standardize_dtype(dtype)
+                initializer = initializer(tuple(int(d) for d in shape), dtype=dtype)
+            elif isinstance(initializer, Variable):
                 initializer = initializer.value
-            with self.backend.concrete():
-                value = self.backend.array(initializer, None if dtype is None else dtypes.standardize_dtype(dtype))
-            self.dtype = self.backend.dtype_of(value)
+            value = self.backend.array(initializer, None if dtype is None else dtypes.standardize_dtype(dtype))
+        self.dtype = self.backend.dtype_of(value)
         self._shape = tuple(value.shape)
         self._value = self.backend.slot(value, self._trainable)
 
@@ -108,10 +103,7 @@ class Variable(Operators):
     @property
     def size(self) -> int:
         """The number of elements."""
-        size = 1
-        for d in self._shape:
-            size *= d
-        return size
+        return math.prod(self._shape)
 
     @property
     def trainable(self) -> bool:
@@ -127,9 +119,7 @@ class Variable(Operators):
 
     def spec(self) -> Spec:
         """Its shape, and the dtype in which it is read now."""
-        autocast = scope.autocast
-        cast = autocast is not None and self.autocast and self.dtype in dtypes.FLOATS
-        return Spec(self._shape, autocast if cast and autocast else self.dtype)
+        return Spec(self._shape, scope.autocast if scope.autocast and self.autocast and self.dtype in dtypes.FLOATS else self.dtype)
 
     def numpy(self) -> Any:
         """A copy of the value as a NumPy array."""
@@ -159,15 +149,16 @@ class Variable(Operators):
 
     def assign_add(self, value: Any) -> None:
         """Add `value`."""
-        self.assign(self.value + (value.value if isinstance(value, Variable) else self._operand(value)))
+        self.assign(self.value + self._operand(value))
 
     def assign_sub(self, value: Any) -> None:
         """Subtract `value`."""
-        self.assign(self.value - (value.value if isinstance(value, Variable) else self._operand(value)))
+        self.assign(self.value - self._operand(value))
 
     def _operand(self, value: Any) -> Any:
-        plain = isinstance(value, (int, float, Spec)) or self.backend.is_tensor(value)
-        return value if plain else self.backend.array(value, self.dtype)
+        if isinstance(value, Variable):
+            return value.value
+        return value if isinstance(value, (int, float, Spec)) or self.backend.is_tensor(value) else self.backend.array(value, self.dtype)
 
     def _check(self, shape: Any) -> None:
         if len(shape) != len(self._shape) or not all(map(same_dim, shape, self._shape)):
@@ -205,10 +196,3 @@ class Variable(Operators):
 
     def __repr__(self) -> str:
         return f"<Variable path={self.path}, shape={self._shape}, dtype={self.dtype}>"
-
-
-def _initializer(name: str) -> Any:
-    """The initializer called `name`; found late, since initializers stand above the core."""
-    import importlib
-
-    return importlib.import_module("keraunos.initializers").get(name)

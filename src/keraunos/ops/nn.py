@@ -8,6 +8,7 @@ from typing import Any
 
 from keraunos.core import config, dtypes
 from keraunos.core.errors import ArgumentError, BackendError, ShapeError
+from keraunos.core.missing import answer_for
 from keraunos.core.op import FLOATING, NUMERIC, PROMOTED, SAME, Operand, Tensor, composite, primitive
 from keraunos.core.spec import UNKNOWN, Spec, normalize_axes, normalize_axis, show
 from keraunos.ops.convolutions import average_pool, conv, conv_transpose, depthwise_conv, max_pool, separable_conv
@@ -445,3 +446,5 @@ __all__ = [
     "sigmoid", "silu", "soft_shrink", "softmax", "softplus", "softsign", "sparse_categorical_crossentropy", "sparse_plus", "sparse_sigmoid", "sparsemax",
     "squareplus", "swish", "tanh_shrink", "threshold", "top_k",
 ]  # fmt: skip
+
+answer_for(__name__)

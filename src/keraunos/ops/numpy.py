@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from keraunos.core.missing import answer_for
 from keraunos.ops import creation, elementwise, linalg, reductions, shaping
 from keraunos.ops.creation import *
 from keraunos.ops.elementwise import *
@@ -15,3 +16,5 @@ __all__ += elementwise.__all__
 __all__ += linalg.__all__
 __all__ += reductions.__all__
 __all__ += shaping.__all__
+
+answer_for(__name__)
