@@ -250,6 +250,13 @@ def test_sequential_knows_its_input_once_it_is_called(backend):
     assert model.built and model.output_shape == (3, 6)
 
 
+def test_a_call_that_failed_leaves_a_sequential_as_it_was(backend):
+    model = keras.Sequential([layers.Conv2D(2, 3), layers.Flatten()])
+    with pytest.raises(ValueError):
+        model(floats(2, 4))
+    assert ops.convert_to_numpy(model(floats(2, 4, 4, 1))).shape == (2, 8) and len(model.layers) == 2
+
+
 def test_sequential_may_end_with_several_outputs(backend):
     class Halves(layers.Layer):
         def call(self, x):

@@ -81,10 +81,9 @@ class CallbackList:
                 kind = callback if isinstance(callback, type) else type(callback)
                 fix = f"{kind.__name__}()" if kind is callback else "subclass keras.callbacks.Callback"
                 raise ArgumentTypeError(f"A callback is a keras.callbacks.Callback, got {kind.__name__}.", where="callbacks", fix=fix)
-        self.history = next((c for c in self.callbacks if isinstance(c, History)), None)
-        if add_history and self.history is None:
-            self.history = History()
-            self.callbacks.append(self.history)
+        if add_history and not any(isinstance(callback, History) for callback in self.callbacks):
+            self.callbacks.append(History())
+        self.history = next((callback for callback in self.callbacks if isinstance(callback, History)), None)
         for callback in self.callbacks:
             callback.set_params(params)
             if model is not None:
@@ -208,8 +207,7 @@ class EarlyStopping(_Monitor):
 
     def on_train_begin(self, logs: Any = None) -> None:
         self.wait = self.stopped_epoch = self.best_epoch = 0
-        self.best: float | None = None
-        self.best_weights: Any = None
+        self.best = self.best_weights = None
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         value = self.get_monitor_value(logs)
@@ -224,8 +222,7 @@ class EarlyStopping(_Monitor):
                 self.best_weights = self.model.get_weights()
             if self.baseline is None or self.better(value, self.baseline):
                 self.wait = 0
-            return
-        if self.wait >= self.patience and epoch > 0:
+        elif self.wait >= self.patience and epoch > 0:
             self.stopped_epoch, self.model.stop_training = epoch, True
 
     def on_train_end(self, logs: Any = None) -> None:

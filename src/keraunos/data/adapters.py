@@ -89,10 +89,6 @@ def _to_arrays(*parts: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     return optree.tree_unflatten(form, arrays), named  # type: ignore[return-value]
 
 
-def _prepare(batch: Any) -> tuple[Any, ...]:
-    return _to_arrays(*unpack_x_y_sample_weight(batch))[0]
-
-
 class Source:
     """Batches of data; `batches(epoch)` gives those of one epoch, and `head` the first, for checks."""
 
@@ -189,9 +185,9 @@ class StreamSource(Source):
     def _open(self) -> Iterator[Any]:
         """The batches that are still to come."""
         if self._iterator is None:
-            data = self.data
-            indexed = hasattr(data, "__getitem__") and hasattr(data, "__len__") and not hasattr(data, "dataset")
-            self._iterator = map(_prepare, (data[i] for i in range(len(data))) if indexed else data)
+            indexed = hasattr(self.data, "__getitem__") and hasattr(self.data, "__len__") and not hasattr(self.data, "dataset")
+            given = (self.data[i] for i in range(len(self.data))) if indexed else self.data
+            self._iterator = (_to_arrays(*unpack_x_y_sample_weight(batch))[0] for batch in given)
         return self._iterator
 
     @property
@@ -210,7 +206,7 @@ class StreamSource(Source):
         if self._once and self.steps is not None and done < self.steps:
             fix = "let it yield for ever, or pass a smaller steps_per_epoch"
             raise DataError(f"The generator ended after {done} of {self.steps} batches.", fix=fix)
-        if not self._once or self.steps is None:
+        if not self._once:
             self._iterator = None
         self.steps = done if self.steps is None else self.steps
 

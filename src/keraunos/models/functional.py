@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Sequence
 from typing import Any, cast
 
 from keraunos.core import tree
@@ -21,7 +20,7 @@ class GraphModel(Model):
     """A model that runs a graph; the base of `Functional`, and of `Sequential`, which has its graph once its input is known."""
 
     inputs = outputs = _inputs_structure = _outputs_structure = _names = cast(Any, None)  # not fields
-    _order: Sequence[Node] = ()
+    _order = cast(Any, ())
 
     def _take(self, inputs: Any, outputs: Any) -> None:
         """Take the graph between symbolic inputs and outputs for the model's own."""
@@ -39,6 +38,7 @@ class GraphModel(Model):
         if count > 1:
             raise ArgumentError(f"Two layers of the model are called '{name}'.", where=self.name, fix="give each its own name=")
         self._built()
+        self._cache_clear()
 
     def _sources(self) -> dict[int, Node]:
         """The nodes of the inputs, by the ids of their tensors."""
@@ -145,11 +145,10 @@ class Functional(GraphModel):
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any):
         Layer.__init__(self, name=name, **kwargs)
         for kind, structure in (("inputs", inputs), ("outputs", outputs)):
-            flat = tree.flatten(structure)
-            wrong = next((x for x in flat if not isinstance(x, KerasTensor)), None)
-            if wrong is not None or not flat:
+            wrong = {type(x).__name__ for x in tree.flatten(structure) or [None] if not isinstance(x, KerasTensor)}
+            if wrong:
                 fix = "make them with keras.Input and by calling layers"
-                raise ArgumentError(f"The {kind} of a model are symbolic tensors.", where=self.name, received=type(wrong).__name__, fix=fix)
+                raise ArgumentError(f"The {kind} of a model are symbolic tensors.", where=self.name, received=", ".join(sorted(wrong)), fix=fix)
         self._take(inputs, outputs)
 
     # ---- config, in Keras's form ----

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from keraunos.core import config
@@ -71,21 +72,20 @@ class Sequential(GraphModel):
             self.built = self._plain = False
         elif len(self._order) >= len(self._layers):
             self._take(self.input, self._order[-1].args[0])
-        self._cache_clear()
         return layer
 
-    def _connect(self) -> None:
+    def _connect(self, entry: Layer | None = None) -> None:
         """Call the layers that are not in the graph yet, each on the output of the one before, if the input is known."""
-        self._cache_clear()
-        if not self._layers or not isinstance(self._layers[0], InputLayer):
+        chain = self._layers if entry is None else [entry, *self._layers]
+        if not chain or not isinstance(chain[0], InputLayer):
             return
-        x = self._outputs_structure if self._order else self._layers[0].output
-        for i in range(len(self._order), len(self._layers) - 1):
+        x = self._outputs_structure if self._order else chain[0].output
+        for former, layer in itertools.pairwise(chain[len(self._order) :]):
             if not isinstance(x, KerasTensor):
-                name = self._layers[i].name
-                raise ShapeError(f"The layer '{name}' has several outputs; in a Sequential each has one.", where=self.name, fix="use a functional model")
-            x = self._layers[i + 1](x)
-        self._take(self._layers[0].output, x)
+                fact = f"The layer '{former.name}' has several outputs; in a Sequential each has one."
+                raise ShapeError(fact, where=self.name, fix="use a functional model")
+            x = layer(x)
+        self._take(chain[0].output, x)
         self._build_shape = self.input_shape
 
     @property
@@ -100,8 +100,7 @@ class Sequential(GraphModel):
         if not isinstance(input_shape, (tuple, list)) or any(not isinstance(d, (int, type(None))) for d in input_shape):
             raise ShapeError("A Sequential is built for one input shape.", where=self.name, received=repr(input_shape), fix="build((None, 8))")
         dtype = "int32" if self._layers and type(self._layers[0]).__name__ == "Embedding" else config.floatx()
-        self._layers.insert(0, InputLayer(batch_shape=tuple(input_shape), dtype=dtype))
-        self._connect()
+        self._connect(InputLayer(batch_shape=tuple(input_shape), dtype=dtype))
 
     def get_config(self) -> dict[str, Any]:
         """The layers as JSON-ready values."""
@@ -119,21 +118,15 @@ class Sequential(GraphModel):
         with custom_object_scope(custom_objects or {}):
             if "layers" not in config:
                 return super().from_config(config)
-            model = cls(name=config.get("name"))
-            for layer in config["layers"]:
-                model.add(deserialize_value(layer), rebuild=False)
-        model._connect()
-        if model.inputs is None and config.get("build_input_shape"):
+            model = cls([deserialize_value(layer) for layer in config["layers"]], config.get("trainable", True), config.get("name"))
+        if config.get("build_input_shape"):
             model.build(config["build_input_shape"])
-        if not config.get("trainable", True):
-            model.trainable = False
         return model
 
 
 def _implied_input(layer: Layer) -> list[Layer]:
     """The entry for a first layer that says by itself what its input is."""
-    if (shape := getattr(layer, "_input_shape_argument", None)) is not None:
-        return [InputLayer(batch_shape=shape)]
+    shape, dtype = getattr(layer, "_input_shape_argument", None), None
     if isinstance(layer, GraphModel) and layer.inputs is not None and len(layer.inputs) == 1:
-        return [InputLayer(batch_shape=layer.inputs[0].shape, dtype=layer.inputs[0].dtype)]
-    return []
+        shape, dtype = layer.inputs[0].shape, layer.inputs[0].dtype
+    return [InputLayer(batch_shape=shape, dtype=dtype)] if shape is not None else []

@@ -85,7 +85,6 @@ def print_summary(model: Any, line_length: int | None, positions: Any, print_fn:
         for kind, variables in (("Total", model.weights), ("Trainable", model.trainable_weights), ("Non-trainable", model.non_trainable_weights)):
             size = sum(v.size * BITS[v.dtype] for v in variables) // 8
             console.print(f" {kind} params: {sum(v.size for v in variables):,} ({readable_size(size)})", highlight=False)
-        optimizer = getattr(model, "optimizer", None)
-        if optimizer is not None and optimizer.variables:
-            console.print(f" Optimizer params: {sum(v.size for v in optimizer.variables):,}", highlight=False)
+        if model.optimizer is not None and model.optimizer.variables:
+            console.print(f" Optimizer params: {sum(v.size for v in model.optimizer.variables):,}", highlight=False)
     (print_fn or print)(capture.get().rstrip("\n"))
