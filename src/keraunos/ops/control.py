@@ -9,7 +9,8 @@ from keraunos.core import config, tree
 from keraunos.core.errors import ArgumentError, ShapeError
 from keraunos.core.graph import KerasTensor, Operation, record, strip
 from keraunos.core.op import spec_of
-from keraunos.core.spec import UNKNOWN, Spec, same_dim
+from keraunos.core.spec import UNKNOWN, Spec
+from keraunos.ops import rules
 from keraunos.ops.shaping import convert_to_tensor, stack, unstack
 
 
@@ -67,7 +68,7 @@ def _symbolic(f: Callable[[Any, Any], Any], init: Any, xs: Any, count: Any, opti
     row = tree.map_structure(lambda x: x if x is None else Spec(spec_of(x).shape[1:], spec_of(x).dtype), strip(xs))
     carry, y = f(start, row)
     for before, after in zip(tree.flatten(start), map(spec_of, tree.flatten(carry)), strict=True):
-        if len(before.shape) != len(after.shape) or not all(map(same_dim, before.shape, after.shape)) or before.dtype != after.dtype:
+        if not rules.equal(before.shape, after.shape) or before.dtype != after.dtype:
             raise ShapeError("The step of scan changes its carry.", where="ops.scan", received=repr(after), expected=repr(before))
     specs = carry, tree.map_structure(lambda s: None if s is None else Spec((count, *spec_of(s).shape), spec_of(s).dtype), y)
     if any(isinstance(x, KerasTensor) and x.record_history for x in tree.flatten((init, xs))):

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from keraunos.core import dtypes
-from keraunos.core.errors import ArgumentError
+from keraunos.core.errors import ArgumentError, one_of
 from keraunos.core.op import SAME, Operand, Tensor, composite, primitive
 from keraunos.core.spec import UNKNOWN, Spec
 from keraunos.ops import rules
@@ -134,8 +134,7 @@ def triu(x: Tensor, k: int = 0) -> Tensor:
 @composite
 def meshgrid(*x: Operand, indexing: str = "xy") -> list[Tensor]:
     """The coordinates of a grid, from those of each axis; "xy" puts the second axis first, "ij" does not."""
-    if indexing not in ("xy", "ij"):
-        raise ArgumentError(f"indexing cannot be {indexing!r}.", where="indexing", fix="'xy' or 'ij'")
+    one_of("indexing", indexing, ("xy", "ij"))
     order = list(range(len(x)))
     if indexing == "xy" and len(x) > 1:
         order[:2] = [1, 0]

@@ -14,7 +14,7 @@ from keraunos.ops.creation import eye, zeros_like
 from keraunos.ops.elementwise import absolute, add, cast, multiply, not_equal, power, sqrt, square, where
 from keraunos.ops.reductions import max, min, sum
 from keraunos.ops.rules import dims
-from keraunos.ops.shaping import dtype, expand_dims, ndim, pad, ravel, reshape, shape
+from keraunos.ops.shaping import dtype, expand_dims, ndim, pad, ravel, reshape, shape, squeeze
 
 
 def _product(x1: Any, x2: Any) -> Shape:
@@ -22,10 +22,8 @@ def _product(x1: Any, x2: Any) -> Shape:
     if not a or not b:
         raise ShapeError("matmul needs tensors with axes, not scalars.", received=f"{show(a)} and {show(b)}", fix="use ops.multiply")
     if not same_dim(a[-1], b[-2:][0]):
-        raise ShapeError(
-            f"Shapes {show(a)} and {show(b)} cannot be multiplied.",
-            expected=f"the last axis of the first, {a[-1]}, as long as {'the last but one' if len(b) > 1 else 'the only one'} of the second",
-        )
+        expected = f"the last axis of the first, {a[-1]}, as long as {'the last but one' if len(b) > 1 else 'the only one'} of the second"
+        raise ShapeError(f"Shapes {show(a)} and {show(b)} cannot be multiplied.", expected=expected)
     return (*broadcast_shapes(a[:-2], b[:-2]), *a[-2:-1], *b[-1:][: len(b) - 1])
 
 
@@ -54,17 +52,12 @@ def affine(x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
     return add(matmul(x, kernel), bias)
 
 
-def _axes_pair(x1: Any, x2: Any, axes: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    a, b = len(dims(x1)), len(dims(x2))
-    if isinstance(axes, int):
-        return tuple(range(a - axes, a)), tuple(range(axes))
-    first, second = ([axis] if isinstance(axis, int) else axis for axis in axes)
-    return normalize_axes(tuple(first), a), normalize_axes(tuple(second), b)
-
-
 def _contracted(x1: Any, x2: Any, axes: Any = 2) -> Shape:
     a, b = dims(x1), dims(x2)
-    first, second = _axes_pair(x1, x2, axes)
+    if isinstance(axes, int):
+        first, second = range(len(a) - axes, len(a)), range(axes)
+    else:
+        first, second = normalize_axes(axes[0], len(a)), normalize_axes(axes[1], len(b))
     if len(first) != len(second) or any(i < 0 or j >= len(b) or not same_dim(a[i], b[j]) for i, j in zip(first, second, strict=False)):
         raise ShapeError(f"Shapes {show(a)} and {show(b)} cannot be contracted over axes {axes}.", expected="axes of equal sizes")
     return (*(d for i, d in enumerate(a) if i not in first), *(d for i, d in enumerate(b) if i not in second))
@@ -121,12 +114,10 @@ def _einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Shape:
         end = len(own) - len(after)
         rest = broadcast_shapes(rest, own[len(before) : end])
         for letter, d in [*zip(before, own, strict=False), *zip(after, own[end:], strict=True)]:
-            try:
-                sizes[letter] = broadcast_dim(sizes.get(letter, 1), d)
-            except ValueError:
-                raise ShapeError(
-                    f"'{letter}' in '{subscripts}' is both {sizes[letter]} and {d}.", received=", ".join(str(show(dims(y))) for y in operands)
-                ) from None
+            found = sizes.get(letter, 1)
+            if 1 not in (found, d) and not same_dim(found, d):
+                raise ShapeError(f"'{letter}' in '{subscripts}' is both {found} and {d}.", received=", ".join(str(show(dims(y))) for y in operands))
+            sizes[letter] = broadcast_dim(found, d)
     if not arrow:
         output = ("..." if "..." in inputs else "") + "".join(sorted(c for c in sizes if inputs.count(c) == 1))
     if unknown := [c for c in output.replace("...", "") if c not in sizes]:
@@ -157,34 +148,24 @@ def norm(x: Tensor, ord: Any = None, axis: Any = None, keepdims: bool = False) -
         axis: One axis, a pair, or None.
         keepdims: Whether the axes stay, with size 1.
     """
-    if axis is None and (ord is None or (ord == 2 and ndim(x) == 1) or (ord == "fro" and ndim(x) == 2)):
-        return sqrt(sum(square(x), None, keepdims))
-    axes = tuple(range(ndim(x))) if axis is None else normalize_axes(axis, ndim(x))
-    if len(axes) == 1:
-        return _vector_norm(x, ord, axes[0], keepdims)
-    if len(axes) != 2:
+    axes: Any = normalize_axes(axis, ndim(x))
+    if len(axes) not in (1, 2) and (ord is not None or axis is not None):
         raise ShapeError(f"A norm is over one axis or two, not {len(axes)}.", where="axis", received=show(shape(x)))
-    if ord in (None, "fro"):
+    if ord is None or (len(axes), ord) in ((1, 2), (2, "fro")):
         return sqrt(sum(square(x), axes, keepdims))
-    if ord in (1, -1, math.inf, -math.inf):
+    kind, orders = ("vector", "a number, or None") if len(axes) == 1 else ("matrix", "'fro', 1, -1, inf or -inf")
+    if isinstance(ord, str) or (kind == "matrix" and builtins.abs(ord) not in (1, math.inf)):
+        raise ArgumentError(f"There is no {kind} norm of order {ord!r} here.", where="ord", fix=orders)
+    sizes, extreme = absolute(x), max if ord > 0 else min
+    if kind == "matrix":
         rows, columns = axes if builtins.abs(ord) == 1 else axes[::-1]
-        out = (max if ord > 0 else min)(sum(absolute(x), rows, True), columns, True)
-        return out if keepdims else reshape(out, tuple(d for i, d in enumerate(shape(x)) if i not in axes))
-    raise ArgumentError(f"There is no matrix norm of order {ord!r} here.", where="ord", fix="'fro', 1, -1, inf or -inf")
-
-
-def _vector_norm(x: Any, ord: Any, axis: int, keepdims: bool) -> Any:
-    if ord in (None, 2):
-        return sqrt(sum(square(x), axis, keepdims))
-    if isinstance(ord, str):
-        raise ArgumentError(f"There is no vector norm of order {ord!r}.", where="ord", fix="a number, or None")
-    if ord in (math.inf, -math.inf):
-        return (max if ord > 0 else min)(absolute(x), axis, keepdims)
+        out = extreme(sum(sizes, rows, True), columns, True)
+        return out if keepdims else squeeze(out, axes)
+    if builtins.abs(ord) == math.inf:
+        return extreme(sizes, axes, keepdims)
     if ord == 0:
-        return sum(cast(not_equal(x, 0), dtype(x)), axis, keepdims)
-    if ord == 1:
-        return sum(absolute(x), axis, keepdims)
-    return power(sum(power(absolute(x), float(ord)), axis, keepdims), 1.0 / ord)
+        return sum(cast(not_equal(x, 0), dtype(x)), axes, keepdims)
+    return sum(sizes, axes, keepdims) if ord == 1 else power(sum(power(sizes, float(ord)), axes, keepdims), 1.0 / ord)
 
 
 def _diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Shape:

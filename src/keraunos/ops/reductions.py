@@ -7,9 +7,9 @@ from typing import Any
 
 from keraunos.core.errors import ShapeError
 from keraunos.core.op import FLOATING, INDEX, LOGICAL, NUMERIC, PROMOTED, SAME, SUMMED, Tensor, composite, primitive
-from keraunos.core.spec import Spec, normalize_axis, same_dim, show
+from keraunos.core.spec import normalize_axis, same_dim, show
 from keraunos.ops.elementwise import add, cast, exp, isfinite, log, multiply, not_equal, sqrt, square, stop_gradient, subtract, true_divide, where
-from keraunos.ops.rules import dims, reduced, same_axis
+from keraunos.ops.rules import dims, reduced, same_axis, typed
 from keraunos.ops.shaping import broadcast_to, reshape, squeeze
 
 
@@ -30,12 +30,7 @@ def mean(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The mean over `axis`."""
 
 
-def _product(x: Any, axis: Any = None, keepdims: bool = False, dtype: str | None = None) -> Any:
-    shape = reduced(x, axis, keepdims)
-    return Spec(shape, dtype) if dtype else shape
-
-
-@primitive(shape=_product, dtype=SUMMED)
+@primitive(shape=lambda x, axis=None, keepdims=False, dtype=None: typed(reduced(x, axis, keepdims), dtype), dtype=SUMMED)
 def prod(x: Tensor, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Tensor:
     """The product over `axis`, in `dtype` if one is given."""
 
@@ -108,24 +103,17 @@ def average(x: Tensor, axis: Any = None, weights: Tensor = None) -> Tensor:
         weights = reshape(weights, tuple(own[0] if i == axis else 1 for i in range(len(shape))))
         own = dims(weights)
     if len(own) != len(shape) or not builtins.all(a == 1 or same_dim(a, b) for a, b in zip(own, shape, strict=True)):
-        raise ShapeError(
-            f"Weights of shape {show(own)} do not fit x of shape {show(shape)}.", expected="x's shape, or one weight for each index of an integer axis"
-        )
-    weighted = multiply(x, weights)
-    return true_divide(sum(weighted, axis), sum(broadcast_to(weights, shape), axis))
+        expected = "x's shape, or one weight for each index of an integer axis"
+        raise ShapeError(f"Weights of shape {show(own)} do not fit x of shape {show(shape)}.", expected=expected)
+    return true_divide(sum(multiply(x, weights), axis), sum(broadcast_to(weights, shape), axis))
 
 
-def _running(x: Any, axis: int | None = None, dtype: str | None = None) -> Any:
-    shape = same_axis(x, axis)
-    return Spec(shape, dtype) if dtype else shape
-
-
-@primitive(shape=_running, dtype=NUMERIC)
+@primitive(shape=lambda x, axis=None, dtype=None: typed(same_axis(x, axis), dtype), dtype=NUMERIC)
 def cumsum(x: Tensor, axis: int | None = None, dtype: Any = None) -> Tensor:
     """The running sum along `axis`; None is along the flat tensor."""
 
 
-@primitive(shape=_running, dtype=NUMERIC)
+@primitive(shape=lambda x, axis=None, dtype=None: typed(same_axis(x, axis), dtype), dtype=NUMERIC)
 def cumprod(x: Tensor, axis: int | None = None, dtype: Any = None) -> Tensor:
     """The running product along `axis`; None is along the flat tensor."""
 

@@ -30,6 +30,11 @@ def broadcast(*xs: Any) -> Shape:
     return broadcast_shapes(*map(dims, xs))
 
 
+def typed(shape: Shape, dtype: str | None) -> Any:
+    """The shape, or the spec where the result's dtype is given."""
+    return Spec(shape, dtype) if dtype else shape
+
+
 def same_axis(x: Any, axis: Any = -1, *_: Any) -> Shape:
     """The shape of `x`, whose `axis` is gone through; flat if that is None."""
     shape = dims(x)
@@ -79,26 +84,6 @@ def permuted(x: Any, axes: Any = None) -> Shape:
     return tuple(shape[i] for i in order)
 
 
-def expanded(x: Any, axis: Any) -> Shape:
-    """The shape of `x` with a 1 at each of `axis`."""
-    count = len(axis) if isinstance(axis, (list, tuple)) else 1
-    axes = normalize_axes(axis, len(dims(x)) + count)
-    rest = iter(dims(x))
-    return tuple(1 if i in axes else next(rest) for i in range(len(dims(x)) + count))
-
-
-def squeezed(x: Any, axis: Any = None) -> Shape:
-    """The shape of `x` without the axes of size 1 that `axis` names, or without all of them."""
-    shape = dims(x)
-    if axis is None:
-        return tuple(d for d in shape if d != 1)
-    axes = normalize_axes(axis, len(shape))
-    for i in axes:
-        if not same_dim(shape[i], 1):
-            raise ShapeError(f"Axis {i} has size {shape[i]}: only axes of size 1 can be squeezed.", where="axis", received=show(shape))
-    return tuple(d for i, d in enumerate(shape) if i not in axes)
-
-
 def joined(xs: Any, axis: int = 0) -> Shape:
     """The shape of the tensors put one after another along `axis`."""
     shapes = [dims(x) for x in several(xs, "concatenate")]
@@ -111,29 +96,15 @@ def joined(xs: Any, axis: int = 0) -> Shape:
             if i != axis and not same_dim(a, b):
                 expected = f"equal sizes except at axis {axis}"
                 raise ShapeError(f"The inputs differ at axis {i}: {a} in input 0, {b} in input {k}.", received=received, expected=expected)
-    common = _common(shapes)
-    return (*common[:axis], sum(s[axis] for s in shapes), *common[axis + 1 :])
-
-
-def stacked(x: Any, axis: int = 0) -> Shape:
-    """The shape of the tensors put on top of one another along a new `axis`."""
-    shapes = [dims(y) for y in several(x, "stack")]
-    for k, shape in enumerate(shapes):
-        if not equal(shapes[0], shape):
-            raise ShapeError(f"Input 0 has shape {show(shapes[0])}, input {k} has {show(shape)}.", expected="equal shapes")
-    common, axis = _common(shapes), normalize_axis(axis, len(shapes[0]) + 1)
-    return (*common[:axis], len(shapes), *common[axis:])
-
-
-def _common(shapes: Sequence[Shape]) -> Shape:
-    """Of each dimension what one of the shapes knows."""
-    return tuple(next((d for d in sizes if d is not UNKNOWN), UNKNOWN) for sizes in zip(*shapes, strict=True))
+    known_of = (next((d for d in sizes if d is not UNKNOWN), UNKNOWN) for sizes in zip(*shapes, strict=True))
+    return tuple(sum(s[axis] for s in shapes) if i == axis else d for i, d in enumerate(known_of))
 
 
 def several(xs: Any, name: str) -> Sequence[Any]:
     """`xs`, checked to be a list that is not empty."""
-    if not isinstance(xs, (list, tuple)) or not xs:
-        raise ArgumentError(f"{name} needs a list of tensors.", received=type(xs).__name__ if not isinstance(xs, (list, tuple)) else "an empty list")
+    listed = isinstance(xs, (list, tuple))
+    if not listed or not xs:
+        raise ArgumentError(f"{name} needs a list of tensors.", received="an empty list" if listed else type(xs).__name__)
     return xs
 
 

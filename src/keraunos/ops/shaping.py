@@ -5,10 +5,12 @@ from __future__ import annotations
 import builtins
 from typing import Any
 
+import numpy as np
+
 from keraunos.core import config, dtypes
 from keraunos.core.errors import ArgumentError, BackendError, ShapeError, SymbolicError
 from keraunos.core.op import PROMOTED, SAME, Operand, Operands, Tensor, Tensors, composite, primitive, spec_of
-from keraunos.core.spec import UNKNOWN, Shape, Spec, normalize_axes, normalize_axis, show, size_of
+from keraunos.core.spec import UNKNOWN, Shape, Spec, normalize_axes, normalize_axis, same_dim, show, size_of
 from keraunos.core.variable import Variable
 from keraunos.ops import rules
 from keraunos.ops.elementwise import cast, not_equal, subtract
@@ -23,11 +25,8 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
         BackendError: A sparse or ragged tensor was asked for.
     """
     if sparse or ragged:
-        raise BackendError(
-            f"The {config.backend()} backend has no {'sparse' if sparse else 'ragged'} tensors.",
-            where="convert_to_tensor",
-            fix="leave sparse and ragged at None",
-        )
+        kind = "sparse" if sparse else "ragged"
+        raise BackendError(f"The {config.backend()} backend has no {kind} tensors.", where="convert_to_tensor", fix="leave sparse and ragged at None")
     if isinstance(x, Spec):
         return x if dtype is None else cast(x, dtype)
     backend = config.active()
@@ -47,11 +46,9 @@ def _holds_tensors(backend: Any, x: Any) -> bool:
 def convert_to_numpy(x: Any) -> Any:
     """The values as a NumPy array, copied from the device if need be."""
     if isinstance(x, Spec):
-        raise SymbolicError(
-            "A symbolic tensor has no value yet.", where="convert_to_numpy", received=repr(x), fix="compute it inside a model, then call predict"
-        )
-    x = convert_to_tensor(x)
-    return config.active().to_numpy(x)
+        fix = "compute it inside a model, then call predict"
+        raise SymbolicError("A symbolic tensor has no value yet.", where="convert_to_numpy", received=repr(x), fix=fix)
+    return config.active().to_numpy(convert_to_tensor(x))
 
 
 def is_tensor(x: Any) -> bool:
@@ -80,6 +77,9 @@ def dtype(x: Any) -> str:
 
 
 # ---- form ----
+_ALL = builtins.slice(None)
+
+
 @primitive(shape=rules.reshaped, dtype=SAME)
 def reshape(x: Tensor, newshape: Any) -> Tensor:
     """The same elements in another shape; one dimension may be -1, which stands for the rest.
@@ -97,14 +97,23 @@ def transpose(x: Tensor, axes: Any = None) -> Tensor:
     """The axes in the order `axes`; None reverses them."""
 
 
-@primitive(shape=rules.expanded, dtype=SAME)
+@composite
 def expand_dims(x: Tensor, axis: Any) -> Tensor:
     """A new axis of size 1 at `axis`, or at each of several."""
+    n = ndim(x) + (len(axis) if isinstance(axis, (list, tuple)) else 1)
+    axes = normalize_axes(axis, n)
+    return get_item(x, tuple(None if i in axes else _ALL for i in range(n)))
 
 
-@primitive(shape=rules.squeezed, dtype=SAME)
+@composite
 def squeeze(x: Tensor, axis: Any = None) -> Tensor:
     """Without the axes of size 1 that `axis` names; None is all of them."""
+    own = shape(x)
+    axes = [i for i, d in enumerate(own) if d == 1] if axis is None else normalize_axes(axis, len(own))
+    for i in axes:
+        if not same_dim(own[i], 1):
+            raise ShapeError(f"Axis {i} has size {own[i]}: only axes of size 1 can be squeezed.", where="axis", received=show(own))
+    return get_item(x, tuple(0 if i in axes else _ALL for i in range(len(own))))
 
 
 @primitive(shape=rules.broadcasted, dtype=SAME)
@@ -139,9 +148,11 @@ def moveaxis(x: Tensor, source: Any, destination: Any) -> Tensor:
     return transpose(x, tuple(order))
 
 
-@primitive(shape=lambda x, axis=None: (normalize_axes(axis, len(dims(x))), dims(x))[1], dtype=SAME)
+@composite
 def flip(x: Tensor, axis: Any = None) -> Tensor:
     """The elements in reverse order along `axis`; None is every axis."""
+    axes = normalize_axes(axis, ndim(x))
+    return get_item(x, tuple(builtins.slice(None, None, -1) if i in axes else _ALL for i in range(ndim(x))))
 
 
 @primitive(shape=lambda x, shift, axis=None: (normalize_axes(axis, len(dims(x))), dims(x))[1], dtype=SAME)
@@ -150,17 +161,19 @@ def roll(x: Tensor, shift: Any, axis: Any = None) -> Tensor:
 
 
 # ---- joining and parting ----
-_ALL = builtins.slice(None)
-
-
 @primitive(shape=rules.joined, dtype=PROMOTED)
 def concatenate(xs: Tensors, axis: int = 0) -> Tensor:
     """The tensors one after another along `axis`."""
 
 
-@primitive(shape=rules.stacked, dtype=PROMOTED)
+@composite(dtype=PROMOTED)
 def stack(x: Tensors, axis: int = 0) -> Tensor:
     """The tensors on top of one another along a new `axis`."""
+    first = shape(rules.several(x, "stack")[0])
+    for k, y in enumerate(x):
+        if not rules.equal(first, shape(y)):
+            raise ShapeError(f"Input 0 has shape {show(first)}, input {k} has {show(shape(y))}.", expected="equal shapes")
+    return concatenate([expand_dims(y, axis) for y in x], axis)
 
 
 @composite
@@ -170,7 +183,7 @@ def unstack(x: Tensor, num: int | None = None, axis: int = 0) -> list[Tensor]:
     count = shape(x)[at]
     if count is UNKNOWN and num is None:
         raise ShapeError(f"The size of axis {axis} is not known.", where="ops.unstack", received=show(shape(x)), fix="pass num=")
-    if num is not None and count is not UNKNOWN and num != count:
+    if not same_dim(count, num):
         raise ShapeError(f"Axis {axis} has size {count}, not num={num}.", where="ops.unstack")
     return [get_item(x, (*[_ALL] * at, i)) for i in range(int(num if count is UNKNOWN else count))]  # type: ignore[arg-type]
 
@@ -182,13 +195,9 @@ def split(x: Tensor, indices_or_sections: Any, axis: int = 0) -> list[Tensor]:
     total = shape(x)[at]
     if isinstance(indices_or_sections, int):
         if total is not UNKNOWN and total % indices_or_sections:
-            raise ShapeError(
-                f"Axis {axis} of size {total} cannot be split into {indices_or_sections} equal parts.",
-                received=show(shape(x)),
-                fix="pass the indices to split at",
-            )
-        part = total // indices_or_sections
-        ends: list[Any] = [part * i for i in range(1, indices_or_sections)]
+            fact = f"Axis {axis} of size {total} cannot be split into {indices_or_sections} equal parts."
+            raise ShapeError(fact, received=show(shape(x)), fix="pass the indices to split at")
+        ends: list[Any] = [total // indices_or_sections * i for i in range(1, indices_or_sections)]
     else:
         ends = [int(i) for i in indices_or_sections]
     bounds: Any = zip([None, *ends], [*ends, None], strict=True)
@@ -199,14 +208,9 @@ def _repeated(x: Any, repeats: Any, axis: int | None = None) -> Shape:
     shape = dims(x) if axis is not None else (size_of(dims(x)),)
     at = normalize_axis(axis or 0, len(shape))
     counts = list(repeats) if isinstance(repeats, (list, tuple)) else [repeats]
-    if builtins.any(isinstance(n, Spec) for n in counts):
-        total = UNKNOWN
-    elif len(counts) == 1:
-        total = shape[at] * counts[0]
-    else:
-        total = sum(counts)
-        if not rules.same_dim(shape[at], len(counts)):
-            raise ShapeError(f"There are {len(counts)} repeats for {shape[at]} elements.", where="repeats")
+    if len(counts) > 1 and not same_dim(shape[at], len(counts)):
+        raise ShapeError(f"There are {len(counts)} repeats for {shape[at]} elements.", where="repeats")
+    total = UNKNOWN if builtins.any(isinstance(n, Spec) for n in counts) else shape[at] * counts[0] if len(counts) == 1 else sum(counts)
     return (*shape[:at], total, *shape[at + 1 :])
 
 
@@ -229,17 +233,11 @@ def tile(x: Tensor, repeats: Any) -> Tensor:
 
 def pad_widths(pad_width: Any, ndim: int) -> list[tuple[Any, Any]]:
     """`pad_width` as a pair for each axis."""
-    if hasattr(pad_width, "tolist"):
-        pad_width = pad_width.tolist()
-    if not isinstance(pad_width, (list, tuple)):
-        return [(pad_width, pad_width)] * ndim
-    if not isinstance(pad_width[0], (list, tuple)):
-        pad_width = [tuple(pad_width) * (2 if len(pad_width) == 1 else 1)]
-    pairs = [tuple(p) * (2 if len(p) == 1 else 1) for p in pad_width]
-    pairs = pairs * ndim if len(pairs) == 1 else pairs
-    if len(pairs) != ndim or builtins.any(len(p) != 2 for p in pairs):
-        raise ShapeError(f"pad_width does not fit {ndim} axes.", where="pad_width", received=pad_width, expected="a number, a pair, or a pair for each axis")
-    return pairs
+    try:
+        return [tuple(pair) for pair in np.broadcast_to(np.asarray(pad_width), (ndim, 2)).tolist()]
+    except ValueError:
+        expected = "a number, a pair, or a pair for each axis"
+        raise ShapeError(f"pad_width does not fit {ndim} axes.", where="pad_width", received=pad_width, expected=expected) from None
 
 
 @primitive(shape=lambda x, widths, value: tuple(low + d + high for d, (low, high) in zip(dims(x), widths, strict=True)), dtype=SAME)
@@ -260,8 +258,6 @@ def pad(x: Tensor, pad_width: Any, mode: str = "constant", constant_values: Any 
         return pad_constant(x, widths, 0 if constant_values is None else constant_values)
     if constant_values is not None:
         raise ArgumentError(f"constant_values goes with mode='constant', not {mode!r}.", where="constant_values")
-    import numpy as np
-
     for axis, (low, high) in enumerate(widths):
         if low or high:
             n = shape(x)[axis]
