@@ -13,6 +13,7 @@ from keraunos.core.serialization import deserialize_keras_object, serialize_kera
 __all__ = ["DTypePolicy", "FloatDTypePolicy", "deserialize", "dtype_policy", "get", "serialize", "set_dtype_policy"]
 
 _MIXED = {"mixed_bfloat16": "bfloat16", "mixed_float16": "float16"}
+_global: list[DTypePolicy] = []  # what `set_dtype_policy` set, if anything
 
 
 class DTypePolicy:
@@ -102,12 +103,12 @@ def deserialize(config: Any, custom_objects: Any = None) -> DTypePolicy:
 
 def dtype_policy() -> DTypePolicy:
     """The policy of layers that are made without one."""
-    return config.default_dtype_policy() or DTypePolicy(config.floatx())
+    return _global[-1] if _global else DTypePolicy(config.floatx())
 
 
 def set_dtype_policy(policy: Any) -> None:
     """Set the policy of layers that are made without one."""
-    config.store_dtype_policy(get(policy))
+    _global[:] = [get(policy)]
 
 
 answer_for(__name__)

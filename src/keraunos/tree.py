@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import optree
+
 from keraunos.core.missing import answer_for
 from keraunos.core.tree import assert_same_structure, flatten, is_nested, map_structure, pack_sequence_as
 
@@ -19,10 +21,8 @@ def flatten_with_path(structure: Any) -> list[tuple[tuple[Any, ...], Any]]:
     >>> flatten_with_path({"b": 2, "a": [1]})
     [(('a', 0), 1), (('b',), 2)]
     """
-    if not is_nested(structure):
-        return [((), structure)]
-    items = sorted(structure.items()) if isinstance(structure, dict) else enumerate(structure)
-    return [((key, *path), leaf) for key, value in items for path, leaf in flatten_with_path(value)]
+    paths, leaves, _ = optree.tree_flatten_with_path(structure, none_is_leaf=True)
+    return list(zip(paths, leaves, strict=True))
 
 
 def traverse(func: Callable[[Any], Any], structure: Any, top_down: bool = True) -> Any:

@@ -31,7 +31,6 @@ _settings: dict[str, Any] = {
     "floatx": "float32",
     "epsilon": 1e-7,
     "image_data_format": "channels_last",
-    "dtype_policy": None,
     "filter_tracebacks": True,
     "interactive_logging": True,
     "checks": True,
@@ -193,16 +192,6 @@ def disable_checks() -> None:
 def are_checks_enabled() -> bool:
     """Whether the first batch of a run is checked."""
     return _settings["checks"]
-
-
-def default_dtype_policy() -> Any:
-    """The policy that `set_dtype_policy` stored, or None."""
-    return _settings["dtype_policy"]
-
-
-def store_dtype_policy(policy: Any) -> None:
-    """Store what `default_dtype_policy` returns."""
-    _settings["dtype_policy"] = policy
 
 
 _SETTERS = {"floatx": set_floatx, "epsilon": set_epsilon, "image_data_format": set_image_data_format}

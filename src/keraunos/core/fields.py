@@ -140,13 +140,10 @@ class Declared:
             bound = signature.bind(*args, **kwargs).arguments
         except TypeError:
             return dict(kwargs)
-        found: dict[str, Any] = {}
-        for name, value in bound.items():
-            kind = signature.parameters[name].kind
-            if kind is inspect.Parameter.VAR_KEYWORD:
-                found.update(value)
-            elif kind is not inspect.Parameter.VAR_POSITIONAL:
-                found[name] = value
+        kinds = {name: parameter.kind for name, parameter in signature.parameters.items()}
+        found = {name: value for name, value in bound.items() if kinds[name] is not inspect.Parameter.VAR_POSITIONAL}
+        for name in [name for name in found if kinds[name] is inspect.Parameter.VAR_KEYWORD]:
+            found.update(found.pop(name))
         return found
 
     def field_config(self) -> dict[str, Any]:

@@ -277,20 +277,15 @@ def _specs(out: Any) -> Any:
     return _spec_of(out) if config.active().is_tensor(out) else out
 
 
+_SUBCLASSES = ((Variable, VARIABLE), (Spec, SYMBOLIC), ((list, tuple), SEQUENCE))
+
+
 def classify(backend: Any, x: Any) -> int:
     """The kind of an argument, remembered by its type."""
-    kind = _BASE_KINDS.get(x.__class__)
+    kind = TENSOR if backend.is_tensor(x) else _BASE_KINDS.get(x.__class__)
     if kind is None:
-        if isinstance(x, Variable):
-            kind = VARIABLE
-        elif isinstance(x, Spec):
-            kind = SYMBOLIC
-        elif backend.is_tensor(x):
-            kind = TENSOR
-        elif isinstance(x, (list, tuple)):
-            kind = SEQUENCE
-        else:
-            kind = FOREIGN if hasattr(x, "__array__") or hasattr(x, "__dlpack__") else 0
+        foreign = FOREIGN if hasattr(x, "__array__") or hasattr(x, "__dlpack__") else 0
+        kind = next((kind for base, kind in _SUBCLASSES if isinstance(x, base)), foreign)
     backend.kinds[x.__class__] = kind
     return kind
 

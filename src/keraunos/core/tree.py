@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import optree
+
 _CONTAINERS = (list, tuple, dict)
 
 
@@ -23,8 +25,6 @@ def flatten(structure: Any) -> list[Any]:
     """
     if not isinstance(structure, _CONTAINERS):
         return [structure]
-    import optree
-
     return optree.tree_leaves(structure, none_is_leaf=True)  # pyright: ignore[reportArgumentType]
 
 
@@ -41,24 +41,16 @@ def map_structure(function: Callable[..., Any], *structures: Any) -> Any:
     """
     if not isinstance(structures[0], _CONTAINERS):
         return function(*structures)
-    import optree
-
     return optree.tree_map(function, *structures, none_is_leaf=True)  # pyright: ignore[reportArgumentType]
 
 
 def pack_sequence_as(structure: Any, flat: list[Any]) -> Any:
     """The leaves `flat` in the form of `structure`."""
-    if not isinstance(structure, _CONTAINERS):
-        return flat[0]
-    import optree
-
     return optree.tree_unflatten(optree.tree_structure(structure, none_is_leaf=True), flat)  # pyright: ignore[reportArgumentType]
 
 
 def assert_same_structure(a: Any, b: Any) -> None:
     """Raise ValueError unless both have the same form."""
-    import optree
-
     first, second = (optree.tree_structure(s, none_is_leaf=True) for s in (a, b))
     if first != second:
         raise ValueError(f"The structures differ: {first} and {second}.")

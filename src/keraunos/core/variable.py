@@ -43,17 +43,9 @@ class Variable(Operators):
     )  # fmt: skip
 
     def __init__(
-        self,
-        initializer: Any,
-        shape: Any = None,
-        dtype: Any = None,
-        trainable: bool = True,
-        autocast: bool = True,
-        aggregation: str = "none",
-        synchronization: str = "auto",
-        name: str | None = None,
-        layout: Any = None,
-    ):
+        self, initializer: Any, shape: Any = None, dtype: Any = None, trainable: bool = True, autocast: bool = True,
+        aggregation: str = "none", synchronization: str = "auto", name: str | None = None, layout: Any = None,
+    ):  # fmt: skip
         one_of("aggregation", aggregation or "none", ("none", "mean", "sum", "only_first_replica"))
         self.backend = config.active()
         self.name = name or auto_name("variable")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -95,23 +94,23 @@ def _start(shape: Any, rank: int, padding: Any, data_format: Any, kernel: Shape 
     return (True, shape[1:-1], shape[-1]) if last else (False, shape[2:], shape[1])
 
 
-def _slide(n: Any, size: Any, stride: Any, dilation: Any, padding: str, axis: str, what: str) -> tuple[Any, tuple[Any, Any]]:
-    """How many windows there are along an axis, and how much is padded before and behind."""
-    reach = (size - 1) * dilation + 1
-    if padding == "valid":
-        if n is not UNKNOWN and n < reach:
+def _slid(what: str, inner: Sequence[Any], size: Sequence[int], strides: Sequence[int], dilation: Sequence[int], padding: str) -> tuple[list[Any], Any]:
+    """How many windows there are along each spatial axis, and how much is padded before and behind."""
+    counts, pads = [], []
+    for n, k, stride, rate, axis in zip(inner, size, strides, dilation, _AXES[len(size)], strict=True):
+        reach = (k - 1) * rate + 1
+        if padding == "valid" and n is not UNKNOWN and n < reach:
             fix = "use a smaller one, padding='same', or fewer pooling layers before it"
             raise ShapeError(f"The {what} reaches over {reach}, the {axis} of the inputs is only {n}.", fix=fix)
-        return (n - reach) // stride + 1, (0, 0)
-    if n is UNKNOWN:
-        return UNKNOWN, (UNKNOWN, UNKNOWN)
-    out = math.ceil(n / stride)
-    total = max((out - 1) * stride + reach - n, 0)
-    return out, (total // 2, total - total // 2)
+        count = (n - reach) // stride + 1 if padding == "valid" else -(-n // stride)
+        total = 0 if padding == "valid" else UNKNOWN if n is UNKNOWN else max((count - 1) * stride + reach - n, 0)
+        counts.append(count)
+        pads.append((total // 2, total - total // 2))
+    return counts, tuple(pads)
 
 
 @_remembered
-def conv(inputs: Shape, kernel: Shape, strides: Any, padding: str, data_format: Any, dilation: Any) -> Windows:
+def conv(inputs: Shape, kernel: Shape, strides: Any = 1, padding: str = "valid", data_format: Any = None, dilation: Any = 1) -> Windows:
     """How a convolution slides; the kernel's shape is `(*sizes, channels in a group, filters)`.
 
     Raises:
@@ -126,13 +125,12 @@ def conv(inputs: Shape, kernel: Shape, strides: Any, padding: str, data_format: 
         expected = f"{inner} channels" if channels % inner else f"filters to be a multiple of the {groups} groups"
         fact = f"The inputs have {channels} channels, the kernel has {inner} in a group, and {filters} filters."
         raise ShapeError(fact, received=show(inputs), expected=expected)
-    slid = [_slide(n, k, s, d, padding, axis, "kernel") for n, k, s, d, axis in zip(spatial, size, strides, dilation, _AXES[rank], strict=True)]
-    out, pads = zip(*slid, strict=True)
+    out, pads = _slid("kernel", spatial, size, strides, dilation, padding)
     return Windows(rank, last, tuple(size), strides, dilation, pads, groups, _arranged(inputs[0], out, filters, last))
 
 
 @_remembered
-def pool(inputs: Shape, size: Any, strides: Any, padding: str, data_format: Any) -> Windows:
+def pool(inputs: Shape, size: Any, strides: Any = None, padding: str = "valid", data_format: Any = None) -> Windows:
     """How pooling slides.
 
     Raises:
@@ -142,13 +140,15 @@ def pool(inputs: Shape, size: Any, strides: Any, padding: str, data_format: Any)
     last, spatial, channels = _start(inputs, rank, padding, data_format)
     size = _sizes(size, rank, "pool_size")
     strides = size if strides is None else _sizes(strides, rank, "strides")
-    slid = [_slide(n, k, s, 1, padding, axis, "pool") for n, k, s, axis in zip(spatial, size, strides, _AXES[rank], strict=True)]
-    out, pads = zip(*slid, strict=True)
-    return Windows(rank, last, size, strides, (1,) * rank, pads, 1, _arranged(inputs[0], out, channels, last))
+    ones = (1,) * rank
+    out, pads = _slid("pool", spatial, size, strides, ones, padding)
+    return Windows(rank, last, size, strides, ones, pads, 1, _arranged(inputs[0], out, channels, last))
 
 
 @_remembered
-def conv_transpose(inputs: Shape, kernel: Shape, strides: Any, padding: str, output_padding: Any, data_format: Any, dilation: Any) -> Windows:
+def conv_transpose(
+    inputs: Shape, kernel: Shape, strides: Any = 1, padding: str = "valid", output_padding: Any = None, data_format: Any = None, dilation: Any = 1
+) -> Windows:
     """How a transposed convolution slides; the kernel's shape is `(*sizes, filters, channels)`.
 
     The full result has `(n - 1) * stride + reach` elements along an axis; `pads` says how many of them are
