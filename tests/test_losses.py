@@ -184,7 +184,8 @@ def test_get() -> None:
     (lambda: losses.CategoricalCrossentropy()(np.ones((5, 1)), np.ones((5, 3))), ShapeError, "use the loss 'sparse_categorical_crossentropy'"),
     (lambda: losses.MeanSquaredError()(np.ones(4), np.ones((4, 3))), ShapeError, r"y_true \(4,\), y_pred \(4, 3\)"),
     (lambda: losses.BinaryCrossentropy()(np.ones((4, 3)), np.ones((4, 1))), ShapeError, r"y_true \(4, 3\), y_pred \(4, 1\)"),
-    (lambda: losses.MeanSquaredError()(np.ones((4, 3)), np.ones((4, 3)), np.ones(5)), ShapeError, "sample_weight"),
+    (lambda: losses.MeanSquaredError()(np.ones((4, 3)), np.ones((4, 3)), np.ones(5)), ShapeError, r"sample_weight does not fit[^$]*Received: \(5,\)"),
+    (lambda: losses.MeanSquaredError()(np.ones((4, 5, 3)), np.ones((4, 5, 3)), np.ones((4, 6))), ShapeError, r"Expected: \(4, 5\), or fewer axes"),
     (lambda: losses.Loss()(np.ones(2), np.ones(2)), NotImplementedError, "must define call"),
 ])  # fmt: skip
 def test_errors(make: Any, error: type[Exception], words: str) -> None:

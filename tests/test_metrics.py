@@ -125,6 +125,7 @@ def test_mask_counts_for_nothing(backend: Any) -> None:
     set_mask(masked, keraunos.ops.convert_to_tensor(mask))
     expected = (((y_true - y_pred) ** 2).mean(-1) * mask).sum() / mask.sum()
     check(metrics.MeanSquaredError()(y_true, masked), np.float32(expected))
+    check(metrics.RootMeanSquaredError()(y_true, masked), np.float32(expected**0.5))
 
 
 def test_wrapper_of_a_function(backend: Any) -> None:
@@ -232,6 +233,8 @@ def test_get(name: str) -> None:
     (lambda: metrics.SparseCategoricalAccuracy()(np.eye(3), np.eye(3)), ShapeError, "use 'categorical_accuracy'"),
     (lambda: metrics.Precision()(np.ones((4, 2)), np.ones((4, 3))), ShapeError, r"y_true \(4, 2\), y_pred \(4, 3\)"),
     (lambda: metrics.Mean()(np.ones(3), np.ones(4)), ShapeError, "sample_weight does not fit"),
+    (lambda: metrics.Precision()(np.ones((3, 2)), np.ones((3, 2)), np.ones(4)), ShapeError, "sample_weight does not fit"),
+    (lambda: metrics.R2Score()(np.ones((3, 2)), np.ones((3, 2)), np.ones(4)), ShapeError, "sample_weight does not fit"),
     (lambda: metrics.Mean().stateless_result([1.0]), ShapeError, "has 2 variables"),
     (lambda: metrics.Metric().update_state(), NotImplementedError, "must define update_state"),
 ])  # fmt: skip

@@ -70,6 +70,8 @@ def test_bounds(backend: Any) -> None:
 def test_float_dtypes(dtype: str, backend: Any) -> None:
     for draw in (random.uniform, random.normal, random.truncated_normal):
         assert backend.dtype_of(draw((3,), dtype=dtype, seed=1)) == dtype
+    for draw in (lambda **o: random.gamma((3,), 2.0, **o), lambda **o: random.beta((3,), 2.0, 3.0, **o), lambda **o: random.binomial((3,), 10, 0.3, **o)):
+        assert backend.dtype_of(draw(dtype=dtype, seed=1)) == dtype
     assert backend.dtype_of(random.dropout(ops.ones((3,), dtype=dtype), 0.5, seed=1)) == dtype
 
 
@@ -204,6 +206,7 @@ def test_seeds_of_any_size(seed: Any, backend: Any) -> None:
 def test_errors(backend: Any) -> None:
     for call, error, text in [
         (lambda: random.SeedGenerator(1.5), ArgumentTypeError, "integer"),
+        (lambda: random.SeedGenerator(random.SeedGenerator(1)), ArgumentTypeError, "integer"),
         (lambda: random.uniform((2,), seed="a"), ArgumentTypeError, "SeedGenerator"),
         (lambda: random.uniform((2,), dtype="int32"), DTypeError, "randint"),
         (lambda: random.randint((2,), 0, 3, dtype="float32"), DTypeError, "uniform"),

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from keraunos.core import config, dtypes
-from keraunos.core.errors import ArgumentError, DTypeError, ShapeError, suggestion
+from keraunos.core.errors import ArgumentError, DTypeError, ShapeError, one_of
 from keraunos.core.fields import Declared
 from keraunos.core.missing import missing
 from keraunos.core.registry import Registry
@@ -203,9 +204,8 @@ class VarianceScaling(_Scaled):
             raise ArgumentError("VarianceScaling: scale must be above 0.", received=f"scale={self.scale!r}")
         if self.distribution == "normal":
             self.distribution = "truncated_normal"
-        for name, value, options in (("mode", self.mode, ("fan_in", "fan_out", "fan_avg")), ("distribution", self.distribution, _DISTRIBUTIONS)):
-            if value not in options:
-                raise ArgumentError(f"VarianceScaling: {name} cannot be {value!r}.", fix=suggestion(value, options))
+        one_of("mode", self.mode, ("fan_in", "fan_out", "fan_avg"), "VarianceScaling")
+        one_of("distribution", self.distribution, _DISTRIBUTIONS, "VarianceScaling")
 
 
 class GlorotUniform(_Scaled):
@@ -262,15 +262,11 @@ glorot_uniform, glorot_normal, he_normal, he_uniform = GlorotUniform, GlorotNorm
 lecun_normal, lecun_uniform, orthogonal = LecunNormal, LecunUniform, Orthogonal
 IdentityInitializer, OrthogonalInitializer = Identity, Orthogonal
 
-__all__ = [
-    "Constant", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity", "IdentityInitializer", "Initializer", "LecunNormal", "LecunUniform",
-    "Ones", "Orthogonal", "OrthogonalInitializer", "RandomNormal", "RandomUniform", "TruncatedNormal", "VarianceScaling", "Zeros", "constant", "deserialize",
-    "get", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "identity", "lecun_normal", "lecun_uniform", "ones", "orthogonal", "random_normal",
-    "random_uniform", "serialize", "truncated_normal", "variance_scaling", "zeros",
-]  # fmt: skip
-_PUBLIC = {name: globals()[name] for name in __all__ if name in globals() and name != "Initializer"}
-_registry = Registry("initializer", _PUBLIC, {"normal": "RandomNormal", "one": "Ones", "uniform": "RandomUniform", "zero": "Zeros"}, Initializer)
+_PUBLIC = {name: item for name, item in globals().items() if name[0] != "_" and inspect.isclass(item) and issubclass(item, Initializer)}
+_ALIASES = {"normal": "RandomNormal", "one": "Ones", "uniform": "RandomUniform", "zero": "Zeros"}
+_registry = Registry("initializer", {name: item for name, item in _PUBLIC.items() if item is not Initializer}, _ALIASES, Initializer)
 get, serialize, deserialize = _registry.get, _registry.serialize, _registry.deserialize
+__all__ = [*_PUBLIC, "deserialize", "get", "serialize"]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> None:

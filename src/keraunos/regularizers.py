@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from keraunos import ops
-from keraunos.core.errors import ArgumentError, ShapeError
+from keraunos.core.errors import ArgumentError, ShapeError, one_of
 from keraunos.core.fields import Declared
 from keraunos.core.missing import missing
 from keraunos.core.registry import Registry
@@ -77,8 +77,7 @@ class OrthogonalRegularizer(Regularizer):
 
     def setup(self) -> None:
         super().setup()
-        if self.mode not in ("rows", "columns"):
-            raise ArgumentError(f"mode cannot be {self.mode!r}.", where=type(self).__name__, fix="'rows' or 'columns'")
+        one_of("mode", self.mode, ("rows", "columns"), "OrthogonalRegularizer")
 
     def __call__(self, x: Any) -> Any:
         if len(x.shape) != 2:

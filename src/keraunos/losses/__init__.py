@@ -8,14 +8,13 @@ from keraunos.core.missing import missing
 from keraunos.core.names import to_snake_case
 from keraunos.core.registry import Registry
 from keraunos.core.serialization import serialize_keras_object
-from keraunos.losses import classes, functions
-from keraunos.losses.classes import *
-from keraunos.losses.functions import *
+from keraunos.losses import losses
 from keraunos.losses.loss import SHORT, Loss, WrappedLoss, public
+from keraunos.losses.losses import *
 
-_CLASSES, _FUNCTIONS = public(classes), public(functions)
+_NAMES = {"Loss": Loss, **public(losses)}
 _ALIASES = {short: to_snake_case(name) for short, name in SHORT.items()} | {"logcosh": "log_cosh", "huber_loss": "huber"}
-registry = Registry("loss", {"Loss": Loss, **_CLASSES, **_FUNCTIONS}, _ALIASES)
+registry = Registry("loss", _NAMES, _ALIASES)
 
 
 def get(identifier: Any) -> Any:
@@ -48,7 +47,7 @@ def deserialize(name: Any, custom_objects: dict[str, Any] | None = None) -> Any:
     return registry.deserialize(name, custom_objects)
 
 
-__all__ = ["Loss", *_CLASSES, *_FUNCTIONS, "deserialize", "get", "serialize"]  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = [*_NAMES, "deserialize", "get", "serialize"]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> None:

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 
 from keraunos import dtype_policies, ops
 from keraunos.core import config, dtypes, tree
-from keraunos.core.errors import ArgumentError, ShapeError, suggestion
-from keraunos.core.fields import Declared, Field
+from keraunos.core.errors import ShapeError, one_of
+from keraunos.core.fields import Declared, Field, _make_init
 from keraunos.core.masks import get_mask
 from keraunos.core.names import auto_name, to_snake_case
 from keraunos.core.op import TENSOR
@@ -135,23 +135,18 @@ class Measure(Declared):
     dtype: Any
 
     def __init_subclass__(cls, function: Callable[..., Any] | None = None, name: str | None = None, **kwargs: Any):
-        if function is not None or name is not None:
-            cls.fields = {**cls.fields, "name": Field("name", "str | None", name or getattr(function, "__name__", None))}
         super().__init_subclass__(**kwargs)
         if function is not None:
-            cls.function = staticmethod(function)
+            cls.function, name = staticmethod(function), name or function.__name__
             cls.arguments = tuple(n for n in inspect.signature(function).parameters if n in cls.fields)
+        if name is not None:  # the default of a field that stands where it stood
+            cls.fields = {**cls.fields, "name": Field("name", "str | None", name)}
+            cls.__init__ = _make_init(cls)
 
     def setup(self) -> None:
         """Settle name and dtype."""
         self.name = self.name or auto_name(to_snake_case(type(self).__name__))
         self.dtype = config.floatx() if self.dtype is None else dtype_policies.get(self.dtype).compute_dtype
-
-    def _one_of(self, name: str, *options: str) -> None:
-        """Refuse a value of the field `name` that is neither None nor one of these."""
-        value = getattr(self, name)
-        if value is not None and value not in options:
-            raise ArgumentError(f"There is no {name} {value!r}.", where=type(self).__name__, fix=suggestion(value, options))
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal object."""
@@ -186,7 +181,7 @@ class Loss(Measure):
     def setup(self) -> None:
         """Check the reduction, and settle name and dtype."""
         super().setup()
-        self._one_of("reduction", "sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none")
+        one_of("reduction", self.reduction or "none", ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none"), type(self).__name__)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The loss of predictions; `sample_weight` is a number for each sample, or for each value of the loss."""

@@ -10,13 +10,13 @@ from keraunos.core.names import to_snake_case
 from keraunos.core.registry import Registry
 from keraunos.core.serialization import serialize_keras_object
 from keraunos.losses.loss import SHORT, public
-from keraunos.metrics import confusion, functions, means, overlap, regression
+from keraunos.metrics import confusion, means, scores
 from keraunos.metrics.metric import Mean, MeanMetricWrapper, Metric, Sum
 
-_CLASSES = {"Metric": Metric, "Mean": Mean, "MeanMetricWrapper": MeanMetricWrapper, "Sum": Sum}
-_CLASSES |= public(means) | public(confusion) | public(overlap) | public(regression)
 _HIDDEN = ("accuracy", "categorical_generalized_cross_entropy", "circle", "cosine_similarity", "dice", "tversky")  # not in Keras's namespace
-_FUNCTIONS = {name: f for name, f in {**public(losses.functions), **public(functions)}.items() if name not in _HIDDEN}
+_OWN = {"Metric": Metric, "Mean": Mean, "MeanMetricWrapper": MeanMetricWrapper, "Sum": Sum, **public(means), **public(confusion), **public(scores)}
+_CLASSES = {name: item for name, item in _OWN.items() if name[0].isupper()}
+_FUNCTIONS = {name: item for name, item in {**public(losses.losses), **_OWN}.items() if name[0].islower() and name not in _HIDDEN}
 globals().update(_CLASSES, **_FUNCTIONS)
 
 # Where a function and a class answer to one name, it means the class.

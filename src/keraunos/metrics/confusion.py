@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from keraunos import ops
 from keraunos.core import config
-from keraunos.core.errors import ArgumentError, ShapeError
+from keraunos.core.errors import ArgumentError, ShapeError, one_of
 from keraunos.losses.loss import fit_weights, misfit, same_rank, tensor
 from keraunos.metrics.metric import BuiltinMetric
 
@@ -73,7 +73,7 @@ class _Counting(BuiltinMetric):
         return [float(t) for t in values]
 
     def _build(self, *labels: int) -> None:
-        self._add_counters(*(self.names or self.kinds), shape=(len(self.thresholds), *labels))
+        self._count_in(*(self.names or self.kinds), shape=(len(self.thresholds), *labels))
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch of targets and predictions."""
@@ -250,8 +250,8 @@ class AUC(_Counting):
     def setup(self) -> None:
         """Check the options and make the counts."""
         super().setup()
-        self._one_of("curve", "ROC", "PR")
-        self._one_of("summation_method", *_HEIGHTS)
+        one_of("curve", self.curve, ("ROC", "PR"), "AUC")
+        one_of("summation_method", self.summation_method, _HEIGHTS, "AUC")
         if self.multi_label and self.num_labels:
             self._build(self.num_labels)
 

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from keraunos import ops
+from keraunos.core import tree
 from keraunos.core.errors import ShapeError
 from keraunos.core.functional import functional
 from keraunos.core.masks import get_mask
@@ -18,14 +19,6 @@ from keraunos.core.serialization import serialize_keras_object
 from keraunos.core.spec import Spec, Unknown, size_of
 from keraunos.core.variable import Variable
 from keraunos.losses.loss import Measure, masked_weights, tensor
-
-
-def _variables(value: Any) -> list[Variable]:
-    if isinstance(value, Variable):
-        return [value]
-    if isinstance(value, Metric):
-        return value.variables
-    return [v for item in value for v in _variables(item)] if isinstance(value, (list, tuple)) else []
 
 
 class Metric(Measure):
@@ -50,13 +43,15 @@ class Metric(Measure):
     3.0
     """
 
+    counters: ClassVar[tuple[str, ...]] = ()  # scalars that start at 0
     dtype: Any = None
     name: str | None = None
 
     def setup(self) -> None:
-        """Settle name and dtype."""
+        """Settle name and dtype, and make the counters."""
         super().setup()
         self._variables: list[Variable] = []
+        self._count_in(*self.counters)
 
     def add_variable(self, shape: Any, initializer: Any, dtype: Any = None, aggregation: str = "sum", name: str | None = None) -> Variable:
         """A variable of its state."""
@@ -69,7 +64,7 @@ class Metric(Measure):
         """Likewise; a scalar that starts at 0 by default."""
         return self.add_variable(shape, initializer, dtype, name=name)
 
-    def _add_counters(self, *names: str, shape: tuple[int, ...] = ()) -> None:
+    def _count_in(self, *names: str, shape: tuple[int, ...] = ()) -> None:
         """Make attributes of these names, each a variable that starts at 0."""
         for name in names:
             setattr(self, name, self.add_variable(shape, "zeros", name=name))
@@ -82,7 +77,8 @@ class Metric(Measure):
     @property
     def variables(self) -> list[Variable]:
         """Its variables, those of metrics that it holds included."""
-        found = (v for name, value in self.__dict__.items() if name != "_arguments" for v in _variables(value))
+        held = tree.flatten([value for name, value in self.__dict__.items() if name != "_arguments"])
+        found = [v for x in held for v in (x.variables if isinstance(x, Metric) else [x]) if isinstance(v, Variable)]
         return list({id(v): v for v in found}.values())
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
@@ -152,10 +148,7 @@ class Mean(BuiltinMetric, name="mean"):
     4.0
     """
 
-    def setup(self) -> None:
-        """Make the sum of the values, and that of their weights."""
-        super().setup()
-        self._add_counters("total", "count")
+    counters = ("total", "count")
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
         """Add values, each with its weight."""
@@ -182,10 +175,7 @@ class Mean(BuiltinMetric, name="mean"):
 class Sum(BuiltinMetric, name="sum"):
     """The (weighted) sum of the values."""
 
-    def setup(self) -> None:
-        """Make the sum."""
-        super().setup()
-        self._add_counters("total")
+    counters = ("total",)
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
         """Add values, each times its weight."""

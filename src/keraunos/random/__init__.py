@@ -8,6 +8,7 @@ from typing import Any
 from keraunos import ops
 from keraunos.core import config, dtypes
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from keraunos.core.fields import Declared
 from keraunos.core.missing import missing
 from keraunos.core.names import auto_name, name_scope
 from keraunos.core.op import FLOATING, SAME, Operand, Tensor, composite
@@ -20,7 +21,7 @@ _ERF_OF_SQRT_2 = 0.9544997361036416
 Seed = Any  # an integer, a SeedGenerator, or None
 
 
-class SeedGenerator:
+class SeedGenerator(Declared):
     """A stream of seeds whose place is a variable, so that compiled functions advance it too.
 
     Args:
@@ -36,9 +37,13 @@ class SeedGenerator:
     False
     """
 
-    def __init__(self, seed: int | None = None, name: str | None = None):
-        self.seed = None if seed is None else integer_seed(seed, "SeedGenerator", "an integer or None")
-        self.name = name or auto_name("seed_generator")
+    seed: Any = None
+    name: str | None = None
+
+    def setup(self) -> None:
+        """Check the seed, and make the variable."""
+        self.seed = None if self.seed is None else integer_seed(self.seed, "SeedGenerator", "an integer or None")
+        self.name = self.name or auto_name("seed_generator")
         start = host.make_seed() if self.seed is None else _word(self.seed)
         with name_scope(self.name):
             self.state = Variable(lambda shape, dtype: (start, 0), shape=(2,), dtype="uint32", trainable=False, autocast=False, name="seed_generator_state")
@@ -51,15 +56,6 @@ class SeedGenerator:
         if not scope.symbolic:
             self.state.assign(self.state.backend.next_state(state))
         return state
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal generator."""
-        return {"seed": self.seed, "name": self.name}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> SeedGenerator:
-        """Make a generator from what `get_config` returned."""
-        return cls(**config)
 
 
 _defaults: dict[str, SeedGenerator] = {}
@@ -144,7 +140,7 @@ def truncated_normal(shape: Sequence[int], mean: float = 0.0, stddev: float = 1.
     """Normally distributed numbers, none of them further than two standard deviations from the mean."""
 
     def draw(backend: Any, key: Any, shape: Any, dtype: str) -> Any:
-        level = (backend.draw_uniform(key, shape, dtype if dtype == "float64" else "float32") * 2.0 - 1.0) * _ERF_OF_SQRT_2
+        level = (backend.draw_uniform(key, shape, _wide(dtype)) * 2.0 - 1.0) * _ERF_OF_SQRT_2
         return _scaled(ops.clip(ops.erfinv(level) * 2**0.5, -2.0, 2.0), mean, stddev)
 
     return _draw(shape, dtype, seed, draw)
@@ -194,8 +190,13 @@ def dropout(inputs: Tensor, rate: float, noise_shape: Any = None, seed: Seed = N
     return inputs * 0 if rate == 1 else inputs if rate == 0 else config.active().draw_dropout(key, inputs, rate, noise)
 
 
+def _wide(dtype: str) -> str:
+    """The dtype to draw in: engines have not every distribution in half precision."""
+    return dtype if dtype == "float64" else "float32"
+
+
 def _parameter(backend: Any, x: Any, shape: tuple[int, ...], dtype: str) -> Any:
-    return ops.broadcast_to(ops.cast(x if backend.is_tensor(x) else backend.array(x), dtype), shape)
+    return ops.broadcast_to(ops.cast(x if backend.is_tensor(x) else backend.array(x), _wide(dtype)), shape)
 
 
 def gamma(shape: Sequence[int], alpha: Any, dtype: Any = None, seed: Seed = None) -> Any:

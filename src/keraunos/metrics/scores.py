@@ -1,4 +1,4 @@
-"""Metrics of the overlap of predicted and true classes: intersection over union, F scores."""
+"""Scores: intersection over union, F scores, the coefficient of determination."""
 
 # State is made by name in setup(), and fields stand in Keras's order, which type checkers cannot follow.
 # pyright: reportAttributeAccessIssue=false, reportGeneralTypeIssues=false, reportIncompatibleVariableOverride=false
@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from keraunos import ops
-from keraunos.core.errors import ArgumentError
-from keraunos.losses.loss import tensor
+from keraunos.core.errors import ArgumentError, one_of
+from keraunos.core.spec import size_of
+from keraunos.losses.loss import fit_weights, same_rank, tensor
 from keraunos.metrics.metric import BuiltinMetric
 
 
@@ -24,7 +25,7 @@ class _Overlap(BuiltinMetric):
         """Make the confusion matrix."""
         self.dtype = self.dtype or "int32"
         super().setup()
-        self._add_counters("total_confusion_matrix", shape=(self.num_classes, self.num_classes))
+        self._count_in("total_confusion_matrix", shape=(self.num_classes, self.num_classes))
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch of targets and predictions."""
@@ -122,7 +123,8 @@ class _FScore(BuiltinMetric):
     def setup(self) -> None:
         """Check the options; the variables are made when the number of classes is known."""
         super().setup()
-        self._one_of("average", "micro", "macro", "weighted")
+        if self.average is not None:
+            one_of("average", self.average, ("micro", "macro", "weighted"), type(self).__name__)
         if self.beta <= 0:
             raise ArgumentError("beta must be above 0.", received=f"beta={self.beta}")
 
@@ -131,7 +133,7 @@ class _FScore(BuiltinMetric):
         y_true, y_pred = tensor(y_true, self.dtype), tensor(y_pred, self.dtype)
         if not self._variables:
             shape = () if self.average == "micro" else (y_pred.shape[-1],)
-            self._add_counters("true_positives", "false_positives", "false_negatives", "intermediate_weights", shape=shape)
+            self._count_in("true_positives", "false_positives", "false_negatives", "intermediate_weights", shape=shape)
         if self.threshold is None:
             best = ops.equal(y_pred, ops.max(y_pred, -1, True))
             positive = ops.logical_and(best, ops.greater(ops.abs(y_pred), 1e-9))
@@ -173,3 +175,55 @@ class FBetaScore(_FScore, name="fbeta_score"):
 
 class F1Score(_FScore, name="f1_score"):
     """`2 * precision * recall / (precision + recall)` of each class, for one-hot targets; the arguments are those of `FBetaScore`."""
+
+
+class R2Score(BuiltinMetric, name="r2_score"):
+    """How much of the targets' variance predictions explain: 1 at best, 0 for always predicting the mean.
+
+    Args:
+        class_aggregation: None (a score for each output), "uniform_average" or "variance_weighted_average".
+        num_regressors: The number of inputs of the model, to adjust the score by.
+        name: Its name in logs.
+        dtype: The dtype of its variables.
+
+    Example:
+
+    >>> round(float(R2Score()([[1.0], [4.0], [3.0]], [[2.0], [4.0], [4.0]])), 4)
+    0.5714
+    """
+
+    counters = ("num_samples",)
+    class_aggregation: str | None = "uniform_average"
+    num_regressors: int = 0
+
+    def setup(self) -> None:
+        """Check the options; all but one variable are made when the number of outputs is known."""
+        super().setup()
+        if self.class_aggregation is not None:
+            one_of("class_aggregation", self.class_aggregation, ("uniform_average", "variance_weighted_average"), "R2Score")
+        if self.num_regressors < 0:
+            raise ArgumentError("num_regressors cannot be negative.", received=f"num_regressors={self.num_regressors}")
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add a batch of targets and predictions."""
+        y_true, y_pred = same_rank(tensor(y_true, self.dtype), tensor(y_pred, self.dtype))
+        if not hasattr(self, "count"):
+            self._count_in("squared_sum", "sum", "residual", "count", shape=(y_true.shape[-1],))
+        weights = ops.ones_like(y_true) if sample_weight is None else ops.broadcast_to(fit_weights(y_true, tensor(sample_weight, self.dtype)), y_true.shape)
+        found = weights * ops.square(y_true), weights * y_true, weights * ops.square(y_true - y_pred), weights
+        self._add(size_of(y_true.shape), *(ops.sum(x, 0) for x in found))
+
+    def result(self) -> Any:
+        """The score."""
+        if not hasattr(self, "count"):
+            return ops.zeros((), dtype=self.dtype)
+        total = self.squared_sum.value - ops.divide_no_nan(ops.square(self.sum.value), self.count.value)
+        scores = 1.0 - ops.true_divide(self.residual.value, total)
+        if self.class_aggregation == "uniform_average":
+            scores = ops.mean(scores)
+        elif self.class_aggregation == "variance_weighted_average":
+            scores = ops.sum(scores * total) / ops.sum(total)
+        if self.num_regressors:
+            n, p = self.num_samples.value, self.num_regressors
+            scores = 1.0 - (1.0 - scores) * (n - 1.0) / (n - p - 1.0)
+        return scores

@@ -1,4 +1,4 @@
-"""The losses as functions: `f(y_true, y_pred)` gives a value for each sample."""
+"""The losses as functions, of which `f(y_true, y_pred)` gives a value for each sample, and as classes, each a function with its arguments."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from keraunos import ops
 from keraunos.core import config
 from keraunos.core.masks import set_mask
-from keraunos.losses.loss import misfit, pairwise, tensor
+from keraunos.losses.loss import FunctionLoss, misfit, pairwise, tensor
 
 
 # ---- regression ----
@@ -144,8 +144,7 @@ def sparse_categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool 
     if len(y_true.shape) == len(y_pred.shape):
         y_true = ops.squeeze(y_true, axis)
     counted = ops.not_equal(y_true, ignore_class)
-    values = ops.sparse_categorical_crossentropy(ops.where(counted, y_true, 0), y_pred, from_logits, axis)
-    values = ops.where(counted, values, 0.0)
+    values = ops.where(counted, ops.sparse_categorical_crossentropy(ops.where(counted, y_true, 0), y_pred, from_logits, axis), 0.0)
     set_mask(values, counted)
     return values
 
@@ -250,10 +249,9 @@ def circle(
     similarity = ops.matmul(y_pred, ops.transpose(y_pred if ref_embeddings is None else tensor(ref_embeddings)))
     same = ops.equal(labels, ops.transpose(others))
     kept = ops.logical_not(ops.eye(*map(int, similarity.shape), dtype="bool")) if remove_diagonal else True
-    far = float("-inf")
 
     def pull(pairs: Any, logits: Any) -> Any:
-        return ops.logsumexp(ops.where(pairs, logits, far), -1)
+        return ops.logsumexp(ops.where(pairs, logits, float("-inf")), -1)
 
     towards = gamma * -ops.stop_gradient(ops.relu(1.0 + margin - similarity)) * (similarity - (1.0 - margin))
     away = gamma * ops.stop_gradient(ops.relu(similarity + margin)) * (similarity - margin)
@@ -261,3 +259,184 @@ def circle(
     values = ops.softplus(pull(together, towards) + pull(apart, away))
     set_mask(values, ops.any(together, -1))  # a sample without another of its class does not count
     return values
+
+
+# ---- classes ----
+class MeanSquaredError(FunctionLoss, function=mean_squared_error):
+    """The mean of the squared differences.
+
+    Example:
+
+    >>> float(MeanSquaredError()([[0.0, 2.0]], [[1.0, 2.0]]))
+    0.5
+    """
+
+
+class MeanAbsoluteError(FunctionLoss, function=mean_absolute_error):
+    """The mean of the absolute differences."""
+
+
+class MeanAbsolutePercentageError(FunctionLoss, function=mean_absolute_percentage_error):
+    """The mean of the absolute differences in percent of the targets."""
+
+
+class MeanSquaredLogarithmicError(FunctionLoss, function=mean_squared_logarithmic_error):
+    """The mean of the squared differences of the logarithms."""
+
+
+class Huber(FunctionLoss, function=huber, name="huber_loss"):
+    """Squared for errors up to `delta`, linear beyond."""
+
+    delta: float = 1.0
+    unwritten = ("delta",)
+
+
+class LogCosh(FunctionLoss, function=log_cosh):
+    """The logarithm of the hyperbolic cosine of the error."""
+
+
+class CosineSimilarity(FunctionLoss, function=cosine_similarity):
+    """Minus the cosine of the angle between targets and predictions along `axis`."""
+
+    axis: int = -1
+    unwritten = ("axis",)
+
+
+class Poisson(FunctionLoss, function=poisson):
+    """`y_pred - y_true * log(y_pred)`, for counts."""
+
+
+class KLDivergence(FunctionLoss, function=kl_divergence):
+    """The Kullback-Leibler divergence of the predicted distribution from the true one."""
+
+
+class BinaryCrossentropy(FunctionLoss, function=binary_crossentropy):
+    """The crossentropy of yes-or-no predictions.
+
+    Args:
+        from_logits: Whether predictions are logits, not probabilities.
+        label_smoothing: How far targets are moved towards 0.5.
+        axis: The axis to average over.
+    """
+
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+    axis: int = -1
+
+
+class CategoricalCrossentropy(FunctionLoss, function=categorical_crossentropy):
+    """The crossentropy of predicted classes for one-hot targets.
+
+    Args:
+        from_logits: Whether predictions are logits, not probabilities.
+        label_smoothing: How much of each target is spread evenly over the classes.
+        axis: The axis of the classes.
+    """
+
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+    axis: int = -1
+
+
+class SparseCategoricalCrossentropy(FunctionLoss, function=sparse_categorical_crossentropy):
+    """The crossentropy of predicted classes for integer targets.
+
+    Args:
+        from_logits: Whether predictions are logits, not probabilities.
+        ignore_class: A class whose samples do not count.
+        axis: The axis of the classes.
+    """
+
+    from_logits: bool = False
+    ignore_class: int | None = None
+    reduction: str | None = "sum_over_batch_size"
+    axis: int = -1
+    unwritten = ("axis",)
+
+
+class BinaryFocalCrossentropy(FunctionLoss, function=binary_focal_crossentropy):
+    """The binary crossentropy with well classified samples weighted down.
+
+    Args:
+        apply_class_balancing: Whether class 1 is weighted by `alpha`, class 0 by `1 - alpha`.
+        alpha: The weight of class 1.
+        gamma: How strongly well classified samples are weighted down.
+        from_logits: Whether predictions are logits, not probabilities.
+        label_smoothing: How far targets are moved towards 0.5.
+        axis: The axis to average over.
+    """
+
+    apply_class_balancing: bool = False
+    alpha: float = 0.25
+    gamma: float = 2.0
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+    axis: int = -1
+
+
+class CategoricalFocalCrossentropy(FunctionLoss, function=categorical_focal_crossentropy):
+    """The categorical crossentropy with well classified samples weighted down.
+
+    Args:
+        alpha: The weight of the classes, one number or one for each.
+        gamma: How strongly well classified samples are weighted down.
+        from_logits: Whether predictions are logits, not probabilities.
+        label_smoothing: How much of each target is spread evenly over the classes.
+        axis: The axis of the classes.
+    """
+
+    alpha: Any = 0.25
+    gamma: float = 2.0
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+    axis: int = -1
+
+
+class CategoricalGeneralizedCrossEntropy(FunctionLoss, function=categorical_generalized_cross_entropy):
+    """Between crossentropy (`q` near 0) and absolute error (`q` near 1), for wrong labels."""
+
+    q: float = 0.5
+
+
+class Hinge(FunctionLoss, function=hinge):
+    """`maximum(1 - y_true * y_pred, 0)` for targets -1 and 1."""
+
+
+class SquaredHinge(FunctionLoss, function=squared_hinge):
+    """The square of the hinge loss."""
+
+
+class CategoricalHinge(FunctionLoss, function=categorical_hinge):
+    """The hinge loss of the target class against the greatest other."""
+
+
+class Dice(FunctionLoss, function=dice):
+    """One minus twice the overlap over the sum of the areas."""
+
+    reduction: str | None = "sum_over_batch_size"
+    name: str | None = "dice"
+    axis: Any = None
+
+
+class Tversky(FunctionLoss, function=tversky):
+    """The Dice loss with what is missed weighted by `alpha`, and what is wrongly found by `beta`."""
+
+    alpha: float = 0.5
+    beta: float = 0.5
+    reduction: str | None = "sum_over_batch_size"
+    name: str | None = "tversky"
+    axis: Any = None
+
+
+class Circle(FunctionLoss, function=circle):
+    """Pulls embeddings of one class together and others apart; predictions have length 1.
+
+    Args:
+        gamma: How sharply pairs are weighted.
+        margin: How far from the ideal similarity a pair may be.
+        remove_diagonal: Whether a sample is not compared with itself.
+    """
+
+    gamma: float = 80.0
+    margin: float = 0.4
+    remove_diagonal: bool = True
