@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, suggestion
-from keraunos.core.missing import missing
+from keraunos.core.missing import answer_for
 
 __all__ = [
     "Callback", "CallbackList", "EarlyStopping", "History", "LambdaCallback", "LearningRateScheduler", "ModelCheckpoint", "ReduceLROnPlateau", "TerminateOnNaN",
@@ -18,10 +18,6 @@ __all__ = [
 
 # Parts of the names of metrics of which more is better; all others are to fall, as are losses and errors of outputs with such names.
 _RISING = ("acc", "auc", "precision", "recall", "fmeasure", "f1", "fbeta", "iou", "io_u", "r2", "similarity", "correlation", "sensitivity", "specificity")
-
-
-def __getattr__(name: str) -> None:
-    missing("callbacks", name)
 
 
 def _hook(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -384,3 +380,6 @@ class TerminateOnNaN(Callback):
         if loss is not None and not math.isfinite(float(loss)):
             print(f"Batch {batch}: the loss is {float(loss)}; training stops.")
             self.model.stop_training = True
+
+
+answer_for(__name__)
