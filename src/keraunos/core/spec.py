@@ -172,13 +172,9 @@ def size_of(shape: Sequence[Any]) -> Any:
 
 def broadcast_dim(a: Any, b: Any) -> Any:
     """The dimension that `a` and `b` broadcast to; raises ValueError if they do not."""
-    if a is UNKNOWN:
-        return b if b != 1 else a
-    if b is UNKNOWN:
-        return a if a != 1 else b
-    if a == 1 or a == b:
+    if a == 1 or (a is UNKNOWN and b != 1):
         return b
-    if b == 1:
+    if b == 1 or b is UNKNOWN or a == b:
         return a
     raise ValueError
 

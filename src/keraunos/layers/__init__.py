@@ -1,7 +1,7 @@
 """Layers: what networks are made of."""
 
 # isort: off
-from keraunos.core.missing import missing
+from keraunos.core.missing import answer_for
 from keraunos.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax
 from keraunos.layers.convolutional import Conv1D, Conv2D, Conv3D
 from keraunos.layers.core import Activation, Dense, Embedding, Identity, Lambda
@@ -37,5 +37,4 @@ __all__ = [
 ]  # fmt: skip
 
 
-def __getattr__(name: str) -> None:
-    missing("layers", name)
+answer_for(__name__)

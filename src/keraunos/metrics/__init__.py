@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from keraunos import losses
-from keraunos.core.missing import missing
+from keraunos.core.missing import answer_for
 from keraunos.core.names import to_snake_case
 from keraunos.core.registry import Registry
 from keraunos.core.serialization import serialize_keras_object
@@ -58,5 +58,4 @@ def crossentropy_for(y_true_shape: Any, y_pred_shape: Any) -> Any:
 __all__ = [*_CLASSES, *_FUNCTIONS, "deserialize", "get", "serialize"]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
-def __getattr__(name: str) -> None:
-    missing("metrics", name)
+answer_for(__name__)

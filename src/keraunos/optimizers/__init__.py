@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from keraunos.core.missing import missing
+from keraunos.core.missing import answer_for
 from keraunos.core.registry import Registry
 from keraunos.core.serialization import serialize_keras_object
 from keraunos.optimizers import rules, schedules
@@ -43,5 +43,4 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
 __all__ = ["LossScaleOptimizer", "Optimizer", *rules.__all__, "deserialize", "get", "schedules", "serialize"]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
-def __getattr__(name: str) -> None:
-    missing("optimizers", name)
+answer_for(__name__)
