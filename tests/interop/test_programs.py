@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import pathlib
 import re
@@ -12,7 +13,7 @@ import pytest
 
 import keraunos
 
-pytest.importorskip("keras", minversion="3.10")
+pytestmark = pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="Keras is not installed")
 
 SCRIPT = """
 import os

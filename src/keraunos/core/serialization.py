@@ -29,6 +29,11 @@ NAMESPACES = (
 _MODULES = {"models.functional": "keras.src.models.functional", "core": "keras", "models": "keras", "dtype_policies": "keras"}
 _MODULES["optimizers.schedules"] = "keras.optimizers.schedules"
 
+__all__ = [
+    "CustomObjectScope", "custom_object_scope", "deserialize_keras_object", "get_custom_objects", "get_registered_name", "get_registered_object",
+    "register_keras_serializable", "serialize_keras_object",
+]  # fmt: skip
+
 _registered: dict[str, Any] = {}
 _names: dict[Any, str] = {}
 
@@ -85,6 +90,9 @@ def custom_object_scope(objects: dict[str, Any] | None) -> Iterator[None]:
     """Make classes and functions known by name for a block of loading."""
     with within(custom_objects={**(scope.custom_objects or {}), **(objects or {})}):
         yield
+
+
+CustomObjectScope = custom_object_scope
 
 
 def serialize_keras_object(obj: Any) -> Any:

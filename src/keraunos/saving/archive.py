@@ -23,7 +23,7 @@ from keraunos.core.scope import within
 from keraunos.core.serialization import custom_object_scope, object_from, serialize_keras_object
 from keraunos.models.model import Model
 from keraunos.saving import weights
-from keraunos.saving.files import existing, new, problem, replacing
+from keraunos.saving.files import AGAIN, existing, new, problem, replacing, require
 
 _METADATA, _CONFIG, _WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
 _JSON_LIMIT = 256 * 2**20
@@ -103,13 +103,11 @@ def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, comp
         ModelFileError: There is no such file, it is damaged, unsafe, or names an unknown class.
     """
     path = existing(filepath)
-    if path.name.endswith(".weights.h5"):
-        raise problem(path, "This file holds weights alone, without a model.", fix=f"make the model, then model.load_weights({path.name!r})")
-    if path.suffix in (".h5", ".hdf5"):
-        fact = f"'{path.suffix}' model files, the format of Keras 1 and 2, are not read yet."
-        raise problem(path, fact, fix="in Keras 3: keras.models.load_model(path).save('model.keras')")
-    if path.suffix != ".keras":
-        raise problem(path, f"A model file's name ends in '.keras', not '{path.suffix}'.", fix="rename the file if it is one")
+    fix = f"make the model, then model.load_weights({path.name!r})"
+    require(not path.name.endswith(".weights.h5"), path, "This file holds weights alone, without a model.", fix=fix)
+    old, fix = f"'{path.suffix}' model files, the format of Keras 1 and 2, are not read yet.", "in Keras 3: keras.models.load_model(path).save('model.keras')"
+    require(path.suffix not in (".h5", ".hdf5"), path, old, fix=fix)
+    require(path.suffix == ".keras", path, f"A model file's name ends in '.keras', not '{path.suffix}'.", fix="rename the file if it is one")
     with _Archive(path) as archive, _spool() as spool:
         config = archive.json(_CONFIG)
         archive.copy(_WEIGHTS, spool)
@@ -117,8 +115,8 @@ def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, comp
         with custom_object_scope(custom_objects), within(sharing={}, safe_mode=safe_mode):
             with _blamed(path, "describes a model that cannot be made"):
                 model = object_from(config)
-            if not isinstance(model, Model):
-                raise problem(path, "The file does not describe a model.", _CONFIG, received=f"class {config.get('class_name')!r}")
+            received = f"class {config.get('class_name')!r}"
+            require(isinstance(model, Model), path, "The file does not describe a model.", _CONFIG, None, received=received)
             if compile and compile_config:
                 with _blamed(path, "describes a compilation that cannot be done", "load it uncompiled: load_model(path, compile=False)"):
                     model.compile_from_config(compile_config)
@@ -154,10 +152,8 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True, max_shard_si
     if not model.built:
         fix = "begin it with keras.Input, call build((None, …)), or call it on data"
         raise StateError(f"The model '{model.name}' is not built, so it has no weights to save.", fix=fix)
-    with replacing(path, overwrite) as stream, _spool() as spool:
-        weights.write(model, spool)
-        spool.seek(0)
-        shutil.copyfileobj(spool, stream, 2**20)
+    with replacing(path, overwrite) as stream:
+        weights.write(model, stream)
 
 
 def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, objects_to_skip: Any = None, **kwargs: Any) -> None:
@@ -175,8 +171,8 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, objects
     if kwargs:
         raise ArgumentTypeError(f"load_weights has no argument '{next(iter(kwargs))}'.", fix="model.load_weights(path, skip_mismatch=False)")
     path = existing(filepath)
-    if path.suffix not in (".keras", ".h5", ".hdf5"):
-        raise problem(path, f"Weights are read from '.weights.h5' and '.keras' files, not '{path.suffix}'.", fix="rename the file if it is one")
+    fact = f"Weights are read from '.weights.h5' and '.keras' files, not '{path.suffix}'."
+    require(path.suffix in (".keras", ".h5", ".hdf5"), path, fact, fix="rename the file if it is one")
     if model.built and getattr(model, "optimizer", None) is not None and not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
     with _spool() if path.suffix == ".keras" else open(path, "rb") as stream:
@@ -198,8 +194,7 @@ class _Archive(zipfile.ZipFile):
                 start, size = stream.read(8), path.stat().st_size
             fact, fix = f"'{path.name}' exists, {size:,} bytes, but is no zip archive.", "save the model with model.save('….keras')"
             if start.startswith(b"PK"):
-                fact = f"'{path.name}' exists, {size:,} bytes, but the zip directory is missing: truncated?"
-                fix = "copy the file again, or save the model again"
+                fact, fix = f"'{path.name}' exists, {size:,} bytes, but the zip directory is missing: truncated?", AGAIN
             elif start == weights.MAGIC:
                 fact, fix = "This is an HDF5 file, not a '.keras' archive.", "for weights, name it '….weights.h5' and call model.load_weights"
             raise problem(path, fact, fix=fix) from None
@@ -212,24 +207,20 @@ class _Archive(zipfile.ZipFile):
 
     def copy(self, name: str, target: Any) -> None:
         """Copy a member to a stream, which is put back to its start."""
-        if name not in self.namelist():
-            members = f"members {', '.join(self.namelist()[:6]) or 'none'}"
-            raise problem(self.path, f"The archive has no member '{name}'.", received=members, fix="this is no file that Keras 3 wrote")
-        info = self.getinfo(name)
-        size, packed = info.file_size, info.compress_size
-        if size > 200 * max(packed, 2**20) or (name != _WEIGHTS and size > _JSON_LIMIT):
-            raise problem(
-                self.path, f"The member '{name}' would unpack to {size:,} bytes from {packed:,}.", name, "do not load it: Keras writes no such members"
-            )
-        again = "copy the file again, or save the model again"
+        members = f"members {', '.join(self.namelist()[:6]) or 'none'}"
+        require(name in self.namelist(), self.path, f"The archive has no member '{name}'.", fix="this is no file that Keras 3 wrote", received=members)
+        size, packed = self.getinfo(name).file_size, self.getinfo(name).compress_size
+        fits = size <= 200 * max(packed, 2**20) and (name == _WEIGHTS or size <= _JSON_LIMIT)
+        fact = f"The member '{name}' would unpack to {size:,} bytes from {packed:,}."
+        require(fits, self.path, fact, name, "do not load it: Keras writes no such members")
         try:
             with self.open(name) as member:
                 shutil.copyfileobj(member, target, 2**20)
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-            raise problem(self.path, f"The member '{name}' is damaged: {error}", name, again) from None
+            raise problem(self.path, f"The member '{name}' is damaged: {error}", name) from None
         found = _digest(target)
-        if name != _METADATA and self.digests.get(name, found) != found:
-            raise problem(self.path, f"The member '{name}' is not as it was written: its SHA-256 differs.", name, again)
+        same = name == _METADATA or self.digests.get(name, found) == found
+        require(same, self.path, f"The member '{name}' is not as it was written: its SHA-256 differs.", name)
 
     def json(self, name: str) -> dict[str, Any]:
         """A member that is a JSON object."""
@@ -240,7 +231,6 @@ class _Archive(zipfile.ZipFile):
             except RecursionError:
                 raise problem(self.path, f"The member '{name}' is nested too deeply.", name) from None
             except ValueError as error:
-                raise problem(self.path, f"The member '{name}' is not valid JSON: {error}.", name, "save the model again") from None
-        if not isinstance(value, dict):
-            raise problem(self.path, f"The member '{name}' is not a JSON object.", name)
+                raise problem(self.path, f"The member '{name}' is not valid JSON: {error}.", name) from None
+        require(isinstance(value, dict), self.path, f"The member '{name}' is not a JSON object.", name)
         return value

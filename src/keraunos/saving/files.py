@@ -12,6 +12,8 @@ from typing import Any, BinaryIO
 
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, ModelFileError
 
+AGAIN = "copy the file again, or save the model again"
+
 
 def as_path(filepath: Any) -> pathlib.Path:
     """`filepath` as a path; `~` is the home folder."""
@@ -21,9 +23,15 @@ def as_path(filepath: Any) -> pathlib.Path:
         raise ArgumentTypeError("A file is named by a string or a path.", where="filepath", received=type(filepath).__name__) from None
 
 
-def problem(path: pathlib.Path, fact: str, member: str | None = None, fix: str | None = None, **details: Any) -> ModelFileError:
+def problem(path: pathlib.Path, fact: str, member: str | None = None, fix: str | None = AGAIN, **details: Any) -> ModelFileError:
     """The error for what is wrong with a file, or with a member of it."""
     return ModelFileError(fact, where=f"{path.name}: {member}" if member else str(path), fix=fix, **details)
+
+
+def require(fine: bool, *said: Any, **details: Any) -> None:
+    """Raise `problem(*said, **details)` unless a file is fine."""
+    if not fine:
+        raise problem(*said, **details)
 
 
 def new(filepath: Any, ending: str, subject: str, alternative: str = "") -> pathlib.Path:
@@ -50,10 +58,9 @@ def existing(filepath: Any) -> pathlib.Path:
         near = sorted(p.name for p in path.parent.glob(f"*{path.suffix}"))[:5] if path.parent.is_dir() and path.suffix else []
         fix = f"in that folder there is: {', '.join(near)}" if near else f"the folder '{path.parent}' does not exist" if not path.parent.is_dir() else None
         raise problem(path, f"The file '{path}' does not exist.", fix=fix)
-    if path.is_dir():
-        raise problem(path, f"'{path}' is a folder, not a model file.", fix="name the '.keras' or '.weights.h5' file; SavedModel folders are not read")
-    if path.stat().st_size == 0:
-        raise problem(path, f"'{path.name}' exists, but is empty (0 bytes).", fix="save the model again")
+    fix = "name the '.keras' or '.weights.h5' file; SavedModel folders are not read"
+    require(not path.is_dir(), path, f"'{path}' is a folder, not a model file.", fix=fix)
+    require(path.stat().st_size > 0, path, f"'{path.name}' exists, but is empty (0 bytes).")
     return path
 
 
@@ -75,7 +82,7 @@ def replacing(path: pathlib.Path, overwrite: bool) -> Iterator[BinaryIO]:
         raise ArgumentError(f"The folder '{path.parent}' does not exist.", where="filepath", fix=f"os.makedirs({str(path.parent)!r})")
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with open(temporary, "xb") as stream:
+        with open(temporary, "x+b") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())

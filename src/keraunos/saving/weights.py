@@ -17,21 +17,20 @@ from typing import Any
 import h5py
 import numpy as np
 
-from keraunos.core.errors import KeraunosError, ModelFileError
+from keraunos.core.errors import KeraunosError
 from keraunos.core.functional import Trace
 from keraunos.core.names import to_snake_case
 from keraunos.core.scope import within
 from keraunos.layers.layer import Layer
 from keraunos.metrics.metric import Metric
-from keraunos.models.functional import Functional
+from keraunos.models.functional import GraphModel
 from keraunos.models.model import Model
-from keraunos.models.sequential import Sequential
 from keraunos.optimizers.optimizer import Optimizer
-from keraunos.saving.files import problem
+from keraunos.saving.files import problem, require
 
 MAGIC = b"\x89HDF\r\n\x1a\n"  # how an HDF5 file begins
 # What ours keep in attributes that hold layers a second time, or nothing that is saved.
-_INTERNAL = frozenset({"_arguments", "_compile_arguments", "_functional", "_layers", "_lossy", "_order", "_weights", "nodes", "operations"})
+_INTERNAL = frozenset({"_arguments", "_compile_arguments", "_layers", "_lossy", "_order", "_weights", "nodes", "operations"})
 # Parts of files by other versions of Keras that hold no weights.
 _IGNORED = {"optimizer", "_optimizer", "seed_generator", "random_generator", "metrics", "_metrics", "loss_tracker", "_loss_tracker", "compile_metrics"}
 
@@ -48,8 +47,8 @@ def _hidden(kind: type) -> frozenset[str]:
 
 def _attributes(owner: Any) -> Iterator[tuple[str, Any]]:
     """What `owner` holds, by attribute, in the order in which Keras looks: public names first."""
-    kind = next((k for k in (Functional, Sequential, Model, Layer) if isinstance(owner, k)), object)
-    if isinstance(owner, (Functional, Sequential)):
+    kind = next((k for k in (GraphModel, Model, Layer) if isinstance(owner, k)), object)
+    if isinstance(owner, GraphModel):
         yield "layers", owner.layers
     for name in sorted(dir(owner), key=lambda name: (name.startswith("_"), name)):
         if not name.startswith("__") and name not in _hidden(kind):
@@ -152,17 +151,18 @@ def _safe(group: Any, path: pathlib.Path, above: tuple[Any, ...] = ()) -> Iterat
     """The paths of the groups with variables; raises for what would lead out of the file."""
     for name in group:
         place = f"{group.name.rstrip('/')}/{name}"
-        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-            raise problem(path, "The file holds a link to another place, which is not followed.", place, fix="do not load it: Keras writes no links")
+        hard = isinstance(group.get(name, getlink=True), h5py.HardLink)
+        require(hard, path, "The file holds a link to another place, which is not followed.", place, "do not load it: Keras writes no links")
         item = group[name]
         if isinstance(item, h5py.Group):
-            if any(item == outer for outer in (*above, group)):
-                raise problem(path, "The file's groups form a circle.", place)
+            require(all(item != outer for outer in (*above, group)), path, "The file's groups form a circle.", place)
             if name == "vars":
                 yield str(item.name).strip("/")
             yield from _safe(item, path, (*above, group))
-        elif item.is_virtual or item.external or h5py.check_ref_dtype(item.dtype) is not None:
-            raise problem(path, "The file holds data that lies in other files, which are not read.", place, fix="do not load it: Keras writes no such data")
+        else:
+            inside = not item.is_virtual and not item.external and h5py.check_ref_dtype(item.dtype) is None
+            fact, fix = "The file holds data that lies in other files, which are not read.", "do not load it: Keras writes no such data"
+            require(inside, path, fact, place, fix)
 
 
 def _misfit(owner: Any, store: Any) -> tuple[str, str] | None:
@@ -189,25 +189,19 @@ def read(model: Any, stream: Any, path: pathlib.Path, skip_mismatch: bool = Fals
         ModelFileError: The file is damaged or unsafe, or does not fit.
     """
     try:
-        file = h5py.File(stream, "r")
-    except OSError:
-        raise problem(path, "The weights are no HDF5 file, or a truncated one.", fix="save the model again") from None
-    try:
-        with file:
+        with h5py.File(stream, "r") as file:
             _read(model, file, path, skip_mismatch, {id(x) for x in skipped}, strict_optimizer)
     except KeraunosError:
         raise
     except (OSError, RuntimeError, KeyError, AttributeError, UnicodeDecodeError) as error:  # what h5py raises for damaged files
-        raise problem(path, f"The weights could not be read: {error}", fix="the file is damaged: save the model again") from error
+        raise problem(path, f"The weights are no HDF5 file, or a damaged one: {error}") from error
 
 
 def _read(model: Any, file: Any, path: pathlib.Path, skip_mismatch: bool, skipped: set[int], strict_optimizer: bool) -> None:
-    if "layer_names" in file.attrs or "model_weights" in file:
-        fact = "This HDF5 file is in the format of Keras 1 and 2, which is not read yet."
-        raise problem(path, fact, fix="in Keras 3: load it, then model.save('model.keras')")
-    groups = list(_safe(file, path))
-    if "vars" not in groups and "layers" not in file:
-        raise problem(path, "This HDF5 file holds no weights of a Keras model.", received=f"groups {', '.join(list(file)[:6]) or 'none'}")
+    old, fix = "This HDF5 file is in the format of Keras 1 and 2, which is not read yet.", "in Keras 3: load it, then model.save('model.keras')"
+    require("layer_names" not in file.attrs and "model_weights" not in file, path, old, fix=fix)
+    groups, held = list(_safe(file, path)), ", ".join(list(file)[:6]) or "none"
+    require("vars" in groups or "layers" in file, path, "This HDF5 file holds no weights of a Keras model.", None, None, received=f"groups {held}")
     names = {group: str(file[group].attrs["name"]) for group in groups if "name" in file[group].attrs}
     rows: list[tuple[str, str, str]] = []
     trace, used, optimizers = Trace(), set(), []
@@ -238,7 +232,10 @@ def _read(model: Any, file: Any, path: pathlib.Path, skip_mismatch: bool, skippe
         if group not in used and len(file[group]) and not _IGNORED.intersection(group.split("/")):
             rows.append((group.removesuffix("/vars"), "nothing", _listed(Store(file[group]).describe())))
     if rows and not skip_mismatch:
-        raise _does_not_fit(model, rows, path)
+        lines = [f"The weights do not fit '{model.name}' in {len(rows)} places; nothing was assigned."]
+        lines += [f"  {name}: expected {expected}; found {found}" for name, expected, found in rows[:6]]
+        built = "make the model as it was when it was saved, or pass skip_mismatch=True to load_weights"
+        raise problem(path, "\n".join(lines), fix=built if model.built else f"build the model first: {model.name}.build((None, …)), or call it on data")
     if rows:
         left = ", ".join(row[0] for row in rows[:8])
         warnings.warn(f"{len(rows)} layers were left as they are, since the weights of '{path.name}' do not fit: {left}", stacklevel=5)
@@ -246,17 +243,3 @@ def _read(model: Any, file: Any, path: pathlib.Path, skip_mismatch: bool, skippe
         variable.assign(trace.values[key])
     for optimizer, store in optimizers:  # an optimizer keeps some of its state where it wants it
         optimizer.load_own_variables(store)
-
-
-def _does_not_fit(model: Any, rows: list[tuple[str, str, str]], path: pathlib.Path) -> ModelFileError:
-    lines = [f"The weights do not fit '{model.name}'; nothing was assigned."]
-    for name, expected, found in rows:
-        line = f"  {name}: expected {expected}; found {found}"
-        if sum(map(len, lines)) + len(line) > 360:
-            lines.append(f"  … and {len(rows) - len(lines) + 1} more")
-            break
-        lines.append(line)
-    fix = "make the model as it was when it was saved, or pass skip_mismatch=True to load_weights"
-    if not model.built:
-        fix = f"build the model first: {model.name}.build((None, …)), or call it on data"
-    return problem(path, "\n".join(lines), fix=fix)
