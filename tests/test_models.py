@@ -467,3 +467,22 @@ def test_sizes_are_readable(size, text):
     from keraunos.models.summary import readable_size
 
     assert readable_size(size) == text
+
+
+def test_a_model_comes_from_its_config_with_custom_objects():
+    class Scaled(layers.Layer):
+        def __init__(self, factor=2.0):
+            super().__init__()
+            self.factor = factor
+
+        def call(self, x):
+            return self.factor * x
+
+        def get_config(self):
+            return {"factor": self.factor}
+
+    x = keras.Input((3,))
+    config = keras.Model(x, layers.Dense(2)(Scaled(3.0)(x))).get_config()
+    again = keras.Model.from_config(config, custom_objects={"Scaled": Scaled})
+    assert [type(layer).__name__ for layer in again.layers] == ["InputLayer", "Scaled", "Dense"]
+    assert again.layers[1].factor == 3.0

@@ -13,6 +13,7 @@ from keraunos.core.missing import keras_names
 from keraunos.core.serialization import custom_object_scope, deserialize_value, map_items, object_from, serialize_keras_object, serialize_value
 from keraunos.layers.input_layer import InputLayer
 from keraunos.layers.layer import Layer
+from keraunos.models.functional import Functional
 
 # Keras has the classes of its ops in modules, of which those that are public namespaces too tell by themselves what they hold; one of the others is
 # "core", with these. Then which classes are not called as the function, and which arguments they treat otherwise.
@@ -63,8 +64,6 @@ def _op_entry(operation: Any, calls: list[Any]) -> tuple[dict[str, Any], list[tu
 
 def functional_config(model: Any) -> dict[str, Any]:
     """The graph of a functional model as JSON-ready values."""
-    from keraunos.models.functional import Functional
-
     inner = {o.name for o in model.operations if isinstance(o, Functional)}  # Keras counts their making as a call, at the ends of a graph
     order = {id(n) for n in model._order}
     # The layer, the number of its call and of the output, by tensor; an input may lie in the midst of a larger graph.
@@ -136,8 +135,6 @@ def _needed(x: Any) -> Iterator[tuple[str, int]]:
 
 def functional_from_config(cls: Any, config: dict[str, Any], custom_objects: Any = None) -> Any:
     """A functional model from `functional_config`'s result, or what Keras wrote."""
-    from keraunos.models.functional import Functional
-
     with custom_object_scope(custom_objects):
         made = {entry["name"]: _op_call(entry) if str(entry.get("module")).startswith("keras.src.ops") else object_from(entry) for entry in config["layers"]}
     outputs: dict[tuple[str, int], list[Any]] = {(name, 0): [layer.output] for name, layer in made.items() if isinstance(layer, InputLayer)}

@@ -160,15 +160,6 @@ class Functional(GraphModel):
 
         return functional_config(self)
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
-        """Make a model from `get_config`'s result."""
-        if "input_layers" not in config:
-            return super().from_config(config)
-        from keraunos.models.config import functional_from_config
-
-        return functional_from_config(cls, config, custom_objects)
-
 
 class Function(Operation):
     """The computation between symbolic tensors, without a model's methods.

@@ -7,7 +7,7 @@ from typing import Any
 
 from keraunos.core.errors import ArgumentError, StateError, suggestion
 from keraunos.core.graph import KerasTensor
-from keraunos.core.serialization import deserialize_keras_object, serialize_keras_object
+from keraunos.core.serialization import custom_object_scope, deserialize_keras_object, serialize_keras_object
 from keraunos.layers.layer import Layer
 from keraunos.training.trainer import Trainer
 
@@ -114,6 +114,16 @@ class Model(Trainer, Layer):
         from keraunos import saving
 
         saving.load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """Make a model from what `get_config` returned; of a graph's config, `Model` itself makes the functional model."""
+        if "input_layers" not in config:
+            with custom_object_scope(custom_objects or {}):
+                return super().from_config(config)
+        from keraunos.models.config import functional_from_config
+
+        return functional_from_config(cls, config, custom_objects)
 
     def to_json(self, **kwargs: Any) -> str:
         """The architecture as JSON; `keraunos.models.model_from_json` reads it."""
