@@ -42,11 +42,6 @@ class KerasTensor(Spec):
         return show(self._shape)
 
     @property
-    def ndim(self) -> int:
-        """The number of axes."""
-        return len(self._shape)
-
-    @property
     def spec(self) -> Spec:
         """The shape and dtype alone."""
         return Spec(self._shape, self.dtype)

@@ -95,7 +95,7 @@ class Op:
         self.optional = {p.name for p in parameters if p.default is None or str(p.annotation).endswith("None")}
         self.positional = [(p.name, p.default) for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
         self.variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
-        self.names = [name for name, _ in self.positional] + ([self.variadic] if self.variadic else [])
+        self.names = [p.name for p in parameters if p.kind <= p.VAR_POSITIONAL]
         self.static_at = {i for i, name in enumerate(self.names) if name not in self.tensors}
         self.dtype_at = self.parameters.index("dtype") if "dtype" in kinds else -1
         # Takes the promoted arguments out of all, if that can be told without looking at names.
