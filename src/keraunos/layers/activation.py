@@ -97,4 +97,5 @@ class Softmax(_Elementwise):
     def call(self, inputs: Any, mask: Any = None) -> Any:
         if mask is not None:
             inputs = ops.where(mask, inputs, -1e9 if self.compute_dtype != "float16" else -3e4)
-        return ops.softmax(inputs, axis=tuple(self.axis) if isinstance(self.axis, list) else self.axis)
+        out = ops.softmax(inputs, axis=tuple(self.axis) if isinstance(self.axis, list) else self.axis)
+        return out if mask is None else ops.where(mask, out, 0.0)  # 0 as well where all is masked

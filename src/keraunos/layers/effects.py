@@ -49,8 +49,7 @@ class Effects(Weighted):
         """Give the outputs their masks."""
         if not self.supports_masking or not args:
             return
-        previous = kwargs.get("mask")
-        previous = self._masks_of(args[0]) if previous is None else previous
+        previous = self._masks_of(args[0]) if kwargs.get("mask") is None else kwargs["mask"]
         found = None if previous is None and not self._makes_masks() else self.compute_mask(args[0], previous)
         flat, flat_masks = tree.flatten(outputs), tree.flatten(found)
         if len(flat) == len(flat_masks):
