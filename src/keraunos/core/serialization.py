@@ -59,9 +59,8 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
     def decorate(item: Any) -> Any:
         if inspect.isclass(item) and not hasattr(item, "get_config"):
             raise ArgumentError(f"{item.__name__} cannot be registered: it has no get_config method.", fix="define get_config(self)")
-        registered = f"{package}>{name or item.__name__}"
-        _registered[registered] = item
-        _names[item] = registered
+        _names[item] = f"{package}>{name or item.__name__}"
+        _registered[_names[item]] = item
         return item
 
     return decorate

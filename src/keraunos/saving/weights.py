@@ -116,14 +116,14 @@ def write(model: Any, stream: Any) -> None:
 
 
 # ---- reading ----
-class Store(Mapping[str, Any]):
+class Store(collections.UserDict[str, Any]):
     """The variables of one object in a file, read when they are asked for."""
 
     def __init__(self, group: Any):
-        self._group = group
+        self.data = group
 
     def __getitem__(self, key: str) -> Any:
-        data = self._group[key]
+        data = self.data[key]
         value = data[()]
         if "dtype" not in data.attrs:
             return value
@@ -131,16 +131,10 @@ class Store(Mapping[str, Any]):
 
         return np.asarray(value).view(getattr(ml_dtypes, str(data.attrs["dtype"])))
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._group)
-
-    def __len__(self) -> int:
-        return len(self._group)
-
-    def describe(self) -> list[tuple[tuple[int, ...], str]]:
-        """The shape and dtype of each variable, without reading it."""
-        keys = sorted(self, key=lambda key: (len(key), key))
-        return [(tuple(self._group[k].shape), str(self._group[k].attrs.get("dtype", self._group[k].dtype))) for k in keys]
+    def describe(self) -> dict[str, tuple[tuple[int, ...], str]]:
+        """The shape and dtype of each variable in order, without reading it."""
+        found = ((key, self.data[key]) for key in sorted(self, key=lambda key: (len(key), key)))
+        return {key: (tuple(data.shape), str(data.attrs.get("dtype", data.dtype))) for key, data in found}
 
 
 def _kind(dtype: str) -> str:
@@ -161,20 +155,21 @@ def _safe(group: Any, path: pathlib.Path, above: tuple[Any, ...] = ()) -> Iterat
             yield from _safe(item, path, (*above, group))
         else:
             inside = not item.is_virtual and not item.external and h5py.check_ref_dtype(item.dtype) is None
+            sizes = f"{item.nbytes:,} bytes are declared, {item.id.get_storage_size():,} stored"
+            require(item.nbytes <= 200 * max(item.id.get_storage_size(), 2**20), path, f"The file declares more than it holds: {sizes}.", place)
             fact, fix = "The file holds data that lies in other files, which are not read.", "do not load it: Keras writes no such data"
             require(inside, path, fact, place, fix)
 
 
-def _misfit(owner: Any, store: Any) -> tuple[str, str] | None:
-    """What was expected and what was found, if an object with the usual `load_own_variables` cannot take them."""
-    usual = type(owner).load_own_variables in (Layer.load_own_variables, Optimizer.load_own_variables)
-    if not usual or isinstance(store, dict):
+def _misfit(owner: Any, store: Store, partly: bool) -> tuple[str, str] | None:
+    """What was expected and what was found, if an object with the usual `load_own_variables` cannot take them, or `partly` the first of them."""
+    if type(owner).load_own_variables not in (Layer.load_own_variables, Optimizer.load_own_variables):
         return None
-    variables, found = owner._own_variables() if isinstance(owner, Layer) else owner.variables, store.describe()
-    right = sorted(store, key=lambda key: (len(key), key)) == [str(i) for i in range(len(variables))]
-    if right and all(v.shape == shape and _kind(v.dtype) == _kind(dtype) for v, (shape, dtype) in zip(variables, found, strict=True)):
+    found, variables = store.describe(), owner._own_variables() if isinstance(owner, Layer) else owner.variables
+    right = [*found] == [str(i) for i in range(min(len(variables), len(found)) if partly else len(variables))]
+    if right and all(v.shape == shape and _kind(v.dtype) == _kind(dtype) for v, (shape, dtype) in zip(variables, found.values(), strict=not partly)):
         return None
-    return _listed((v.shape, v.dtype) for v in variables), _listed(found)
+    return _listed((v.shape, v.dtype) for v in variables), _listed(found.values())
 
 
 def _listed(variables: Iterable[tuple[tuple[int, ...], str]]) -> str:
@@ -210,13 +205,13 @@ def _read(model: Any, file: Any, path: pathlib.Path, skip_mismatch: bool, skippe
         is_layer = isinstance(owner, Layer)
         if id(owner) in skipped or (not is_layer and group not in groups):
             continue
-        store: Mapping[str, Any] = Store(file[group] if group in groups else {})
-        listed = _listed(store.describe())
-        if not is_layer and len(store) <= 2:  # saved before its first step: its slots are as they were made
-            store = {**{str(i): v.numpy() for i, v in enumerate(owner.variables)}, **store}
-        misfit = _misfit(owner, store)
+        store: Any = Store(file[group] if group in groups else {})
+        listed, partly = _listed(store.describe().values()), not is_layer and len(store) <= 2
+        misfit = _misfit(owner, store, partly)
         if misfit is None:
             try:
+                if partly:  # saved before its first step: its slots are as they were made
+                    store = {**{str(i): v.numpy() for i, v in enumerate(owner.variables)}, **store}
                 with within(trace=trace):
                     owner.load_own_variables(store)
                 optimizers += [] if is_layer else [(owner, store)]
@@ -230,7 +225,7 @@ def _read(model: Any, file: Any, path: pathlib.Path, skip_mismatch: bool, skippe
             warnings.warn(f"The state of '{owner.name}' in '{path.name}' was not loaded: expected {expected}; found {found}", stacklevel=5)
     for group in groups:
         if group not in used and len(file[group]) and not _IGNORED.intersection(group.split("/")):
-            rows.append((group.removesuffix("/vars"), "nothing", _listed(Store(file[group]).describe())))
+            rows.append((group.removesuffix("/vars"), "nothing", _listed(Store(file[group]).describe().values())))
     if rows and not skip_mismatch:
         lines = [f"The weights do not fit '{model.name}' in {len(rows)} places; nothing was assigned."]
         lines += [f"  {name}: expected {expected}; found {found}" for name, expected, found in rows[:6]]
