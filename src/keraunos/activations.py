@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from keraunos.core.missing import missing
+from keraunos.core.missing import answer_for
 from keraunos.core.op import NUMERIC, Tensor, composite
 from keraunos.core.registry import Registry
 from keraunos.ops import nn
@@ -76,5 +76,4 @@ def get(identifier: Any) -> Any:
     return linear if identifier is None else _registry.get(identifier)
 
 
-def __getattr__(name: str) -> None:
-    missing("activations", name)
+answer_for(__name__)

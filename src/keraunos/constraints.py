@@ -7,7 +7,7 @@ from typing import Any
 from keraunos import ops
 from keraunos.core import config
 from keraunos.core.fields import Declared
-from keraunos.core.missing import missing
+from keraunos.core.missing import answer_for
 from keraunos.core.registry import Registry
 
 
@@ -89,6 +89,4 @@ __all__ = [
     "Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "deserialize", "get", "max_norm", "min_max_norm", "non_neg", "serialize", "unit_norm",
 ]  # fmt: skip
 
-
-def __getattr__(name: str) -> None:
-    missing("constraints", name)
+answer_for(__name__)

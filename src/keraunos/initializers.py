@@ -15,7 +15,7 @@ import numpy as np
 from keraunos.core import config, dtypes
 from keraunos.core.errors import ArgumentError, DTypeError, ShapeError, one_of
 from keraunos.core.fields import Declared
-from keraunos.core.missing import missing
+from keraunos.core.missing import answer_for
 from keraunos.core.registry import Registry
 from keraunos.random import SeedGenerator, host, integer_seed
 
@@ -268,6 +268,4 @@ _registry = Registry("initializer", {name: item for name, item in _PUBLIC.items(
 get, serialize, deserialize = _registry.get, _registry.serialize, _registry.deserialize
 __all__ = [*_PUBLIC, "deserialize", "get", "serialize"]  # pyright: ignore[reportUnsupportedDunderAll]
 
-
-def __getattr__(name: str) -> None:
-    missing("initializers", name)
+answer_for(__name__)

@@ -8,7 +8,7 @@ from typing import Any
 from keraunos import ops
 from keraunos.core.errors import ArgumentError, ShapeError, one_of
 from keraunos.core.fields import Declared
-from keraunos.core.missing import missing
+from keraunos.core.missing import answer_for
 from keraunos.core.registry import Registry
 from keraunos.core.spec import show
 
@@ -96,6 +96,4 @@ __all__ = [
     "L1", "L1L2", "L2", "OrthogonalRegularizer", "Regularizer", "deserialize", "get", "l1", "l1_l2", "l2", "orthogonal_regularizer", "serialize",
 ]  # fmt: skip
 
-
-def __getattr__(name: str) -> None:
-    missing("regularizers", name)
+answer_for(__name__)

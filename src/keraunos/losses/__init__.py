@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from keraunos.core.missing import missing
+from keraunos.core.missing import answer_for
 from keraunos.core.names import to_snake_case
 from keraunos.core.registry import Registry
 from keraunos.core.serialization import serialize_keras_object
@@ -49,6 +49,4 @@ def deserialize(name: Any, custom_objects: dict[str, Any] | None = None) -> Any:
 
 __all__ = [*_NAMES, "deserialize", "get", "serialize"]  # pyright: ignore[reportUnsupportedDunderAll]
 
-
-def __getattr__(name: str) -> None:
-    missing("losses", name)
+answer_for(__name__)

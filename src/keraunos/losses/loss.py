@@ -46,7 +46,7 @@ def tensor(x: Any, dtype: str | None = None) -> Any:
 def each(function: Callable[..., Any], *structures: Any) -> Any:
     """`function` of the corresponding tensors of structures; a list of numbers is one tensor."""
     first = structures[0]
-    if isinstance(first, dict) or (isinstance(first, (list, tuple)) and any(hasattr(x, "shape") or isinstance(x, dict) for x in first)):
+    if isinstance(first, (list, tuple, dict)) and (isinstance(first, dict) or any(hasattr(x, "shape") or isinstance(x, dict) for x in first)):
         return tree.map_structure(function, *structures)
     return function(*structures)
 

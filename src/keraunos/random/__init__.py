@@ -9,7 +9,7 @@ from keraunos import ops
 from keraunos.core import config, dtypes
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from keraunos.core.fields import Declared
-from keraunos.core.missing import missing
+from keraunos.core.missing import answer_for
 from keraunos.core.names import auto_name, name_scope
 from keraunos.core.op import FLOATING, SAME, Operand, Tensor, composite
 from keraunos.core.scope import scope
@@ -223,6 +223,4 @@ __all__ = [
     "SeedGenerator", "beta", "binomial", "categorical", "dropout", "gamma", "normal", "randint", "shuffle", "truncated_normal", "uniform",
 ]  # fmt: skip
 
-
-def __getattr__(name: str) -> None:
-    missing("random", name)
+answer_for(__name__)
