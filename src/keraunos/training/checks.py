@@ -12,6 +12,7 @@ from keraunos.core import config, tree
 from keraunos.core.errors import ArgumentError, DataError, StateError
 from keraunos.core.graph import Operation
 from keraunos.data.adapters import ArraySource, Source
+from keraunos.training.compiled import targets
 
 SILENCE = "keraunos.config.disable_checks() silences this"
 _SPARSE = losses.SparseCategoricalCrossentropy
@@ -21,8 +22,7 @@ _CONFINED = {"softmax", "sigmoid", "hard_sigmoid", "sparsemax"}
 
 def _final(x: Any) -> Any:
     """The layer or op that makes an output, looked up inside inner models."""
-    node = getattr(x, "node", None)
-    operation = node.operation if node is not None else None
+    operation = None if x.node is None else x.node.operation
     outputs = getattr(operation, "outputs", None)
     if outputs and hasattr(operation, "layers"):
         return _final(outputs[min(x.index, len(outputs) - 1)])
@@ -49,10 +49,10 @@ def check_data(model: Any, data: Source, head: Any) -> None:
         DataError: Something is wrong with it.
     """
     x, y, _ = head
-    if not isinstance(data, ArraySource) and y is None and model.loss is not None and not model.__class__.__dict__.get("train_step"):
+    if y is None and model.loss is not None and not model._overrides("train_step"):
+        if isinstance(data, ArraySource):
+            raise DataError("The loss needs targets, and y is None.", where="fit", fix="fit(x, y)")
         raise DataError("The data yields only x; the loss needs targets too.", received="batches of one part", fix="yield (x, y)")
-    if isinstance(data, ArraySource) and y is None and model.loss is not None and getattr(type(model).train_step, "__module__", "").startswith("keraunos."):
-        raise DataError("The loss needs targets, and y is None.", where="fit", fix="fit(x, y)")
     if hasattr(model, "_match") and model.inputs is not None:
         model._match(x)
     if not config.are_checks_enabled():
@@ -62,14 +62,10 @@ def check_data(model: Any, data: Source, head: Any) -> None:
             a = None if a is None else np.asarray(config.active().to_numpy(a))
             if a is not None and a.dtype.kind == "f" and not np.isfinite(a).all():
                 bad = ~np.isfinite(a)
-                at = tuple(int(i) for i in np.argwhere(bad)[0])
+                at = np.argwhere(bad)[0].tolist()
                 rows = int(bad.reshape(len(a), -1).any(1).sum())
-                value = a[at]
-                raise DataError(
-                    f"{name}{list(at)} is {value} ({rows} of {len(a)} samples of the first batch {'has' if rows == 1 else 'have'} such values).",
-                    where=name,
-                    fix=f"drop or fill them: {name}[np.isfinite({name}).all(axis=-1)]. {SILENCE}",
-                )
+                fact = f"{name}{at} is {a[tuple(at)]} ({rows} of {len(a)} samples of the first batch {'has' if rows == 1 else 'have'} such values)."
+                raise DataError(fact, where=name, fix=f"drop or fill them: {name}[np.isfinite({name}).all(axis=-1)]. {SILENCE}")
 
 
 def check_model(model: Any, head: Any) -> None:
@@ -80,18 +76,13 @@ def check_model(model: Any, head: Any) -> None:
         DataError: Labels do not fit the outputs.
         ArgumentError: The loss does not fit the last activation.
     """
-    if not model._step_variables() and not model.__class__.__dict__.get("train_step"):
-        raise StateError(
-            f"The model has 0 trainable weights (of {model.count_params():,} parameters).",
-            where=model.name,
-            fix="set layer.trainable = True on what should learn, and compile again",
-        )
+    if not model._step_variables() and not model._overrides("train_step"):
+        fact = f"The model has 0 trainable weights (of {model.count_params():,} parameters)."
+        raise StateError(fact, where=model.name, fix="set layer.trainable = True on what should learn, and compile again")
     if not config.are_checks_enabled() or model._compiled_loss is None or getattr(model, "outputs", None) is None:
         return
-    compiled = model._compiled_loss
-    _, y, _ = head
-    goals = y if isinstance(y, (list, tuple)) else [y.get(n) for n in compiled.names] if isinstance(y, dict) else [y]
-    for loss, symbol, goal in zip(compiled.losses, model.outputs, goals, strict=False):
+    compiled, y = model._compiled_loss, head[1]
+    for loss, symbol, goal in zip(compiled.losses, model.outputs, targets(y, compiled.names), strict=True):
         layer = _final(symbol)
         if loss is None or layer is None:
             continue
@@ -99,9 +90,8 @@ def check_model(model: Any, head: Any) -> None:
         name = getattr(layer, "name", "the output")
         activation = _activation(layer)
         if activation == "softmax" and classes == 1:
-            raise ArgumentError(
-                f"A softmax over one unit always outputs 1 ('{name}').", where=name, fix="use activation='sigmoid' with BinaryCrossentropy, or more units"
-            )
+            fix = "use activation='sigmoid' with BinaryCrossentropy, or more units"
+            raise ArgumentError(f"A softmax over one unit always outputs 1 ('{name}').", where=name, fix=fix)
         if isinstance(loss, _PROBABILITIES):
             _check_activation(loss, activation, name)
         if isinstance(loss, _SPARSE) and goal is not None and isinstance(classes, int) and classes > 1:
@@ -112,17 +102,11 @@ def _check_activation(loss: Any, activation: str | None, name: str) -> None:
     kind = type(loss).__name__
     function = "sigmoid" if kind.startswith("Binary") else "softmax"
     if loss.from_logits and activation in _CONFINED:
-        raise ArgumentError(
-            f"{kind}(from_logits=True) applies {function} to '{name}', which applies {activation} already: it would be applied twice.",
-            where="loss",
-            fix=f"leave from_logits out, or remove the activation of '{name}'. {SILENCE}",
-        )
+        fact = f"{kind}(from_logits=True) applies {function} to '{name}', which applies {activation} already: it would be applied twice."
+        raise ArgumentError(fact, where="loss", fix=f"leave from_logits out, or remove the activation of '{name}'. {SILENCE}")
     if not loss.from_logits and activation in ("linear", "relu", "tanh", "leakyrelu", "elu", "prelu", "gelu", "silu"):
-        raise ArgumentError(
-            f"{kind} expects probabilities; the outputs of '{name}' (activation {activation}) are not.",
-            where="loss",
-            fix=f"pass {kind}(from_logits=True) with a linear last layer, or end with activation='{function}'. {SILENCE}",
-        )
+        fix = f"pass {kind}(from_logits=True) with a linear last layer, or end with activation='{function}'. {SILENCE}"
+        raise ArgumentError(f"{kind} expects probabilities; the outputs of '{name}' (activation {activation}) are not.", where="loss", fix=fix)
 
 
 def _check_labels(goal: Any, classes: int, name: str, loss: Any) -> None:
@@ -137,19 +121,13 @@ def _check_labels(goal: Any, classes: int, name: str, loss: Any) -> None:
         raise DataError(f"y contains {found}; '{name}' has the classes 0–{classes - 1}.", where="y", fix=f"{shift} Dense({found + 1}). {SILENCE}")
     if kept.size and kept.min() < 0:
         at = np.argwhere(labels < 0)[0].tolist()
-        raise DataError(
-            f"y{at} is {int(kept.min())}, not a class.",
-            where="y",
-            fix=f"to leave samples out, use sample_weight, or ignore_class={int(kept.min())} in the loss. {SILENCE}",
-        )
+        fix = f"to leave samples out, use sample_weight, or ignore_class={int(kept.min())} in the loss. {SILENCE}"
+        raise DataError(f"y{at} is {int(kept.min())}, not a class.", where="y", fix=fix)
 
 
 def check_callbacks(callbacks: Any, validation_data: Any) -> None:
-    """Warn of a callback that can never act."""
+    """Refuse a callback that can never act."""
     for callback in callbacks.callbacks:
         if isinstance(callback, EarlyStopping) and callback.monitor.startswith("val_") and validation_data is None:
-            raise ArgumentError(
-                f"EarlyStopping watches '{callback.monitor}', and there is no validation data: it can never stop.",
-                where="callbacks",
-                fix=f"pass validation_data or validation_split, or monitor='{callback.monitor[4:]}'",
-            )
+            fix = f"pass validation_data or validation_split, or monitor='{callback.monitor[4:]}'"
+            raise ArgumentError(f"EarlyStopping watches '{callback.monitor}', and there is no validation data: it can never stop.", where="callbacks", fix=fix)

@@ -102,19 +102,15 @@ class Trainer:
 
     def _require_compiled(self, what: str) -> None:
         if not self.compiled:
-            raise StateError(
-                f"{what} needs a compiled model.",
-                where=getattr(self, "name", None),
-                fix="model.compile(optimizer='adam', loss='sparse_categorical_crossentropy', metrics=['accuracy'])",
-            )
+            fix = "model.compile(optimizer='adam', loss='sparse_categorical_crossentropy', metrics=['accuracy'])"
+            raise StateError(f"{what} needs a compiled model.", where=getattr(self, "name", None), fix=fix)
 
     def _output_names(self, y_pred: Any) -> list[str]:
-        names = getattr(self, "output_names", None) if getattr(self, "outputs", None) is not None else None
-        if names and len(names) == len(tree.flatten(y_pred)):
-            return list(dict.fromkeys(names)) if len(set(names)) == len(names) else [f"{n}_{i}" for i, n in enumerate(names)]
+        names, count = getattr(self, "output_names", None) if getattr(self, "outputs", None) is not None else None, len(tree.flatten(y_pred))
+        if names and len(names) == count:
+            return names if len(set(names)) == count else [f"{n}_{i}" for i, n in enumerate(names)]
         if isinstance(y_pred, dict):
             return sorted(y_pred)
-        count = len(tree.flatten(y_pred))
         return ["output"] if count == 1 else [f"output_{i + 1}" for i in range(count)]
 
     def _prepare_loss(self, y: Any, y_pred: Any) -> None:
@@ -131,11 +127,8 @@ class Trainer:
         extra = self._added_losses()
         if self.loss is None:
             if not extra:
-                raise StateError(
-                    "There is no loss to minimise.",
-                    where=getattr(self, "name", None),
-                    fix="compile(loss=…), override compute_loss, or call add_loss in a layer",
-                )
+                fix = "compile(loss=…), override compute_loss, or call add_loss in a layer"
+                raise StateError("There is no loss to minimise.", where=getattr(self, "name", None), fix=fix)
             total = None
         else:
             if self._compiled_loss is None:
@@ -260,8 +253,11 @@ class Trainer:
 
     def _epoch_logs(self, kind: str, logs: Any) -> dict[str, Any]:
         """What an epoch reports: the metrics and what the last step returned, or that alone where the step is the user's."""
-        own = getattr(type(self), f"{kind}_step") is not getattr(Trainer, f"{kind}_step")
-        return _numbers(logs if own and logs else {**self.get_metrics_result(), **(logs or {})})
+        return _numbers(logs if logs and self._overrides(f"{kind}_step") else {**self.get_metrics_result(), **(logs or {})})
+
+    def _overrides(self, name: str) -> bool:
+        """Whether the user's class has a method of its own."""
+        return getattr(type(self), name) is not getattr(Trainer, name)
 
     def _symbolic_build(self, batch: Any, training: bool) -> None:
         """Build layers, losses, metrics and optimizer from the specs of the first batch, before any trace."""
@@ -272,11 +268,9 @@ class Trainer:
             return None if a is None else Spec((None, *a.shape[1:]), backend.dtype_of(backend.array(a[:1])))
 
         if not self.built or (self.compiled and self._compiled_metrics is None):  # type: ignore[attr-defined]
-            specs = tree.map_structure(spec, x)
-            y_pred = None
-            custom = type(self).train_step is not Trainer.train_step
+            custom, y_pred = self._overrides("train_step"), None
             try:
-                y_pred = self.compute_output_spec(specs)  # type: ignore[attr-defined]
+                y_pred = self.compute_output_spec(tree.map_structure(spec, x))  # type: ignore[attr-defined]
             except Exception:
                 if not custom:
                     raise
