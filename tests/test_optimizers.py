@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import os
 from typing import Any
@@ -157,12 +158,19 @@ def test_loss_scale(mode: str) -> None:
         for mine, value in zip(ours.variables, state, strict=True):
             close(mine.numpy(), value)
         assert float(ours.scale_loss(keraunos.ops.ones(()))) == 4.0 and float(ours.learning_rate) == pytest.approx(0.1)
-    copy = optimizers.deserialize(optimizers.serialize(ours))
-    assert isinstance(copy.inner_optimizer, optimizers.SGD) and copy.initial_scale == 4.0
+    again = optimizers.deserialize(optimizers.serialize(ours))
+    assert isinstance(again.inner_optimizer, optimizers.SGD) and again.initial_scale == 4.0
 
 
 def test_own_optimizers(backend: Any) -> None:
     class Pure(optimizers.Optimizer):
+        def update(self, value: Any, gradient: Any, rate: Any, step: Any, speed: Any) -> Any:
+            speed = 0.5 * speed - rate * gradient
+            return value + speed, speed
+
+    class Named(optimizers.Optimizer):
+        initial_speed_value: float = 0.0
+
         def slots(self) -> Any:
             return [["speed"]]
 
@@ -190,13 +198,16 @@ def test_own_optimizers(backend: Any) -> None:
             return (value - 2.0 * rate * gradient,)
 
     ends = []
-    for optimizer in (Pure(0.05), Stepwise(), optimizers.SGD(0.05, momentum=0.5)):
+    for optimizer in (Pure(0.05), Named(learning_rate=0.05), Stepwise(), optimizers.SGD(0.05, momentum=0.5)):
         weights = variables()
         run(optimizer, weights, backend.name)
         ends.append([v.numpy() for v in weights])
-    for first, second, third in zip(*ends, strict=True):
-        close(first, third)
-        close(second, third)
+    for *own, expected in zip(*ends, strict=True):
+        for value in own:
+            close(value, expected)
+    started = Named(initial_speed_value=1.0, learning_rate=0.05)
+    started.build(variables())
+    assert [v.name for v in started.variables[2:]] == ["v0_speed", "v1_speed", "v2_speed"] and started.variables[3].numpy().tolist() == [1.0] * 3
     assert Stepwise.from_config(Stepwise(0.5).get_config()).get_config() == Stepwise(0.5).get_config() == {"learning_rate": 0.5}
     weight = Variable([1.0])
     Changed(0.25).apply([keraunos.ops.ones((1,))], [weight])
@@ -231,6 +242,50 @@ def test_overwritten_variables_take_their_gradient(backend: Any) -> None:
     optimizers.SGD(0.1).apply([keraunos.ops.ones(s) for s in SHAPES], weights)
     assert weights[1].numpy().tolist() == [1.0, 1.0, 1.0]
     close(weights[0].numpy(), START[0] - 0.1, 1e-6)
+
+
+@pytest.mark.parametrize("mode", ["numpy", "jax", "jax compiled", "torch", "torch stateless"])
+@pytest.mark.parametrize("options", [{}, {"gradient_accumulation_steps": 3, "loss_scale_factor": 8.0}, {"global_clipnorm": 0.5}])
+def test_overwritten_variables_equal_keras(mode: str, options: dict[str, Any]) -> None:
+    theirs, expected = make(keras, "SGD", options), variables(keras)
+    expected[1].overwrite_with_gradient = True
+    for gradients in GRADIENTS:
+        theirs.apply([keras.ops.convert_to_tensor(g) for g in gradients], expected)
+    with backend_scope(mode.split()[0]):
+        ours, weights = make(keraunos, "SGD", options), variables()
+        weights[1].overwrite_with_gradient = True
+        run(ours, weights, mode)
+        for mine, other in zip(weights, expected, strict=True):
+            close(mine.numpy(), other.value)
+        alone, only = make(keraunos, "SGD", options), variables()[:1]
+        only[0].overwrite_with_gradient = True
+        for _ in range(3):
+            alone.apply([keraunos.ops.ones(SHAPES[0])], only)
+        close(only[0].numpy(), np.ones(SHAPES[0]))
+
+
+def test_a_skipped_step_leaves_constraints_out(backend: Any) -> None:
+    weight = Variable([1.0, 2.0])
+    weight.constraint = lambda w: w * 0.5
+    optimizer = optimizers.LossScaleOptimizer(optimizers.SGD(0.1), initial_scale=4.0)
+    optimizer.apply([keraunos.ops.convert_to_tensor([float("inf"), 1.0])], [weight])
+    assert weight.numpy().tolist() == [1.0, 2.0] and int(optimizer.iterations) == 0
+    optimizer.apply([keraunos.ops.convert_to_tensor([2.0, 2.0])], [weight])
+    close(weight.numpy(), [0.45, 0.95])
+
+
+@pytest.mark.parametrize("name", ["Adam", "Lion"])
+def test_copies_go_on_by_themselves(backend: Any, name: str) -> None:
+    weights = variables()
+    optimizer = make(keraunos, name, {"weight_decay": 0.1})
+    optimizer.exclude_from_weight_decay(var_list=[weights[1]])
+    optimizer.build(weights)
+    twin, copies = copy.deepcopy((optimizer, weights))
+    for one, values in ((optimizer, weights), (twin, copies)):
+        one.apply([keraunos.ops.convert_to_tensor(g) for g in GRADIENTS[0]], values)
+    for first, second in zip((*weights, *optimizer.variables), (*copies, *twin.variables), strict=True):
+        assert first is not second and first.name == second.name
+        close(first.numpy(), second.numpy(), 0.0)
 
 
 def test_learning_rate(backend: Any) -> None:
@@ -311,11 +366,13 @@ SCHEDULES: list[tuple[str, dict[str, Any]]] = [
     ("ExponentialDecay", {"initial_learning_rate": 0.1, "decay_steps": 7, "decay_rate": 0.8, "staircase": True}),
     ("InverseTimeDecay", {"initial_learning_rate": 0.1, "decay_steps": 7, "decay_rate": 0.8}),
     ("InverseTimeDecay", {"initial_learning_rate": 0.1, "decay_steps": 7, "decay_rate": 0.8, "staircase": True}),
+    ("ExponentialDecay", {"initial_learning_rate": 0.1, "decay_steps": 2.5, "decay_rate": 0.8}),
     ("PiecewiseConstantDecay", {"boundaries": [3, 8], "values": [1.0, 0.5, 0.1]}),
     ("PolynomialDecay", {"initial_learning_rate": 0.1, "decay_steps": 7}),
     ("PolynomialDecay", {"initial_learning_rate": 0.1, "decay_steps": 7, "end_learning_rate": 0.01, "power": 2.0, "cycle": True}),
     ("CosineDecay", {"initial_learning_rate": 0.1, "decay_steps": 7, "alpha": 0.1}),
     ("CosineDecay", {"initial_learning_rate": 0.0, "decay_steps": 7, "warmup_target": 0.1, "warmup_steps": 5, "alpha": 0.2}),
+    ("CosineDecay", {"initial_learning_rate": 0.1, "decay_steps": 7, "warmup_target": 0.2}),
     ("CosineDecayRestarts", {"initial_learning_rate": 0.1, "first_decay_steps": 5}),
     ("CosineDecayRestarts", {"initial_learning_rate": 0.1, "first_decay_steps": 5, "t_mul": 1.0, "m_mul": 0.5, "alpha": 0.1}),
     ("CosineDecayRestarts", {"initial_learning_rate": 0.1, "first_decay_steps": 4, "t_mul": 1.5, "m_mul": 0.9, "alpha": 0.2}),
@@ -332,6 +389,10 @@ def test_schedule_equals_keras(backend: Any, name: str, options: dict[str, Any])
     assert schedules.serialize(ours) == keras.optimizers.schedules.serialize(theirs)
     optimizer = optimizers.deserialize(optimizers.serialize(optimizers.Adam(ours)))
     assert optimizer.get_config()["learning_rate"]["config"] == ours.get_config()
+
+
+def test_schedule_of_one_value(backend: Any) -> None:
+    assert float(schedules.PiecewiseConstantDecay([], [0.5])(7)) == 0.5
 
 
 @pytest.mark.parametrize("name", [*CLASSES, "Optimizer", "LossScaleOptimizer", "get", "serialize", "deserialize"])
@@ -355,8 +416,8 @@ def test_config(name: str) -> None:
     ours, theirs = (getattr(module.optimizers, name)(name="mine", clipnorm=1.0) for module in (keraunos, keras))
     assert ours.get_config() == theirs.get_config()
     assert optimizers.serialize(ours) == keras.optimizers.serialize(theirs)
-    copy = optimizers.deserialize({"class_name": name, "config": {**ours.get_config(), "jit_compile": True, "is_legacy_optimizer": False}})
-    assert copy.get_config() == ours.get_config()
+    again = optimizers.deserialize({"class_name": name, "config": {**ours.get_config(), "jit_compile": True, "is_legacy_optimizer": False}})
+    assert again.get_config() == ours.get_config()
     assert type(optimizers.get(name.lower())) is type(ours)
 
 
@@ -371,6 +432,9 @@ def test_config(name: str) -> None:
     (lambda: optimizers.Adam(use_ema=True, ema_overwrite_frequency=0), ArgumentError, "ema_overwrite_frequency"),
     (lambda: optimizers.Adam(gradient_accumulation_steps=1), ArgumentError, "at least 2"),
     (lambda: optimizers.SGD(momentum=2.0), ArgumentError, "momentum"),
+    (lambda: optimizers.Ftrl(learning_rate_power=1.0), ArgumentError, "at most 0"),
+    (lambda: optimizers.Ftrl(l1_regularization_strength=-1.0), ArgumentError, "at least 0"),
+    (lambda: optimizers.LossScaleOptimizer(optimizers.SGD(), clipnorm=1.0), ArgumentError, "inner optimizer"),
     (lambda: optimizers.AdamW(weight_decay=None), ArgumentError, "weight_decay"),
     (lambda: optimizers.LossScaleOptimizer("adam"), ArgumentTypeError, "wraps an optimizer"),
     (lambda: optimizers.SGD().apply([1.0]), StateError, "which variables"),

@@ -56,6 +56,8 @@ class LossScaleOptimizer(Optimizer):
     def _set_learning_rate(self, value: Any) -> None:
         self.inner_optimizer.learning_rate = value
 
+    learning_rate = property(_get_learning_rate, _set_learning_rate, doc="The inner optimizer's learning rate.")
+
     def _apply(self, grads: list[Any], variables: list[Variable]) -> None:
         scale = self.dynamic_scale.value
         finite = self.check_finite(grads)

@@ -140,8 +140,7 @@ class Optimizer(Limited):
         elif isinstance(known, Variable):
             known.assign(value)
         else:
-            fix = "pass a number as learning_rate when making the optimizer"
-            raise ArgumentTypeError("The learning rate follows a schedule, so it cannot be set.", where=self.name, fix=fix)
+            raise ArgumentTypeError("The learning rate follows a schedule, so it cannot be set.", where=self.name, fix="make the optimizer with a number")
 
     @property
     def iterations(self) -> Any:
@@ -241,8 +240,7 @@ class Optimizer(Limited):
         """
         grads = list(grads)
         if trainable_variables is None and not self.built:
-            fix = "call build(variables) first, or apply(gradients, variables)"
-            raise StateError("The optimizer does not know yet which variables it trains.", where=self.name, fix=fix)
+            raise StateError("The optimizer does not know yet which variables it trains.", where=self.name, fix="call build(variables) first, or pass them")
         variables = self._trained if trainable_variables is None else list(trainable_variables)
         if variables != self._trained:
             self.build(variables)
@@ -282,14 +280,10 @@ class Optimizer(Limited):
     def _accumulate(self, grads: list[Any], variables: list[Variable], steps: int) -> None:
         """Add gradients up; make a step with their mean every so many calls."""
         sums = self._kept(self._accumulators, variables)
-        totals = [ops.add(s.value, g) for s, g in zip(sums, grads, strict=True)]
+        adding = [ops.maximum if v.overwrite_with_gradient else ops.add for v in variables]  # what overwrites is a greatest value (of FP8)
+        totals = [add(s.value, g) for add, s, g in zip(adding, sums, grads, strict=True)]
         due = ops.equal(ops.mod(ops.add(self._iterations.value, 1), steps), 0)
-
-        def step() -> None:
-            means = divided(totals, variables, steps)
-            self._step([g if v.overwrite_with_gradient else m for g, m, v in zip(grads, means, variables, strict=True)], variables)
-
-        self._when(due, step, variables)
+        self._when(due, lambda: self._step(divided(totals, variables, steps), variables), variables)
         for variable, total in zip(sums, totals, strict=True):
             variable.assign(ops.where(due, ops.zeros_like(total), total))
 
@@ -434,11 +428,11 @@ class Optimizer(Limited):
 
     def load_own_variables(self, store: Any) -> None:
         """Read the state from such a store; of another optimizer's, nothing is read, with a warning."""
-        variables = self.variables
-        if len(store.keys()) != len(variables):
-            warnings.warn(f"The state of '{self.name}' was not loaded: it has {len(variables)} variables, the saved one {len(store.keys())}.", stacklevel=2)
-            return
-        self.set_weights([store[str(i)][()] for i in range(len(variables))])
+        known, given = len(self.variables), len(store.keys())
+        if given == known:
+            self.set_weights([store[str(i)][()] for i in range(known)])
+        else:
+            warnings.warn(f"The state of '{self.name}' was not loaded: it has {known} variables, the saved one {given}.", stacklevel=2)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal optimizer; the learning rate as it is now."""
@@ -459,9 +453,7 @@ class Optimizer(Limited):
 
 
 # It is made here, since in the class the name stands for the field.
-Optimizer.learning_rate = property(
-    lambda self: self._get_learning_rate(), lambda self, value: self._set_learning_rate(value), doc="The learning rate; it may be assigned."
-)
+Optimizer.learning_rate = property(Optimizer._get_learning_rate, Optimizer._set_learning_rate, doc="The learning rate; it may be assigned.")
 
 
 def divided(grads: list[Any], variables: list[Variable], divisor: Any) -> list[Any]:

@@ -92,11 +92,8 @@ class PiecewiseConstantDecay(LearningRateSchedule):
 
     def __call__(self, step: Any) -> Any:
         """The learning rate at a step."""
-        step = _number(step)
-        rate = ops.convert_to_tensor(self.values[-1], "float32")
-        for boundary, value in zip(reversed(self.boundaries), reversed(self.values[:-1]), strict=True):
-            rate = ops.where(ops.less_equal(step, boundary), value, rate)
-        return rate
+        passed = ops.greater(_number(step), ops.convert_to_tensor(self.boundaries, "float32"))
+        return ops.take(ops.convert_to_tensor(self.values, "float32"), ops.count_nonzero(passed))
 
 
 class PolynomialDecay(LearningRateSchedule):
