@@ -1,6 +1,6 @@
 """The engines. Each is one module that has only what differs.
 
-What the core asks of an engine, beside ops found by their names:
+What the core asks of an engine, beside the primitives of `keraunos.ops`, which it finds by their names:
 
     name, kinds, float_dtypes        its name; the kinds of argument types seen; its float dtypes
     strict_dtypes                    those in which Python's scalars are not weak: they get them as tensors
@@ -12,9 +12,22 @@ What the core asks of an engine, beside ops found by their names:
     differentiate(fn, values)        ((loss, aux), gradients) of fn(values) -> (loss, aux)
     compile(fn, donate, …)           a compiled form of a pure function, or None to run it as it is
     indices(order), rows(x, places)  the order of samples on the device, and the samples of some places
-    repeat(fn, state, xs)            fn(state, x) over the rows of xs, as one program
-    abstract(fn, shapes, dtypes)     the shapes and dtypes of fn's results, without computing
+    abstract(fn, shapes, dtypes)     fn's results for arguments of these, of which shapes and dtypes are read
     forward()                        a context in which no gradients are prepared
     concrete()                       a context in which values are made even while tracing
     synchronize(x)                   wait until x is computed
+    seed_state, next_state           the state of a seed generator (seed, count), and the one after it
+    draw_uniform(key, shape, dtype)  random numbers from such a state; likewise draw_normal, draw_integers,
+                                     draw_gamma, draw_binomial, draw_dropout
+
+What it may have, where it has something better than the body of a composite or the way that works everywhere:
+
+    the name of a composite          its faster form, which returns NotImplemented for what it cannot take
+    repeat(fn, state, xs)            fn(state, x) over the rows of xs as one program: the state, and the results stacked
+    scan                             likewise for `ops.scan`
+    an optimizer's `native`          its update of all variables at once, in place; accumulate, increment, own,
+                                     move_averages and to_host do as much for variables outside of a trace
+    manual_seed(seed)                seed the engine's own generators too
+
+NumPy and JAX share `_numpy_api`, functions made from the module that speaks NumPy's language.
 """

@@ -30,7 +30,7 @@ def functions(xp: Any, available: Callable[[str], Any], pool: Callable[..., Any]
     """
 
     # ---- what every engine provides ----
-    stateful, forward = False, contextlib.nullcontext
+    stateful, forward, to_numpy = False, contextlib.nullcontext, np.asarray
 
     def array(x: Any, dtype: str | None = None) -> Any:
         if hasattr(x, "detach"):
@@ -41,9 +41,6 @@ def functions(xp: Any, available: Callable[[str], Any], pool: Callable[..., Any]
             x = np.asarray(x)
             dtype = {"float64": dtypes.standardize_dtype(None), "int64": "int32"}.get(x.dtype.name)
         return xp.asarray(x, available(dtype) if dtype else None)
-
-    def to_numpy(x: Any) -> np.ndarray:
-        return np.asarray(x)
 
     def cast(x: Any, dtype: str) -> Any:
         return xp.asarray(x).astype(available(dtype))
@@ -76,26 +73,14 @@ def functions(xp: Any, available: Callable[[str], Any], pool: Callable[..., Any]
     def prod(x, axis=None, keepdims=False, dtype=None):
         return xp.prod(x, axis, available(dtype) if dtype else x.dtype, keepdims=keepdims)
 
-    def max_(x, axis=None, keepdims=False, initial=None):
-        return xp.max(x, axis, keepdims=keepdims, initial=initial)
+    def extreme(function):
+        return lambda x, axis=None, keepdims=False, initial=None: function(x, axis, keepdims=keepdims, initial=initial)
 
-    def min_(x, axis=None, keepdims=False, initial=None):
-        return xp.min(x, axis, keepdims=keepdims, initial=initial)
+    def running(function):
+        return lambda x, axis=None, dtype=None: function(x, axis, available(dtype) if dtype else x.dtype)
 
-    def argmax(x, axis=None, keepdims=False):
-        return xp.argmax(x, axis, keepdims=keepdims).astype("int32")
-
-    def argmin(x, axis=None, keepdims=False):
-        return xp.argmin(x, axis, keepdims=keepdims).astype("int32")
-
-    def cumsum(x, axis=None, dtype=None):
-        return xp.cumsum(x, axis, available(dtype) if dtype else x.dtype)
-
-    def cumprod(x, axis=None, dtype=None):
-        return xp.cumprod(x, axis, available(dtype) if dtype else x.dtype)
-
-    def argsort(x, axis=-1):
-        return xp.argsort(x, axis, stable=True).astype("int32")
+    max_, min_, cumsum, cumprod = extreme(xp.max), extreme(xp.min), running(xp.cumsum), running(xp.cumprod)
+    argmax, argmin, argsort = (_as_indices(f) for f in (reduction(xp.argmax), reduction(xp.argmin), functools.partial(xp.argsort, stable=True)))
 
     # ---- shaping ----
     def full(shape, fill_value, dtype=None):
@@ -114,16 +99,19 @@ def functions(xp: Any, available: Callable[[str], Any], pool: Callable[..., Any]
         return xp.take_along_axis(x, indices, axis)
 
     # ---- pooling ----
-    def max_pool(inputs, pool_size, strides=None, padding="valid", data_format=None):
-        plan = windows.pool(inputs.shape, pool_size, strides, padding, data_format)
-        return pool(inputs, plan, True, np.iinfo(inputs.dtype).min if inputs.dtype.kind in "iu" else -np.inf)
+    def max_pool(inputs, *options):
+        return pool(inputs, windows.pool(inputs.shape, *options), True, np.iinfo(inputs.dtype).min if inputs.dtype.kind in "iu" else -np.inf)
 
-    def average_pool(inputs, pool_size, strides=None, padding="valid", data_format=None):
-        plan = windows.pool(inputs.shape, pool_size, strides, padding, data_format)
+    def average_pool(inputs, *options):
+        plan = windows.pool(inputs.shape, *options)
         counts = plan.counts(inputs.shape[plan.spatial])
         return pool(inputs, plan, False, 0) / (counts if plan.last else np.moveaxis(counts, -1, 1)).astype(inputs.dtype)
 
     return {**{name: getattr(xp, name) for name in (*ELEMENTWISE.split(), *_FORMS.split())}, **locals()}
+
+
+def _as_indices(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *args: function(*args).astype("int32")
 
 
 def reduction(function: Callable[..., Any]) -> Callable[..., Any]:

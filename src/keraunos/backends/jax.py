@@ -121,9 +121,7 @@ relu, sigmoid, silu, log_sigmoid = jax.nn.relu, jax.nn.sigmoid, jax.nn.silu, jax
 
 def _by_matrix(x, kernel, plan):
     """The convolution as patches times matrix."""
-    parts = _numpy_api.parts(jnp, x, plan)
-    columns = parts[0] if len(parts) == 1 else jnp.concatenate(parts, axis=-1)
-    return columns @ kernel.reshape(-1, kernel.shape[-1])
+    return jnp.concatenate(_numpy_api.parts(jnp, x, plan), axis=-1) @ kernel.reshape(-1, kernel.shape[-1])
 
 
 def _layout(plan, kernel="IO"):
@@ -154,8 +152,8 @@ def _of_one_channel_jvp(plan, primals, tangents):
 _of_one_channel.defjvp(_of_one_channel_jvp, symbolic_zeros=True)
 
 
-def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1):
-    plan = windows.conv(inputs.shape, kernel.shape, strides, padding, data_format, dilation_rate)
+def conv(inputs, kernel, *options):
+    plan = windows.conv(inputs.shape, kernel.shape, *options)
     if plan.last and plan.groups == 1 and _on_cpu():
         if set(plan.size) == {1}:
             return _by_matrix(inputs, kernel, plan)
@@ -164,8 +162,8 @@ def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_
     return _by_lax(inputs, kernel, plan)
 
 
-def conv_transpose(inputs, kernel, strides=1, padding="valid", output_padding=None, data_format=None, dilation_rate=1):
-    plan = windows.conv_transpose(inputs.shape, kernel.shape, strides, padding, output_padding, data_format, dilation_rate)
+def conv_transpose(inputs, kernel, *options):
+    plan = windows.conv_transpose(inputs.shape, kernel.shape, *options)
     reach = [(k - 1) * d for k, d in zip(plan.size, plan.dilation, strict=True)]
     pads = [(r - before, r - behind) for r, (before, behind) in zip(reach, plan.pads, strict=True)]
     kernel = jnp.flip(kernel, range(plan.rank))

@@ -54,9 +54,8 @@ def store(old: Any, new: Any, trainable: bool) -> Any:
 
 
 def differentiate(fn: Any, values: Any) -> Any:
-    raise BackendError(
-        "The numpy backend has no gradients: it only predicts.", fix="train with keraunos.config.set_backend('jax'), then model.to_backend('numpy')"
-    )
+    fix = "train with keraunos.config.set_backend('jax'), then model.to_backend('numpy')"
+    raise BackendError("The numpy backend has no gradients: it only predicts.", fix=fix)
 
 
 def compile(fn: Any, donate: bool = False, jit_compile: Any = None) -> Any:
@@ -93,13 +92,13 @@ def stop_gradient(variable):
 
 # ---- sums ----
 def _widened(function):
-    """`function`, which adds up 16-bit floats in 32 bits."""
+    """`function` of tensors, which adds up 16-bit floats in 32 bits."""
 
-    def widened(*args, **options):
-        dtype = next(x.dtype for x in args if hasattr(x, "dtype"))
+    def widened(x, *more):
+        dtype = x.dtype
         if dtype.itemsize == 2 and dtype.kind in "fV":
-            args = [x.astype(np.float32) if hasattr(x, "dtype") else x for x in args]
-        return function(*args, **options).astype(dtype, copy=False)
+            x, *more = (a.astype(np.float32) if hasattr(a, "dtype") else a for a in (x, *more))
+        return function(x, *more).astype(dtype, copy=False)
 
     return widened
 
@@ -108,9 +107,8 @@ sum_, mean = _widened(_numpy_api.reduction(np.sum)), _widened(_numpy_api.reducti
 matmul, tensordot = _widened(np.matmul), _widened(np.tensordot)
 
 
-@_widened
 def einsum(subscripts, *operands):
-    return np.einsum(subscripts, *operands, optimize=len(operands) > 2)
+    return _widened(lambda *xs: np.einsum(subscripts, *xs, optimize=len(xs) > 2))(*operands)
 
 
 # ---- selection ----
@@ -132,8 +130,8 @@ def slice_update(inputs, start_indices, updates):
 
 
 # ---- neural networks ----
-def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1):
-    plan = windows.conv(inputs.shape, kernel.shape, strides, padding, data_format, dilation_rate)
+def conv(inputs, kernel, *options):
+    plan = windows.conv(inputs.shape, kernel.shape, *options)
     patches = np.concatenate(_numpy_api.parts(np, inputs if plan.last else np.moveaxis(inputs, 1, -1), plan), axis=-1)
     # One matrix for each group of channels.
     groups, inner, shape = plan.groups, kernel.shape[-2], patches.shape[:-1]
@@ -144,8 +142,8 @@ def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_
     return out if plan.last else np.moveaxis(out, -1, 1)
 
 
-def conv_transpose(inputs, kernel, strides=1, padding="valid", output_padding=None, data_format=None, dilation_rate=1):
-    plan = windows.conv_transpose(inputs.shape, kernel.shape, strides, padding, output_padding, data_format, dilation_rate)
+def conv_transpose(inputs, kernel, *options):
+    plan = windows.conv_transpose(inputs.shape, kernel.shape, *options)
     x, sizes = inputs if plan.last else np.moveaxis(inputs, 1, -1), plan.shape[plan.spatial]
     ends = [(n - 1) * s + 1 for n, s in zip(x.shape[1:-1], plan.strides, strict=True)]
     reach = [(k - 1) * d for k, d in zip(plan.size, plan.dilation, strict=True)]
@@ -180,16 +178,14 @@ def _generator(key):
     return np.random.Generator(np.random.Philox(key=[int(key[0]), int(key[1])]))
 
 
-def _drawn(dtype):
-    return "float64" if dtype == "float64" else "float32"
+def _drawn(method):
+    def draw(key, shape, dtype):
+        return getattr(_generator(key), method)(shape, "float64" if dtype == "float64" else "float32").astype(np_dtype(dtype))
+
+    return draw
 
 
-def draw_uniform(key, shape, dtype):
-    return _generator(key).random(shape, _drawn(dtype)).astype(np_dtype(dtype))
-
-
-def draw_normal(key, shape, dtype):
-    return _generator(key).standard_normal(shape, _drawn(dtype)).astype(np_dtype(dtype))
+draw_uniform, draw_normal = _drawn("random"), _drawn("standard_normal")
 
 
 def draw_integers(key, shape, low, high, dtype):

@@ -6,7 +6,7 @@ ops. An engine's own function of the same name is a primitive's implementation, 
 
 from __future__ import annotations
 
-from keraunos.core.missing import missing
+from keraunos.core.missing import answer_for
 from keraunos.ops import control, linalg, nn, numpy
 from keraunos.ops.control import *
 from keraunos.ops.nn import *
@@ -17,6 +17,4 @@ __all__ += control.__all__
 __all__ += nn.__all__
 __all__ += numpy.__all__
 
-
-def __getattr__(name: str) -> None:
-    missing("ops", name)
+answer_for(__name__)

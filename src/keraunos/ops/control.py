@@ -11,7 +11,7 @@ from keraunos.core.graph import KerasTensor, Operation, record, strip
 from keraunos.core.op import spec_of
 from keraunos.core.spec import UNKNOWN, Spec
 from keraunos.ops import rules
-from keraunos.ops.shaping import convert_to_tensor, stack, unstack
+from keraunos.ops.shaping import convert_to_tensor, stack
 
 
 def scan(f: Callable[[Any, Any], Any], init: Any, xs: Any = None, length: int | None = None, reverse: bool = False, unroll: int | bool = 1) -> tuple[Any, Any]:
@@ -52,14 +52,11 @@ def scan(f: Callable[[Any, Any], Any], init: Any, xs: Any = None, length: int | 
     backend = config.active()
     if hasattr(backend, "scan"):
         return backend.scan(f, init, xs, known[0], reverse, unroll)
-    rows = zip(*(unstack(x) for x in leaves), strict=True) if leaves else [()] * known[0]
     carry, ys = init, []
-    for row in reversed(list(rows)) if reverse else rows:
-        row = iter(row)
-        carry, y = f(carry, tree.map_structure(lambda x, row=row: x if x is None else next(row), xs))
+    for i in range(known[0])[:: -1 if reverse else 1]:
+        carry, y = f(carry, tree.map_structure(lambda x, i=i: x if x is None else x[i], xs))
         ys.append(y)
-    ys = ys[::-1] if reverse else ys
-    return carry, tree.map_structure(lambda *y: None if y[0] is None else stack(list(y)), *ys)
+    return carry, tree.map_structure(lambda *y: None if y[0] is None else stack(list(y)), *(reversed(ys) if reverse else ys))
 
 
 def _symbolic(f: Callable[[Any, Any], Any], init: Any, xs: Any, count: Any, options: tuple[Any, ...]) -> Any:

@@ -7,17 +7,13 @@ from typing import Any
 from keraunos.core import windows
 from keraunos.core.errors import ShapeError
 from keraunos.core.op import FLOATING, PROMOTED, Tensor, composite, primitive
-from keraunos.core.spec import Shape, show
+from keraunos.core.spec import show
 from keraunos.ops.elementwise import add
 from keraunos.ops.rules import dims
 from keraunos.ops.shaping import reshape
 
 
-def _conv(inputs: Any, kernel: Any, strides: Any = 1, padding: str = "valid", data_format: Any = None, dilation_rate: Any = 1) -> Shape:
-    return windows.conv(dims(inputs), dims(kernel), strides, padding, data_format, dilation_rate).shape
-
-
-@primitive(shape=_conv, dtype=PROMOTED)
+@primitive(shape=lambda inputs, kernel, *options: windows.conv(dims(inputs), dims(kernel), *options).shape, dtype=PROMOTED)
 def conv(inputs: Tensor, kernel: Tensor, strides: Any = 1, padding: str = "valid", data_format: str | None = None, dilation_rate: Any = 1) -> Tensor:
     """The convolution (without a flip of the kernel, as is usual) over 1 to 3 spatial axes.
 
@@ -49,13 +45,7 @@ def biased_conv(
     return add(out, bias if windows.channels_last(data_format) else reshape(bias, (-1, *(1 for _ in kernel.shape[2:]))))
 
 
-def _conv_transpose(
-    inputs: Any, kernel: Any, strides: Any = 1, padding: str = "valid", output_padding: Any = None, data_format: Any = None, dilation_rate: Any = 1
-) -> Shape:
-    return windows.conv_transpose(dims(inputs), dims(kernel), strides, padding, output_padding, data_format, dilation_rate).shape
-
-
-@primitive(shape=_conv_transpose, dtype=PROMOTED)
+@primitive(shape=lambda inputs, kernel, *options: windows.conv_transpose(dims(inputs), dims(kernel), *options).shape, dtype=PROMOTED)
 def conv_transpose(
     inputs: Tensor, kernel: Tensor, strides: Any = 1, padding: str = "valid", output_padding: Any = None, data_format: str | None = None, dilation_rate: Any = 1
 ) -> Tensor:
@@ -88,11 +78,7 @@ def separable_conv(
     return conv(x, pointwise_kernel, 1, "valid", data_format)
 
 
-def _pool(inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: Any = None) -> Shape:
-    return windows.pool(dims(inputs), pool_size, strides, padding, data_format).shape
-
-
-@primitive(shape=_pool, dtype=PROMOTED)
+@primitive(shape=lambda inputs, *options: windows.pool(dims(inputs), *options).shape, dtype=PROMOTED)
 def max_pool(inputs: Tensor, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str | None = None) -> Tensor:
     """The maximum of each window over 1 to 3 spatial axes.
 
@@ -108,7 +94,7 @@ def max_pool(inputs: Tensor, pool_size: Any, strides: Any = None, padding: str =
     """
 
 
-@primitive(shape=_pool, dtype=FLOATING)
+@primitive(shape=lambda inputs, *options: windows.pool(dims(inputs), *options).shape, dtype=FLOATING)
 def average_pool(inputs: Tensor, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str | None = None) -> Tensor:
     """The mean of each window, without what lies over the edge; the arguments are those of `max_pool`."""
 

@@ -9,11 +9,9 @@ from keraunos.core import dtypes
 from keraunos.core.errors import ArgumentError, one_of
 from keraunos.core.op import SAME, Operand, Tensor, composite, primitive
 from keraunos.core.spec import UNKNOWN, Spec
-from keraunos.ops import rules
+from keraunos.ops import rules, shaping
 from keraunos.ops.elementwise import add, cast, divide, equal, greater_equal, multiply, subtract, where
 from keraunos.ops.shaping import broadcast_to, expand_dims, moveaxis, ndim, reshape
-from keraunos.ops.shaping import dtype as dtype_of
-from keraunos.ops.shaping import shape as shape_of
 
 
 @primitive(shape=lambda shape, fill_value, dtype=None: Spec(rules.as_shape(shape), dtypes.standardize_dtype(dtype)), dtype=SAME)
@@ -49,25 +47,25 @@ def empty(shape: Any, dtype: Any = None) -> Tensor:
 @composite
 def full_like(x: Operand, fill_value: Operand, dtype: Any = None) -> Tensor:
     """A tensor of `x`'s shape, and its dtype unless one is given, with `fill_value` everywhere."""
-    return full(shape_of(x), fill_value, dtype or dtype_of(x))
+    return full(shaping.shape(x), fill_value, dtype or shaping.dtype(x))
 
 
 @composite
 def zeros_like(x: Operand, dtype: Any = None) -> Tensor:
     """Zeros in the shape and dtype of `x`."""
-    return full(shape_of(x), 0, dtype or dtype_of(x))
+    return full(shaping.shape(x), 0, dtype or shaping.dtype(x))
 
 
 @composite
 def ones_like(x: Operand, dtype: Any = None) -> Tensor:
     """Ones in the shape and dtype of `x`."""
-    return full(shape_of(x), 1, dtype or dtype_of(x))
+    return full(shaping.shape(x), 1, dtype or shaping.dtype(x))
 
 
 @composite
 def empty_like(x: Operand, dtype: Any = None) -> Tensor:
     """A tensor in the shape and dtype of `x` whose values do not matter: zeros."""
-    return full(shape_of(x), 0, dtype or dtype_of(x))
+    return full(shaping.shape(x), 0, dtype or shaping.dtype(x))
 
 
 def _range(start: Any, stop: Any = None, step: Any = None, dtype: str | None = None) -> Spec:
@@ -88,7 +86,7 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
 @composite
 def linspace(start: Tensor, stop: Tensor, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0) -> Any:
     """`num` numbers from `start` to `stop`, evenly spaced along a new `axis`; with `retstep`, their distance too."""
-    name = dtype or dtypes.floating(dtypes.result_type(*(type(x) if isinstance(x, (int, float)) else dtype_of(x) for x in (start, stop))))
+    name = dtype or dtypes.floating(dtypes.result_type(*(type(x) if isinstance(x, (int, float)) else shaping.dtype(x) for x in (start, stop))))
     inner = name if dtypes.is_float(name) else dtypes.standardize_dtype(None)
     first, last = (add(cast(x, inner), full((), 0, inner)) for x in (start, stop))
     span = subtract(last, first)
@@ -122,13 +120,13 @@ def tri(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Tensor:
 @composite
 def tril(x: Tensor, k: int = 0) -> Tensor:
     """The matrix, or each of several, with zeros above the `k`-th diagonal."""
-    return where(tri(*shape_of(x)[-2:], k=k, dtype="bool"), x, zeros_like(x))
+    return where(tri(*shaping.shape(x)[-2:], k=k, dtype="bool"), x, zeros_like(x))
 
 
 @composite
 def triu(x: Tensor, k: int = 0) -> Tensor:
     """The matrix, or each of several, with zeros below the `k`-th diagonal."""
-    return where(tri(*shape_of(x)[-2:], k=k - 1, dtype="bool"), zeros_like(x), x)
+    return where(tri(*shaping.shape(x)[-2:], k=k - 1, dtype="bool"), zeros_like(x), x)
 
 
 @composite
@@ -138,7 +136,7 @@ def meshgrid(*x: Operand, indexing: str = "xy") -> list[Tensor]:
     order = list(range(len(x)))
     if indexing == "xy" and len(x) > 1:
         order[:2] = [1, 0]
-    lengths = [rules.reshaped(Spec(shape_of(x[i])), -1)[0] for i in order]
+    lengths = [rules.reshaped(Spec(shaping.shape(x[i])), -1)[0] for i in order]
     return [broadcast_to(reshape(v, tuple(-1 if j == order.index(i) else 1 for j in range(len(x)))), tuple(lengths)) for i, v in enumerate(x)]
 
 

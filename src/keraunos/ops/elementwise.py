@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from keraunos.core.errors import ArgumentError
 from keraunos.core.op import BOOLEAN, FLOATING, LOGICAL, NUMERIC, PROMOTED, SAME, TO_BOOL, Operand, Tensor, composite, primitive
 from keraunos.core.spec import UNKNOWN, Shape, Spec
-from keraunos.ops.rules import broadcast, dims, same
+from keraunos.ops.rules import broadcast, dims
 
-# Most primitives of this file are declared by their signatures alone, and made below: the shape of the result is that to which the arguments
-# broadcast, its dtype is what it is annotated with.
+# An op that acts on each element by itself is declared by its signature: its dtype rule is what the result is annotated with.
 Promoted = Annotated[Any, PROMOTED]
 Numeric = Annotated[Any, NUMERIC]
 Floating = Annotated[Any, FLOATING]
 Boolean = Annotated[Any, BOOLEAN]
 Logical = Annotated[Any, LOGICAL]
 Test = Annotated[Any, TO_BOOL]
+Same = Annotated[Any, SAME]
+
+
+def declare(namespace: dict[str, Any], make: Callable[..., Any]) -> None:
+    """Make ops of the functions of a module that are annotated so and are no ops yet.
+
+    Args:
+        namespace: The module's names; the ops take the place of the functions.
+        make: `composite`, or `primitive` with a shape rule; it is given the dtype rule.
+    """
+    for name, body in [*namespace.items()]:
+        if inspect.isfunction(body) and body.__module__ == namespace["__name__"] and not hasattr(body, "op"):
+            rules = getattr(namespace.get(body.__annotations__.get("return", "")), "__metadata__", ())
+            namespace[name] = make(dtype=rules[0])(body) if rules else body
 
 
 # ---- arithmetic ----
@@ -236,28 +252,27 @@ def logical_not(x: Tensor) -> Logical:
     """Whether it is not true."""
 
 
-for _name, _body in [*globals().items()]:
-    if getattr(_body, "__module__", None) == __name__:
-        globals()[_name] = primitive(shape=broadcast, dtype=globals()[_body.__annotations__["return"]].__metadata__[0])(_body)
+# ---- conversion ----
+def stop_gradient(variable: Tensor) -> Same:
+    """The same values, through which no gradient flows."""
 
+
+declare(globals(), functools.partial(primitive, shape=broadcast))
 divide, abs = true_divide, absolute
 
 
-# ---- by others ----
-@composite(dtype=NUMERIC)
-def square(x: Tensor) -> Tensor:
+# ---- from others ----
+def square(x: Tensor) -> Numeric:
     """`x * x`."""
     return multiply(x, x)
 
 
-@composite(dtype=FLOATING)
-def reciprocal(x: Tensor) -> Tensor:
+def reciprocal(x: Tensor) -> Floating:
     """`1 / x`."""
     return true_divide(1, x)
 
 
-@composite(dtype=FLOATING)
-def divide_no_nan(x1: Tensor, x2: Tensor) -> Tensor:
+def divide_no_nan(x1: Tensor, x2: Tensor) -> Floating:
     """`x1 / x2`, and 0 where `x2` is 0."""
     if isinstance(x2, (int, float)):  # it stays weak
         return true_divide(x1, x2) if x2 else where(True, 0, x1)
@@ -265,8 +280,7 @@ def divide_no_nan(x1: Tensor, x2: Tensor) -> Tensor:
     return where(zero, 0, true_divide(x1, where(zero, 1, x2)))
 
 
-@composite(dtype=NUMERIC)
-def clip(x: Tensor, x_min: Tensor | None, x_max: Tensor | None) -> Tensor:
+def clip(x: Tensor, x_min: Tensor | None, x_max: Tensor | None) -> Numeric:
     """`x`, not below `x_min` nor above `x_max`; either may be None.
 
     Example:
@@ -279,20 +293,17 @@ def clip(x: Tensor, x_min: Tensor | None, x_max: Tensor | None) -> Tensor:
     return x if x_max is None else minimum(x, x_max)
 
 
-@composite(dtype=FLOATING)
-def rsqrt(x: Tensor) -> Tensor:
+def rsqrt(x: Tensor) -> Floating:
     """`1 / sqrt(x)`."""
     return true_divide(1, sqrt(x))
 
 
-@composite(dtype=FLOATING)
-def sigmoid(x: Tensor) -> Tensor:
+def sigmoid(x: Tensor) -> Floating:
     """`1 / (1 + exp(-x))`."""
     return exp(negative(logaddexp(negative(x), 0)))
 
 
-@composite(dtype=FLOATING)
-def erfinv(x: Tensor) -> Tensor:
+def erfinv(x: Tensor) -> Floating:
     """The inverse of `erf`."""
     # Winitzki's approximation, then Halley's method, whose error shrinks by its third power a step.
     half = multiply(0.5, log1p(negative(square(x))))
@@ -302,6 +313,9 @@ def erfinv(x: Tensor) -> Tensor:
         step = multiply(multiply(subtract(erf(y), x), exp(square(y))), math.sqrt(math.pi) / 2)
         y = subtract(y, true_divide(step, add(1, multiply(y, step))))
     return where(equal(absolute(x), 1), multiply(x, math.inf), y)
+
+
+declare(globals(), composite)
 
 
 # ---- selection and conversion ----
@@ -321,11 +335,6 @@ def where(condition: Operand, x1: Tensor = None, x2: Tensor = None) -> Tensor:
 @primitive(shape=lambda x, dtype: Spec(dims(x), dtype), dtype=SAME)
 def cast(x: Tensor, dtype: Any) -> Tensor:
     """`x` in another dtype."""
-
-
-@primitive(shape=same, dtype=SAME)
-def stop_gradient(variable: Tensor) -> Tensor:
-    """The same values, through which no gradient flows."""
 
 
 __all__ = [

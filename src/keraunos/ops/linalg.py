@@ -71,17 +71,14 @@ def tensordot(x1: Tensor, x2: Tensor, axes: Any = 2) -> Tensor:
 @composite(dtype=PROMOTED)
 def dot(x1: Tensor, x2: Tensor) -> Tensor:
     """The sum of products over the last axis of `x1` and the last but one (or only one) of `x2`."""
-    if not ndim(x1) or not ndim(x2):
-        return multiply(x1, x2)
-    return tensordot(x1, x2, [[ndim(x1) - 1], [builtins.max(ndim(x2) - 2, 0)]])
+    axes = [[-1], [-2 if ndim(x2) > 1 else -1]]
+    return tensordot(x1, x2, axes if ndim(x1) and ndim(x2) else 0)
 
 
 @composite(dtype=PROMOTED)
 def inner(x1: Tensor, x2: Tensor) -> Tensor:
     """The sum of products over the last axes of both."""
-    if not ndim(x1) or not ndim(x2):
-        return multiply(x1, x2)
-    return tensordot(x1, x2, [[ndim(x1) - 1], [ndim(x2) - 1]])
+    return tensordot(x1, x2, [[-1], [-1]] if ndim(x1) and ndim(x2) else 0)
 
 
 @composite(dtype=PROMOTED)
@@ -152,7 +149,7 @@ def norm(x: Tensor, ord: Any = None, axis: Any = None, keepdims: bool = False) -
     if len(axes) not in (1, 2) and (ord is not None or axis is not None):
         raise ShapeError(f"A norm is over one axis or two, not {len(axes)}.", where="axis", received=show(shape(x)))
     if ord is None or (len(axes), ord) in ((1, 2), (2, "fro")):
-        return sqrt(sum(square(x), axes, keepdims))
+        return sqrt(sum(square(x), axis, keepdims))
     kind, orders = ("vector", "a number, or None") if len(axes) == 1 else ("matrix", "'fro', 1, -1, inf or -inf")
     if isinstance(ord, str) or (kind == "matrix" and builtins.abs(ord) not in (1, math.inf)):
         raise ArgumentError(f"There is no {kind} norm of order {ord!r} here.", where="ord", fix=orders)

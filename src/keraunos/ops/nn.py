@@ -9,17 +9,16 @@ from typing import Any
 from keraunos.core import config, dtypes
 from keraunos.core.errors import ArgumentError, BackendError, ShapeError
 from keraunos.core.missing import answer_for
-from keraunos.core.op import FLOATING, NUMERIC, PROMOTED, SAME, Operand, Tensor, composite, primitive
+from keraunos.core.op import FLOATING, SAME, Operand, Tensor, composite, primitive
 from keraunos.core.spec import UNKNOWN, Spec, normalize_axes, normalize_axis, show
+from keraunos.ops import rules
 from keraunos.ops.convolutions import average_pool, conv, conv_transpose, depthwise_conv, max_pool, separable_conv
 from keraunos.ops.creation import arange, ones_like
 from keraunos.ops.reductions import cumsum, max, mean, sort, sum
-from keraunos.ops.rules import dims
-from keraunos.ops.rules import equal as equal_shapes
 from keraunos.ops.shaping import expand_dims, flip, reshape, split, squeeze, take_along_axis
 
 from keraunos.ops.elementwise import (  # isort: skip
-    abs, add, cast, clip, equal, erf, exp, expm1, greater, isfinite, less, log, log1p, logaddexp, logical_and, maximum, minimum, multiply, power, rsqrt,
+    Floating, Numeric, Promoted, abs, add, cast, clip, declare, equal, erf, exp, expm1, greater, isfinite, less, log, log1p, logaddexp, logical_and, maximum, minimum, multiply, power, rsqrt,
     sigmoid, sqrt, square, stop_gradient, subtract, tanh, true_divide, where,
 )  # fmt: skip
 
@@ -27,8 +26,7 @@ _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 
 # ---- activations ----
-@composite(dtype=PROMOTED)
-def relu(x: Tensor) -> Tensor:
+def relu(x: Tensor) -> Promoted:
     """`max(x, 0)`.
 
     Example:
@@ -40,38 +38,32 @@ def relu(x: Tensor) -> Tensor:
     return maximum(x, 0)
 
 
-@composite(dtype=FLOATING)
-def relu6(x: Tensor) -> Tensor:
+def relu6(x: Tensor) -> Floating:
     """`min(max(x, 0), 6)`."""
     return clip(x, 0, 6)
 
 
-@composite(dtype=FLOATING)
-def leaky_relu(x: Tensor, negative_slope: float = 0.2) -> Tensor:
+def leaky_relu(x: Tensor, negative_slope: float = 0.2) -> Floating:
     """`x` where positive, else `negative_slope * x`."""
     return where(greater(x, 0), x, multiply(x, negative_slope))
 
 
-@composite(dtype=FLOATING)
-def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
+def elu(x: Tensor, alpha: float = 1.0) -> Floating:
     """`x` where positive, else `alpha * (exp(x) - 1)`."""
     return where(greater(x, 0), x, multiply(alpha, expm1(minimum(x, 0))))
 
 
-@composite(dtype=FLOATING)
-def selu(x: Tensor) -> Tensor:
+def selu(x: Tensor) -> Floating:
     """`elu`, scaled so that activations keep mean 0 and variance 1 ([Klambauer et al., 2017](https://arxiv.org/abs/1706.02515))."""
     return multiply(_SELU_SCALE, elu(x, _SELU_ALPHA))
 
 
-@composite(dtype=FLOATING)
-def celu(x: Tensor, alpha: float = 1.0) -> Tensor:
+def celu(x: Tensor, alpha: float = 1.0) -> Floating:
     """`max(x, 0) + min(alpha * (exp(x / alpha) - 1), 0)`."""
     return where(greater(x, 0), x, multiply(alpha, expm1(true_divide(minimum(x, 0), alpha))))
 
 
-@composite(dtype=FLOATING)
-def gelu(x: Tensor, approximate: bool = True) -> Tensor:
+def gelu(x: Tensor, approximate: bool = True) -> Floating:
     """`x * P(X <= x)` for a standard normal X; `approximate` takes tanh for the error function ([Hendrycks, 2016](https://arxiv.org/abs/1606.08415))."""
     if approximate:
         inner = tanh(multiply(math.sqrt(2 / math.pi), add(x, multiply(0.044715, x * x * x))))
@@ -80,100 +72,83 @@ def gelu(x: Tensor, approximate: bool = True) -> Tensor:
     return multiply(multiply(0.5, x), add(1.0, inner))
 
 
-@composite(dtype=FLOATING)
-def silu(x: Tensor) -> Tensor:
+def silu(x: Tensor) -> Floating:
     """`x * sigmoid(x)`, also called swish."""
     return x * sigmoid(x)
 
 
-swish = silu
-
-
-@composite(dtype=FLOATING)
-def mish(x: Tensor) -> Tensor:
+def mish(x: Tensor) -> Floating:
     """`x * tanh(softplus(x))`."""
     return x * tanh(softplus(x))
 
 
-@composite(dtype=FLOATING)
-def softplus(x: Tensor) -> Tensor:
+def softplus(x: Tensor) -> Floating:
     """`log(exp(x) + 1)`."""
     return logaddexp(x, 0.0)
 
 
-@composite(dtype=FLOATING)
-def softsign(x: Tensor) -> Tensor:
+def softsign(x: Tensor) -> Floating:
     """`x / (abs(x) + 1)`."""
     return x / add(abs(x), 1.0)
 
 
-@composite(dtype=FLOATING)
-def log_sigmoid(x: Tensor) -> Tensor:
+def log_sigmoid(x: Tensor) -> Floating:
     """`log(sigmoid(x))`."""
     return -softplus(-x)
 
 
-@composite(dtype=FLOATING)
-def hard_sigmoid(x: Tensor) -> Tensor:
+def hard_sigmoid(x: Tensor) -> Floating:
     """`relu6(x + 3) / 6`."""
     return true_divide(clip(add(x, 3.0), 0, 6), 6.0)
 
 
-@composite(dtype=FLOATING)
-def hard_silu(x: Tensor) -> Tensor:
+def hard_silu(x: Tensor) -> Floating:
     """`x * hard_sigmoid(x)`, also called hard swish."""
     return x * hard_sigmoid(x)
 
 
-hard_swish = hard_silu
-
-
-@composite(dtype=NUMERIC)
-def hard_tanh(x: Tensor) -> Tensor:
+def hard_tanh(x: Tensor) -> Numeric:
     """`x`, not below -1 nor above 1."""
     return clip(x, -1, 1)
 
 
-@composite(dtype=FLOATING)
-def tanh_shrink(x: Tensor) -> Tensor:
+def tanh_shrink(x: Tensor) -> Floating:
     """`x - tanh(x)`."""
     return x - tanh(x)
 
 
-@composite(dtype=FLOATING)
-def soft_shrink(x: Tensor, threshold: float = 0.5) -> Tensor:
+def soft_shrink(x: Tensor, threshold: float = 0.5) -> Floating:
     """`x` moved towards 0 by `threshold`, and 0 within it."""
     return x - clip(x, -threshold, threshold)
 
 
-@composite(dtype=FLOATING)
-def hard_shrink(x: Tensor, threshold: float = 0.5) -> Tensor:
+def hard_shrink(x: Tensor, threshold: float = 0.5) -> Floating:
     """`x`, but 0 within `threshold` of 0."""
     return where(greater(abs(x), threshold), x, 0.0)
 
 
-@composite(dtype=NUMERIC)
-def threshold(x: Tensor, threshold: float, default_value: float) -> Tensor:
+def threshold(x: Tensor, threshold: float, default_value: float) -> Numeric:
     """`x` where above `threshold`, else `default_value`."""
     return where(greater(x, threshold), x, default_value)
 
 
-@composite(dtype=FLOATING)
-def squareplus(x: Tensor, b: float = 4) -> Tensor:
+def squareplus(x: Tensor, b: float = 4) -> Floating:
     """`(x + sqrt(x ** 2 + b)) / 2`."""
     return true_divide(x + sqrt(add(x * x, b)), 2)
 
 
-@composite(dtype=FLOATING)
-def sparse_plus(x: Tensor) -> Tensor:
+def sparse_plus(x: Tensor) -> Floating:
     """0 up to -1, `(x + 1) ** 2 / 4` up to 1, then `x`."""
     return where(greater(x, 1), x, square(sparse_sigmoid(x)))
 
 
-@composite(dtype=FLOATING)
-def sparse_sigmoid(x: Tensor) -> Tensor:
+def sparse_sigmoid(x: Tensor) -> Floating:
     """0 up to -1, `(x + 1) / 2` up to 1, then 1."""
     return true_divide(add(clip(x, -1, 1), 1.0), 2.0)
+
+
+declare(globals(), composite)
+swish, hard_swish = silu, hard_silu
 
 
 @composite(dtype=FLOATING)
@@ -242,7 +217,7 @@ def multi_hot(inputs: Operand, num_classes: int | None = None, axis: int = -1, d
 
 
 def _top(x: Any, k: int, sorted: bool = True) -> tuple[Spec, Spec]:
-    shape = dims(x)
+    shape = rules.dims(x)
     if not shape or (shape[-1] is not UNKNOWN and shape[-1] < k):
         raise ShapeError(f"There are no {k} largest values along the last axis.", received=show(shape), expected=f"at least {k} along the last axis")
     return Spec((*shape[:-1], k), x.dtype), Spec((*shape[:-1], k), "int32")
@@ -268,9 +243,9 @@ def _with_axis(target: Any, output: Any, axis: int) -> Any:
     """Sparse targets, checked to fit, with size 1 along the axis of the classes."""
     place = normalize_axis(axis, len(output.shape))
     wanted = (*output.shape[:place], *output.shape[place + 1 :])
-    if equal_shapes(target.shape, wanted):
+    if rules.equal(target.shape, wanted):
         return expand_dims(target, place)
-    if not equal_shapes(target.shape, (*output.shape[:place], 1, *output.shape[place + 1 :])):
+    if not rules.equal(target.shape, (*output.shape[:place], 1, *output.shape[place + 1 :])):
         fix = "one-hot targets need the categorical crossentropy" if tuple(target.shape) == tuple(output.shape) else None
         received = f"target {show(target.shape)}, output {show(output.shape)}"
         raise ShapeError("The classes in target do not fit output.", received=received, expected=f"target {show(wanted)}", fix=fix)
@@ -299,7 +274,7 @@ def _inside(p: Any) -> Any:
 
 
 def _check_equal(target: Any, output: Any) -> None:
-    if not equal_shapes(target.shape, output.shape):
+    if not rules.equal(target.shape, output.shape):
         sparse = len(target.shape) + 1 == len(output.shape) or tuple(target.shape[-1:]) == (1,)
         fix = "integer classes need the sparse categorical crossentropy" if sparse else None
         raise ShapeError("target and output must have one shape.", received=f"target {show(target.shape)}, output {show(output.shape)}", fix=fix)
@@ -372,7 +347,7 @@ def moments(x: Tensor, axes: Any, keepdims: bool = False, synchronized: bool = F
 def _along(parameter: Any, x: Any, axes: tuple[int, ...], name: str) -> Any:
     """A parameter that lies along `axes` of `x`, with axes of size 1 so that it broadcasts."""
     shape, wanted = tuple(parameter.shape), tuple(x.shape[i] for i in axes)
-    if len(shape) != len(x.shape) and not equal_shapes(shape, wanted):
+    if len(shape) != len(x.shape) and not rules.equal(shape, wanted):
         raise ShapeError(f"{name} must have the shape of the normalized axes.", received=f"{name} {show(shape)}, x {show(x.shape)}", expected=show(wanted))
     if len(shape) == len(x.shape) or axes[0] == len(x.shape) - len(axes):
         return parameter

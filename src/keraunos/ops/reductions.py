@@ -97,11 +97,11 @@ def average(x: Tensor, axis: Any = None, weights: Tensor = None) -> Tensor:
     """The mean over `axis`, each element counted by its weight; the weights have `x`'s shape or that of one axis."""
     if weights is None:
         return mean(x, axis)
-    shape, own = dims(x), dims(weights)
-    if isinstance(axis, int) and len(own) == 1 and len(shape) > 1:
+    shape = dims(x)
+    if isinstance(axis, int) and len(dims(weights)) == 1 < len(shape):
         axis = normalize_axis(axis, len(shape))
-        weights = reshape(weights, tuple(own[0] if i == axis else 1 for i in range(len(shape))))
-        own = dims(weights)
+        weights = reshape(weights, [-1 if i == axis else 1 for i in range(len(shape))])
+    own = dims(weights)
     if len(own) != len(shape) or not builtins.all(a == 1 or same_dim(a, b) for a, b in zip(own, shape, strict=True)):
         expected = "x's shape, or one weight for each index of an integer axis"
         raise ShapeError(f"Weights of shape {show(own)} do not fit x of shape {show(shape)}.", expected=expected)

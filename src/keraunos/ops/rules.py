@@ -15,11 +15,6 @@ def dims(x: Any) -> Shape:
     return getattr(x, "shape", ())
 
 
-def same(x: Any, *_: Any, **__: Any) -> Shape:
-    """The shape of the first argument."""
-    return dims(x)
-
-
 def equal(a: Shape, b: Shape) -> bool:
     """Whether two shapes are equal as far as is known."""
     return len(a) == len(b) and all(map(same_dim, a, b))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import itertools
 from typing import Any
 
 import numpy as np
@@ -220,10 +221,8 @@ def repeat(x: Tensor, repeats: Operands, axis: int | None = None) -> Tensor:
 
 
 def _tiled(x: Any, repeats: Any) -> Shape:
-    counts, shape = rules.as_shape(repeats), dims(x)
-    n = builtins.max(len(counts), len(shape))
-    pairs = zip((1,) * (n - len(shape)) + shape, (1,) * (n - len(counts)) + counts, strict=True)
-    return tuple(d * r for d, r in pairs)
+    backwards = itertools.zip_longest(reversed(dims(x)), reversed(rules.as_shape(repeats)), fillvalue=1)
+    return tuple(d * r for d, r in backwards)[::-1]
 
 
 @primitive(shape=_tiled, dtype=SAME)
