@@ -214,48 +214,44 @@ def prod(x, axis=None, keepdims=False, dtype=None):
     return out
 
 
-def max_(x, axis=None, keepdims=False, initial=None):
-    out = x if axis == () else torch.amax(x, () if axis is None else axis, keepdims)
-    return out if initial is None else maximum(out, initial)
+def _extreme(function, of_two):
+    def extreme(x, axis=None, keepdims=False, initial=None):
+        out = x if axis == () else function(x, () if axis is None else axis, keepdims)
+        return out if initial is None else of_two(out, initial)
+
+    return extreme
 
 
-def min_(x, axis=None, keepdims=False, initial=None):
-    out = x if axis == () else torch.amin(x, () if axis is None else axis, keepdims)
-    return out if initial is None else minimum(out, initial)
+max_, min_ = _extreme(torch.amax, maximum), _extreme(torch.amin, minimum)
 
 
-def argmax(x, axis=None, keepdims=False):
-    return torch.argmax(x.byte() if x.dtype == torch.bool else x, axis, keepdims).to(torch.int32)
+def _place_of(function):
+    return lambda x, axis=None, keepdims=False: function(x.byte() if x.dtype == torch.bool else x, axis, keepdims).to(torch.int32)
 
 
-def argmin(x, axis=None, keepdims=False):
-    return torch.argmin(x.byte() if x.dtype == torch.bool else x, axis, keepdims).to(torch.int32)
+argmax, argmin = _place_of(torch.argmax), _place_of(torch.argmin)
 
 
-def any_(x, axis=None, keepdims=False):
-    return torch.any(x, _axes(x, axis), keepdims)
+def _over_axes(function):
+    return lambda x, axis=None, keepdims=False: function(x, _axes(x, axis), keepdims)
 
 
-def all_(x, axis=None, keepdims=False):
-    return torch.all(x, _axes(x, axis), keepdims)
+any_, all_, logsumexp = _over_axes(torch.any), _over_axes(torch.all), _over_axes(torch.logsumexp)
 
 
 def var(x, axis=None, keepdims=False):
     return torch.var(x, axis, correction=0, keepdim=keepdims)
 
 
-def logsumexp(x, axis=None, keepdims=False):
-    return torch.logsumexp(x, _axes(x, axis), keepdims)
+def _running(function):
+    def running(x, axis=None, dtype=None):
+        x, axis = (x.reshape(-1), 0) if axis is None else (x, axis)
+        return function(x, axis, dtype=torch_dtype(dtype) if dtype else x.dtype)
+
+    return running
 
 
-def cumsum(x, axis=None, dtype=None):
-    x, axis = (x.reshape(-1), 0) if axis is None else (x, axis)
-    return torch.cumsum(x, axis, dtype=torch_dtype(dtype) if dtype else x.dtype)
-
-
-def cumprod(x, axis=None, dtype=None):
-    x, axis = (x.reshape(-1), 0) if axis is None else (x, axis)
-    return torch.cumprod(x, axis, dtype=torch_dtype(dtype) if dtype else x.dtype)
+cumsum, cumprod = _running(torch.cumsum), _running(torch.cumprod)
 
 
 def sort(x, axis=-1):
@@ -268,7 +264,8 @@ def argsort(x, axis=-1):
 
 
 # ---- shaping ----
-broadcast_to, swapaxes, moveaxis, diff, tril, triu = torch.broadcast_to, torch.swapaxes, torch.moveaxis, torch.diff, torch.tril, torch.triu
+broadcast_to, concatenate, stack, swapaxes, moveaxis = torch.broadcast_to, torch.cat, torch.stack, torch.swapaxes, torch.moveaxis
+diff, tril, triu = torch.diff, torch.tril, torch.triu
 
 
 def full(shape, fill_value, dtype=None):
@@ -317,14 +314,6 @@ def roll(x, shift, axis=None):
     if axis is not None and not isinstance(axis, int) and isinstance(shift, int):
         shift = (shift,) * len(axis)
     return torch.roll(x, shift, axis)
-
-
-def concatenate(xs, axis=0):
-    return torch.cat(xs, axis)
-
-
-def stack(x, axis=0):
-    return torch.stack(x, axis)
 
 
 def repeat_(x, repeats, axis=None):
@@ -402,11 +391,7 @@ def slice_update(inputs, start_indices, updates):
 
 
 # ---- linear algebra ----
-matmul, tensordot, diagonal, diag = torch.matmul, torch.tensordot, torch.diagonal, torch.diag
-
-
-def einsum(subscripts, *operands):
-    return torch.einsum(subscripts, *operands)
+matmul, tensordot, einsum, diagonal, diag = torch.matmul, torch.tensordot, torch.einsum, torch.diagonal, torch.diag
 
 
 def affine(x, kernel, bias):
@@ -658,17 +643,22 @@ def own(x):
     return x.clone(memory_format=torch.contiguous_format)
 
 
-def _update(optimizer, grads, variables, places):
-    """What in-place updates need: the tensors of gradients, variables and slots, and the learning rate."""
-    params = [v._value for v in variables]
-    slots = [[s._value for s in (slot if places is None else [slot[i] for i in places])] for slot in optimizer._slots]
-    kind = params[0].dtype
-    for p, g in zip(params, grads, strict=True):
-        if p.dtype is not kind or g.__class__ is not torch.Tensor or g.dtype is not kind:
-            return None
-    rate = optimizer.learning_rate
-    grads = _clipped(optimizer, grads)
-    return params, [g.contiguous() for g in grads], slots, float(getattr(rate, "_value", rate))
+def _in_place(update):
+    """An optimizer's native update, from one of `(optimizer, tensors, gradients, slots, rate, decay)`; `decay` is what is left to do of weight decay."""
+
+    def native(optimizer, grads, variables, places):
+        params = [v._value for v in variables]
+        kind = params[0].dtype
+        for p, g in zip(params, grads, strict=True):
+            if p.dtype is not kind or g.__class__ is not torch.Tensor or g.dtype is not kind:
+                return NotImplemented
+        slots = [[s._value for s in (slot if places is None else [slot[i] for i in places])] for slot in optimizer._slots]
+        rate = optimizer.learning_rate
+        rate = float(getattr(rate, "_value", rate))
+        grads = [g.contiguous() for g in _clipped(optimizer, grads)]
+        return update(optimizer, params, grads, slots, rate, _decay(optimizer, params, variables, rate))
+
+    return native
 
 
 def _clipped(optimizer, grads):
@@ -705,7 +695,6 @@ def increment(variable):
     variable._value.add_(1)
 
 
-@torch.no_grad()
 def move_averages(averages, variables, momentum, overwrite):
     means, values = [a._value for a in averages], [v._value for v in variables]
     torch._foreach_lerp_(means, values, 1.0 - momentum)
@@ -713,74 +702,45 @@ def move_averages(averages, variables, momentum, overwrite):
         torch._foreach_copy_(values, means)
 
 
-def _steps(optimizer):
-    return int(optimizer.iterations._value if optimizer.gradient_accumulation_steps is None else optimizer.iterations) + 1
-
-
-@torch.no_grad()
-def adam_update(optimizer, grads, variables, places):
-    found = _update(optimizer, grads, variables, places)
-    if found is None:
-        return NotImplemented
-    params, grads, (mean, square, *top), rate = found
-    t = _steps(optimizer)
-    decay = _decay(optimizer, params, variables, rate)
+@_in_place
+def adam_update(optimizer, params, grads, slots, rate, decay):
+    t = int(optimizer.iterations._value if optimizer.gradient_accumulation_steps is None else optimizer.iterations) + 1
     # The kernel adds epsilon to the corrected root, Keras to the uncorrected one.
     epsilon = optimizer.epsilon / math.sqrt(1.0 - optimizer.beta_2**t)
     steps = [torch.full((), float(t), device=params[0].device)] * len(params)
     kernel = torch._fused_adamw_ if decay else torch._fused_adam_
     kernel(
-        params, grads, mean, square, top[0] if top else [], steps, lr=rate, beta1=optimizer.beta_1, beta2=optimizer.beta_2,
+        params, grads, *slots[:2], slots[2] if optimizer.amsgrad else [], steps, lr=rate, beta1=optimizer.beta_1, beta2=optimizer.beta_2,
         weight_decay=decay, eps=epsilon, amsgrad=optimizer.amsgrad, maximize=False,
     )  # fmt: skip
-    return None
 
 
-@torch.no_grad()
-def sgd_update(optimizer, grads, variables, places):
-    found = _update(optimizer, grads, variables, places)
-    if found is None:
-        return NotImplemented
-    params, grads, slots, rate = found
-    _decay(optimizer, params, variables, rate)
+@_in_place
+def sgd_update(optimizer, params, grads, slots, rate, decay):
     if not slots:
         torch._foreach_add_(params, grads, alpha=-rate)
-        return None
-    if not optimizer.nesterov:  # the kernel's `b = momentum * b + (1 - dampening) * g; p -= lr * b`, made Keras's
-        settings = {
-            "weight_decay": 0.0,
-            "momentum": optimizer.momentum,
-            "lr": -1.0,
-            "dampening": 1.0 + rate,
-            "nesterov": False,
-            "maximize": False,
-            "is_first_step": False,
-        }
-        torch._fused_sgd_(params, grads, slots[0], **settings)
-        return None
-    torch._foreach_mul_(slots[0], optimizer.momentum)
-    torch._foreach_add_(slots[0], grads, alpha=-rate)
-    torch._foreach_add_(params, slots[0], alpha=optimizer.momentum)
-    torch._foreach_add_(params, grads, alpha=-rate)
-    return None
+    elif not optimizer.nesterov:  # the kernel's `b = momentum * b + (1 - dampening) * g; p -= lr * b`, made Keras's
+        torch._fused_sgd_(
+            params, grads, slots[0], momentum=optimizer.momentum, lr=-1.0, dampening=1.0 + rate, weight_decay=0.0, nesterov=False, maximize=False,
+            is_first_step=False,
+        )  # fmt: skip
+    else:
+        torch._foreach_mul_(slots[0], optimizer.momentum)
+        torch._foreach_add_(slots[0], grads, alpha=-rate)
+        torch._foreach_add_(params, slots[0], alpha=optimizer.momentum)
+        torch._foreach_add_(params, grads, alpha=-rate)
 
 
-@torch.no_grad()
-def rmsprop_update(optimizer, grads, variables, places):
-    found = _update(optimizer, grads, variables, places)
-    if found is None:
-        return NotImplemented
-    params, grads, slots, rate = found
-    _decay(optimizer, params, variables, rate)
+@_in_place
+def rmsprop_update(optimizer, params, grads, slots, rate, decay):
     square = slots[0]
     torch._foreach_mul_(square, optimizer.rho)
     torch._foreach_addcmul_(square, grads, grads, 1.0 - optimizer.rho)
+    root = square
     if optimizer.centered:
         torch._foreach_lerp_(slots[-1], grads, 1.0 - optimizer.rho)
         root = torch._foreach_addcmul(square, slots[-1], slots[-1], -1.0)
-        torch._foreach_add_(root, optimizer.epsilon)
-    else:
-        root = torch._foreach_add(square, optimizer.epsilon)
+    root = torch._foreach_add(root, optimizer.epsilon)
     torch._foreach_sqrt_(root)
     if optimizer.momentum:
         torch._foreach_mul_(slots[1], optimizer.momentum)
@@ -788,4 +748,3 @@ def rmsprop_update(optimizer, grads, variables, places):
         torch._foreach_sub_(params, slots[1])
     else:
         torch._foreach_addcdiv_(params, grads, root, -rate)
-    return None

@@ -27,7 +27,10 @@ Regularizer = Any  # a regularizer, its name, or None
 Constraint = Any  # a constraint, its name, or None
 Size = int  # an integer of at least 1
 Sizes = int | Sequence[int]  # one integer of at least 1, or a sequence of them
+Several = int  # an integer of at least 2
 Fraction = float  # a number in [0, 1)
+Share = float  # a number in [0, 1]
+Positive = NotNegative = NotPositive = float  # a number above 0, at least 0, at most 0
 
 CONVERTERS: dict[str, str] = {
     "Function": "keraunos.activations",
@@ -61,7 +64,12 @@ _CHECKS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "Size": ("a positive integer", _is_size),
     "Sizes": ("a positive integer or a sequence of them", _are_sizes),
     "float": ("a number", _is_real),
+    "Several": ("an integer of at least 2", lambda value: _is_int(value) and value >= 2),
     "Fraction": ("a number from 0 to below 1", lambda value: _is_real(value) and 0 <= value < 1),
+    "Share": ("a number from 0 to 1", lambda value: _is_real(value) and 0 <= value <= 1),
+    "Positive": ("a number above 0", lambda value: _is_real(value) and value > 0),
+    "NotNegative": ("a number of at least 0", lambda value: _is_real(value) and value >= 0),
+    "NotPositive": ("a number of at most 0", lambda value: _is_real(value) and value <= 0),
     "bool": ("True or False", lambda value: isinstance(value, (bool, numbers.Integral)) or type(value).__name__ == "bool_"),
     "str": ("a string", lambda value: isinstance(value, str)),
 }
@@ -89,7 +97,7 @@ class Field:
             error = ArgumentError if _is_real(value) else ArgumentTypeError
             wanted = " or ".join(_CHECKS[kind][0] for kind in self.kinds)
             raise error(f"{owner}: {self.name} must be {wanted}.", received=f"{self.name}={value!r}")
-        return int(value) if _is_int(value) and self.kinds[0] in ("int", "Size", "Sizes") else value
+        return int(value) if _is_int(value) and self.kinds[0] in ("int", "Size", "Sizes", "Several") else value
 
 
 @dataclass_transform()

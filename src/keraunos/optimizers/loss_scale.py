@@ -7,6 +7,7 @@ from typing import Any
 
 from keraunos import ops
 from keraunos.core.errors import ArgumentError, ArgumentTypeError
+from keraunos.core.fields import Field
 from keraunos.core.serialization import serialize_keras_object
 from keraunos.core.variable import Variable
 from keraunos.optimizers.optimizer import Optimizer, divided
@@ -22,7 +23,6 @@ class LossScaleOptimizer(Optimizer):
         name: Its name.
     """
 
-    limits = {"dynamic_growth_steps": "at least 1"}
     _rate: Any = 0.0  # of its own, which Keras keeps among the variables; what counts is the inner optimizer's
 
     def __init__(self, inner_optimizer: Any, initial_scale: float = 32768.0, dynamic_growth_steps: int = 2000, name: str | None = None, **kwargs: Any):
@@ -30,7 +30,8 @@ class LossScaleOptimizer(Optimizer):
             raise ArgumentError(f"LossScaleOptimizer does not take {option}.", fix=f"give {option} to the inner optimizer")
         if not isinstance(inner_optimizer, Optimizer):
             raise ArgumentTypeError("LossScaleOptimizer wraps an optimizer.", received=type(inner_optimizer).__name__)
-        self.inner_optimizer, self.initial_scale, self.dynamic_growth_steps = inner_optimizer, initial_scale, dynamic_growth_steps
+        self.inner_optimizer, self.initial_scale = inner_optimizer, initial_scale
+        self.dynamic_growth_steps = Field("dynamic_growth_steps", "Size", 2000).value("LossScaleOptimizer", dynamic_growth_steps)
         super().__init__(learning_rate=inner_optimizer._rate, name=name)
         self.step_counter = self.add_variable((), "zeros", "int32", name="step_counter")
         self.dynamic_scale = self.add_variable((), initial_scale, "float32", name="dynamic_scale")

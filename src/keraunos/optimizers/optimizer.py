@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 from keraunos import ops
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, ShapeError, StateError
+from keraunos.core.fields import Declared, Positive, Several, Share, Size
 from keraunos.core.functional import functional
 from keraunos.core.names import auto_name, name_scope, to_snake_case
 from keraunos.core.scope import scope
@@ -23,9 +24,7 @@ from keraunos.core.serialization import custom_object_scope, serialize_value
 from keraunos.core.variable import Variable
 from keraunos.initializers import Constant
 from keraunos.optimizers import schedules
-from keraunos.optimizers.limits import Limited
 
-_CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
 _FORMER = ("jit_compile", "is_legacy_optimizer")  # what configs of Keras 2 hold beside ours
 _ON_HOST = ("iteration", "learning_rate")  # what Python reads at each step, without waiting for the device
 
@@ -41,7 +40,7 @@ class Slot(Variable):
             self._value = place(self._value)
 
 
-class Optimizer(Limited):
+class Optimizer(Declared):
     """The base of optimizers.
 
     Args:
@@ -72,20 +71,17 @@ class Optimizer(Limited):
     base_arguments: ClassVar[tuple[str, ...]] = ("decay",)
     unsaved: ClassVar[tuple[str, ...]] = ("learning_rate",)  # `get_config` knows how
     native: ClassVar[str | None] = None  # the engine's function that does `update` for all variables
-    limits = dict.fromkeys(_CLIPS, "above 0") | {
-        "ema_momentum": "from 0 to 1", "ema_overwrite_frequency": "at least 1", "gradient_accumulation_steps": "at least 2"
-    }  # fmt: skip
 
     learning_rate: Any
     weight_decay: float | None = None
-    clipnorm: float | None = None
-    clipvalue: float | None = None
-    global_clipnorm: float | None = None
+    clipnorm: Positive | None = None
+    clipvalue: Positive | None = None
+    global_clipnorm: Positive | None = None
     use_ema: bool = False
-    ema_momentum: float = 0.99
-    ema_overwrite_frequency: int | None = None
+    ema_momentum: Share = 0.99
+    ema_overwrite_frequency: Size | None = None
     loss_scale_factor: float | None = None
-    gradient_accumulation_steps: int | None = None
+    gradient_accumulation_steps: Several | None = None
     name: str | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -103,11 +99,10 @@ class Optimizer(Limited):
 
     def setup(self) -> None:
         """Check the options; make the variables that do not depend on those trained."""
-        super().setup()
         owner = type(self).__name__
-        clips = [name for name in _CLIPS if getattr(self, name) is not None]
+        clips = [name for name in ("clipnorm", "clipvalue", "global_clipnorm") if getattr(self, name) is not None]
         if len(clips) > 1:
-            raise ArgumentError(f"{owner}: only one of {', '.join(_CLIPS)} can be set.", received=", ".join(clips))
+            raise ArgumentError(f"{owner}: only one of clipnorm, clipvalue and global_clipnorm can be set.", received=", ".join(clips))
         self.name = self.name or auto_name(to_snake_case(owner))
         self.built = False
         self._variables: list[Variable] = []

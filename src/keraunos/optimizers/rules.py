@@ -7,6 +7,7 @@ from typing import Any
 
 from keraunos import ops
 from keraunos.core.errors import ArgumentError
+from keraunos.core.fields import NotNegative, NotPositive, Share
 from keraunos.core.variable import Variable
 from keraunos.optimizers.optimizer import Optimizer
 
@@ -30,9 +31,8 @@ class SGD(Optimizer):
     """
 
     native = "sgd_update"
-    limits = Optimizer.limits | {"momentum": "from 0 to 1"}
     learning_rate: Any = 0.01
-    momentum: float = 0.0
+    momentum: Share = 0.0
     nesterov: bool = False
 
     def slots(self) -> Sequence[Sequence[str]]:
@@ -235,13 +235,11 @@ class Ftrl(Optimizer):
         beta: Added to the inverse learning rate of each weight.
     """
 
-    limits = Optimizer.limits | {"learning_rate_power": "at most 0", "initial_accumulator_value": "at least 0"}
-    limits |= {"l1_regularization_strength": "at least 0", "l2_regularization_strength": "at least 0"}
     learning_rate: Any = 0.001
-    learning_rate_power: float = -0.5
-    initial_accumulator_value: float = 0.1
-    l1_regularization_strength: float = 0.0
-    l2_regularization_strength: float = 0.0
+    learning_rate_power: NotPositive = -0.5
+    initial_accumulator_value: NotNegative = 0.1
+    l1_regularization_strength: NotNegative = 0.0
+    l2_regularization_strength: NotNegative = 0.0
     l2_shrinkage_regularization_strength: float = 0.0
     beta: float = 0.0
 

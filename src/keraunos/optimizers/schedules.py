@@ -7,13 +7,13 @@ from typing import Any
 
 from keraunos import ops
 from keraunos.core.errors import ArgumentError
+from keraunos.core.fields import Declared, Positive
 from keraunos.core.missing import answer_for
 from keraunos.core.registry import Registry
 from keraunos.core.serialization import serialize_keras_object
-from keraunos.optimizers.limits import Limited
 
 
-class LearningRateSchedule(Limited):
+class LearningRateSchedule(Declared):
     """The base of schedules: `schedule(step)` is the learning rate at that step.
 
     Example:
@@ -38,9 +38,8 @@ def _number(step: Any) -> Any:
 class _Decay(LearningRateSchedule):
     """What schedules share that fall by a rate every `decay_steps`."""
 
-    limits = {"decay_steps": "above 0"}
     initial_learning_rate: float
-    decay_steps: float
+    decay_steps: Positive
     decay_rate: float
     staircase: bool = False
     name: str = "Decay"
@@ -99,9 +98,8 @@ class PiecewiseConstantDecay(LearningRateSchedule):
 class PolynomialDecay(LearningRateSchedule):
     """From `initial_learning_rate` to `end_learning_rate` over `decay_steps`, by a power of what is left; over and over with `cycle`."""
 
-    limits = {"decay_steps": "above 0"}
     initial_learning_rate: float
-    decay_steps: float
+    decay_steps: Positive
     end_learning_rate: float = 0.0001
     power: float = 1.0
     cycle: bool = False
@@ -129,9 +127,8 @@ class CosineDecay(LearningRateSchedule):
         warmup_steps: How long the rise takes.
     """
 
-    limits = {"decay_steps": "above 0"}
     initial_learning_rate: float
-    decay_steps: float
+    decay_steps: Positive
     alpha: float = 0.0
     name: str = "CosineDecay"
     warmup_target: float | None = None
@@ -154,9 +151,8 @@ def _cosine(share: Any, alpha: float, height: Any = 1.0) -> Any:
 class CosineDecayRestarts(LearningRateSchedule):
     """Half cosines one after another, each `t_mul` times as long and `m_mul` times as high as the former ([Loshchilov and Hutter, 2016](https://arxiv.org/abs/1608.03983))."""
 
-    limits = {"first_decay_steps": "above 0"}
     initial_learning_rate: float
-    first_decay_steps: float
+    first_decay_steps: Positive
     t_mul: float = 2.0
     m_mul: float = 1.0
     alpha: float = 0.0
