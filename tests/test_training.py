@@ -261,3 +261,42 @@ def test_numpy_predicts_and_says_that_it_cannot_train():
         assert model.predict(x, verbose=0).shape == (16, 3)
         with pytest.raises(NotImplementedError, match="no gradients"):
             model.fit(x, y, verbose=0)
+
+
+def test_a_step_with_its_state_as_on_jax():
+    """The form that Keras's guides use on JAX: `train_step(self, state, data)`."""
+    import jax
+
+    class Net(keras.Model):
+        def loss_and_updates(self, trainable, others, x, y):
+            y_pred, others = self.stateless_call(trainable, others, x, training=True)
+            return self.compute_loss(x, y, y_pred), (y_pred, others)
+
+        def train_step(self, state, data):
+            trainable, others, optimizer, metrics = state
+            x, y = data
+            (loss, (y_pred, others)), grads = jax.value_and_grad(self.loss_and_updates, has_aux=True)(trainable, others, x, y)
+            trainable, optimizer = self.optimizer.stateless_apply(optimizer, grads, trainable)
+            logs, new = {}, []
+            for metric in self.metrics:
+                own = metrics[len(new) : len(new) + len(metric.variables)]
+                own = metric.stateless_update_state(own, loss) if metric.name == "loss" else metric.stateless_update_state(own, y, y_pred)
+                logs[metric.name] = metric.stateless_result(own)
+                new += own
+            return logs, (trainable, others, optimizer, new)
+
+    class Plain(keras.Model):
+        pass
+
+    x, y = blobs(96)
+    with keraunos_scope("jax"):
+        curves = []
+        for cls in (Net, Plain):
+            keras.utils.set_random_seed(5)
+            entry = keras.Input((5,))
+            model = cls(entry, layers.Dense(3, activation="softmax")(layers.BatchNormalization()(entry)))
+            model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
+            curves.append(model.fit(x, y, epochs=3, batch_size=32, verbose=0).history)
+    assert curves[0].keys() == curves[1].keys() == {"loss", "accuracy"}
+    np.testing.assert_allclose(curves[0]["accuracy"], curves[1]["accuracy"], rtol=1e-6)
+    np.testing.assert_allclose(curves[0]["loss"], curves[1]["loss"], rtol=1e-4)

@@ -7,6 +7,7 @@ are short many of them are one dispatch, if measuring shows that it is faster.
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -238,6 +239,7 @@ class Trainer:
         found = self._cache.get((kind, form))
         if found is None:
             step = getattr(self, f"{kind}_step")
+            step = self._with_state(step) if len(inspect.signature(step).parameters) == 2 else step
             function = step if make is None else make(step)
 
             def cleared(*data: Any) -> Any:
@@ -250,6 +252,20 @@ class Trainer:
             found = cleared if self.run_eagerly else Program(cleared, known, donate=training, backend=self._backend, **options)  # type: ignore[attr-defined]
             self._cache[kind, form] = found
         return found
+
+    def _with_state(self, step: Any) -> Any:
+        """A user's `(state, data) -> (result, state)`, as Keras has it on JAX, as a step of the data alone."""
+        groups = [self.trainable_variables, self.non_trainable_variables, self.metrics_variables]  # type: ignore[attr-defined]
+        groups = {"predict_step": groups[:2], "test_step": groups}.get(step.__name__, [*groups[:2], self.optimizer.variables, groups[2]])
+
+        def of_data(data: Any) -> Any:
+            result, state = step(tuple([v.value for v in group] for group in groups), data)
+            for group, values in zip(groups, state, strict=False):
+                for variable, value in zip(group, values, strict=True):
+                    variable.assign(value)
+            return result
+
+        return of_data
 
     def _epoch_logs(self, kind: str, logs: Any) -> dict[str, Any]:
         """What an epoch reports: the metrics and what the last step returned, or that alone where the step is the user's."""
@@ -268,15 +284,14 @@ class Trainer:
             return None if a is None else Spec((None, *a.shape[1:]), backend.dtype_of(backend.array(a[:1])))
 
         if not self.built or (self.compiled and self._compiled_metrics is None):  # type: ignore[attr-defined]
-            custom, y_pred = self._overrides("train_step"), None
             try:
                 y_pred = self.compute_output_spec(tree.map_structure(spec, x))  # type: ignore[attr-defined]
+                if self.compiled and y is not None:
+                    self._prepare_loss(tree.map_structure(spec, y), y_pred)
             except Exception:
-                if not custom:
+                if not self._overrides("train_step"):  # a step of the user's may do with the data what it likes
                     raise
             self._built()  # type: ignore[attr-defined]
-            if y_pred is not None and self.compiled and y is not None and not custom:
-                self._prepare_loss(tree.map_structure(spec, y), y_pred)
         if training and self.optimizer is not None and not getattr(self.optimizer, "built", False):
             self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
 
