@@ -70,6 +70,15 @@ def test_names_that_import_from_lacks():
         from keraunos.optimizers.schedules import CosinDecay  # noqa: F401  # pyright: ignore[reportAttributeAccessIssue]
 
 
+def test_names_without_a_near_one_are_answered_with_what_helps():
+    with pytest.raises(MissingNameError, match=r"Fix: fit takes any object with __len__ and __getitem__ whose items are batches"):
+        keraunos.utils.PyDataset  # noqa: B018  # pyright: ignore[reportAttributeAccessIssue]
+    with pytest.raises(MissingNameError, match=r"Fix: dir\(keraunos\.utils\) lists the names that there are"):
+        keraunos.utils.FeatureSpace  # noqa: B018  # pyright: ignore[reportAttributeAccessIssue]
+    with pytest.raises(MissingNameError, match=r"nor in Keras.*\n.*\nFix: dir\(keraunos\.utils\)"):
+        keraunos.utils.Qqqq  # noqa: B018  # pyright: ignore[reportAttributeAccessIssue]
+
+
 def test_probes_get_a_plain_attribute_error():
     assert not hasattr(keraunos.utils, "__wrapped__")
     assert not hasattr(keraunos, "_ipython_display_")

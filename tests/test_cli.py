@@ -83,3 +83,6 @@ def test_demo_reads_digits(engine, tmp_path):
     assert accuracy is not None and float(accuracy[1]) >= 97
     assert "Confusion matrix" in done.stdout and "predictions are equal" in done.stdout
     assert (tmp_path / "digits.keras").stat().st_size > 10_000
+    purposes = ("the same on another engine", "your own Keras 3 program", "what is installed")
+    lines = done.stdout.partition("Next:\n")[2].splitlines()
+    assert len({line.index(f"   {purpose}") for line, purpose in zip(lines, purposes, strict=True)}) == 1

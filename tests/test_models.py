@@ -15,68 +15,6 @@ def floats(*shape):
     return rng.normal(size=shape).astype("float32")
 
 
-# A layer, and the shape of one sample.
-LAYERS = [
-    (lambda: layers.Dense(4, activation="relu", use_bias=False), (3,)),
-    (lambda: layers.Dense(4), (5, 3)),
-    (lambda: layers.Conv1D(4, 3, padding="causal", dilation_rate=2), (10, 3)),
-    (lambda: layers.Conv2D(4, 3, strides=2, padding="same"), (9, 8, 3)),
-    (lambda: layers.Conv2D(4, (3, 2), groups=2), (9, 8, 2)),
-    (lambda: layers.Conv3D(2, 2), (4, 4, 4, 2)),
-    (lambda: layers.MaxPooling1D(), (9, 2)),
-    (lambda: layers.MaxPooling2D(padding="same"), (9, 8, 2)),
-    (lambda: layers.MaxPooling3D(), (4, 4, 4, 2)),
-    (lambda: layers.AveragePooling1D(3, 2), (9, 2)),
-    (lambda: layers.AveragePooling2D(2, padding="same"), (9, 8, 2)),
-    (lambda: layers.AveragePooling3D(2), (4, 4, 4, 2)),
-    (lambda: layers.GlobalAveragePooling1D(), (9, 2)),
-    (lambda: layers.GlobalMaxPooling2D(keepdims=True), (9, 8, 2)),
-    (lambda: layers.GlobalAveragePooling3D(), (4, 4, 4, 2)),
-    (lambda: layers.Flatten(), (4, 3)),
-    (lambda: layers.Reshape((2, -1)), (6,)),
-    (lambda: layers.Permute((2, 1)), (4, 3)),
-    (lambda: layers.RepeatVector(3), (4,)),
-    (lambda: layers.Dropout(0.5, seed=1), (4,)),
-    (lambda: layers.GaussianNoise(0.5, seed=1), (4,)),
-    (lambda: layers.BatchNormalization(momentum=0.9), (5, 3)),
-    (lambda: layers.LayerNormalization(axis=[1, 2]), (5, 3)),
-    (lambda: layers.Activation("gelu"), (4,)),
-    (lambda: layers.ReLU(max_value=1.0, negative_slope=0.1), (4,)),
-    (lambda: layers.LeakyReLU(0.2), (4,)),
-    (lambda: layers.PReLU(), (4,)),
-    (lambda: layers.ELU(0.5), (4,)),
-    (lambda: layers.Softmax(), (4,)),
-    (lambda: layers.Rescaling(0.5, offset=1.0), (4,)),
-    (lambda: layers.Identity(), (4,)),
-    (lambda: layers.Embedding(7, 3, mask_zero=True), (5,)),
-]
-
-
-@pytest.mark.parametrize("make,shape", LAYERS, ids=lambda v: "x".join(map(str, v)) if isinstance(v, tuple) else type(v()).__name__)
-def test_layer_contract(make, shape):
-    outputs = []
-    for name in ("numpy", "jax", "torch"):
-        with keras.config.backend_scope(name):
-            keras.utils.set_random_seed(0)
-            layer = make()
-            rng_state = np.random.default_rng(5)
-            x = (
-                rng_state.integers(0, 7, (2, *shape)).astype("int32")
-                if isinstance(layer, layers.Embedding)
-                else rng_state.normal(size=(2, *shape)).astype("float32")
-            )
-            y = ops.convert_to_numpy(layer(x))
-            outputs.append(y)
-            assert layer.compute_output_shape((None, *shape)) == (None, *y.shape[1:])
-            again = type(layer).from_config(layer.get_config())
-            assert again.get_config() == layer.get_config()
-            again(x)
-            again.set_weights(layer.get_weights())
-            np.testing.assert_allclose(ops.convert_to_numpy(again(x)), y, atol=1e-6)
-    np.testing.assert_allclose(outputs[1], outputs[0], atol=2e-5)
-    np.testing.assert_allclose(outputs[2], outputs[0], atol=2e-5)
-
-
 MERGES = ["Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate"]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from keraunos.core.errors import ArgumentError, ArgumentTypeError, suggestion
+from keraunos.core.errors import ArgumentError, ArgumentTypeError, one_of, suggestion
 from keraunos.core.missing import answer_for
 
 __all__ = [
@@ -135,10 +135,8 @@ class LambdaCallback(Callback):
         kwargs: Functions for other marks by name.
     """
 
-    def __init__(
-        self, on_epoch_begin: Any = None, on_epoch_end: Any = None, on_train_begin: Any = None, on_train_end: Any = None,
-        on_train_batch_begin: Any = None, on_train_batch_end: Any = None, **kwargs: Any,
-    ):  # fmt: skip
+    def __init__(self, on_epoch_begin: Any = None, on_epoch_end: Any = None, on_train_begin: Any = None, on_train_end: Any = None,
+                 on_train_batch_begin: Any = None, on_train_batch_end: Any = None, **kwargs: Any):  # fmt: skip
         given = {name: value for name, value in locals().items() if name.startswith("on_")} | kwargs
         for mark, function in given.items():
             if not hasattr(Callback, mark):
@@ -155,9 +153,7 @@ class _Monitor(Callback):
 
     def watch(self, monitor: str, mode: str) -> None:
         """Check and take what to watch, and which direction is better."""
-        if mode not in ("auto", "min", "max"):
-            raise ArgumentError(f"mode cannot be {mode!r}.", where=type(self).__name__, fix="'auto', 'min' or 'max'")
-        self.monitor, self.mode = monitor, mode
+        self.monitor, self.mode = monitor, one_of("mode", mode, ("auto", "min", "max"), type(self).__name__)
         self.larger = mode == "max" or (mode == "auto" and not monitor.endswith(("loss", "error")) and any(word in monitor for word in _RISING))
 
     def better(self, value: float, best: float | None) -> bool:

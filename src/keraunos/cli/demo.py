@@ -71,8 +71,9 @@ def demo(epochs: int = 15, seed: int = 0) -> float:
     console.print("\nNext:")
     other_engine = f"the same on another engine{missing}"
     purposes = {f"demo --backend {other}": other_engine, "run script.py": "your own Keras 3 program, unchanged", "info": "what is installed"}
+    width = max(map(len, purposes)) + len(program) + 1
     for command, purpose in purposes.items():
-        console.print(f"  {f'{program} {command}':<40}{purpose}")
+        console.print(f"  {f'{program} {command}':<{width}}   {purpose}", soft_wrap=True)
     return accuracy
 
 

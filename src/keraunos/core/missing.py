@@ -11,9 +11,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NoReturn
 
-from keraunos.core.errors import KeraunosError, MissingNameError, suggestion
+from keraunos.core.errors import KeraunosError, MissingNameError, nearest
 
 KERAS_VERSION = "3.15.1"  # the version of Keras whose public names `keras_names.txt` lists
+# What does the work of some names that Keras has and Keraunos lacks.
+_INSTEAD = {
+    "callbacks.CSVLogger": "fit returns the logs of every epoch: model.fit(…).history",
+    "callbacks.TensorBoard": "LambdaCallback(on_epoch_end=…) takes a function that writes the logs",
+    "utils.PyDataset": "fit takes any object with __len__ and __getitem__ whose items are batches: leave out the base class",
+    "utils.get_file": "urllib.request.urlretrieve(url, path)",
+}
 
 
 class MissingImportError(KeraunosError, ImportError):
@@ -51,9 +58,11 @@ def missing(namespace: str, name: str) -> NoReturn:
     lacking = in_keras(namespace, name)
     fact = f"Keraunos has no '{shown}' yet; Keras {KERAS_VERSION} has it." if lacking else f"There is no '{shown}' in Keraunos, nor in Keras {KERAS_VERSION}."
     ours = [n for n in getattr(importlib.import_module(module), "__all__", ()) if n[:1].isupper() == name[:1].isupper()]
+    near = None if lacking else nearest(name, ours)  # a name that Keras has is not misspelt
+    fix = f"Did you mean '{near}'?" if near else _INSTEAD.get(shown, f"dir({module}) lists the names that there are")
     # Python drops an AttributeError's words when `from … import …` meets one.
     importing = frame.f_code.co_code[frame.f_lasti] == opcode.opmap["IMPORT_FROM"]
-    raise (MissingImportError if importing else MissingNameError)(fact, where=f"import of {module}" if importing else module, fix=suggestion(name, ours))
+    raise (MissingImportError if importing else MissingNameError)(fact, where=f"import of {module}" if importing else module, fix=fix)
 
 
 def answer_for(module: str, late: Mapping[str, str] = MappingProxyType({})) -> None:

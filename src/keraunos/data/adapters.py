@@ -268,7 +268,6 @@ def class_weights(y: Any, weights: dict[int, float], sample_weight: Any = None) 
     if missing:
         fact, received = f"class_weight has no weight for {missing[:8]}.", f"classes {sorted(weights)[:12]}"
         raise ArgumentError(fact, where="class_weight", received=received, fix=f"add {missing[0]}: 1.0")
-    found = np.array([weights[label] for label in classes.tolist()], config.floatx() if config.floatx() != "bfloat16" else "float32")[inverse].reshape(
-        labels.shape
-    )
+    dtype = "float32" if config.floatx() == "bfloat16" else config.floatx()
+    found = np.array([weights[label] for label in classes.tolist()], dtype)[inverse].reshape(labels.shape)
     return found if sample_weight is None else found * np.asarray(to_numpy(sample_weight))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from keraunos import activations, ops
-from keraunos.core.errors import ArgumentError
-from keraunos.core.fields import Constraint, Initializer, Regularizer
+from keraunos.core.fields import Constraint, Initializer, NotNegative, Regularizer
 from keraunos.core.spec import normalize_axes
 from keraunos.layers.layer import Layer
 
@@ -24,13 +23,9 @@ class ReLU(_Elementwise):
         threshold: Where the slope of 1 begins.
     """
 
-    max_value: float | None = None
-    negative_slope: float = 0.0
-    threshold: float = 0.0
-
-    def setup(self) -> None:
-        if min(self.max_value or 0, self.negative_slope or 0, self.threshold or 0) < 0:
-            raise ArgumentError("The arguments of ReLU cannot be negative.", where=self.name)
+    max_value: NotNegative | None = None
+    negative_slope: NotNegative = 0.0
+    threshold: NotNegative = 0.0
 
     def call(self, inputs: Any) -> Any:
         return activations.relu(inputs, negative_slope=self.negative_slope, max_value=self.max_value, threshold=self.threshold)

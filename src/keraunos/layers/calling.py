@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from keraunos.core import config, masks, tree
 from keraunos.core.errors import KeraunosError, StateError
@@ -35,7 +35,6 @@ class CallInfo:
 class Callable_(Effects):
     """The calling half of `Layer`."""
 
-    call_info: ClassVar[CallInfo]
     input_spec: Any = None
     nodes: list[Any]
     _plain = False  # built, and nothing to do around `call` but the training flag

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, cast
 
 from keraunos import ops
 from keraunos.core.config import standardize_data_format
-from keraunos.core.errors import ArgumentError, ShapeError
+from keraunos.core.errors import ArgumentError, ShapeError, one_of
 from keraunos.core.fields import Activation, Constraint, Initializer, Regularizer, Size, Sizes
 from keraunos.core.spec import Spec
 from keraunos.layers.input_layer import InputSpec
@@ -34,9 +34,7 @@ class Spatial(Layer):
             if name == "data_format":
                 setattr(self, name, standardize_data_format(value))
             elif name == "padding":
-                if value.lower() not in self.paddings:
-                    raise self._refusal(f"padding cannot be {value!r}.", expected=" or ".join(map(repr, self.paddings)))
-                setattr(self, name, value.lower())
+                setattr(self, name, one_of(f"{type(self).__name__}: padding", value.lower(), self.paddings, self.name))
             elif "Sizes" in field.kinds and value is not None:
                 sizes = (value,) * self.rank if isinstance(value, int) else tuple(map(int, value))
                 if len(sizes) != self.rank:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from keraunos import random
-from keraunos.core.errors import ArgumentError
+from keraunos.core.fields import NotNegative, Share
 from keraunos.layers.layer import Layer
 
 
@@ -25,13 +25,11 @@ class Dropout(Layer):
     """
 
     supports_masking = True
-    rate: float
+    rate: Share
     noise_shape: Any = None
     seed: Any = None
 
     def setup(self) -> None:
-        if not 0 <= self.rate <= 1:
-            raise ArgumentError("The rate of Dropout is a fraction from 0 to 1.", where=self.name, received=f"rate={self.rate}")
         self.noise_shape = None if self.noise_shape is None else tuple(self.noise_shape)
         self.seed_generator = random.SeedGenerator(self.seed) if self.rate > 0 else None
 
@@ -50,7 +48,7 @@ class GaussianNoise(Layer):
     """
 
     supports_masking = True
-    stddev: float
+    stddev: NotNegative
     seed: Any = None
 
     def setup(self) -> None:

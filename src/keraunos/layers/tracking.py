@@ -23,9 +23,6 @@ from keraunos.random import SeedGenerator
 class Cache(dict[Any, Any]):
     """Compiled programs and plans; a copy of their owner starts with none."""
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Cache:
-        return Cache()
-
     def __reduce__(self) -> Any:
         return (Cache, ())
 

@@ -37,11 +37,9 @@ def marking(build: Callable[..., Any]) -> Callable[..., Any]:
             build(self, *args, **kwargs)
         finally:
             del self._building
-        shapes = list(signature.bind(self, *args, **kwargs).arguments.items())[1:]
-        if len(shapes) > 1:
-            self._build_shapes = dict(shapes)
-        elif shapes:
-            self._build_shape = shapes[0][1]
+        _, *shapes = signature.bind(self, *args, **kwargs).arguments.items()
+        if shapes:
+            self._build_config = {"shapes_dict": dict(shapes)} if len(shapes) > 1 else {"input_shape": shapes[0][1]}
         self._built()
 
     return marked
@@ -55,8 +53,7 @@ class Weighted(Tracked):
     built: bool = False
     _backend: Any
     _policy: Any
-    _build_shape: Any = None
-    _build_shapes: Any = None
+    _build_config: Any = None  # the shapes that it was built for, as files hold them
     _locked = False
 
     # ---- building ----
@@ -74,8 +71,9 @@ class Weighted(Tracked):
             self.build(**found)
         else:
             first = tree.map_structure(shape, args[0]) if args else next(iter(given.values()), None)
-            self._build_shape = next(iter(found.values()), first)
-            self.build(self._build_shape)
+            only = next(iter(found.values()), first)
+            self._build_config = None if only is None else {"input_shape": only}
+            self.build(only)
         if not self.built:  # a model whose layers are built by its first data
             self._built()
 
@@ -149,9 +147,7 @@ class Weighted(Tracked):
 
     def get_build_config(self) -> dict[str, Any] | None:
         """The shapes that the layer was built for."""
-        if self._build_shapes is not None:
-            return {"shapes_dict": self._build_shapes}
-        return None if self._build_shape is None else {"input_shape": self._build_shape}
+        return self._build_config
 
     def save_own_variables(self, store: Any) -> None:
         """Write its own variables into a mapping, by number."""

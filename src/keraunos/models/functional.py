@@ -31,18 +31,15 @@ class GraphModel(Model):
         self.inputs, self.outputs = flat, tree.flatten(outputs)
         self._entries = [_entry(x) for x in flat]
         self._names = [entry.operation.name for entry in self._entries]
-        self._order, met = nodes_between(self._sources(), self.outputs)
-        self.operations = by_depth(self._sources(), self._order, met)
+        sources = {id(x): node for x, node in zip(flat, self._entries, strict=True)}
+        self._order, met = nodes_between(sources, self.outputs)
+        self.operations = by_depth(sources, self._order, met)
         self._layers = [o for o in self.operations if isinstance(o, Layer)]
         name, count = collections.Counter(layer.name for layer in self._layers).most_common(1)[0]
         if count > 1:
             raise ArgumentError(f"Two layers of the model are called '{name}'.", where=self.name, fix="give each its own name=")
         self._built()
         self._cache_clear()
-
-    def _sources(self) -> dict[int, Node]:
-        """The nodes of the inputs, by the ids of their tensors."""
-        return {id(x): node for x, node in zip(self.inputs, self._entries, strict=True)}
 
     def _end(self, structure: Any) -> Any:
         if structure is None:

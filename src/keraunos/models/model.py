@@ -87,7 +87,7 @@ class Model(Trainer, Layer):
             except (TypeError, AttributeError, NotImplementedError):
                 self.built = False  # `call` uses native functions: the layers are built by the first data
                 return
-            self._build_shape = input_shape
+            self._build_config = {"input_shape": input_shape}
         self._built()
 
     # ---- files ----
@@ -130,10 +130,8 @@ class Model(Trainer, Layer):
         return json.dumps(serialize_keras_object(self), **kwargs)
 
     # ---- summary ----
-    def summary(
-        self, line_length: int | None = None, positions: Any = None, print_fn: Any = None, expand_nested: bool = False,
-        show_trainable: bool = False, layer_range: Any = None,
-    ) -> None:  # fmt: skip
+    def summary(self, line_length: int | None = None, positions: Any = None, print_fn: Any = None, expand_nested: bool = False,
+                show_trainable: bool = False, layer_range: Any = None) -> None:  # fmt: skip
         """Print a table of the layers, their output shapes and numbers of parameters.
 
         Args:

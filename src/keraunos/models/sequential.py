@@ -68,7 +68,7 @@ class Sequential(GraphModel):
             raise StateError("The model has no layer to take away.", where=self.name)
         layer = self._layers.pop()
         if not self._layers:
-            self.inputs = self.outputs = self._inputs_structure = self._outputs_structure = self._names = self._build_shape = None
+            self.inputs = self.outputs = self._inputs_structure = self._outputs_structure = self._names = self._build_config = None
             self.built = self._plain = False
         elif len(self._order) >= len(self._layers):
             self._take(self.input, self._order[-1].args[0])
@@ -86,7 +86,7 @@ class Sequential(GraphModel):
                 raise ShapeError(fact, where=self.name, fix="use a functional model")
             x = layer(x)
         self._take(chain[0].output, x)
-        self._build_shape = self.input_shape
+        self._build_config = {"input_shape": self.input_shape}
 
     @property
     def layers(self) -> list[Layer]:

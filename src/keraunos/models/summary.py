@@ -25,7 +25,7 @@ def _shape(layer: Any) -> str:
     """The shape of the output of a layer or op; "?" where it cannot be inferred."""
     try:
         node = next((n for n in layer.nodes if n.outputs), None)
-        shapes = [x.shape for x in node.outputs] if node is not None else [layer.compute_output_shape(layer._build_shape)]
+        shapes = [x.shape for x in node.outputs] if node is not None else [layer.compute_output_shape(layer._build_config["input_shape"])]
     except Exception:  # not called yet, or by code that only real data can pass
         return "?"
     return str(shapes[0] if len(shapes) == 1 else shapes)
