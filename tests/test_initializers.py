@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import math
 import os
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 
-from keraunos import initializers, ops, random, utils
+from keraunos import initializers, metrics, ops, random, regularizers, utils
 from keraunos.core import config
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from keraunos.core.fields import Declared
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 CLASSES = [
@@ -24,6 +26,10 @@ DRAWING = [n for n in CLASSES if n not in ("Constant", "Identity", "Ones", "Zero
 
 def _array(x: Any) -> np.ndarray:
     return np.asarray(ops.convert_to_numpy(x))
+
+
+def _metric(name: str, *args: Any, **options: Any) -> Any:
+    return getattr(metrics, name)(*args, **options)
 
 
 def _make(name: str, **options: Any) -> Any:
@@ -162,7 +168,56 @@ def test_errors() -> None:
         (lambda: initializers.Identity()((2,)), ShapeError, "matrices"),
         (lambda: initializers.Orthogonal()((2,)), ShapeError, "two axes"),
         (lambda: initializers.Constant([1, 2, 3])((2,)), ShapeError, "broadcast"),
+        (lambda: regularizers.L2(float("inf")), ArgumentError, "finite"),
+        (lambda: regularizers.OrthogonalRegularizer(mode="row"), ArgumentError, "Did you mean 'rows'?"),
+        (lambda: _metric("AUC", num_thresholds=1), ArgumentError, "at least 2"),
+        (lambda: _metric("R2Score", num_regressors=-1), ArgumentError, "num_regressors"),
+        (lambda: _metric("FBetaScore", beta=0.0), ArgumentError, "beta"),
+        (lambda: _metric("PrecisionAtRecall", 1.5), ArgumentError, "recall"),
     ]:
         with pytest.raises(error) as caught:
             call()
         assert text in str(caught.value)
+
+
+NAMESPACES = ("losses", "metrics", "optimizers", "optimizers.schedules", "initializers", "regularizers", "constraints", "activations", "dtype_policies")
+
+
+@pytest.mark.parametrize("namespace", NAMESPACES)
+def test_functions_of_namespaces_are_called_as_in_keras(namespace: str) -> None:
+    keras = pytest.importorskip("keras")
+    ours, theirs = importlib.import_module(f"keraunos.{namespace}"), keras
+    for part in namespace.split("."):
+        theirs = getattr(theirs, part)
+    for name in {"get", "serialize", "deserialize"} & set(dir(theirs)):
+        mine, wanted = (list(inspect.signature(getattr(module, name)).parameters) for module in (ours, theirs))
+        assert mine == wanted
+        assert getattr(ours, name).__doc__
+
+
+def test_functions_of_namespaces_take_names() -> None:
+    written = initializers.serialize(initializer=initializers.Constant(2.0))
+    assert initializers.deserialize(config=written).value == 2.0
+    with pytest.raises(TypeError):
+        initializers.serialize()
+    with pytest.raises(TypeError):
+        initializers.serialize(written, initializer=written)
+
+
+def test_order_and_defaults_of_fields() -> None:
+    class First(Declared):
+        a: int = 1
+        b: Literal["x", "y"] | None = None
+
+    class Second(First, order=("b",), a=3):
+        c: int = 5
+
+    second: Any = Second
+    made = second("y")
+    assert list(Second.fields) == ["b", "a", "c"]
+    assert (made.a, made.b, made.c, First().a) == (3, "y", 5, 1)
+    assert second(None).b is None
+    with pytest.raises(ArgumentError, match="b cannot be 'z'"):
+        second("z")
+    with pytest.raises(TypeError):
+        type("Third", (First,), {}, unknown=1)

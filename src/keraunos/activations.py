@@ -64,7 +64,7 @@ __all__ = [
     "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "swish", "tanh", "tanh_shrink", "threshold",
 ]  # fmt: skip
 _registry = Registry("activation", {name: globals()[name] for name in __all__ if name not in ("deserialize", "get", "serialize")})
-serialize, deserialize = _registry.serialize, _registry.deserialize
+_, serialize, deserialize = _registry.functions()
 
 
 def get(identifier: Any) -> Any:

@@ -83,7 +83,7 @@ class MinMaxNorm(_Norm):
 
 max_norm, non_neg, unit_norm, min_max_norm = MaxNorm, NonNeg, UnitNorm, MinMaxNorm
 _registry = Registry("constraint", {"MaxNorm": MaxNorm, "MinMaxNorm": MinMaxNorm, "NonNeg": NonNeg, "UnitNorm": UnitNorm}, base=Constraint)
-get, serialize, deserialize = _registry.get, _registry.serialize, _registry.deserialize
+get, serialize, deserialize = _registry.functions()
 
 __all__ = [
     "Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "deserialize", "get", "max_norm", "min_max_norm", "non_neg", "serialize", "unit_norm",

@@ -7,8 +7,9 @@ from typing import Any
 from keraunos.core import config
 from keraunos.core.dtypes import BITS, standardize_dtype
 from keraunos.core.errors import ArgumentError, suggestion
+from keraunos.core.fields import Declared
 from keraunos.core.missing import answer_for
-from keraunos.core.serialization import deserialize_keras_object, serialize_keras_object
+from keraunos.core.registry import Registry
 
 __all__ = ["DTypePolicy", "FloatDTypePolicy", "deserialize", "dtype_policy", "get", "serialize", "set_dtype_policy"]
 
@@ -16,7 +17,7 @@ _MIXED = {"mixed_bfloat16": "bfloat16", "mixed_float16": "float16"}
 _global: list[DTypePolicy] = []  # what `set_dtype_policy` set, if anything
 
 
-class DTypePolicy:
+class DTypePolicy(Declared):
     """In which dtype a layer computes, and in which it keeps its variables.
 
     Args:
@@ -32,19 +33,16 @@ class DTypePolicy:
     ('bfloat16', 'float32')
     """
 
-    def __init__(self, name: str | None = None):
-        name = name or config.floatx()
+    name: str | None = None
+
+    def setup(self) -> None:
+        """Derive the dtypes from the name."""
+        name = self.name = self.name or config.floatx()
         if name not in _MIXED and name not in BITS:
             raise ArgumentError(f"There is no dtype policy {name!r}.", fix=suggestion(name, [*_MIXED, "float32", "float64", "bfloat16", "float16"]))
-        self._name = name
         self.compute_dtype = _MIXED.get(name, name)
         self.variable_dtype = "float32" if name in _MIXED else name
         self.quantization_mode = None
-
-    @property
-    def name(self) -> str:
-        """The policy's name."""
-        return self._name
 
     @property
     def is_mixed(self) -> bool:
@@ -57,27 +55,22 @@ class DTypePolicy:
 
         return ops.cast(x, dtype) if autocast and standardize_dtype(x.dtype).startswith(("float", "bfloat")) else x
 
-    def get_config(self) -> dict[str, Any]:
-        """The name."""
-        return {"name": self._name}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> DTypePolicy:
-        """Make a policy from `get_config`'s result."""
-        return cls(**config)
-
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other._name == self._name  # type: ignore[attr-defined]
+        return type(other) is type(self) and other.name == self.name  # type: ignore[attr-defined]
 
     def __hash__(self) -> int:
-        return hash(self._name)
+        return hash(self.name)
 
     def __repr__(self) -> str:
-        return f'<DTypePolicy "{self._name}">'
+        return f'<DTypePolicy "{self.name}">'
 
 
 class FloatDTypePolicy(DTypePolicy):
     """A policy of floating dtypes; the former name of `DTypePolicy`."""
+
+
+_registry = Registry("dtype policy", {"DTypePolicy": DTypePolicy, "FloatDTypePolicy": FloatDTypePolicy}, base=DTypePolicy)
+_, serialize, deserialize = _registry.functions("dtype_policy")
 
 
 def get(identifier: Any) -> DTypePolicy:
@@ -89,16 +82,6 @@ def get(identifier: Any) -> DTypePolicy:
     if isinstance(identifier, dict):
         return deserialize(identifier)
     return DTypePolicy(identifier if identifier in _MIXED else standardize_dtype(identifier))
-
-
-def serialize(policy: DTypePolicy) -> Any:
-    """A policy as JSON-ready values."""
-    return serialize_keras_object(policy)
-
-
-def deserialize(config: Any, custom_objects: Any = None) -> DTypePolicy:
-    """A policy from `serialize`'s result."""
-    return deserialize_keras_object(config, custom_objects)
 
 
 def dtype_policy() -> DTypePolicy:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from keraunos.core import config, dtypes
-from keraunos.core.errors import ArgumentError, DTypeError, ShapeError, one_of
-from keraunos.core.fields import Declared
+from keraunos.core.errors import DTypeError, ShapeError
+from keraunos.core.fields import Declared, Positive
 from keraunos.core.missing import answer_for
 from keraunos.core.registry import Registry
 from keraunos.random import SeedGenerator, host, integer_seed
@@ -194,18 +194,14 @@ class VarianceScaling(_Scaled):
     """
 
     own_first = True
-    scale: float = 1.0
-    mode: str = "fan_in"
-    distribution: str = "truncated_normal"
+    scale: Positive = 1.0
+    mode: Literal["fan_in", "fan_out", "fan_avg"] = "fan_in"
+    distribution: Literal["truncated_normal", "untruncated_normal", "uniform", "normal"] = "truncated_normal"
 
     def setup(self) -> None:
         super().setup()
-        if self.scale <= 0:
-            raise ArgumentError("VarianceScaling: scale must be above 0.", received=f"scale={self.scale!r}")
         if self.distribution == "normal":
             self.distribution = "truncated_normal"
-        one_of("mode", self.mode, ("fan_in", "fan_out", "fan_avg"), "VarianceScaling")
-        one_of("distribution", self.distribution, _DISTRIBUTIONS, "VarianceScaling")
 
 
 class GlorotUniform(_Scaled):
@@ -265,7 +261,7 @@ IdentityInitializer, OrthogonalInitializer = Identity, Orthogonal
 _PUBLIC = {name: item for name, item in globals().items() if name[0] != "_" and inspect.isclass(item) and issubclass(item, Initializer)}
 _ALIASES = {"normal": "RandomNormal", "one": "Ones", "uniform": "RandomUniform", "zero": "Zeros"}
 _registry = Registry("initializer", {name: item for name, item in _PUBLIC.items() if item is not Initializer}, _ALIASES, Initializer)
-get, serialize, deserialize = _registry.get, _registry.serialize, _registry.deserialize
+get, serialize, deserialize = _registry.functions()
 __all__ = [*_PUBLIC, "deserialize", "get", "serialize"]  # pyright: ignore[reportUnsupportedDunderAll]
 
 answer_for(__name__)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any
+from typing import Any, Literal
 
 from keraunos import ops
-from keraunos.core.errors import ArgumentError, ShapeError, one_of
-from keraunos.core.fields import Declared
+from keraunos.core.errors import ShapeError
+from keraunos.core.fields import Declared, NotNegative
 from keraunos.core.missing import answer_for
 from keraunos.core.registry import Registry
 from keraunos.core.spec import show
@@ -29,17 +28,11 @@ class Regularizer(Declared):
     def __call__(self, x: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} defines no __call__(self, x).")
 
-    def setup(self) -> None:
-        for name in self.fields:
-            value = getattr(self, name)
-            if isinstance(value, (int, float)) and not (math.isfinite(value) and value >= 0):
-                raise ArgumentError(f"{type(self).__name__}: {name} must be a finite number of at least 0.", received=f"{name}={value!r}")
-
 
 class L1(Regularizer):
     """`l1 * sum(abs(x))`."""
 
-    l1: float = 0.01
+    l1: NotNegative = 0.01
 
     def __call__(self, x: Any) -> Any:
         return ops.multiply(self.l1, ops.sum(ops.abs(x)))
@@ -48,7 +41,7 @@ class L1(Regularizer):
 class L2(Regularizer):
     """`l2 * sum(square(x))`."""
 
-    l2: float = 0.01
+    l2: NotNegative = 0.01
 
     def __call__(self, x: Any) -> Any:
         return ops.multiply(self.l2, ops.sum(ops.square(x)))
@@ -57,8 +50,8 @@ class L2(Regularizer):
 class L1L2(Regularizer):
     """`l1 * sum(abs(x)) + l2 * sum(square(x))`."""
 
-    l1: float = 0.0
-    l2: float = 0.0
+    l1: NotNegative = 0.0
+    l2: NotNegative = 0.0
 
     def __call__(self, x: Any) -> Any:
         return ops.multiply(self.l1, ops.sum(ops.abs(x))) + ops.multiply(self.l2, ops.sum(ops.square(x)))
@@ -72,12 +65,8 @@ class OrthogonalRegularizer(Regularizer):
         mode: "rows" or "columns": which are kept orthogonal to each other.
     """
 
-    factor: float = 0.01
-    mode: str = "rows"
-
-    def setup(self) -> None:
-        super().setup()
-        one_of("mode", self.mode, ("rows", "columns"), "OrthogonalRegularizer")
+    factor: NotNegative = 0.01
+    mode: Literal["rows", "columns"] = "rows"
 
     def __call__(self, x: Any) -> Any:
         if len(x.shape) != 2:
@@ -90,7 +79,7 @@ class OrthogonalRegularizer(Regularizer):
 
 l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
 _registry = Registry("regularizer", {"L1": L1, "L2": L2, "L1L2": L1L2, "OrthogonalRegularizer": OrthogonalRegularizer}, {"l1_l2": "L1L2"}, Regularizer)
-get, serialize, deserialize = _registry.get, _registry.serialize, _registry.deserialize
+get, serialize, deserialize = _registry.functions()
 
 __all__ = [
     "L1", "L1L2", "L2", "OrthogonalRegularizer", "Regularizer", "deserialize", "get", "l1", "l1_l2", "l2", "orthogonal_regularizer", "serialize",

@@ -10,13 +10,16 @@ error, and answers `get_config`. An annotation that is listed in `CONVERTERS` co
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
+import math
 import numbers
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypeGuard, dataclass_transform
 
-from keraunos.core.errors import ArgumentError, ArgumentTypeError, suggestion
+from keraunos.core.errors import ArgumentError, ArgumentTypeError, one_of, suggestion
+from keraunos.core.serialization import deserialize_value, serialize_value
 
 # What annotations of fields mean beside Python's own types. (They are `Any` to type checkers, since
 # what is passed (a name, say) differs from what the attribute holds (a function).)
@@ -28,17 +31,15 @@ Constraint = Any  # a constraint, its name, or None
 Size = int  # an integer of at least 1
 Sizes = int | Sequence[int]  # one integer of at least 1, or a sequence of them
 Several = int  # an integer of at least 2
+Count = int  # an integer of at least 0
 Fraction = float  # a number in [0, 1)
 Share = float  # a number in [0, 1]
-Positive = NotNegative = NotPositive = float  # a number above 0, at least 0, at most 0
+Positive = NotNegative = NotPositive = float  # a number above 0, finite and at least 0, at most 0
 
-CONVERTERS: dict[str, str] = {
-    "Function": "keraunos.activations",
-    "Activation": "keraunos.activations",
-    "Initializer": "keraunos.initializers",
-    "Regularizer": "keraunos.regularizers",
-    "Constraint": "keraunos.constraints",
-}
+# The namespaces whose `get` converts.
+CONVERTERS = {
+    "Function": "activations", "Activation": "activations", "Initializer": "initializers", "Regularizer": "regularizers", "Constraint": "constraints",
+}  # fmt: skip
 REQUIRED = inspect.Parameter.empty
 
 
@@ -64,11 +65,12 @@ _CHECKS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "Size": ("a positive integer", _is_size),
     "Sizes": ("a positive integer or a sequence of them", _are_sizes),
     "float": ("a number", _is_real),
+    "Count": ("an integer of at least 0", lambda value: _is_int(value) and value >= 0),
     "Several": ("an integer of at least 2", lambda value: _is_int(value) and value >= 2),
     "Fraction": ("a number from 0 to below 1", lambda value: _is_real(value) and 0 <= value < 1),
     "Share": ("a number from 0 to 1", lambda value: _is_real(value) and 0 <= value <= 1),
     "Positive": ("a number above 0", lambda value: _is_real(value) and value > 0),
-    "NotNegative": ("a number of at least 0", lambda value: _is_real(value) and value >= 0),
+    "NotNegative": ("a finite number of at least 0", lambda value: _is_real(value) and 0 <= value < math.inf),
     "NotPositive": ("a number of at most 0", lambda value: _is_real(value) and value <= 0),
     "bool": ("True or False", lambda value: isinstance(value, (bool, numbers.Integral)) or type(value).__name__ == "bool_"),
     "str": ("a string", lambda value: isinstance(value, str)),
@@ -78,26 +80,29 @@ _CHECKS: dict[str, tuple[str, Callable[[Any], bool]]] = {
 class Field:
     """One declared argument: its name, its default, and how a value for it is checked and converted."""
 
-    __slots__ = ("convert", "default", "kinds", "name", "optional")
+    __slots__ = ("annotation", "convert", "default", "kinds", "name", "optional", "options")
 
     def __init__(self, name: str, annotation: str, default: Any):
-        self.name, self.default = name, default
+        self.name, self.annotation, self.default = name, annotation, default
         kinds = [part.strip().split("[")[0] for part in annotation.split("|")]
         self.optional = "None" in kinds or default is None
         self.kinds = [kind for kind in kinds if kind != "None"]
         self.convert = CONVERTERS.get(self.kinds[0]) if len(self.kinds) == 1 else None
+        self.options = ast.literal_eval(annotation[len("Literal") : annotation.index("]") + 1]) if kinds[0] == "Literal" else None
 
     def value(self, owner: str, value: Any) -> Any:
         """`value`, converted; raises if it cannot be used for this field."""
         if self.convert:
-            return importlib.import_module(self.convert).get(value)
+            return importlib.import_module(f"keraunos.{self.convert}").get(value)
         if value is None and self.optional:
             return None
+        if self.options:
+            return one_of(self.name, value, self.options, owner)
         if all(kind in _CHECKS and not _CHECKS[kind][1](value) for kind in self.kinds):
             error = ArgumentError if _is_real(value) else ArgumentTypeError
             wanted = " or ".join(_CHECKS[kind][0] for kind in self.kinds)
             raise error(f"{owner}: {self.name} must be {wanted}.", received=f"{self.name}={value!r}")
-        return int(value) if _is_int(value) and self.kinds[0] in ("int", "Size", "Sizes", "Several") else value
+        return int(value) if _is_int(value) and self.kinds[0] in ("int", "Size", "Sizes", "Several", "Count") else value
 
 
 @dataclass_transform()
@@ -106,6 +111,8 @@ class Declared:
 
     A class with its own `__init__` works as in Keras: its arguments are captured for `get_config`.
     After the fields are set, `setup()` runs.
+
+    `class Sum(Mean, order=("name", "dtype"), name="sum")` says which fields come first, and gives inherited ones other defaults.
     """
 
     fields: ClassVar[dict[str, Field]] = {}
@@ -114,16 +121,20 @@ class Declared:
     base_arguments: ClassVar[tuple[str, ...]] = ()  # what `**kwargs` takes beside the fields
     name: Any
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, order: Sequence[str] = (), **kwargs: Any) -> None:
+        defaults = {name: kwargs.pop(name) for name in cls.fields.keys() & kwargs.keys()}
         super().__init_subclass__(**kwargs)
         own = {
             name: Field(name, annotation, cls.__dict__.get(name, REQUIRED))
             for name, annotation in cls.__dict__.get("__annotations__", {}).items()
             if isinstance(annotation, str) and not annotation.startswith("ClassVar") and not name.startswith("_")
         }
-        if "__init__" in cls.__dict__ or not own:  # written by hand, or inherited
+        own |= {name: Field(name, cls.fields[name].annotation, default) for name, default in defaults.items()}
+        if "__init__" in cls.__dict__ or not (own or order):  # written by hand, or inherited
             return
-        merged = {**own, **{name: field for name, field in cls.fields.items() if name not in own}} if cls.own_first else {**cls.fields, **own}
+        first = [*order, *(name for name in own if cls.own_first and name not in defaults)]
+        merged = {**cls.fields, **own}
+        merged = {name: merged[name] for name in (*first, *merged)}
         cls.fields = dict(sorted(merged.items(), key=lambda item: item[1].default is not REQUIRED))
         cls.__init__ = _make_init(cls)
 
@@ -156,14 +167,10 @@ class Declared:
 
     def field_config(self) -> dict[str, Any]:
         """The fields' values in a form that JSON can hold."""
-        from keraunos.core.serialization import serialize_value
-
         return {name: serialize_value(getattr(self, name)) for name in self.fields if name not in self.unsaved}
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal object: `cls.from_config(config)`."""
-        from keraunos.core.serialization import serialize_value
-
         if self.is_captured():
             return {name: serialize_value(value) for name, value in self.captured().items()}
         return self.field_config()
@@ -176,8 +183,6 @@ class Declared:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """Make an object from what `get_config` returned."""
-        from keraunos.core.serialization import deserialize_value
-
         return cls(**{name: deserialize_value(value) for name, value in config.items()})
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from keraunos.core.errors import ArgumentError, suggestion
 from keraunos.core.names import to_snake_case
-from keraunos.core.serialization import custom_object_scope, get_registered_object, object_from, serialize_value
+from keraunos.core.serialization import custom_object_scope, get_registered_object, object_from, serialize_keras_object, serialize_value
 
 
 class Registry:
@@ -35,7 +36,8 @@ class Registry:
         self.table = {to_snake_case(name): item for name, item in items.items() if inspect.isclass(item)}
         self.table.update(items)
         self.table.update({alias: items[name] for alias, name in (aliases or {}).items()})
-        self.functions = base is None or "__call__" in dir(base)
+        self.callables = base is None or "__call__" in dir(base)
+        self.write = serialize_keras_object if any(map(inspect.isclass, items.values())) else serialize_value  # as Keras: names where all are functions
 
     def find(self, name: str) -> Any:
         """The class or function called `name`, the user's before ours.
@@ -63,15 +65,15 @@ class Registry:
         if inspect.isclass(found):
             if self.base is None or issubclass(found, self.base):
                 return found()
-        elif (self.base is not None and isinstance(found, self.base)) or (self.functions and callable(found)):
+        elif (self.base is not None and isinstance(found, self.base)) or (self.callables and callable(found)):
             return found
         given = found.__name__ if inspect.isclass(found) or inspect.isfunction(found) else type(found).__name__
-        what = f"a name, a config, {'an instance of ' + self.base.__name__ if self.base else 'a class'}{' or a function' if self.functions else ''}"
+        what = f"a name, a config, {'an instance of ' + self.base.__name__ if self.base else 'a class'}{' or a function' if self.callables else ''}"
         raise ArgumentError(f"A value of this type is no {self.kind}.", where=self.kind, received=given, expected=what)
 
-    def serialize(self, obj: Any) -> Any:
-        """The name of one of our functions, or the config of an object, ready for JSON."""
-        return serialize_value(obj)
+    def serialize(self, item: Any) -> Any:
+        """The config of an object, or the name of a function where there are no classes, ready for JSON."""
+        return self.write(item)
 
     def deserialize(self, config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
         """The inverse of `serialize`."""
@@ -82,3 +84,20 @@ class Registry:
                 received = f"the keys {sorted(map(str, config))}"
                 raise ArgumentError(f"This is not the config of a {self.kind}.", received=received, expected="'class_name' and 'config'")
             return object_from(config, self.table)
+
+    def functions(self, item: str | None = None, config: str = "config") -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
+        """`get`, `serialize` and `deserialize` of the public namespace; `item` (`kind` by default) and `config` are what Keras calls their arguments there."""
+        return self.get, _renamed(self.serialize, item or self.kind), _renamed(self.deserialize, config)
+
+
+def _renamed(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """`function` with a first argument of another name."""
+    signature = inspect.signature(function)
+    first, *others = signature.parameters.values()
+
+    @functools.wraps(function)
+    def renamed(*args: Any, **kwargs: Any) -> Any:
+        return function(*((kwargs.pop(name),) if name in kwargs else ()), *args, **kwargs)
+
+    renamed.__signature__ = signature.replace(parameters=[first.replace(name=name), *others])  # type: ignore[attr-defined]
+    return renamed

@@ -6,12 +6,12 @@ import functools
 import inspect
 import types
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from keraunos import dtype_policies, ops
 from keraunos.core import config, dtypes, tree
-from keraunos.core.errors import ShapeError, one_of
-from keraunos.core.fields import Declared, Field, _make_init
+from keraunos.core.errors import ShapeError
+from keraunos.core.fields import Declared
 from keraunos.core.masks import get_mask
 from keraunos.core.names import auto_name, to_snake_case
 from keraunos.core.op import TENSOR
@@ -134,14 +134,13 @@ class Measure(Declared):
     arguments: ClassVar[tuple[str, ...]] = ()
     dtype: Any
 
-    def __init_subclass__(cls, function: Callable[..., Any] | None = None, name: str | None = None, **kwargs: Any):
-        super().__init_subclass__(**kwargs)
-        if function is not None:
-            cls.function, name = staticmethod(function), name or function.__name__
-            cls.arguments = tuple(n for n in inspect.signature(function).parameters if n in cls.fields)
-        if name is not None:  # the default of a field that stands where it stood
-            cls.fields = {**cls.fields, "name": Field("name", "str | None", name)}
-            cls.__init__ = _make_init(cls)
+    def __init_subclass__(cls, function: Callable[..., Any] | None = None, **kwargs: Any):
+        if function is None:
+            super().__init_subclass__(**kwargs)
+        else:
+            super().__init_subclass__(**{"name": function.__name__, **kwargs})
+            cls.function = staticmethod(function)
+            cls.arguments = tuple(name for name in inspect.signature(function).parameters if name in cls.fields)
 
     def setup(self) -> None:
         """Settle name and dtype."""
@@ -175,13 +174,8 @@ class Loss(Measure):
 
     unsaved = ("dtype",)
     name: str | None = None
-    reduction: str | None = "sum_over_batch_size"
+    reduction: Literal["sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none"] | None = "sum_over_batch_size"
     dtype: Any = None
-
-    def setup(self) -> None:
-        """Check the reduction, and settle name and dtype."""
-        super().setup()
-        one_of("reduction", self.reduction or "none", ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none"), type(self).__name__)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The loss of predictions; `sample_weight` is a number for each sample, or for each value of the loss."""
@@ -221,12 +215,8 @@ class Loss(Measure):
         raise NotImplementedError(f"{type(self).__name__} must define call(self, y_true, y_pred).")
 
 
-class FunctionLoss(Loss):
+class FunctionLoss(Loss, order=("reduction", "name", "dtype")):
     """A loss made of one of our functions, which converts the targets."""
-
-    reduction: str | None = "sum_over_batch_size"
-    name: str | None = None
-    dtype: Any = None
 
     def _targets(self, y_true: Any) -> Any:
         return y_true
@@ -240,7 +230,7 @@ class FunctionLoss(Loss):
 class WrappedLoss(Loss):
     """A user's function of targets and predictions as a loss; structures and the targets' dtype reach it as they are."""
 
-    def __init__(self, fn: Callable[..., Any], reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: Any = None):
+    def __init__(self, fn: Callable[..., Any], reduction: Any = "sum_over_batch_size", name: str | None = None, dtype: Any = None):
         super().__init__(name=name or getattr(fn, "__name__", None), reduction=reduction, dtype=dtype)
         self.call = fn
 

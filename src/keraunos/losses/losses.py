@@ -338,7 +338,7 @@ class CategoricalCrossentropy(FunctionLoss, function=categorical_crossentropy):
     axis: int = -1
 
 
-class SparseCategoricalCrossentropy(FunctionLoss, function=sparse_categorical_crossentropy):
+class SparseCategoricalCrossentropy(FunctionLoss, function=sparse_categorical_crossentropy, order=("from_logits", "ignore_class", "reduction", "axis")):
     """The crossentropy of predicted classes for integer targets.
 
     Args:
@@ -349,7 +349,6 @@ class SparseCategoricalCrossentropy(FunctionLoss, function=sparse_categorical_cr
 
     from_logits: bool = False
     ignore_class: int | None = None
-    reduction: str | None = "sum_over_batch_size"
     axis: int = -1
     unwritten = ("axis",)
 
@@ -410,21 +409,17 @@ class CategoricalHinge(FunctionLoss, function=categorical_hinge):
     """The hinge loss of the target class against the greatest other."""
 
 
-class Dice(FunctionLoss, function=dice):
+class Dice(FunctionLoss, function=dice, order=("reduction", "name", "axis")):
     """One minus twice the overlap over the sum of the areas."""
 
-    reduction: str | None = "sum_over_batch_size"
-    name: str | None = "dice"
     axis: Any = None
 
 
-class Tversky(FunctionLoss, function=tversky):
+class Tversky(FunctionLoss, function=tversky, order=("alpha", "beta", "reduction", "name", "axis")):
     """The Dice loss with what is missed weighted by `alpha`, and what is wrongly found by `beta`."""
 
     alpha: float = 0.5
     beta: float = 0.5
-    reduction: str | None = "sum_over_batch_size"
-    name: str | None = "tversky"
     axis: Any = None
 
 

@@ -8,7 +8,6 @@ from keraunos import losses
 from keraunos.core.missing import answer_for
 from keraunos.core.names import to_snake_case
 from keraunos.core.registry import Registry
-from keraunos.core.serialization import serialize_keras_object
 from keraunos.losses.loss import SHORT, public
 from keraunos.metrics import confusion, means, scores
 from keraunos.metrics.metric import Mean, MeanMetricWrapper, Metric, Sum
@@ -24,12 +23,7 @@ _ALIASES = (
     {to_snake_case(name): name for name in _CLASSES} | SHORT | {"rmse": "RootMeanSquaredError", "RMSE": "RootMeanSquaredError", "logcosh": "LogCoshError"}
 )
 registry = Registry("metric", _CLASSES | _FUNCTIONS, _ALIASES)
-get, deserialize = registry.get, registry.deserialize
-
-
-def serialize(metric: Any) -> Any:
-    """The config of a metric, ready for JSON."""
-    return serialize_keras_object(metric)
+get, serialize, deserialize = registry.functions()
 
 
 def _kind(y_true_shape: Any, y_pred_shape: Any) -> str:

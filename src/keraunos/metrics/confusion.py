@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from keraunos import ops
 from keraunos.core import config
-from keraunos.core.errors import ArgumentError, ShapeError, one_of
+from keraunos.core.errors import ArgumentError, ShapeError
+from keraunos.core.fields import Several, Share, Size
 from keraunos.losses.loss import fit_weights, misfit, same_rank, tensor
 from keraunos.metrics.metric import BuiltinMetric
 
@@ -169,15 +170,12 @@ def _spread(n: int) -> list[float]:
 class _Constrained(_Counting):
     """The best of one rate where another, whose bound is the field of that name, is held."""
 
-    num_thresholds: int = 200
+    num_thresholds: Size = 200
     class_id: int | None = None
     held: ClassVar[str]
     best: ClassVar[str]
 
     def _thresholds(self) -> list[float]:
-        bound = getattr(self, self.held)
-        if self.num_thresholds < 1 or not 0 <= bound <= 1:
-            raise ArgumentError(f"{type(self).__name__}: {self.held} lies from 0 to 1, num_thresholds from 1 on.", received=f"{self.held}={bound}")
         return _spread(self.num_thresholds)
 
     def result(self) -> Any:
@@ -189,32 +187,32 @@ class _Constrained(_Counting):
 class SensitivityAtSpecificity(_Constrained):
     """The best share of positives found where `specificity` is kept."""
 
-    specificity: float
+    specificity: Share
     held, best = "specificity", "sensitivity"
 
 
 class SpecificityAtSensitivity(_Constrained):
     """The best share of negatives found where `sensitivity` is kept."""
 
-    sensitivity: float
+    sensitivity: Share
     held, best = "sensitivity", "specificity"
 
 
 class PrecisionAtRecall(_Constrained):
     """The best precision where `recall` is kept."""
 
-    recall: float
+    recall: Share
     held, best = "recall", "precision"
 
 
 class RecallAtPrecision(_Constrained):
     """The best recall where `precision` is kept."""
 
-    precision: float
+    precision: Share
     held, best = "precision", "recall"
 
 
-class AUC(_Counting):
+class AUC(_Counting, order=("num_thresholds", "curve", "summation_method", "name", "dtype")):
     """The area under the curve of true over false positive rates ("ROC"), or of precision over recall ("PR").
 
     Args:
@@ -235,11 +233,9 @@ class AUC(_Counting):
     0.75
     """
 
-    num_thresholds: int = 200
-    curve: str = "ROC"
-    summation_method: str = "interpolation"
-    name: str | None = None
-    dtype: Any = None
+    num_thresholds: Several = 200
+    curve: Literal["ROC", "PR"] = "ROC"
+    summation_method: Literal["interpolation", "minoring", "majoring"] = "interpolation"
     thresholds: Any = None
     multi_label: bool = False
     num_labels: int | None = None
@@ -248,16 +244,12 @@ class AUC(_Counting):
     unwritten = ("thresholds",)
 
     def setup(self) -> None:
-        """Check the options and make the counts."""
+        """Make the counts, as far as the number of labels is known."""
         super().setup()
-        one_of("curve", self.curve, ("ROC", "PR"), "AUC")
-        one_of("summation_method", self.summation_method, _HEIGHTS, "AUC")
         if self.multi_label and self.num_labels:
             self._build(self.num_labels)
 
     def _thresholds(self) -> list[float]:
-        if self.num_thresholds < 2:
-            raise ArgumentError("AUC needs at least 2 thresholds.", received=f"num_thresholds={self.num_thresholds}")
         if self.thresholds is None:
             return _spread(self.num_thresholds)
         found = [-config.epsilon(), *sorted(super()._thresholds()), 1.0 + config.epsilon()]

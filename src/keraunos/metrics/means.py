@@ -127,20 +127,16 @@ class SparseCategoricalAccuracy(FunctionMetric, function=sparse_categorical_accu
     """
 
 
-class TopKCategoricalAccuracy(FunctionMetric, function=top_k_categorical_accuracy):
+class TopKCategoricalAccuracy(FunctionMetric, function=top_k_categorical_accuracy, order=("k",)):
     """How often the target's class is among the `k` most probable, for one-hot targets."""
 
-    own_first = True
     k: int = 5
 
 
-class SparseTopKCategoricalAccuracy(FunctionMetric, function=sparse_top_k_categorical_accuracy):
+class SparseTopKCategoricalAccuracy(FunctionMetric, function=sparse_top_k_categorical_accuracy, order=("k",)):
     """How often the target is among the `k` most probable classes, for integer targets."""
 
-    own_first = True
     k: int = 5
-    name: str | None = "sparse_top_k_categorical_accuracy"
-    dtype: Any = None
     from_sorted_ids: bool = False
     unwritten = ("from_sorted_ids",)
 

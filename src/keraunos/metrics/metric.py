@@ -131,11 +131,8 @@ def accumulate(variable: Variable, amount: Any) -> None:
         native(variable, amount)
 
 
-class BuiltinMetric(Metric):
+class BuiltinMetric(Metric, order=("name", "dtype")):
     """A metric of ours: name and dtype come last among its arguments."""
-
-    name: str | None = None
-    dtype: Any = None
 
 
 class Mean(BuiltinMetric, name="mean"):
@@ -219,12 +216,10 @@ class MeanMetricWrapper(Mean):
         return {"name": self.name, "dtype": self.dtype, "fn": serialize_keras_object(self._fn), **self._fn_kwargs}
 
 
-class FunctionMetric(MeanMetricWrapper):
+class FunctionMetric(MeanMetricWrapper, order=("name", "dtype")):
     """The mean of one of our functions; its further arguments follow name and dtype."""
 
     own_first = False
-    name: str | None = None
-    dtype: Any = None
 
     def setup(self) -> None:
         """Bind the function's arguments."""

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from keraunos import ops
-from keraunos.core.errors import ArgumentError, one_of
+from keraunos.core.fields import Count, Positive
 from keraunos.core.spec import size_of
 from keraunos.losses.loss import fit_weights, same_rank, tensor
 from keraunos.metrics.metric import BuiltinMetric
@@ -116,22 +116,14 @@ class BinaryIoU(_Overlap):
 
 
 class _FScore(BuiltinMetric):
-    average: str | None = None
+    average: Literal["micro", "macro", "weighted"] | None = None
     threshold: float | None = None
     beta: ClassVar[float] = 1.0
-
-    def setup(self) -> None:
-        """Check the options; the variables are made when the number of classes is known."""
-        super().setup()
-        if self.average is not None:
-            one_of("average", self.average, ("micro", "macro", "weighted"), type(self).__name__)
-        if self.beta <= 0:
-            raise ArgumentError("beta must be above 0.", received=f"beta={self.beta}")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch of targets and predictions."""
         y_true, y_pred = tensor(y_true, self.dtype), tensor(y_pred, self.dtype)
-        if not self._variables:
+        if not self._variables:  # now the number of classes is known
             shape = () if self.average == "micro" else (y_pred.shape[-1],)
             self._count_in("true_positives", "false_positives", "false_negatives", "intermediate_weights", shape=shape)
         if self.threshold is None:
@@ -157,7 +149,7 @@ class _FScore(BuiltinMetric):
         return ops.mean(scores) if self.average is not None else scores
 
 
-class FBetaScore(_FScore, name="fbeta_score"):
+class FBetaScore(_FScore, name="fbeta_score", order=("average", "beta")):
     """`(1 + beta²) * precision * recall / (beta² * precision + recall)` of each class, for one-hot targets.
 
     Args:
@@ -168,9 +160,7 @@ class FBetaScore(_FScore, name="fbeta_score"):
         dtype: The dtype of its variables.
     """
 
-    average: str | None = None
-    beta: float = 1.0
-    threshold: float | None = None
+    beta: Positive = 1.0
 
 
 class F1Score(_FScore, name="f1_score"):
@@ -193,21 +183,13 @@ class R2Score(BuiltinMetric, name="r2_score"):
     """
 
     counters = ("num_samples",)
-    class_aggregation: str | None = "uniform_average"
-    num_regressors: int = 0
-
-    def setup(self) -> None:
-        """Check the options; all but one variable are made when the number of outputs is known."""
-        super().setup()
-        if self.class_aggregation is not None:
-            one_of("class_aggregation", self.class_aggregation, ("uniform_average", "variance_weighted_average"), "R2Score")
-        if self.num_regressors < 0:
-            raise ArgumentError("num_regressors cannot be negative.", received=f"num_regressors={self.num_regressors}")
+    class_aggregation: Literal["uniform_average", "variance_weighted_average"] | None = "uniform_average"
+    num_regressors: Count = 0
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch of targets and predictions."""
         y_true, y_pred = same_rank(tensor(y_true, self.dtype), tensor(y_pred, self.dtype))
-        if not hasattr(self, "count"):
+        if not hasattr(self, "count"):  # now the number of outputs is known
             self._count_in("squared_sum", "sum", "residual", "count", shape=(y_true.shape[-1],))
         weights = ops.ones_like(y_true) if sample_weight is None else ops.broadcast_to(fit_weights(y_true, tensor(sample_weight, self.dtype)), y_true.shape)
         found = weights * ops.square(y_true), weights * y_true, weights * ops.square(y_true - y_pred), weights

@@ -60,7 +60,7 @@ class _Moments(Optimizer):
         return momentum + (gradient - momentum) * (1.0 - self.beta_1), velocity + (ops.square(gradient) - velocity) * (1.0 - self.beta_2)
 
 
-class Adam(_Moments):
+class Adam(_Moments, order=("learning_rate", "beta_1", "beta_2", "epsilon")):
     """Steps scaled by running means of the gradient and of its square ([Kingma and Ba, 2014](https://arxiv.org/abs/1412.6980)).
 
     Args:
@@ -72,10 +72,6 @@ class Adam(_Moments):
     """
 
     native = "adam_update"
-    learning_rate: Any = 0.001
-    beta_1: float = 0.9
-    beta_2: float = 0.999
-    epsilon: float = 1e-7
     amsgrad: bool = False
 
     def slots(self) -> Sequence[Sequence[str]]:
@@ -91,10 +87,9 @@ class Adam(_Moments):
         return new if velocity_hat is None else (*new, greatest)
 
 
-class AdamW(Adam):
+class AdamW(Adam, order=("learning_rate",)):
     """Adam with weight decay apart from the gradient ([Loshchilov and Hutter, 2017](https://arxiv.org/abs/1711.05101)); the arguments are those of `Adam`."""
 
-    learning_rate: Any = 0.001
     weight_decay: float | None = 0.004
 
     def setup(self) -> None:

@@ -10,7 +10,6 @@ from keraunos.core.errors import ArgumentError
 from keraunos.core.fields import Declared, Positive
 from keraunos.core.missing import answer_for
 from keraunos.core.registry import Registry
-from keraunos.core.serialization import serialize_keras_object
 
 
 class LearningRateSchedule(Declared):
@@ -177,16 +176,6 @@ __all__ = [
 ]  # fmt: skip
 
 _registry = Registry("schedule", {name: globals()[name] for name in __all__ if name[0].isupper()}, base=LearningRateSchedule)
-
-
-def serialize(learning_rate_schedule: Any) -> Any:
-    """The config of a schedule, ready for JSON."""
-    return serialize_keras_object(learning_rate_schedule)
-
-
-def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-    """The inverse of `serialize`."""
-    return _registry.deserialize(config, custom_objects)
-
+_, serialize, deserialize = _registry.functions("learning_rate_schedule")
 
 answer_for(__name__)
