@@ -5,7 +5,8 @@
         activation: Activation = None
 
 gives `Dense(units, activation=None, **kwargs)`, converts the activation, refuses `units=-1` with a clear
-error, and answers `get_config`. An annotation that is listed in `CONVERTERS` converts; the others check.
+error, and answers `get_config`. An annotation that is listed in `CONVERTERS` converts; the others check,
+`Literal[…]` among them.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ Size = int  # an integer of at least 1
 Sizes = int | Sequence[int]  # one integer of at least 1, or a sequence of them
 Several = int  # an integer of at least 2
 Count = int  # an integer of at least 0
+Unsupported = Any  # an argument of Keras's that is refused unless it is off
 Fraction = float  # a number in [0, 1)
 Share = float  # a number in [0, 1]
 Positive = NotNegative = NotPositive = float  # a number above 0, finite and at least 0, at most 0
@@ -74,6 +76,7 @@ _CHECKS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "NotPositive": ("a number of at most 0", lambda value: _is_real(value) and value <= 0),
     "bool": ("True or False", lambda value: isinstance(value, (bool, numbers.Integral)) or type(value).__name__ == "bool_"),
     "str": ("a string", lambda value: isinstance(value, str)),
+    "Unsupported": ("left out: it is not supported yet", lambda value: not value),
 }
 
 

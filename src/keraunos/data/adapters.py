@@ -89,22 +89,7 @@ def _to_arrays(*parts: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     return optree.tree_unflatten(form, arrays), named  # type: ignore[return-value]
 
 
-class Source:
-    """Batches of data; `batches(epoch)` gives those of one epoch, and `head` the first, for checks."""
-
-    steps: Any = None
-    batch_size: Any = None
-    head: Any
-
-    def batches(self, epoch: int) -> Iterator[Any]:
-        """The batches of an epoch."""
-        raise NotImplementedError
-
-    def epoch_end(self) -> None:
-        """Tell the data that an epoch has ended."""
-
-
-class ArraySource(Source):
+class ArraySource:
     """Arrays in memory.
 
     Args:
@@ -157,19 +142,25 @@ class ArraySource(Source):
         return tree.map_structure(lambda a: None if a is None else a[rows], self.data)
 
     @property
-    def head(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """The first rows, for checks."""
+    def head(self) -> Any:
+        """The first batch, for checks."""
         return self.take(slice(0, self.batch_size))
 
     def batches(self, epoch: int) -> Iterator[Any]:
+        """The batches of an epoch."""
         order = self.order(epoch) if self.shuffle else None
         for start in range(0, self.steps * self.batch_size, self.batch_size):
             rows = slice(start, start + self.batch_size)
             yield self.take(rows if order is None else order[rows])
 
+    def epoch_end(self) -> None:
+        """Nothing: arrays need not be told."""
 
-class StreamSource(Source):
+
+class StreamSource:
     """Anything that yields batches: generators, data loaders, `PyDataset`-like sequences, `tf.data`."""
+
+    batch_size = None
 
     def __init__(self, data: Any, steps: int | None = None):
         self.data, self.steps = data, steps
@@ -191,7 +182,7 @@ class StreamSource(Source):
         return self._iterator
 
     @property
-    def head(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def head(self) -> Any:
         """The first batch, which is still to come."""
         for batch in self._open():
             self._iterator = itertools.chain([batch], self._iterator)
@@ -199,6 +190,7 @@ class StreamSource(Source):
         raise DataError("The data gave no batch.", fix="check that the generator yields, or pass a new one: a generator can be used once")
 
     def batches(self, epoch: int) -> Iterator[Any]:
+        """The batches of an epoch."""
         done = 0
         for batch in itertools.islice(self._open(), self.steps):
             done += 1
@@ -211,8 +203,12 @@ class StreamSource(Source):
         self.steps = done if self.steps is None else self.steps
 
     def epoch_end(self) -> None:
+        """Tell the data that an epoch has ended."""
         if hasattr(self.data, "on_epoch_end"):
             self.data.on_epoch_end()
+
+
+Source = ArraySource | StreamSource
 
 
 def source(x: Any, y: Any = None, sample_weight: Any = None, batch_size: int | None = None, shuffle: Any = False, steps: int | None = None) -> Source:

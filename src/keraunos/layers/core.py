@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from keraunos import ops
 from keraunos.core.errors import ArgumentError
-from keraunos.core.fields import Constraint, Function, Initializer, Regularizer, Size
+from keraunos.core.fields import Constraint, Function, Initializer, Regularizer, Size, Unsupported
 from keraunos.core.serialization import serialize_keras_object
 from keraunos.core.spec import Spec
 from keraunos.layers.input_layer import InputSpec
@@ -57,13 +57,12 @@ class Dense(Layer):
     activity_regularizer: Regularizer = None
     kernel_constraint: Constraint = None
     bias_constraint: Constraint = None
-    lora_rank: int | None = None
-    lora_alpha: float | None = None
-    quantization_config: Any = None
+    lora_rank: Unsupported = None
+    lora_alpha: Unsupported = None
+    quantization_config: Unsupported = None
 
     def setup(self) -> None:
         self.input_spec = InputSpec(min_ndim=2)
-        self._refuse("lora_rank", "lora_alpha", "quantization_config")
 
     def build(self, input_shape: Any) -> None:
         self.input_spec.check(Spec(input_shape), self)
@@ -109,9 +108,9 @@ class Embedding(Layer):
     embeddings_constraint: Constraint = None
     mask_zero: bool = False
     weights: Any = None
-    lora_rank: int | None = None
-    lora_alpha: float | None = None
-    quantization_config: Any = None
+    lora_rank: Unsupported = None
+    lora_alpha: Unsupported = None
+    quantization_config: Unsupported = None
 
     def start(self, **kwargs: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         kwargs.pop("input_length", None)  # of Keras 2; the length follows from the input
@@ -123,7 +122,6 @@ class Embedding(Layer):
     def setup(self) -> None:
         self.autocast = False
         self.supports_masking = self.mask_zero
-        self._refuse("lora_rank", "lora_alpha", "quantization_config")
 
     def build(self, input_shape: Any = None) -> None:
         self.embeddings = self.weight("embeddings", (self.input_dim, self.output_dim))

@@ -49,8 +49,7 @@ class Layer(Callable_, Declared):
     def __init__(self, *, activity_regularizer: Any = None, trainable: bool = True, dtype: Any = None, autocast: bool = True, name: str | None = None,
                  **kwargs: Any):  # fmt: skip
         input_shape, batch_size = kwargs.pop("input_shape", None), kwargs.pop("batch_size", None)
-        if kwargs:
-            _unknown(type(self), kwargs)
+        _unknown(type(self), kwargs)
         if name is not None and (not isinstance(name, str) or "/" in name):
             raise ArgumentError(f"A layer's name must be a string without '/', got {name!r}.", where=type(self).__name__)
         self._name = name or auto_name(to_snake_case(type(self).__name__))
@@ -64,12 +63,6 @@ class Layer(Callable_, Declared):
 
     def start(self, **kwargs: Any) -> None:
         Layer.__init__(self, **kwargs)
-
-    def _refuse(self, *names: str) -> None:
-        """Raise if an argument is set that is not supported yet."""
-        for name in names:
-            if getattr(self, name):
-                raise ArgumentError(f"{type(self).__name__}: {name} is not supported yet.", where=self.name, fix=f"leave {name} out")
 
     # ---- identity ----
     @property

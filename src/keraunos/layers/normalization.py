@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from keraunos import ops
-from keraunos.core.fields import Constraint, Initializer, Regularizer
+from keraunos.core.fields import Constraint, Initializer, Regularizer, Unsupported
 from keraunos.core.spec import normalize_axes, normalize_axis
 from keraunos.layers.input_layer import InputSpec
 from keraunos.layers.layer import Layer
@@ -67,13 +67,10 @@ class BatchNormalization(Layer):
     gamma_regularizer: Regularizer = None
     beta_constraint: Constraint = None
     gamma_constraint: Constraint = None
-    renorm: bool = False
-    renorm_clipping: Any = None
+    renorm: Unsupported = False
+    renorm_clipping: Unsupported = None
     renorm_momentum: float = 0.99
-    synchronized: bool = False
-
-    def setup(self) -> None:
-        self._refuse("renorm", "renorm_clipping", "synchronized")
+    synchronized: Unsupported = False
 
     def build(self, input_shape: Any) -> None:
         shape, self.gamma, self.beta = _parameters(self, input_shape)
