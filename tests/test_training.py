@@ -263,6 +263,41 @@ def test_numpy_predicts_and_says_that_it_cannot_train():
             model.fit(x, y, verbose=0)
 
 
+def test_a_loop_compiled_by_hand_starts_from_the_variables_themselves():
+    """As in Keras's guide of custom loops on JAX: `jax.jit` and `jax.grad` take lists of variables, and give back values."""
+    import jax
+
+    x, y = blobs(96)
+    with keraunos_scope("jax"):
+        model = keras.Sequential([keras.Input((5,)), layers.Dense(16, activation="relu"), layers.Dropout(0.1), layers.Dense(3)])
+        optimizer = keras.optimizers.Adam(0.02)
+        optimizer.build(model.trainable_variables)
+        metric = keras.metrics.SparseCategoricalAccuracy()
+        loss_of = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+        def loss_and_updates(trainable, others):
+            y_pred, others = model.stateless_call(trainable, others, x, training=True)
+            return loss_of(y, y_pred), (y_pred, others)
+
+        @jax.jit
+        def step(state):
+            trainable, others, slots, counts = state
+            (loss, (y_pred, others)), grads = jax.value_and_grad(loss_and_updates, has_aux=True)(trainable, others)
+            trainable, slots = optimizer.stateless_apply(slots, grads, trainable)
+            return loss, (trainable, others, slots, metric.stateless_update_state(counts, y, y_pred))
+
+        state = model.trainable_variables, model.non_trainable_variables, optimizer.variables, metric.variables
+        losses = []
+        for _ in range(30):
+            loss, state = step(state)
+            losses.append(float(loss))
+        assert losses[-1] < 0.5 * losses[0] and 0.5 < float(metric.stateless_result(state[3])) <= 1
+        assert int(state[2][0]) == 30 and int(optimizer.iterations) == 0
+        kernel = model.trainable_variables[0]
+        gradients = jax.grad(lambda values: ops.sum(values[0] * values[0]))([kernel])
+        np.testing.assert_allclose(gradients[0], 2 * kernel.numpy(), rtol=1e-6)
+
+
 def test_a_step_with_its_state_as_on_jax():
     """The form that Keras's guides use on JAX: `train_step(self, state, data)`."""
     import jax

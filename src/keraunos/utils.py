@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from keraunos.core import config, names
+from keraunos.core import config, names, serialization
 from keraunos.core.config import disable_interactive_logging, enable_interactive_logging, is_interactive_logging_enabled
 from keraunos.core.dtypes import standardize_dtype
 from keraunos.core.errors import DataError, one_of
 from keraunos.core.graph import KerasTensor
 from keraunos.core.missing import answer_for
-
-from keraunos.core.serialization import custom_object_scope, deserialize_keras_object, get_custom_objects, get_registered_name  # isort: skip
-from keraunos.core.serialization import get_registered_object, register_keras_serializable, serialize_keras_object  # isort: skip
-
-CustomObjectScope = custom_object_scope
+from keraunos.core.serialization import *
 
 __all__ = [
-    "CustomObjectScope", "clear_session", "custom_object_scope", "deserialize_keras_object", "disable_interactive_logging", "enable_interactive_logging",
-    "get_custom_objects", "get_registered_name", "get_registered_object", "is_interactive_logging_enabled", "is_keras_tensor", "normalize",
-    "pack_x_y_sample_weight", "pad_sequences", "register_keras_serializable", "serialize_keras_object", "set_random_seed", "standardize_dtype",
-    "to_categorical", "unpack_x_y_sample_weight",
+    "clear_session", "disable_interactive_logging", "enable_interactive_logging", "is_interactive_logging_enabled", "is_keras_tensor", "normalize",
+    "pack_x_y_sample_weight", "pad_sequences", "set_random_seed", "standardize_dtype", "to_categorical", "unpack_x_y_sample_weight",
 ]  # fmt: skip
-
+__all__ += serialization.__all__
 
 if TYPE_CHECKING:
     from keraunos.data.adapters import pack_x_y_sample_weight, unpack_x_y_sample_weight
@@ -34,8 +29,6 @@ def clear_session(free_memory: bool = True) -> None:
     """Start the automatic names (`dense`, `dense_1`, …) anew; with `free_memory`, collect garbage."""
     names.reset_names()
     if free_memory:
-        import gc
-
         gc.collect()
 
 

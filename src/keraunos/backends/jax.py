@@ -16,6 +16,7 @@ from jax.custom_derivatives import SymbolicZero
 
 from keraunos.backends import _numpy_api
 from keraunos.core import config, windows
+from keraunos.core.variable import Variable
 
 name = "jax"
 kinds: dict[type, int] = {}
@@ -63,6 +64,18 @@ def dtype_of(x: Any) -> str:
     return x.dtype.name
 
 
+@functools.cache
+def _as_tree(cls: type) -> None:
+    """Let `jax.jit`, `jax.grad` and `jax.tree` take variables of this class: for their values."""
+    jax.tree_util.register_pytree_node(cls, lambda variable: ((variable.value,), None), lambda _, values: values[0])
+
+
+def slot(value: Any, trainable: bool) -> Any:
+    for cls in (Variable, *Variable.__subclasses__()):
+        _as_tree(cls)
+    return value
+
+
 def store(old: Any, new: Any, trainable: bool) -> Any:
     # A buffer that two variables shared could not be donated.
     return new if isinstance(new, jax.core.Tracer) else jnp.array(new, copy=True)
@@ -87,11 +100,7 @@ def abstract(fn: Any, shapes: list[tuple[int, ...]], specs_dtypes: list[str]) ->
     return jax.eval_shape(fn, *(jax.ShapeDtypeStruct(s, d) for s, d in zip(shapes, specs_dtypes, strict=True)))
 
 
-concrete = jax.ensure_compile_time_eval
-
-
-def synchronize(x: Any) -> None:
-    jax.block_until_ready(x)
+concrete, synchronize = jax.ensure_compile_time_eval, jax.block_until_ready
 
 
 # ---- elementwise and reductions ----

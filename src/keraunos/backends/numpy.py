@@ -62,10 +62,6 @@ def compile(fn: Any, donate: bool = False, jit_compile: Any = None) -> Any:
     return None
 
 
-def rows(x: Any, places: Any) -> Any:
-    return x[places]
-
-
 def abstract(fn: Any, shapes: list[tuple[int, ...]], specs_dtypes: list[str]) -> Any:
     with np.errstate(all="ignore"):
         return fn(*(np.zeros(s, np_dtype(d)) for s, d in zip(shapes, specs_dtypes, strict=True)))
@@ -112,7 +108,7 @@ def einsum(subscripts, *operands):
 
 
 # ---- selection ----
-get_item = operator.getitem
+get_item = rows = operator.getitem
 
 
 def _block(starts, shape):

@@ -6,10 +6,10 @@ from typing import Any
 
 from keraunos.core import windows
 from keraunos.core.errors import ShapeError
-from keraunos.core.op import FLOATING, PROMOTED, Tensor, composite, primitive
+from keraunos.core.op import FLOATING, PROMOTED, Tensor, primitive
 from keraunos.core.spec import show
 from keraunos.ops.elementwise import add
-from keraunos.ops.rules import dims
+from keraunos.ops.rules import Promoted, declare, dims
 from keraunos.ops.shaping import reshape
 
 
@@ -36,10 +36,9 @@ def conv(inputs: Tensor, kernel: Tensor, strides: Any = 1, padding: str = "valid
     """
 
 
-@composite(dtype=PROMOTED)
 def biased_conv(
     inputs: Tensor, kernel: Tensor, bias: Tensor, strides: Any = 1, padding: str = "valid", data_format: str | None = None, dilation_rate: Any = 1
-) -> Tensor:
+) -> Promoted:
     """`conv` plus a bias for each filter, in one step on engines that have it; the other arguments are those of `conv`."""
     out = conv(inputs, kernel, strides, padding, data_format, dilation_rate)
     return add(out, bias if windows.channels_last(data_format) else reshape(bias, (-1, *(1 for _ in kernel.shape[2:]))))
@@ -52,8 +51,9 @@ def conv_transpose(
     """The transpose (gradient) of `conv`, which enlarges by `strides`; the kernel is `(*sizes, filters, channels)`."""
 
 
-@composite(dtype=PROMOTED)
-def depthwise_conv(inputs: Tensor, kernel: Tensor, strides: Any = 1, padding: str = "valid", data_format: str | None = None, dilation_rate: Any = 1) -> Tensor:
+def depthwise_conv(
+    inputs: Tensor, kernel: Tensor, strides: Any = 1, padding: str = "valid", data_format: str | None = None, dilation_rate: Any = 1
+) -> Promoted:
     """Each channel convolved by itself; the kernel is `(*sizes, channels, multiplier)`, the result has `channels * multiplier`."""
     *sizes, channels, multiplier = kernel.shape
     rank, last = len(sizes), windows.channels_last(data_format)
@@ -63,16 +63,10 @@ def depthwise_conv(inputs: Tensor, kernel: Tensor, strides: Any = 1, padding: st
     return conv(inputs, reshape(kernel, (*sizes, 1, channels * multiplier)), strides, padding, data_format, dilation_rate)
 
 
-@composite(dtype=PROMOTED)
 def separable_conv(
-    inputs: Tensor,
-    depthwise_kernel: Tensor,
-    pointwise_kernel: Tensor,
-    strides: Any = 1,
-    padding: str = "valid",
-    data_format: str | None = None,
-    dilation_rate: Any = 1,
-) -> Tensor:
+    inputs: Tensor, depthwise_kernel: Tensor, pointwise_kernel: Tensor,
+    strides: Any = 1, padding: str = "valid", data_format: str | None = None, dilation_rate: Any = 1,
+) -> Promoted:  # fmt: skip
     """`depthwise_conv`, then a convolution of size 1 that mixes the channels."""
     x = depthwise_conv(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate)
     return conv(x, pointwise_kernel, 1, "valid", data_format)
@@ -98,5 +92,7 @@ def max_pool(inputs: Tensor, pool_size: Any, strides: Any = None, padding: str =
 def average_pool(inputs: Tensor, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str | None = None) -> Tensor:
     """The mean of each window, without what lies over the edge; the arguments are those of `max_pool`."""
 
+
+declare(globals())
 
 __all__ = ["average_pool", "conv", "conv_transpose", "depthwise_conv", "max_pool", "separable_conv"]

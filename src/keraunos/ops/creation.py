@@ -7,10 +7,11 @@ from typing import Any
 
 from keraunos.core import dtypes
 from keraunos.core.errors import ArgumentError, one_of
-from keraunos.core.op import SAME, Operand, Tensor, composite, primitive
+from keraunos.core.op import SAME, Operand, Tensor, primitive
 from keraunos.core.spec import UNKNOWN, Spec
 from keraunos.ops import rules, shaping
 from keraunos.ops.elementwise import add, cast, divide, equal, greater_equal, multiply, subtract, where
+from keraunos.ops.rules import Composed, Same, declare, shaped
 from keraunos.ops.shaping import broadcast_to, expand_dims, moveaxis, ndim, reshape
 
 
@@ -19,8 +20,7 @@ def full(shape: Any, fill_value: Operand, dtype: Any = None) -> Tensor:
     """A tensor with `fill_value` everywhere, in `floatx()` unless a dtype is given."""
 
 
-@composite
-def zeros(shape: Any, dtype: Any = None) -> Tensor:
+def zeros(shape: Any, dtype: Any = None) -> Composed:
     """A tensor of zeros.
 
     Example:
@@ -32,43 +32,39 @@ def zeros(shape: Any, dtype: Any = None) -> Tensor:
     return full(shape, 0, dtype)
 
 
-@composite
-def ones(shape: Any, dtype: Any = None) -> Tensor:
+def ones(shape: Any, dtype: Any = None) -> Composed:
     """A tensor of ones."""
     return full(shape, 1, dtype)
 
 
-@composite
-def empty(shape: Any, dtype: Any = None) -> Tensor:
+def empty(shape: Any, dtype: Any = None) -> Composed:
     """A tensor whose values do not matter: zeros."""
     return full(shape, 0, dtype)
 
 
-@composite
-def full_like(x: Operand, fill_value: Operand, dtype: Any = None) -> Tensor:
+def full_like(x: Operand, fill_value: Operand, dtype: Any = None) -> Composed:
     """A tensor of `x`'s shape, and its dtype unless one is given, with `fill_value` everywhere."""
     return full(shaping.shape(x), fill_value, dtype or shaping.dtype(x))
 
 
-@composite
-def zeros_like(x: Operand, dtype: Any = None) -> Tensor:
+def zeros_like(x: Operand, dtype: Any = None) -> Composed:
     """Zeros in the shape and dtype of `x`."""
     return full(shaping.shape(x), 0, dtype or shaping.dtype(x))
 
 
-@composite
-def ones_like(x: Operand, dtype: Any = None) -> Tensor:
+def ones_like(x: Operand, dtype: Any = None) -> Composed:
     """Ones in the shape and dtype of `x`."""
     return full(shaping.shape(x), 1, dtype or shaping.dtype(x))
 
 
-@composite
-def empty_like(x: Operand, dtype: Any = None) -> Tensor:
+def empty_like(x: Operand, dtype: Any = None) -> Composed:
     """A tensor in the shape and dtype of `x` whose values do not matter: zeros."""
     return full(shaping.shape(x), 0, dtype or shaping.dtype(x))
 
 
-def _range(start: Any, stop: Any = None, step: Any = None, dtype: str | None = None) -> Spec:
+@shaped
+def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Composed:
+    """The numbers from `start` (0 if it alone is given) to before `stop`, by `step`."""
     name = dtype or dtypes.common(*(0 if d is UNKNOWN else d for d in (start, stop, step)))
     start, stop, step = (start, stop, 1 if step is None else step) if stop is not None else (0, start, 1 if step is None else step)
     if any(d is UNKNOWN or isinstance(d, Spec) for d in (start, stop, step)):
@@ -78,13 +74,7 @@ def _range(start: Any, stop: Any = None, step: Any = None, dtype: str | None = N
     return Spec((max(0, math.ceil((stop - start) / step)),), name)
 
 
-@primitive(shape=_range, dtype=SAME)
-def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Tensor:
-    """The numbers from `start` (0 if it alone is given) to before `stop`, by `step`."""
-
-
-@composite
-def linspace(start: Tensor, stop: Tensor, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0) -> Any:
+def linspace(start: Tensor, stop: Tensor, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0) -> Composed:
     """`num` numbers from `start` to `stop`, evenly spaced along a new `axis`; with `retstep`, their distance too."""
     name = dtype or dtypes.floating(dtypes.result_type(*(type(x) if isinstance(x, (int, float)) else shaping.dtype(x) for x in (start, stop))))
     inner = name if dtypes.is_float(name) else dtypes.standardize_dtype(None)
@@ -97,40 +87,34 @@ def linspace(start: Tensor, stop: Tensor, num: int = 50, endpoint: bool = True, 
     return (out, divide(span, gaps)) if retstep else out
 
 
-@composite
-def eye(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Tensor:
+def eye(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Composed:
     """`N` rows and `M` (or `N`) columns with ones on the `k`-th diagonal, zeros elsewhere."""
     rows, columns = arange(N), arange(N if M is None else M)
     return cast(equal(add(expand_dims(rows, 1), k), columns), dtypes.standardize_dtype(dtype))
 
 
-@composite
-def identity(n: Any, dtype: Any = None) -> Tensor:
+def identity(n: Any, dtype: Any = None) -> Composed:
     """The `n` by `n` identity matrix."""
     return eye(n, dtype=dtype)
 
 
-@composite
-def tri(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Tensor:
+def tri(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Composed:
     """`N` rows and `M` (or `N`) columns with ones on and below the `k`-th diagonal, zeros above."""
     rows, columns = arange(N), arange(N if M is None else M)
     return cast(greater_equal(add(expand_dims(rows, 1), k), columns), dtypes.standardize_dtype(dtype))
 
 
-@composite
-def tril(x: Tensor, k: int = 0) -> Tensor:
+def tril(x: Tensor, k: int = 0) -> Same:
     """The matrix, or each of several, with zeros above the `k`-th diagonal."""
     return where(tri(*shaping.shape(x)[-2:], k=k, dtype="bool"), x, zeros_like(x))
 
 
-@composite
-def triu(x: Tensor, k: int = 0) -> Tensor:
+def triu(x: Tensor, k: int = 0) -> Same:
     """The matrix, or each of several, with zeros below the `k`-th diagonal."""
     return where(tri(*shaping.shape(x)[-2:], k=k - 1, dtype="bool"), zeros_like(x), x)
 
 
-@composite
-def meshgrid(*x: Operand, indexing: str = "xy") -> list[Tensor]:
+def meshgrid(*x: Operand, indexing: str = "xy") -> list[Same]:
     """The coordinates of a grid, from those of each axis; "xy" puts the second axis first, "ij" does not."""
     one_of("indexing", indexing, ("xy", "ij"))
     order = list(range(len(x)))
@@ -139,6 +123,8 @@ def meshgrid(*x: Operand, indexing: str = "xy") -> list[Tensor]:
     lengths = [rules.reshaped(Spec(shaping.shape(x[i])), -1)[0] for i in order]
     return [broadcast_to(reshape(v, tuple(-1 if j == order.index(i) else 1 for j in range(len(x)))), tuple(lengths)) for i, v in enumerate(x)]
 
+
+declare(globals())
 
 __all__ = [
     "arange", "empty", "empty_like", "eye", "full", "full_like", "identity", "linspace", "meshgrid", "ones", "ones_like", "tri", "tril", "triu",

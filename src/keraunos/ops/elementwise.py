@@ -2,38 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import math
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Any
 
 from keraunos.core.errors import ArgumentError
-from keraunos.core.op import BOOLEAN, FLOATING, LOGICAL, NUMERIC, PROMOTED, SAME, TO_BOOL, Operand, Tensor, composite, primitive
-from keraunos.core.spec import UNKNOWN, Shape, Spec
-from keraunos.ops.rules import broadcast, dims
-
-# An op that acts on each element by itself is declared by its signature: its dtype rule is what the result is annotated with.
-Promoted = Annotated[Any, PROMOTED]
-Numeric = Annotated[Any, NUMERIC]
-Floating = Annotated[Any, FLOATING]
-Boolean = Annotated[Any, BOOLEAN]
-Logical = Annotated[Any, LOGICAL]
-Test = Annotated[Any, TO_BOOL]
-Same = Annotated[Any, SAME]
-
-
-def declare(namespace: dict[str, Any], make: Callable[..., Any]) -> None:
-    """Make ops of the functions of a module that are annotated so and are no ops yet.
-
-    Args:
-        namespace: The module's names; the ops take the place of the functions.
-        make: `composite`, or `primitive` with a shape rule; it is given the dtype rule.
-    """
-    for name, body in [*namespace.items()]:
-        if inspect.isfunction(body) and body.__module__ == namespace["__name__"] and not hasattr(body, "op"):
-            rules = getattr(namespace.get(body.__annotations__.get("return", "")), "__metadata__", ())
-            namespace[name] = make(dtype=rules[0])(body) if rules else body
+from keraunos.core.op import SAME, Operand, Tensor, primitive
+from keraunos.core.spec import UNKNOWN, Spec
+from keraunos.ops.rules import Boolean, Floating, Logical, Numeric, Promoted, Same, Test, broadcast, declare, dims, shaped
 
 
 # ---- arithmetic ----
@@ -257,7 +232,7 @@ def stop_gradient(variable: Tensor) -> Same:
     """The same values, through which no gradient flows."""
 
 
-declare(globals(), functools.partial(primitive, shape=broadcast))
+declare(globals(), broadcast)
 divide, abs = true_divide, absolute
 
 
@@ -315,21 +290,18 @@ def erfinv(x: Tensor) -> Floating:
     return where(equal(absolute(x), 1), multiply(x, math.inf), y)
 
 
-declare(globals(), composite)
+declare(globals())
 
 
 # ---- selection and conversion ----
-def _chosen(condition: Any, x1: Any = None, x2: Any = None) -> Shape | tuple[Spec, ...]:
+@shaped
+def where(condition: Operand, x1: Tensor = None, x2: Tensor = None) -> Promoted:
+    """`x1` where the condition holds, else `x2`; without them, the indices of what is true, an array for each axis."""
     if (x1 is None) != (x2 is None):
         raise ArgumentError("where needs both x1 and x2, or neither.")
     if x1 is None:
         return tuple(Spec((UNKNOWN,), "int32") for _ in dims(condition))
     return broadcast(condition, x1, x2)
-
-
-@primitive(shape=_chosen, dtype=PROMOTED)
-def where(condition: Operand, x1: Tensor = None, x2: Tensor = None) -> Tensor:
-    """`x1` where the condition holds, else `x2`; without them, the indices of what is true, an array for each axis."""
 
 
 @primitive(shape=lambda x, dtype: Spec(dims(x), dtype), dtype=SAME)

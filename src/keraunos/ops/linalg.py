@@ -8,16 +8,25 @@ from typing import Any
 
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from keraunos.core.missing import answer_for
-from keraunos.core.op import CONTRACTED, FLOATING, PROMOTED, SAME, SUMMED, Tensor, composite, primitive
+from keraunos.core.op import Tensor
 from keraunos.core.spec import UNKNOWN, Shape, broadcast_dim, broadcast_shapes, normalize_axes, normalize_axis, same_dim, show
 from keraunos.ops.creation import eye, zeros_like
 from keraunos.ops.elementwise import absolute, add, cast, multiply, not_equal, power, sqrt, square, where
 from keraunos.ops.reductions import max, min, sum
-from keraunos.ops.rules import dims
+from keraunos.ops.rules import Contracted, Floating, Promoted, Same, Summed, declare, dims, shaped
 from keraunos.ops.shaping import dtype, expand_dims, ndim, pad, ravel, reshape, shape, squeeze
 
 
-def _product(x1: Any, x2: Any) -> Shape:
+@shaped
+def matmul(x1: Tensor, x2: Tensor) -> Contracted:
+    """The matrix product over the last two axes, the others broadcast.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.shape(ops.matmul(ops.ones((5, 2, 3)), ops.ones((3, 4))))
+    (5, 2, 4)
+    """
     a, b = dims(x1), dims(x2)
     if not a or not b:
         raise ShapeError("matmul needs tensors with axes, not scalars.", received=f"{show(a)} and {show(b)}", fix="use ops.multiply")
@@ -27,20 +36,7 @@ def _product(x1: Any, x2: Any) -> Shape:
     return (*broadcast_shapes(a[:-2], b[:-2]), *a[-2:-1], *b[-1:][: len(b) - 1])
 
 
-@primitive(shape=_product, dtype=CONTRACTED)
-def matmul(x1: Tensor, x2: Tensor) -> Tensor:
-    """The matrix product over the last two axes, the others broadcast.
-
-    Example:
-
-    >>> from keraunos import ops
-    >>> ops.shape(ops.matmul(ops.ones((5, 2, 3)), ops.ones((3, 4))))
-    (5, 2, 4)
-    """
-
-
-@composite(dtype=PROMOTED)
-def affine(x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
+def affine(x: Tensor, kernel: Tensor, bias: Tensor) -> Promoted:
     """`x @ kernel + bias`, which engines do in one.
 
     Example:
@@ -52,7 +48,9 @@ def affine(x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
     return add(matmul(x, kernel), bias)
 
 
-def _contracted(x1: Any, x2: Any, axes: Any = 2) -> Shape:
+@shaped
+def tensordot(x1: Tensor, x2: Tensor, axes: Any = 2) -> Promoted:
+    """The sum of products over `axes`: so many last of `x1` with first of `x2`, or a pair of lists."""
     a, b = dims(x1), dims(x2)
     if isinstance(axes, int):
         first, second = range(len(a) - axes, len(a)), range(axes)
@@ -63,39 +61,39 @@ def _contracted(x1: Any, x2: Any, axes: Any = 2) -> Shape:
     return (*(d for i, d in enumerate(a) if i not in first), *(d for i, d in enumerate(b) if i not in second))
 
 
-@primitive(shape=_contracted, dtype=PROMOTED)
-def tensordot(x1: Tensor, x2: Tensor, axes: Any = 2) -> Tensor:
-    """The sum of products over `axes`: so many last of `x1` with first of `x2`, or a pair of lists."""
-
-
-@composite(dtype=PROMOTED)
-def dot(x1: Tensor, x2: Tensor) -> Tensor:
+def dot(x1: Tensor, x2: Tensor) -> Promoted:
     """The sum of products over the last axis of `x1` and the last but one (or only one) of `x2`."""
     axes = [[-1], [-2 if ndim(x2) > 1 else -1]]
     return tensordot(x1, x2, axes if ndim(x1) and ndim(x2) else 0)
 
 
-@composite(dtype=PROMOTED)
-def inner(x1: Tensor, x2: Tensor) -> Tensor:
+def inner(x1: Tensor, x2: Tensor) -> Promoted:
     """The sum of products over the last axes of both."""
     return tensordot(x1, x2, [[-1], [-1]] if ndim(x1) and ndim(x2) else 0)
 
 
-@composite(dtype=PROMOTED)
-def vdot(x1: Tensor, x2: Tensor) -> Tensor:
+def vdot(x1: Tensor, x2: Tensor) -> Promoted:
     """The sum of the products of all elements."""
     return tensordot(ravel(x1), ravel(x2), 1)
 
 
-@composite(dtype=PROMOTED)
-def outer(x1: Tensor, x2: Tensor) -> Tensor:
+def outer(x1: Tensor, x2: Tensor) -> Promoted:
     """The products of each element of `x1` with each of `x2`."""
     if not ndim(x1) or not ndim(x2):
         return reshape(multiply(x1, x2), (-1, 1) if ndim(x1) else (1, -1))
     return multiply(reshape(x1, (-1, 1)), reshape(x2, (1, -1)))
 
 
-def _einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Shape:
+@shaped
+def einsum(subscripts: str, *operands: Tensor, **kwargs: Any) -> Contracted:
+    """Sums of products by Einstein's notation.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.shape(ops.einsum("bij,jk->bik", ops.ones((5, 2, 3)), ops.ones((3, 4))))
+    (5, 2, 4)
+    """
     if kwargs:
         raise ArgumentTypeError(f"einsum takes no option '{next(iter(kwargs))}'.", where="ops.einsum")
     inputs, arrow, output = subscripts.replace(" ", "").partition("->")
@@ -123,20 +121,7 @@ def _einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Shape:
     return (*(sizes[c] for c in before), *(rest if dots else ()), *(sizes[c] for c in after))
 
 
-@primitive(shape=_einsum, dtype=CONTRACTED)
-def einsum(subscripts: str, *operands: Tensor, **kwargs: Any) -> Tensor:
-    """Sums of products by Einstein's notation.
-
-    Example:
-
-    >>> from keraunos import ops
-    >>> ops.shape(ops.einsum("bij,jk->bik", ops.ones((5, 2, 3)), ops.ones((3, 4))))
-    (5, 2, 4)
-    """
-
-
-@composite(dtype=FLOATING)
-def norm(x: Tensor, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Tensor:
+def norm(x: Tensor, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Floating:
     """The norm over `axis`: of vectors for one axis, of matrices for two, of the flat tensor for None.
 
     Args:
@@ -165,7 +150,9 @@ def norm(x: Tensor, ord: Any = None, axis: Any = None, keepdims: bool = False) -
     return sum(sizes, axes, keepdims) if ord == 1 else power(sum(power(sizes, float(ord)), axes, keepdims), 1.0 / ord)
 
 
-def _diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Shape:
+@shaped
+def diagonal(x: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Same:
+    """The `offset`-th diagonal of the matrices in two axes, as a last axis."""
     own = dims(x)
     if len(own) < 2:
         raise ShapeError("A diagonal needs at least two axes.", received=show(own))
@@ -175,19 +162,12 @@ def _diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Shape:
     return (*(d for k, d in enumerate(own) if k not in (i, j)), length)
 
 
-@primitive(shape=_diagonal, dtype=SAME)
-def diagonal(x: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
-    """The `offset`-th diagonal of the matrices in two axes, as a last axis."""
-
-
-@composite(dtype=SUMMED)
-def trace(x: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+def trace(x: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Summed:
     """The sum of the `offset`-th diagonal."""
     return sum(diagonal(x, offset, axis1, axis2), -1)
 
 
-@composite
-def diag(x: Tensor, k: int = 0) -> Tensor:
+def diag(x: Tensor, k: int = 0) -> Same:
     """The `k`-th diagonal of a matrix, or the matrix that has a vector there and zeros elsewhere."""
     if ndim(x) == 2:
         return diagonal(x, k)
@@ -197,6 +177,8 @@ def diag(x: Tensor, k: int = 0) -> Tensor:
     matrix = expand_dims(extended, 1 if k > 0 else 0)
     return where(eye(shape(extended)[0], k=k, dtype="bool"), matrix, zeros_like(matrix))
 
+
+declare(globals())
 
 __all__ = ["affine", "diag", "diagonal", "dot", "einsum", "inner", "matmul", "norm", "outer", "tensordot", "trace", "vdot"]
 

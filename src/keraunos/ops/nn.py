@@ -9,16 +9,17 @@ from typing import Any
 from keraunos.core import config, dtypes
 from keraunos.core.errors import ArgumentError, BackendError, ShapeError
 from keraunos.core.missing import answer_for
-from keraunos.core.op import FLOATING, SAME, Operand, Tensor, composite, primitive
+from keraunos.core.op import Operand, Tensor
 from keraunos.core.spec import UNKNOWN, Spec, normalize_axes, normalize_axis, show
 from keraunos.ops import rules
 from keraunos.ops.convolutions import average_pool, conv, conv_transpose, depthwise_conv, max_pool, separable_conv
 from keraunos.ops.creation import arange, ones_like
 from keraunos.ops.reductions import cumsum, max, mean, sort, sum
+from keraunos.ops.rules import Composed, Floating, Numeric, Promoted, Same, declare, shaped
 from keraunos.ops.shaping import expand_dims, flip, reshape, split, squeeze, take_along_axis
 
 from keraunos.ops.elementwise import (  # isort: skip
-    Floating, Numeric, Promoted, abs, add, cast, clip, declare, equal, erf, exp, expm1, greater, isfinite, less, log, log1p, logaddexp, logical_and, maximum, minimum, multiply, power, rsqrt,
+    abs, add, cast, clip, equal, erf, exp, expm1, greater, isfinite, less, log, log1p, logaddexp, logical_and, maximum, minimum, multiply, power, rsqrt,
     sigmoid, sqrt, square, stop_gradient, subtract, tanh, true_divide, where,
 )  # fmt: skip
 
@@ -147,19 +148,13 @@ def sparse_sigmoid(x: Tensor) -> Floating:
     return true_divide(add(clip(x, -1, 1), 1.0), 2.0)
 
 
-declare(globals(), composite)
-swish, hard_swish = silu, hard_silu
-
-
-@composite(dtype=FLOATING)
-def glu(x: Tensor, axis: int = -1) -> Tensor:
+def glu(x: Tensor, axis: int = -1) -> Floating:
     """The first half of `x` along `axis`, times the sigmoid of the second."""
     first, second = split(x, 2, axis=axis)
     return first * sigmoid(second)
 
 
-@composite(dtype=FLOATING)
-def softmax(x: Tensor, axis: Any = -1) -> Tensor:
+def softmax(x: Tensor, axis: Any = -1) -> Floating:
     """`exp(x) / sum(exp(x))` along one or more axes, computed stably; None is all of them.
 
     Example:
@@ -172,15 +167,13 @@ def softmax(x: Tensor, axis: Any = -1) -> Tensor:
     return e / sum(e, axis=axis, keepdims=True)
 
 
-@composite(dtype=FLOATING)
-def log_softmax(x: Tensor, axis: Any = -1) -> Tensor:
+def log_softmax(x: Tensor, axis: Any = -1) -> Floating:
     """`log(softmax(x))`, computed stably."""
     z = x - stop_gradient(max(x, axis=axis, keepdims=True))
     return z - log(sum(exp(z), axis=axis, keepdims=True))
 
 
-@composite(dtype=FLOATING)
-def sparsemax(x: Tensor, axis: int = -1) -> Tensor:
+def sparsemax(x: Tensor, axis: int = -1) -> Floating:
     """The nearest point of the probability simplex, where many entries are 0 ([Martins and Astudillo, 2016](https://arxiv.org/abs/1602.02068))."""
     z = flip(sort(x, axis=axis), axis=axis)
     rank = cumsum(ones_like(z), axis=axis)
@@ -190,8 +183,7 @@ def sparsemax(x: Tensor, axis: int = -1) -> Tensor:
 
 
 # ---- classes ----
-@composite
-def one_hot(x: Operand, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Tensor:
+def one_hot(x: Operand, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Composed:
     """Integers as vectors that are 1 at that place and 0 elsewhere; all 0 for integers that are no class.
 
     Example:
@@ -208,28 +200,23 @@ def one_hot(x: Operand, num_classes: int, axis: int = -1, dtype: Any = None, spa
     return cast(equal(expand_dims(cast(x, "int32"), place), classes), dtype or config.floatx())
 
 
-@composite
-def multi_hot(inputs: Operand, num_classes: int | None = None, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Tensor:
+def multi_hot(inputs: Operand, num_classes: int | None = None, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Composed:
     """Sets of integers, along axis 1, as vectors that are 1 at the place of each."""
     if num_classes is None:
         raise ArgumentError("multi_hot needs num_classes.", fix="multi_hot(x, num_classes=…)")
     return max(one_hot(inputs, num_classes, axis=axis, dtype=dtype, sparse=sparse), axis=builtins.min(1, len(inputs.shape) - 1))
 
 
-def _top(x: Any, k: int, sorted: bool = True) -> tuple[Spec, Spec]:
-    shape = rules.dims(x)
-    if not shape or (shape[-1] is not UNKNOWN and shape[-1] < k):
-        raise ShapeError(f"There are no {k} largest values along the last axis.", received=show(shape), expected=f"at least {k} along the last axis")
-    return Spec((*shape[:-1], k), x.dtype), Spec((*shape[:-1], k), "int32")
-
-
-@primitive(shape=_top, dtype=SAME)
-def top_k(x: Tensor, k: int, sorted: bool = True) -> Any:
+@shaped
+def top_k(x: Tensor, k: int, sorted: bool = True) -> tuple[Same, Same]:
     """The `k` largest values along the last axis, from the largest on, and their indices."""
+    own = rules.dims(x)
+    if not own or (own[-1] is not UNKNOWN and own[-1] < k):
+        raise ShapeError(f"There are no {k} largest values along the last axis.", received=show(own), expected=f"at least {k} along the last axis")
+    return Spec((*own[:-1], k), x.dtype), Spec((*own[:-1], k), "int32")
 
 
-@composite
-def in_top_k(targets: Operand, predictions: Tensor, k: int) -> Tensor:
+def in_top_k(targets: Operand, predictions: Tensor, k: int) -> Composed:
     """Whether each target class is among the `k` largest predictions of its row; ties count."""
     targets = cast(targets, "int32")
     nearest = clip(targets, 0, predictions.shape[-1] - 1)
@@ -252,8 +239,7 @@ def _with_axis(target: Any, output: Any, axis: int) -> Any:
     return target
 
 
-@composite(dtype=FLOATING)
-def sparse_categorical_crossentropy(target: Operand, output: Tensor, from_logits: bool = False, axis: int = -1) -> Tensor:
+def sparse_categorical_crossentropy(target: Operand, output: Tensor, from_logits: bool = False, axis: int = -1) -> Floating:
     """`-log(p)` of each target class, given as an integer.
 
     Args:
@@ -280,8 +266,7 @@ def _check_equal(target: Any, output: Any) -> None:
         raise ShapeError("target and output must have one shape.", received=f"target {show(target.shape)}, output {show(output.shape)}", fix=fix)
 
 
-@composite(dtype=FLOATING)
-def categorical_crossentropy(target: Operand, output: Tensor, from_logits: bool = False, axis: int = -1) -> Tensor:
+def categorical_crossentropy(target: Operand, output: Tensor, from_logits: bool = False, axis: int = -1) -> Floating:
     """`-sum(target * log(p))` along `axis`.
 
     Args:
@@ -295,8 +280,7 @@ def categorical_crossentropy(target: Operand, output: Tensor, from_logits: bool 
     return -sum(_like(target, p) * p, axis=axis)
 
 
-@composite(dtype=FLOATING)
-def binary_crossentropy(target: Operand, output: Tensor, from_logits: bool = False) -> Tensor:
+def binary_crossentropy(target: Operand, output: Tensor, from_logits: bool = False) -> Floating:
     """`-target * log(p) - (1 - target) * log(1 - p)`, element by element.
 
     Args:
@@ -324,8 +308,7 @@ def _wide(x: Any) -> Any:
     return cast(x, "float32") if dtypes.standardize_dtype(x.dtype) in ("float16", "bfloat16") else x
 
 
-@composite(dtype=FLOATING)
-def moments(x: Tensor, axes: Any, keepdims: bool = False, synchronized: bool = False) -> tuple[Tensor, Tensor]:
+def moments(x: Tensor, axes: Any, keepdims: bool = False, synchronized: bool = False) -> tuple[Floating, Floating]:
     """The mean and the variance over `axes`; short floats are summed in float32.
 
     Example:
@@ -354,8 +337,7 @@ def _along(parameter: Any, x: Any, axes: tuple[int, ...], name: str) -> Any:
     return reshape(parameter, [shape[axes.index(i)] if i in axes else 1 for i in range(len(x.shape))])
 
 
-@composite(dtype=FLOATING)
-def batch_normalization(x: Tensor, mean: Tensor, variance: Tensor, axis: int, offset: Tensor = None, scale: Tensor = None, epsilon: float = 1e-3) -> Tensor:
+def batch_normalization(x: Tensor, mean: Tensor, variance: Tensor, axis: int, offset: Tensor = None, scale: Tensor = None, epsilon: float = 1e-3) -> Floating:
     """`(x - mean) / sqrt(variance + epsilon) * scale + offset`, the statistics lying along `axis`."""
     axes = (normalize_axis(axis, len(x.shape)),)
     factor = rsqrt(add(_along(variance, x, axes, "variance"), epsilon))
@@ -364,8 +346,7 @@ def batch_normalization(x: Tensor, mean: Tensor, variance: Tensor, axis: int, of
     return out if offset is None else out + _along(offset, x, axes, "offset")
 
 
-@composite(dtype=FLOATING)
-def standardize_batch(x: Tensor, axis: int, offset: Tensor = None, scale: Tensor = None, epsilon: float = 1e-3) -> tuple[Tensor, Tensor, Tensor]:
+def standardize_batch(x: Tensor, axis: int, offset: Tensor = None, scale: Tensor = None, epsilon: float = 1e-3) -> tuple[Floating, Floating, Floating]:
     """`batch_normalization` by the batch's own moments; returns them too, as `(out, mean, variance)`.
 
     Engines fuse it, forward and backward, which they cannot do for the two steps by themselves. No gradient flows
@@ -383,22 +364,19 @@ def _by_root(x: Any, wide: Any, axes: tuple[int, ...], epsilon: float | None, sc
     return out if scale is None else out * _along(scale, x, axes, name)
 
 
-@composite(dtype=FLOATING)
-def layer_normalization(x: Tensor, gamma: Tensor = None, beta: Tensor = None, axis: Any = -1, epsilon: float | None = None) -> Tensor:
+def layer_normalization(x: Tensor, gamma: Tensor = None, beta: Tensor = None, axis: Any = -1, epsilon: float | None = None) -> Floating:
     """`x` with mean 0 and variance 1 over `axis`, times `gamma`, plus `beta` ([Ba et al., 2016](https://arxiv.org/abs/1607.06450))."""
     axes, wide = tuple(sorted(normalize_axes(axis, len(x.shape)))), _wide(x)
     out = _by_root(x, wide - mean(wide, axis=axes, keepdims=True), axes, epsilon, gamma, "gamma")
     return out if beta is None else out + _along(beta, x, axes, "beta")
 
 
-@composite(dtype=FLOATING)
-def rms_normalization(x: Tensor, scale: Tensor = None, axis: Any = -1, epsilon: float | None = None) -> Tensor:
+def rms_normalization(x: Tensor, scale: Tensor = None, axis: Any = -1, epsilon: float | None = None) -> Floating:
     """`x / sqrt(mean(x ** 2) + epsilon) * scale` over `axis` ([Zhang and Sennrich, 2019](https://arxiv.org/abs/1910.07467))."""
     return _by_root(x, _wide(x), tuple(sorted(normalize_axes(axis, len(x.shape)))), epsilon, scale, "scale")
 
 
-@composite(dtype=FLOATING)
-def normalize(x: Tensor, axis: Any = -1, order: int = 2, epsilon: float | None = None) -> Tensor:
+def normalize(x: Tensor, axis: Any = -1, order: int = 2, epsilon: float | None = None) -> Floating:
     """`x` over its norm of the given order along `axis`, which is taken to be at least `epsilon`.
 
     Example:
@@ -413,6 +391,9 @@ def normalize(x: Tensor, axis: Any = -1, order: int = 2, epsilon: float | None =
     # The bound is set below the root, so that the gradient at 0 is 0 and not NaN.
     return x / power(maximum(total, (config.epsilon() if epsilon is None else epsilon) ** order), 1.0 / order)
 
+
+declare(globals())
+swish, hard_swish = silu, hard_silu
 
 __all__ = [
     "average_pool", "batch_normalization", "binary_crossentropy", "categorical_crossentropy", "celu", "conv", "conv_transpose", "depthwise_conv", "elu",

@@ -6,15 +6,14 @@ import builtins
 from typing import Any
 
 from keraunos.core.errors import ShapeError
-from keraunos.core.op import FLOATING, INDEX, LOGICAL, NUMERIC, PROMOTED, SAME, SUMMED, Tensor, composite, primitive
+from keraunos.core.op import SUMMED, Tensor, primitive
 from keraunos.core.spec import normalize_axis, same_dim, show
 from keraunos.ops.elementwise import add, cast, exp, isfinite, log, multiply, not_equal, sqrt, square, stop_gradient, subtract, true_divide, where
-from keraunos.ops.rules import dims, reduced, same_axis, typed
+from keraunos.ops.rules import Composed, Floating, Index, Logical, Numeric, Promoted, Same, Summed, declare, dims, reduced, same_axis, typed
 from keraunos.ops.shaping import broadcast_to, reshape, squeeze
 
 
-@primitive(shape=reduced, dtype=SUMMED)
-def sum(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+def sum(x: Tensor, axis: Any = None, keepdims: bool = False) -> Summed:
     """The sum over `axis`, one or several; None is all.
 
     Example:
@@ -25,8 +24,7 @@ def sum(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
     """
 
 
-@primitive(shape=reduced, dtype=FLOATING)
-def mean(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+def mean(x: Tensor, axis: Any = None, keepdims: bool = False) -> Floating:
     """The mean over `axis`."""
 
 
@@ -35,50 +33,66 @@ def prod(x: Tensor, axis: Any = None, keepdims: bool = False, dtype: Any = None)
     """The product over `axis`, in `dtype` if one is given."""
 
 
-@primitive(shape=reduced, dtype=PROMOTED)
-def max(x: Tensor, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Tensor:
+def max(x: Tensor, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Promoted:
     """The greatest element over `axis`, not below `initial`."""
 
 
-@primitive(shape=reduced, dtype=PROMOTED)
-def min(x: Tensor, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Tensor:
+def min(x: Tensor, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Promoted:
     """The smallest element over `axis`, not above `initial`."""
 
 
-@primitive(shape=reduced, dtype=INDEX)
-def argmax(x: Tensor, axis: int | None = None, keepdims: bool = False) -> Tensor:
+def argmax(x: Tensor, axis: int | None = None, keepdims: bool = False) -> Index:
     """The index of the greatest element along `axis`, the first of equals; None is of the flat tensor."""
 
 
-@primitive(shape=reduced, dtype=INDEX)
-def argmin(x: Tensor, axis: int | None = None, keepdims: bool = False) -> Tensor:
+def argmin(x: Tensor, axis: int | None = None, keepdims: bool = False) -> Index:
     """The index of the smallest element along `axis`, the first of equals."""
 
 
-@primitive(shape=reduced, dtype=LOGICAL)
-def any(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+def any(x: Tensor, axis: Any = None, keepdims: bool = False) -> Logical:
     """Whether any element over `axis` is true."""
 
 
-@primitive(shape=reduced, dtype=LOGICAL)
-def all(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+def all(x: Tensor, axis: Any = None, keepdims: bool = False) -> Logical:
     """Whether all elements over `axis` are true."""
 
 
-@composite(dtype=FLOATING)
-def var(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+declare(globals(), reduced)
+
+
+def cumsum(x: Tensor, axis: int | None = None, dtype: Any = None) -> Numeric:
+    """The running sum along `axis`; None is along the flat tensor."""
+
+
+def cumprod(x: Tensor, axis: int | None = None, dtype: Any = None) -> Numeric:
+    """The running product along `axis`; None is along the flat tensor."""
+
+
+declare(globals(), lambda x, axis=None, dtype=None: typed(same_axis(x, axis), dtype))
+
+
+def sort(x: Tensor, axis: int | None = -1) -> Same:
+    """The elements in ascending order along `axis`."""
+
+
+def argsort(x: Tensor, axis: int | None = -1) -> Index:
+    """The indices that sort `x` along `axis`; equal elements keep their order."""
+
+
+declare(globals(), same_axis)
+
+
+def var(x: Tensor, axis: Any = None, keepdims: bool = False) -> Floating:
     """The variance over `axis`: the mean squared distance from the mean."""
     return mean(square(subtract(x, mean(x, axis, True))), axis, keepdims)
 
 
-@composite(dtype=FLOATING)
-def std(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+def std(x: Tensor, axis: Any = None, keepdims: bool = False) -> Floating:
     """The standard deviation over `axis`."""
     return sqrt(var(x, axis, keepdims))
 
 
-@composite(dtype=FLOATING)
-def logsumexp(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+def logsumexp(x: Tensor, axis: Any = None, keepdims: bool = False) -> Floating:
     """`log(sum(exp(x)))` over `axis`, computed stably."""
     top = stop_gradient(max(x, axis, True))
     top = where(isfinite(top), top, 0)
@@ -86,14 +100,12 @@ def logsumexp(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
     return out if keepdims else reshape(out, ()) if axis is None else squeeze(out, axis)
 
 
-@composite
-def count_nonzero(x: Tensor, axis: Any = None) -> Tensor:
+def count_nonzero(x: Tensor, axis: Any = None) -> Composed:
     """The number of elements over `axis` that are not 0."""
     return sum(cast(not_equal(x, 0), "int32"), axis)
 
 
-@composite(dtype=FLOATING)
-def average(x: Tensor, axis: Any = None, weights: Tensor = None) -> Tensor:
+def average(x: Tensor, axis: Any = None, weights: Tensor = None) -> Floating:
     """The mean over `axis`, each element counted by its weight; the weights have `x`'s shape or that of one axis."""
     if weights is None:
         return mean(x, axis)
@@ -108,25 +120,7 @@ def average(x: Tensor, axis: Any = None, weights: Tensor = None) -> Tensor:
     return true_divide(sum(multiply(x, weights), axis), sum(broadcast_to(weights, shape), axis))
 
 
-@primitive(shape=lambda x, axis=None, dtype=None: typed(same_axis(x, axis), dtype), dtype=NUMERIC)
-def cumsum(x: Tensor, axis: int | None = None, dtype: Any = None) -> Tensor:
-    """The running sum along `axis`; None is along the flat tensor."""
-
-
-@primitive(shape=lambda x, axis=None, dtype=None: typed(same_axis(x, axis), dtype), dtype=NUMERIC)
-def cumprod(x: Tensor, axis: int | None = None, dtype: Any = None) -> Tensor:
-    """The running product along `axis`; None is along the flat tensor."""
-
-
-@primitive(shape=same_axis, dtype=SAME)
-def sort(x: Tensor, axis: int | None = -1) -> Tensor:
-    """The elements in ascending order along `axis`."""
-
-
-@primitive(shape=same_axis, dtype=INDEX)
-def argsort(x: Tensor, axis: int | None = -1) -> Tensor:
-    """The indices that sort `x` along `axis`; equal elements keep their order."""
-
+declare(globals())
 
 __all__ = [
     "all", "any", "argmax", "argmin", "argsort", "average", "count_nonzero", "cumprod", "cumsum", "logsumexp", "max", "mean", "min", "prod", "sort",

@@ -1,13 +1,51 @@
-"""Shape rules that several primitives share."""
+"""The rules of ops: how one is declared by its signature, and the shape rules that several primitives share."""
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Sequence
-from typing import Any
+import re
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
 
 from keraunos.core.errors import ArgumentError, ShapeError
+from keraunos.core.op import BOOLEAN, CONTRACTED, FLOATING, INDEX, LOGICAL, NUMERIC, PROMOTED, SAME, SUMMED, TO_BOOL, DTypeRule, P, composite, primitive
 from keraunos.core.spec import UNKNOWN, Shape, Spec, broadcast_shapes, known, normalize_axes, normalize_axis, same_dim, show, size_of
+
+# An op is declared by its signature: its dtype rule is what the result, or the first part of it, is annotated with.
+Promoted = Annotated[Any, PROMOTED]
+Numeric = Annotated[Any, NUMERIC]
+Floating = Annotated[Any, FLOATING]
+Summed = Annotated[Any, SUMMED]
+Contracted = Annotated[Any, CONTRACTED]
+Boolean = Annotated[Any, BOOLEAN]
+Logical = Annotated[Any, LOGICAL]
+Test = Annotated[Any, TO_BOOL]
+Index = Annotated[Any, INDEX]
+Same = Annotated[Any, SAME]
+Composed = Annotated[Any, SAME]  # the arguments are left as they are, and the body decides
+
+
+def _dtype_rule(body: Callable[..., Any]) -> DTypeRule | None:
+    words = re.findall(r"\w+", body.__annotations__.get("return", ""))
+    return next((rule for word in words for rule in getattr(body.__globals__.get(word), "__metadata__", ())), None)
+
+
+def shaped(body: Callable[P, Any]) -> Callable[P, Any]:
+    """Make a primitive of a function that is annotated so and whose body, given specs, is its shape rule."""
+    return primitive(body, _dtype_rule(body) or SAME)(body)
+
+
+def declare(namespace: dict[str, Any], shape: Callable[..., Any] | None = None) -> None:
+    """Make ops of the functions of a module that are annotated so and are no ops yet.
+
+    Args:
+        namespace: The module's names; the ops take the place of the functions.
+        shape: The shape rule, if they are primitives; without it they are composites.
+    """
+    for name, body in [*namespace.items()]:
+        if inspect.isfunction(body) and body.__module__ == namespace["__name__"] and not hasattr(body, "op") and (rule := _dtype_rule(body)):
+            namespace[name] = primitive(shape, rule)(body) if shape else composite(dtype=rule)(body)
 
 
 def dims(x: Any) -> Shape:
@@ -68,67 +106,12 @@ def as_shape(shape: Any) -> Shape:
     return tuple(UNKNOWN if d is None or d is UNKNOWN or isinstance(d, Spec) else int(d) for d in given)
 
 
-def permuted(x: Any, axes: Any = None) -> Shape:
-    """The shape of `x` with its axes in the order `axes`, reversed if that is None."""
-    shape = dims(x)
-    if axes is None:
-        return shape[::-1]
-    order = normalize_axes(tuple(axes), len(shape))
-    if len(order) != len(shape):
-        raise ShapeError(f"The order {tuple(axes)} must name each of {len(shape)} axes once.", where="axes", received=show(shape))
-    return tuple(shape[i] for i in order)
-
-
-def joined(xs: Any, axis: int = 0) -> Shape:
-    """The shape of the tensors put one after another along `axis`."""
-    shapes = [dims(x) for x in several(xs, "concatenate")]
-    first, axis = shapes[0], normalize_axis(axis, len(shapes[0]))
-    received = ", ".join(str(show(s)) for s in shapes)
-    for k, shape in enumerate(shapes):
-        if len(shape) != len(first):
-            raise ShapeError(f"Input 0 has {len(first)} axes, input {k} has {len(shape)}.", received=received)
-        for i, (a, b) in enumerate(zip(first, shape, strict=True)):
-            if i != axis and not same_dim(a, b):
-                expected = f"equal sizes except at axis {axis}"
-                raise ShapeError(f"The inputs differ at axis {i}: {a} in input 0, {b} in input {k}.", received=received, expected=expected)
-    known_of = (next((d for d in sizes if d is not UNKNOWN), UNKNOWN) for sizes in zip(*shapes, strict=True))
-    return tuple(sum(s[axis] for s in shapes) if i == axis else d for i, d in enumerate(known_of))
-
-
 def several(xs: Any, name: str) -> Sequence[Any]:
     """`xs`, checked to be a list that is not empty."""
     listed = isinstance(xs, (list, tuple))
     if not listed or not xs:
         raise ArgumentError(f"{name} needs a list of tensors.", received="an empty list" if listed else type(xs).__name__)
     return xs
-
-
-def broadcasted(x: Any, shape: Any) -> Shape:
-    """The given shape, to which `x` must broadcast."""
-    target, have = as_shape(shape), dims(x)
-    padded = (1,) * (len(target) - len(have)) + have
-    if len(have) > len(target) or not all(d == 1 or same_dim(d, t) for d, t in zip(padded, target, strict=True)):
-        raise ShapeError(f"A tensor of shape {show(have)} does not broadcast to {show(target)}.")
-    return tuple(d if t is UNKNOWN and d != 1 else t for d, t in zip(padded, target, strict=True))
-
-
-def taken(x: Any, indices: Any, axis: int | None = None) -> Shape:
-    """The shape of `x` with that of `indices` in the place of `axis`."""
-    if axis is None:
-        return dims(indices)
-    shape, axis = dims(x), normalize_axis(axis, len(dims(x)))
-    return (*shape[:axis], *dims(indices), *shape[axis + 1 :])
-
-
-def taken_along(x: Any, indices: Any, axis: int | None = None) -> Shape:
-    """The shape of `indices`, broadcast with that of `x` but for `axis`."""
-    if axis is None:
-        return dims(indices)
-    shape, chosen = dims(x), dims(indices)
-    if len(shape) != len(chosen):
-        raise ShapeError(f"x has {len(shape)} axes, indices have {len(chosen)}.", expected="as many axes")
-    axis = normalize_axis(axis, len(shape))
-    return tuple(c if i == axis else broadcast_shapes((d,), (c,))[0] for i, (d, c) in enumerate(zip(shape, chosen, strict=True)))
 
 
 def indexed(x: Any, key: Any) -> Shape:

@@ -10,12 +10,12 @@ import numpy as np
 
 from keraunos.core import config, dtypes
 from keraunos.core.errors import ArgumentError, BackendError, ShapeError, SymbolicError
-from keraunos.core.op import PROMOTED, SAME, Operand, Operands, Tensor, Tensors, composite, primitive, spec_of
-from keraunos.core.spec import UNKNOWN, Shape, Spec, normalize_axes, normalize_axis, same_dim, show, size_of
+from keraunos.core.op import SAME, Operand, Operands, Tensor, Tensors, primitive, spec_of
+from keraunos.core.spec import UNKNOWN, Shape, Spec, broadcast_shapes, normalize_axes, normalize_axis, same_dim, show, size_of
 from keraunos.core.variable import Variable
 from keraunos.ops import rules
 from keraunos.ops.elementwise import cast, not_equal, subtract
-from keraunos.ops.rules import dims
+from keraunos.ops.rules import Promoted, Same, declare, dims, shaped
 
 
 # ---- conversion, and what is known of a tensor ----
@@ -41,7 +41,7 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
 
 
 def _holds_tensors(backend: Any, x: Any) -> bool:
-    return isinstance(x, (list, tuple)) and builtins.any(isinstance(y, (Variable, Spec)) or backend.is_tensor(y) or _holds_tensors(backend, y) for y in x)
+    return isinstance(x, (list, tuple)) and any(isinstance(y, (Variable, Spec)) or backend.is_tensor(y) or _holds_tensors(backend, y) for y in x)
 
 
 def convert_to_numpy(x: Any) -> Any:
@@ -93,21 +93,26 @@ def reshape(x: Tensor, newshape: Any) -> Tensor:
     """
 
 
-@primitive(shape=rules.permuted, dtype=SAME)
-def transpose(x: Tensor, axes: Any = None) -> Tensor:
+@shaped
+def transpose(x: Tensor, axes: Any = None) -> Same:
     """The axes in the order `axes`; None reverses them."""
+    own = dims(x)
+    if axes is None:
+        return own[::-1]
+    order = normalize_axes(tuple(axes), len(own))
+    if len(order) != len(own):
+        raise ShapeError(f"The order {tuple(axes)} must name each of {len(own)} axes once.", where="axes", received=show(own))
+    return tuple(own[i] for i in order)
 
 
-@composite
-def expand_dims(x: Tensor, axis: Any) -> Tensor:
+def expand_dims(x: Tensor, axis: Any) -> Same:
     """A new axis of size 1 at `axis`, or at each of several."""
     n = ndim(x) + (len(axis) if isinstance(axis, (list, tuple)) else 1)
     axes = normalize_axes(axis, n)
     return get_item(x, tuple(None if i in axes else _ALL for i in range(n)))
 
 
-@composite
-def squeeze(x: Tensor, axis: Any = None) -> Tensor:
+def squeeze(x: Tensor, axis: Any = None) -> Same:
     """Without the axes of size 1 that `axis` names; None is all of them."""
     own = shape(x)
     axes = [i for i, d in enumerate(own) if d == 1] if axis is None else normalize_axes(axis, len(own))
@@ -117,27 +122,29 @@ def squeeze(x: Tensor, axis: Any = None) -> Tensor:
     return get_item(x, tuple(0 if i in axes else _ALL for i in range(len(own))))
 
 
-@primitive(shape=rules.broadcasted, dtype=SAME)
-def broadcast_to(x: Tensor, shape: Any) -> Tensor:
+@shaped
+def broadcast_to(x: Tensor, shape: Any) -> Same:
     """`x` repeated along its axes of size 1, and new leading ones, to the given shape."""
+    target, have = rules.as_shape(shape), dims(x)
+    padded = (1,) * (len(target) - len(have)) + have
+    if len(have) > len(target) or not all(d == 1 or same_dim(d, t) for d, t in zip(padded, target, strict=True)):
+        raise ShapeError(f"A tensor of shape {show(have)} does not broadcast to {show(target)}.")
+    return tuple(d if t is UNKNOWN and d != 1 else t for d, t in zip(padded, target, strict=True))
 
 
-@composite
-def ravel(x: Tensor) -> Tensor:
+def ravel(x: Tensor) -> Same:
     """The elements in one axis."""
     return reshape(x, (-1,))
 
 
-@composite
-def swapaxes(x: Tensor, axis1: int, axis2: int) -> Tensor:
+def swapaxes(x: Tensor, axis1: int, axis2: int) -> Same:
     """Two axes exchanged."""
     n = ndim(x)
     first, second = normalize_axis(axis1, n, "axis1"), normalize_axis(axis2, n, "axis2")
     return transpose(x, tuple({first: second, second: first}.get(i, i) for i in range(n)))
 
 
-@composite
-def moveaxis(x: Tensor, source: Any, destination: Any) -> Tensor:
+def moveaxis(x: Tensor, source: Any, destination: Any) -> Same:
     """The axes `source` at the places `destination`, the others in their order."""
     n = ndim(x)
     sources, targets = normalize_axes(source, n), normalize_axes(destination, n)
@@ -149,8 +156,7 @@ def moveaxis(x: Tensor, source: Any, destination: Any) -> Tensor:
     return transpose(x, tuple(order))
 
 
-@composite
-def flip(x: Tensor, axis: Any = None) -> Tensor:
+def flip(x: Tensor, axis: Any = None) -> Same:
     """The elements in reverse order along `axis`; None is every axis."""
     axes = normalize_axes(axis, ndim(x))
     return get_item(x, tuple(builtins.slice(None, None, -1) if i in axes else _ALL for i in range(ndim(x))))
@@ -162,13 +168,24 @@ def roll(x: Tensor, shift: Any, axis: Any = None) -> Tensor:
 
 
 # ---- joining and parting ----
-@primitive(shape=rules.joined, dtype=PROMOTED)
-def concatenate(xs: Tensors, axis: int = 0) -> Tensor:
+@shaped
+def concatenate(xs: Tensors, axis: int = 0) -> Promoted:
     """The tensors one after another along `axis`."""
+    shapes = [dims(x) for x in rules.several(xs, "concatenate")]
+    first, axis = shapes[0], normalize_axis(axis, len(shapes[0]))
+    received = ", ".join(str(show(s)) for s in shapes)
+    for k, shape in enumerate(shapes):
+        if len(shape) != len(first):
+            raise ShapeError(f"Input 0 has {len(first)} axes, input {k} has {len(shape)}.", received=received)
+        for i, (a, b) in enumerate(zip(first, shape, strict=True)):
+            if i != axis and not same_dim(a, b):
+                expected = f"equal sizes except at axis {axis}"
+                raise ShapeError(f"The inputs differ at axis {i}: {a} in input 0, {b} in input {k}.", received=received, expected=expected)
+    known_of = (next((d for d in sizes if d is not UNKNOWN), UNKNOWN) for sizes in zip(*shapes, strict=True))
+    return tuple(sum(s[axis] for s in shapes) if i == axis else d for i, d in enumerate(known_of))
 
 
-@composite(dtype=PROMOTED)
-def stack(x: Tensors, axis: int = 0) -> Tensor:
+def stack(x: Tensors, axis: int = 0) -> Promoted:
     """The tensors on top of one another along a new `axis`."""
     first = shape(rules.several(x, "stack")[0])
     for k, y in enumerate(x):
@@ -177,8 +194,7 @@ def stack(x: Tensors, axis: int = 0) -> Tensor:
     return concatenate([expand_dims(y, axis) for y in x], axis)
 
 
-@composite
-def unstack(x: Tensor, num: int | None = None, axis: int = 0) -> list[Tensor]:
+def unstack(x: Tensor, num: int | None = None, axis: int = 0) -> list[Same]:
     """The tensors that lie on top of one another along `axis`; `num` says how many where that is not known."""
     at = normalize_axis(axis, ndim(x))
     count = shape(x)[at]
@@ -189,8 +205,7 @@ def unstack(x: Tensor, num: int | None = None, axis: int = 0) -> list[Tensor]:
     return [get_item(x, (*[_ALL] * at, i)) for i in range(int(num if count is UNKNOWN else count))]  # type: ignore[arg-type]
 
 
-@composite
-def split(x: Tensor, indices_or_sections: Any, axis: int = 0) -> list[Tensor]:
+def split(x: Tensor, indices_or_sections: Any, axis: int = 0) -> list[Same]:
     """The tensor parted along `axis`: in so many equal parts, or before each of the given indices."""
     at = normalize_axis(axis, ndim(x))
     total = shape(x)[at]
@@ -205,29 +220,23 @@ def split(x: Tensor, indices_or_sections: Any, axis: int = 0) -> list[Tensor]:
     return [get_item(x, (*[_ALL] * at, builtins.slice(a, b))) for a, b in bounds]
 
 
-def _repeated(x: Any, repeats: Any, axis: int | None = None) -> Shape:
-    shape = dims(x) if axis is not None else (size_of(dims(x)),)
-    at = normalize_axis(axis or 0, len(shape))
-    counts = list(repeats) if isinstance(repeats, (list, tuple)) else [repeats]
-    if len(counts) > 1 and not same_dim(shape[at], len(counts)):
-        raise ShapeError(f"There are {len(counts)} repeats for {shape[at]} elements.", where="repeats")
-    total = UNKNOWN if builtins.any(isinstance(n, Spec) for n in counts) else shape[at] * counts[0] if len(counts) == 1 else sum(counts)
-    return (*shape[:at], total, *shape[at + 1 :])
-
-
-@primitive(shape=_repeated, dtype=SAME)
-def repeat(x: Tensor, repeats: Operands, axis: int | None = None) -> Tensor:
+@shaped
+def repeat(x: Tensor, repeats: Operands, axis: int | None = None) -> Same:
     """Each element along `axis` repeated, all as often or each by its own number; None is of the flat tensor."""
+    own = dims(x) if axis is not None else (size_of(dims(x)),)
+    at = normalize_axis(axis or 0, len(own))
+    counts = list(repeats) if isinstance(repeats, (list, tuple)) else [repeats]
+    if len(counts) > 1 and not same_dim(own[at], len(counts)):
+        raise ShapeError(f"There are {len(counts)} repeats for {own[at]} elements.", where="repeats")
+    total = UNKNOWN if any(isinstance(n, Spec) for n in counts) else own[at] * counts[0] if len(counts) == 1 else sum(counts)
+    return (*own[:at], total, *own[at + 1 :])
 
 
-def _tiled(x: Any, repeats: Any) -> Shape:
+@shaped
+def tile(x: Tensor, repeats: Any) -> Same:
+    """The whole tensor repeated along each axis."""
     backwards = itertools.zip_longest(reversed(dims(x)), reversed(rules.as_shape(repeats)), fillvalue=1)
     return tuple(d * r for d, r in backwards)[::-1]
-
-
-@primitive(shape=_tiled, dtype=SAME)
-def tile(x: Tensor, repeats: Any) -> Tensor:
-    """The whole tensor repeated along each axis."""
 
 
 def pad_widths(pad_width: Any, ndim: int) -> list[tuple[Any, Any]]:
@@ -247,8 +256,7 @@ def pad_constant(x: Tensor, widths: Any, value: Any) -> Tensor:
 _PAD_MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
 
 
-@composite
-def pad(x: Tensor, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Tensor:
+def pad(x: Tensor, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Same:
     """`x` with a margin: of `constant_values` (0), or as `mode` continues it ("edge", "reflect", "symmetric", "wrap")."""
     widths = pad_widths(pad_width, ndim(x))
     if mode not in _PAD_MODES:
@@ -265,8 +273,7 @@ def pad(x: Tensor, pad_width: Any, mode: str = "constant", constant_values: Any 
     return x
 
 
-@composite
-def diff(a: Tensor, n: int = 1, axis: int = -1) -> Tensor:
+def diff(a: Tensor, n: int = 1, axis: int = -1) -> Same:
     """The differences of neighbours along `axis`, taken `n` times."""
     before = [_ALL] * normalize_axis(axis, ndim(a))
     for _ in range(n):
@@ -281,14 +288,25 @@ def get_item(x: Tensor, key: Operands) -> Tensor:
     """`x[key]`, by NumPy's rules."""
 
 
-@primitive(shape=rules.taken, dtype=SAME)
-def take(x: Tensor, indices: Operand, axis: int | None = None) -> Tensor:
+@shaped
+def take(x: Tensor, indices: Operand, axis: int | None = None) -> Same:
     """The elements at `indices` along `axis`; None is of the flat tensor. Negative indices count from the end."""
+    if axis is None:
+        return dims(indices)
+    own, axis = dims(x), normalize_axis(axis, len(dims(x)))
+    return (*own[:axis], *dims(indices), *own[axis + 1 :])
 
 
-@primitive(shape=rules.taken_along, dtype=SAME)
-def take_along_axis(x: Tensor, indices: Operand, axis: int | None = None) -> Tensor:
+@shaped
+def take_along_axis(x: Tensor, indices: Operand, axis: int | None = None) -> Same:
     """For each index the element at it along `axis`, the other axes matched one to one."""
+    if axis is None:
+        return dims(indices)
+    own, chosen = dims(x), dims(indices)
+    if len(own) != len(chosen):
+        raise ShapeError(f"x has {len(own)} axes, indices have {len(chosen)}.", expected="as many axes")
+    axis = normalize_axis(axis, len(own))
+    return tuple(c if i == axis else broadcast_shapes((d,), (c,))[0] for i, (d, c) in enumerate(zip(own, chosen, strict=True)))
 
 
 @primitive(shape=lambda inputs, start_indices, shape: rules.as_shape(shape), dtype=SAME)
@@ -300,6 +318,8 @@ def slice(inputs: Tensor, start_indices: Operands, shape: Any) -> Tensor:
 def slice_update(inputs: Tensor, start_indices: Operands, updates: Operand) -> Tensor:
     """`inputs` with the block that starts at `start_indices` replaced by `updates`."""
 
+
+declare(globals())
 
 __all__ = [
     "broadcast_to", "concatenate", "convert_to_numpy", "convert_to_tensor", "diff", "dtype", "expand_dims", "flip", "get_item", "is_tensor", "moveaxis",

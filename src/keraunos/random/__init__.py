@@ -13,8 +13,9 @@ from keraunos.core.missing import answer_for
 from keraunos.core.names import auto_name, name_scope
 from keraunos.core.op import FLOATING, SAME, Operand, Tensor, composite
 from keraunos.core.scope import scope
-from keraunos.core.spec import UNKNOWN, Spec, known, normalize_axis, show
+from keraunos.core.spec import Spec, known, normalize_axis, show
 from keraunos.core.variable import Variable
+from keraunos.ops.rules import as_shape
 from keraunos.random import host
 
 _ERF_OF_SQRT_2 = 0.9544997361036416
@@ -105,8 +106,7 @@ def _key(seed: Seed, part: int = 0) -> Any:
 
 def _draw(shape: Sequence[Any], dtype: Any, seed: Seed, draw: Callable[..., Any], integer: bool = False) -> Any:
     """`draw(backend, key, shape, dtype)`, or only a spec where that is wanted."""
-    shape = tuple(UNKNOWN if d is None or isinstance(d, Spec) else d if d is UNKNOWN else int(d) for d in shape)
-    dtype = dtypes.standardize_dtype(dtype)
+    shape, dtype = as_shape(shape), dtypes.standardize_dtype(dtype)
     if integer != (dtype in dtypes.INTEGERS):
         fact = f"The dtype must be {'an integer' if integer else 'a float'}."
         raise DTypeError(fact, received=f"dtype={dtype}", fix="use random.uniform for floats, random.randint for integers")
