@@ -150,10 +150,9 @@ class RandomUniform(_Random):
         return self.minval, self.maxval - self.minval
 
 
-class _Scaled(_Random):
+class _Scaled(_Random, order=("seed",)):
     """What `VarianceScaling` and its named kinds have in common."""
 
-    own_first = False
     input_axes: Any = None
     output_axes: Any = None
     scale, mode = 1.0, "fan_in"  # without annotations, so that they are no fields
@@ -193,7 +192,6 @@ class VarianceScaling(_Scaled):
         output_axes: The axes that count as outputs; None takes the last.
     """
 
-    own_first = True
     scale: Positive = 1.0
     mode: Literal["fan_in", "fan_out", "fan_avg"] = "fan_in"
     distribution: Literal["truncated_normal", "untruncated_normal", "uniform", "normal"] = "truncated_normal"

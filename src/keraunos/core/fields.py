@@ -115,7 +115,8 @@ class Declared:
     A class with its own `__init__` works as in Keras: its arguments are captured for `get_config`.
     After the fields are set, `setup()` runs.
 
-    `class Sum(Mean, order=("name", "dtype"), name="sum")` says which fields come first, and gives inherited ones other defaults.
+    `class Sum(Mean, order=("name", "dtype"), name="sum")` says which fields come first, and gives inherited ones other defaults;
+    `kw_only=True` says to type checkers that the places of a base's fields are left to the classes below it.
     """
 
     fields: ClassVar[dict[str, Field]] = {}
@@ -124,7 +125,7 @@ class Declared:
     base_arguments: ClassVar[tuple[str, ...]] = ()  # what `**kwargs` takes beside the fields
     name: Any
 
-    def __init_subclass__(cls, order: Sequence[str] = (), **kwargs: Any) -> None:
+    def __init_subclass__(cls, order: Sequence[str] = (), kw_only: bool = False, **kwargs: Any) -> None:
         defaults = {name: kwargs.pop(name) for name in cls.fields.keys() & kwargs.keys()}
         super().__init_subclass__(**kwargs)
         own = {

@@ -45,6 +45,13 @@ class Trace:
         self.written[id(variable)] = variable
 
 
+def _traced(fn: Callable[..., Any], variables: Sequence[Any], values: Sequence[Any], *args: Any, **kwargs: Any) -> tuple[Any, Trace]:
+    """The result of `fn` with these values bound to the variables, and what became of them."""
+    trace = Trace(variables, values)
+    with within(trace=trace):
+        return fn(*args, **kwargs), trace
+
+
 def functional(fn: Callable[..., Any], *groups: Sequence[Any]) -> Callable[..., Any]:
     """Turn `fn`, which reads and assigns variables, into a pure function of their values.
 
@@ -59,9 +66,7 @@ def functional(fn: Callable[..., Any], *groups: Sequence[Any]) -> Callable[..., 
     variables = [v for group in groups for v in group]
 
     def pure(values: Sequence[Sequence[Any]], *args: Any, **kwargs: Any) -> Any:
-        trace = Trace(variables, [x for group in values for x in group])
-        with within(trace=trace):
-            out = fn(*args, **kwargs)
+        out, trace = _traced(fn, variables, [x for group in values for x in group], *args, **kwargs)
         return out, [[trace.values[id(v)] for v in group] for group in groups]
 
     return pure
@@ -91,33 +96,26 @@ def value_and_grad(fn: Callable[..., Any], variables: Sequence[Any], has_aux: bo
     (9.0, 6.0)
     """
     variables = list(variables)
+    pair = fn if has_aux else lambda *args, **kwargs: (fn(*args, **kwargs), None)
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        backend = config.active()
-        outer = scope.trace
-        if backend.stateful and outer is None:
-            # The engine differentiates by the tensors that the variables hold; assignments need no care.
-            def direct(_: Any) -> Any:
-                return fn(*args, **kwargs) if has_aux else (fn(*args, **kwargs), None)
-
-            (value, aux), gradients = backend.differentiate(direct, [v._value for v in variables])
-            return ((value, aux) if has_aux else value), gradients
-
+        backend, outer = config.active(), scope.trace
         written: dict[int, Any] = {}
 
         def pure(values: Sequence[Any]) -> Any:
-            trace = Trace(variables, values)
-            with within(trace=trace):
-                out = fn(*args, **kwargs)
+            (value, aux), trace = _traced(pair, variables, values, *args, **kwargs)
             written.clear()
             written.update(trace.written)
-            value, aux = out if has_aux else (out, None)
             return value, (aux, {key: trace.values[key] for key in written})
 
-        values = [v._value if outer is None else outer.read(v) for v in variables]
-        (value, (aux, changed)), gradients = backend.differentiate(pure, values)
-        for key, variable in written.items():
-            variable.assign(changed[key])
+        if backend.stateful and outer is None:
+            # The engine differentiates by the tensors that the variables hold; assignments need no care.
+            (value, aux), gradients = backend.differentiate(lambda _: pair(*args, **kwargs), [v._value for v in variables])
+        else:
+            values = [v._value if outer is None else outer.read(v) for v in variables]
+            (value, (aux, changed)), gradients = backend.differentiate(pure, values)
+            for key, variable in written.items():
+                variable.assign(changed[key])
         return ((value, aux) if has_aux else value), gradients
 
     return call
@@ -158,9 +156,7 @@ class Program:
 
     def _pure(self, state: tuple[Any, ...]) -> Callable[..., Any]:
         def pure(values: Sequence[Any], *args: Any) -> Any:
-            trace = Trace(state, values)
-            with within(trace=trace):
-                out = self.fn(*args)
+            out, trace = _traced(self.fn, state, values, *args)
             if trace.outside:
                 raise _Incomplete(list(trace.outside.values()))
             if self.donate:
@@ -200,10 +196,7 @@ def repeat(step: Callable[[Any], Any], xs: Any) -> Any:
     touched: dict[int, Any] = {}
 
     def probe(x: Any) -> Any:
-        trace = Trace()
-        with within(trace=trace):
-            step(x)
-        touched.update(trace.written)
+        touched.update(_traced(step, (), (), x)[1].written)
         return ()
 
     # One abstract run tells which variables the step assigns: these are what the loop carries.
@@ -211,9 +204,7 @@ def repeat(step: Callable[[Any], Any], xs: Any) -> Any:
     variables = list(touched.values())
 
     def body(values: Any, x: Any) -> Any:
-        trace = Trace(variables, values)
-        with within(trace=trace):
-            out = step(x)
+        out, trace = _traced(step, variables, values, x)
         return [trace.values[id(v)] for v in variables], out
 
     new, outs = backend.repeat(body, [outer.read(v) for v in variables], xs)

@@ -22,7 +22,7 @@ get, serialize, deserialize = registry.functions(config="name")
 
 
 def as_loss(identifier: Any) -> Any:
-    """Likewise, with a function made a `Loss`, which weights and reduces; a callable object stays as it is."""
+    """The loss that `get` finds, with a function made a `Loss`, which weights and reduces; a callable object stays as it is."""
     found = get(identifier)
     return WrappedLoss(found) if found is not None and not isinstance(found, Loss) else found
 
