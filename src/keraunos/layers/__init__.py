@@ -2,9 +2,9 @@
 
 # isort: off
 from keraunos.core.missing import answer_for
-from keraunos.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax
+from keraunos.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from keraunos.layers.convolutional import Conv1D, Conv2D, Conv3D
-from keraunos.layers.core import Activation, Dense, Embedding, Identity, Lambda
+from keraunos.layers.core import Dense, Embedding, Identity, Lambda
 from keraunos.layers.input_layer import Input, InputLayer, InputSpec
 from keraunos.layers.layer import Layer
 from keraunos.layers.merging import (

@@ -1,17 +1,30 @@
-"""Activation functions with parameters, as layers."""
+"""Activation functions as layers."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from keraunos import activations, ops
-from keraunos.core.fields import Constraint, Initializer, NotNegative, Regularizer
+from keraunos.core.fields import Constraint, Function, Initializer, NotNegative, Regularizer
 from keraunos.core.spec import normalize_axes
 from keraunos.layers.layer import Layer
 
 
 class _Elementwise(Layer):
     supports_masking = True
+
+
+class Activation(_Elementwise):
+    """An activation function as a layer.
+
+    Args:
+        activation: The function, or its name.
+    """
+
+    activation: Function
+
+    def call(self, inputs: Any) -> Any:
+        return inputs if self.activation is None else self.activation(inputs)
 
 
 class ReLU(_Elementwise):

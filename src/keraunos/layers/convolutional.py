@@ -7,8 +7,9 @@ from typing import Any, ClassVar, cast
 from keraunos import ops
 from keraunos.core.config import standardize_data_format
 from keraunos.core.errors import ArgumentError, ShapeError, one_of
-from keraunos.core.fields import Activation, Constraint, Initializer, Regularizer, Size, Sizes
+from keraunos.core.fields import Activation, Size, Sizes
 from keraunos.core.spec import Spec
+from keraunos.layers.core import Kerneled
 from keraunos.layers.input_layer import InputSpec
 from keraunos.layers.layer import Layer
 from keraunos.ops.convolutions import biased_conv
@@ -47,7 +48,10 @@ class Spatial(Layer):
         return ArgumentError(f"{type(self).__name__}: {fact}", where=self.name, received=received, **texts)
 
 
-class BaseConv(Spatial):
+_OWN = ("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate", "groups", "activation", "use_bias")
+
+
+class BaseConv(Spatial, Kerneled, order=_OWN):
     """The base of the convolution layers; a subclass gives the rank.
 
     Args:
@@ -82,13 +86,6 @@ class BaseConv(Spatial):
     groups: Size = 1
     activation: Activation = None
     use_bias: bool = True
-    kernel_initializer: Initializer = "glorot_uniform"
-    bias_initializer: Initializer = "zeros"
-    kernel_regularizer: Regularizer = None
-    bias_regularizer: Regularizer = None
-    activity_regularizer: Regularizer = None
-    kernel_constraint: Constraint = None
-    bias_constraint: Constraint = None
 
     def setup(self) -> None:
         super().setup()
@@ -119,7 +116,7 @@ class BaseConv(Spatial):
         return x if self.activation is None else self.activation(x)
 
 
-class Conv1D(BaseConv, rank=1):
+class Conv1D(BaseConv, rank=1, strides=1, dilation_rate=1):
     """Convolution along one axis: input `(batch, steps, channels)`, output `(batch, steps', filters)`.
 
     Example:
@@ -130,8 +127,6 @@ class Conv1D(BaseConv, rank=1):
     """
 
     paddings = ("valid", "same", "causal")
-    strides: Sizes = 1
-    dilation_rate: Sizes = 1
 
 
 class Conv2D(BaseConv):
@@ -145,7 +140,7 @@ class Conv2D(BaseConv):
     """
 
 
-class Conv3D(BaseConv, rank=3):
+class Conv3D(BaseConv, rank=3, strides=(1, 1, 1), dilation_rate=(1, 1, 1)):
     """Convolution over volumes: input `(batch, depth, height, width, channels)`.
 
     Example:
@@ -154,6 +149,3 @@ class Conv3D(BaseConv, rank=3):
     >>> keras.layers.Conv3D(4, 3, padding="same").compute_output_shape((None, 8, 8, 8, 1))
     (None, 8, 8, 8, 4)
     """
-
-    strides: Sizes = (1, 1, 1)
-    dilation_rate: Sizes = (1, 1, 1)

@@ -14,7 +14,19 @@ from keraunos.layers.input_layer import InputSpec
 from keraunos.layers.layer import Layer
 
 
-class Dense(Layer):
+class Kerneled(Layer, kw_only=True):
+    """The base of layers with a kernel and a bias: how these begin, are held back, and are kept in bounds."""
+
+    kernel_initializer: Initializer = "glorot_uniform"
+    bias_initializer: Initializer = "zeros"
+    kernel_regularizer: Regularizer = None
+    bias_regularizer: Regularizer = None
+    activity_regularizer: Regularizer = None
+    kernel_constraint: Constraint = None
+    bias_constraint: Constraint = None
+
+
+class Dense(Kerneled, order=("units", "activation", "use_bias")):
     """`activation(x @ kernel + bias)`.
 
     Args:
@@ -50,13 +62,6 @@ class Dense(Layer):
     units: Size
     activation: Function = None
     use_bias: bool = True
-    kernel_initializer: Initializer = "glorot_uniform"
-    bias_initializer: Initializer = "zeros"
-    kernel_regularizer: Regularizer = None
-    bias_regularizer: Regularizer = None
-    activity_regularizer: Regularizer = None
-    kernel_constraint: Constraint = None
-    bias_constraint: Constraint = None
     lora_rank: Unsupported = None
     lora_alpha: Unsupported = None
     quantization_config: Unsupported = None
@@ -140,20 +145,6 @@ class Embedding(Layer):
 
 
 delattr(Embedding, "weights")  # the field's default must not hide the property
-
-
-class Activation(Layer):
-    """An activation function as a layer.
-
-    Args:
-        activation: The function, or its name.
-    """
-
-    supports_masking = True
-    activation: Function
-
-    def call(self, inputs: Any) -> Any:
-        return inputs if self.activation is None else self.activation(inputs)
 
 
 class Identity(Layer):

@@ -12,15 +12,33 @@ from keraunos.layers.layer import Layer
 from keraunos.ops.nn import standardize_batch
 
 
-def _parameters(layer: Any, input_shape: Any) -> tuple[tuple[int, ...], Any, Any]:
-    """The sizes along a layer's axes, which are from now on demanded of inputs, and `gamma` and `beta` of these sizes."""
-    axes = normalize_axes(layer.axis, len(input_shape))
-    shape = tuple(input_shape[a] for a in axes)
-    layer.input_spec = InputSpec(ndim=len(input_shape), axes=dict(zip(axes, shape, strict=True)))
-    return shape, layer.weight("gamma", shape) if layer.scale else None, layer.weight("beta", shape) if layer.center else None
+class Standardizing(Layer, kw_only=True):
+    """The base of layers that bring values to mean 0 and variance 1, then scale and shift them."""
+
+    supports_masking = True
+    axis: Any = -1
+    center: bool = True
+    scale: bool = True
+    beta_initializer: Initializer = "zeros"
+    gamma_initializer: Initializer = "ones"
+    beta_regularizer: Regularizer = None
+    gamma_regularizer: Regularizer = None
+    beta_constraint: Constraint = None
+    gamma_constraint: Constraint = None
+
+    def parameters(self, input_shape: Any) -> tuple[tuple[int, ...], Any, Any]:
+        """The sizes along the layer's axes, which are from now on demanded of inputs, and `gamma` and `beta` of these sizes."""
+        axes = normalize_axes(self.axis, len(input_shape))
+        shape = tuple(input_shape[a] for a in axes)
+        self.input_spec = InputSpec(ndim=len(input_shape), axes=dict(zip(axes, shape, strict=True)))
+        return shape, self.weight("gamma", shape) if self.scale else None, self.weight("beta", shape) if self.center else None
 
 
-class BatchNormalization(Layer):
+_BATCH = ("axis", "momentum", "epsilon", "center", "scale")
+_BATCH += ("beta_initializer", "gamma_initializer", "moving_mean_initializer", "moving_variance_initializer")
+
+
+class BatchNormalization(Standardizing, order=_BATCH):
     """Each feature brought to mean 0 and variance 1 over the batch (Ioffe and Szegedy, 2015, arXiv:1502.03167).
 
     In training the batch's own mean and variance are used, and moving averages of them kept; else the
@@ -52,28 +70,19 @@ class BatchNormalization(Layer):
     True
     """
 
-    supports_masking = True
     unsaved: ClassVar[tuple[str, ...]] = ("renorm", "renorm_clipping", "renorm_momentum")
     axis: int = -1
     momentum: float = 0.99
     epsilon: float = 0.001
-    center: bool = True
-    scale: bool = True
-    beta_initializer: Initializer = "zeros"
-    gamma_initializer: Initializer = "ones"
     moving_mean_initializer: Initializer = "zeros"
     moving_variance_initializer: Initializer = "ones"
-    beta_regularizer: Regularizer = None
-    gamma_regularizer: Regularizer = None
-    beta_constraint: Constraint = None
-    gamma_constraint: Constraint = None
     renorm: Unsupported = False
     renorm_clipping: Unsupported = None
     renorm_momentum: float = 0.99
     synchronized: Unsupported = False
 
     def build(self, input_shape: Any) -> None:
-        shape, self.gamma, self.beta = _parameters(self, input_shape)
+        shape, self.gamma, self.beta = self.parameters(input_shape)
         self.moving_mean = self.weight("moving_mean", shape, trainable=False, autocast=False)
         self.moving_variance = self.weight("moving_variance", shape, trainable=False, autocast=False)
 
@@ -102,7 +111,7 @@ class BatchNormalization(Layer):
         return ops.squeeze(mean, axes), ops.squeeze(variance, axes)
 
 
-class LayerNormalization(Layer):
+class LayerNormalization(Standardizing, order=("axis", "epsilon")):
     """Each sample brought to mean 0 and variance 1 over its features (Ba et al., 2016, arXiv:1607.06450).
 
     Args:
@@ -124,23 +133,14 @@ class LayerNormalization(Layer):
     True
     """
 
-    supports_masking = True
     axis: Any = -1
     epsilon: float = 0.001
-    center: bool = True
-    scale: bool = True
-    beta_initializer: Initializer = "zeros"
-    gamma_initializer: Initializer = "ones"
-    beta_regularizer: Regularizer = None
-    gamma_regularizer: Regularizer = None
-    beta_constraint: Constraint = None
-    gamma_constraint: Constraint = None
 
     def setup(self) -> None:
         self.axis = list(self.axis) if isinstance(self.axis, (list, tuple)) else self.axis
 
     def build(self, input_shape: Any) -> None:
-        _, self.gamma, self.beta = _parameters(self, input_shape)
+        _, self.gamma, self.beta = self.parameters(input_shape)
 
     def call(self, inputs: Any) -> Any:
         return ops.cast(ops.layer_normalization(inputs, self.gamma, self.beta, axis=self.axis, epsilon=self.epsilon), self.compute_dtype)
