@@ -173,6 +173,9 @@ def test_get() -> None:
     assert losses.get("mse") is losses.get("MSE") is losses.get("mean_squared_error") is losses.mean_squared_error
     assert isinstance(losses.get("MeanSquaredError"), losses.MeanSquaredError) and losses.get(None) is None
     assert losses.deserialize(losses.serialize(losses.huber)) is losses.huber
+    assert type(losses.as_loss("mse")) is losses.MeanSquaredError
+    assert type(losses.as_loss(losses.huber)) is losses.Huber
+    assert losses.as_loss(None) is None
     assert losses.SparseCategoricalCrossentropy(axis=1).get_config()["axis"] == 1
 
 

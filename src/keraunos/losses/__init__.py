@@ -22,9 +22,12 @@ get, serialize, deserialize = registry.functions(config="name")
 
 
 def as_loss(identifier: Any) -> Any:
-    """The loss that `get` finds, with a function made a `Loss`, which weights and reduces; a callable object stays as it is."""
+    """A loss object: for one of our functions, or its name, the class made of it; for a user's, one that weights and reduces what it returns."""
     found = get(identifier)
-    return WrappedLoss(found) if found is not None and not isinstance(found, Loss) else found
+    if found is None or isinstance(found, Loss):
+        return found
+    made = [item for item in _NAMES.values() if getattr(item, "function", None) is found]
+    return made[0]() if made else WrappedLoss(found)
 
 
 __all__ = [*_NAMES, "deserialize", "get", "serialize"]  # pyright: ignore[reportUnsupportedDunderAll]

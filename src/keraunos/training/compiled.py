@@ -9,7 +9,6 @@ from keraunos import metrics as metrics_module
 from keraunos import ops
 from keraunos.core import tree
 from keraunos.core.errors import ArgumentError, DataError, suggestion
-from keraunos.core.names import to_snake_case
 
 ACCURACY, CROSSENTROPY = ("accuracy", "acc"), ("crossentropy", "ce")  # names for the kind that fits the output
 
@@ -59,20 +58,12 @@ def aligned(y: Any, y_pred: Any, sample_weight: Any, names: list[str]) -> tuple[
     return goals, tree.flatten(y_pred), weights
 
 
-def as_loss(identifier: Any) -> Any:
-    """A loss object; for one of our functions, or its name, the class of that name."""
-    found = losses_module.get(identifier)
-    name = getattr(found, "__name__", "")
-    same = [c for c in vars(losses_module).values() if isinstance(c, type) and issubclass(c, losses_module.Loss) and to_snake_case(c.__name__) == name]
-    return same[0]() if same and getattr(losses_module, name, None) is found else losses_module.as_loss(identifier)
-
-
 class CompiledLoss:
     """The losses of a model's outputs and their weighted sum."""
 
     def __init__(self, loss: Any, loss_weights: Any, names: list[str]):
         self.names = names
-        self.losses = [as_loss(x) for x in by_output(loss, names, "losses")]
+        self.losses = [losses_module.as_loss(x) for x in by_output(loss, names, "losses")]
         self.weights = [1.0 if w is None else w for w in by_output(loss_weights, names, "loss_weights")]
         self.trackers = [metrics_module.Mean(name=f"{name}_loss") for name in names] if len(names) > 1 else []
 
