@@ -31,7 +31,7 @@ def network() -> Any:
 
     inputs = [keras.Input((8, 8)), layers.Rescaling(1 / 16), layers.Reshape((8, 8, 1))]
     features = [convolution(32), convolution(32), layers.MaxPooling2D(), layers.Dropout(0.25), convolution(64), layers.MaxPooling2D()]
-    return keras.Sequential([*inputs, *features, layers.Flatten(), layers.Dropout(0.4), layers.Dense(10, activation="softmax")], name="digits")
+    return keras.Sequential([*inputs, *features, layers.Flatten(), layers.Dropout(0.4), layers.Dense(10, activation="softmax", name="digit")], name="digits")
 
 
 def demo(epochs: int = 15, seed: int = 0) -> float:

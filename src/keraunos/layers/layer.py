@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from keraunos import dtype_policies, regularizers
 from keraunos.core import config
@@ -14,7 +14,18 @@ from keraunos.core.serialization import deserialize_value, serialize_value
 from keraunos.layers.calling import Callable_
 
 
-class Layer(Callable_, Declared):
+class _Arguments(Declared, kw_only=True):
+    """What every layer takes by name, for type checkers."""
+
+    if TYPE_CHECKING:
+        activity_regularizer: Any = None
+        trainable: Any = True
+        dtype: Any = None
+        autocast: bool = True
+        name: Any = None
+
+
+class Layer(Callable_, _Arguments):
     """State and computation: variables, made in `build`, and a function, `call`.
 
     A subclass declares its arguments as annotated fields, or defines `__init__` as in Keras.
