@@ -33,7 +33,8 @@ class Row:
         self.name, self.shapes, self.arguments, self.integers, self.masked = name, shapes, arguments, integers, mask
 
     def __repr__(self) -> str:
-        return f"{self.name}({', '.join(f'{k}={v}' for k, v in self.arguments.items())}){'+mask' * self.masked}"
+        arguments = ", ".join(f"{name}={getattr(value, '__name__', value)}" for name, value in self.arguments.items())
+        return f"{self.name}({arguments}){'+mask' * self.masked}"
 
     def make(self, module: Any = layers, **more: Any) -> Any:
         """The layer, of Keraunos or of another module."""
@@ -669,3 +670,14 @@ def test_input_spec() -> None:
             wrong.check(keraunos.KerasTensor((2, 4)), layer)
     config = spec.get_config()
     assert layers.InputSpec.from_config(config).get_config() == config and config["ndim"] == 2
+
+
+@pytest.mark.parametrize("engine", ["numpy", "jax", "torch"])
+def test_stateless_call_takes_variables_for_their_values(engine: str) -> None:
+    with keraunos.backend_scope(engine):
+        layer = layers.BatchNormalization()
+        layer.build((None, 3))
+        x = keraunos.ops.convert_to_tensor(np.arange(6, dtype="float32").reshape(2, 3))
+        outputs, others = layer.stateless_call(layer.trainable_variables, layer.non_trainable_variables, x, training=True)
+        assert tuple(outputs.shape) == (2, 3) and not any(isinstance(v, keraunos.Variable) for v in others)
+        np.testing.assert_array_equal(layer.moving_mean.numpy(), 0)

@@ -133,7 +133,7 @@ def test_symbolic_calls_are_recorded() -> None:
 
 
 def test_bare_specs_are_not_recorded() -> None:
-    y = ops.matmul(Spec((None, 3)), Variable(np.ones((3, 5))))
+    y = ops.matmul(Spec((None, 3)), Variable(np.ones((3, 5)), dtype="float32"))
     assert type(y) is Spec and y == Spec((None, 5), "float32")
     assert type(ops.zeros_like(Spec((2, 3), "int32"))) is Spec  # though its shape is known
 

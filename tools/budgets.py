@@ -14,7 +14,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "keraunos"
-TOTAL_LINES = 11_000  # of code, as `lines` counts; the aim is 9,000: this number only goes down
+TOTAL_LINES = 9_000  # of code, as `lines` counts
 LAYER_LINES = 200
 IMPORT_SECONDS = 0.15
 HEAVY = ("numpy", "jax", "torch", "optree", "h5py", "rich", "typer")  # what `import keraunos` must not load

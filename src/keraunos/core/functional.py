@@ -14,6 +14,7 @@ from typing import Any
 
 from keraunos.core import config, tree
 from keraunos.core.scope import scope, within
+from keraunos.core.variable import Variable
 
 
 class Trace:
@@ -60,13 +61,13 @@ def functional(fn: Callable[..., Any], *groups: Sequence[Any]) -> Callable[..., 
         groups: Lists of variables.
 
     Returns:
-        A function of `(values, *args)`, with one list of values a group, that returns
+        A function of `(values, *args)`, with one list of values (or of variables for theirs) a group, that returns
         `(result, new_values)`.
     """
     variables = [v for group in groups for v in group]
 
     def pure(values: Sequence[Sequence[Any]], *args: Any, **kwargs: Any) -> Any:
-        out, trace = _traced(fn, variables, [x for group in values for x in group], *args, **kwargs)
+        out, trace = _traced(fn, variables, [x.value if isinstance(x, Variable) else x for group in values for x in group], *args, **kwargs)
         return out, [[trace.values[id(v)] for v in group] for group in groups]
 
     return pure
