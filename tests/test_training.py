@@ -335,3 +335,28 @@ def test_a_step_with_its_state_as_on_jax():
     assert curves[0].keys() == curves[1].keys() == {"loss", "accuracy"}
     np.testing.assert_allclose(curves[0]["accuracy"], curves[1]["accuracy"], rtol=1e-6)
     np.testing.assert_allclose(curves[0]["loss"], curves[1]["loss"], rtol=1e-4)
+
+
+def test_gradients_of_gradients(engine):
+    """What a gradient penalty needs: the inner gradient depends on the variables, and so does the outer one."""
+    w = keras.Variable(3.0)
+
+    def penalty():
+        _, (inner,) = keras.value_and_grad(lambda: w * w * w, [w])()
+        return inner * inner  # (3 w²)² = 9 w⁴
+
+    value, (gradient,) = keras.value_and_grad(penalty, [w])()
+    assert float(value) == pytest.approx(9 * 3.0**4)
+    assert float(gradient) == pytest.approx(36 * 3.0**3)
+
+
+def test_a_variable_that_the_loss_does_not_use_has_gradient_zero(engine):
+    used, unused = keras.Variable([1.0, 2.0]), keras.Variable([3.0])
+    _, gradients = keras.value_and_grad(lambda: ops.sum(used * used), [used, unused])()
+    assert [ops.convert_to_numpy(g).tolist() for g in gradients] == [[2.0, 4.0], [0.0]]
+
+
+def test_a_loss_that_is_no_number_is_refused(engine):
+    w = keras.Variable([1.0, 2.0])
+    with pytest.raises((TypeError, RuntimeError), match="scalar"):
+        keras.value_and_grad(lambda: w * w, [w])()

@@ -24,6 +24,8 @@ float_dtypes = {torch.float16, torch.float32, torch.float64, torch.bfloat16}
 strict_dtypes: frozenset[str] = frozenset()
 stateful = True
 
+_threads = threading.local()
+_run_backward = torch.autograd.Variable._execution_engine.run_backward
 _NAMES = {getattr(torch, n): n for n in dtypes.BITS if hasattr(torch, n) and isinstance(getattr(torch, n), torch.dtype)}
 _DTYPES = {n: d for d, n in _NAMES.items()}
 
@@ -102,10 +104,21 @@ def store(old: torch.Tensor, new: torch.Tensor, trainable: bool) -> torch.Tensor
 def differentiate(fn: Any, values: Any) -> Any:
     if not all(v.requires_grad for v in values):
         values = [v.detach().requires_grad_() for v in values]
-    with torch.enable_grad():
-        loss, aux = fn(values)
-    gradients = torch.autograd.grad(loss, values, allow_unused=True, materialize_grads=True) if values else ()
-    return (loss.detach(), aux), list(gradients)
+    depth = _threads.__dict__.get("depth", 0)
+    _threads.depth = depth + 1
+    try:
+        with torch.enable_grad():
+            loss, aux = fn(values)
+            if (
+                depth or not values or loss.__class__ is not torch.Tensor or loss.dim()
+            ):  # inside another gradient, which goes through this one; or an error that PyTorch words
+                gradients = torch.autograd.grad(loss, values, create_graph=depth > 0, allow_unused=True, materialize_grads=True) if values else []
+            else:  # what `torch.autograd.grad` calls, after checks that take longer than the gradients of a small model
+                gradients = _run_backward((loss,), (torch.ones_like(loss),), False, False, tuple(values), allow_unreachable=True, accumulate_grad=False)
+                gradients = [torch.zeros_like(v) if g is None else g for g, v in zip(gradients, values, strict=True)]
+    finally:
+        _threads.depth = depth
+    return (loss if depth else loss.detach(), aux), list(gradients)
 
 
 def compile(fn: Any, donate: bool = False, jit_compile: Any = None) -> Any:
@@ -289,21 +302,11 @@ def transpose(x, axes=None):
 
 
 def expand_dims(x, axis):
-    if isinstance(axis, int):
-        return torch.unsqueeze(x, axis)
-    n = x.ndim + len(axis)
-    for i in sorted(a % n for a in axis):
-        x = torch.unsqueeze(x, i)
-    return x
+    return torch.unsqueeze(x, axis) if axis.__class__ is int else NotImplemented
 
 
 def squeeze(x, axis=None):
-    if axis is None:
-        return torch.squeeze(x)
-    for i in _axes(x, axis):
-        if x.shape[i] != 1:  # PyTorch would leave the axis as it is
-            raise ValueError(f"axis {i} has size {x.shape[i]}")
-    return torch.squeeze(x, axis)
+    return torch.squeeze(x, axis) if axis.__class__ is int and x.shape[axis] == 1 else NotImplemented
 
 
 def flip(x, axis=None):
@@ -578,7 +581,6 @@ def rms_normalization(x, scale=None, axis=-1, epsilon=None):
 
 # ---- random ----
 manual_seed = torch.manual_seed
-_threads = threading.local()
 
 
 def seed_state(seed, count):
@@ -596,8 +598,8 @@ def _generator(key, where):
     z = ((seed << 32 | count) + 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF  # mixed, since on CPUs only the lower half of a seed counts
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
     z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF
-    generators = _threads.__dict__
-    generator = generators.get(str(where)) or generators.setdefault(str(where), torch.Generator(where))
+    name = f"generator of {where}"
+    generator = _threads.__dict__.get(name) or _threads.__dict__.setdefault(name, torch.Generator(where))
     return generator.manual_seed((z ^ (z >> 31)) & 0x7FFFFFFFFFFFFFFF)
 
 
@@ -685,10 +687,11 @@ def _decay(optimizer, params, variables, rate):
     return 0.0
 
 
-def accumulate(variable, amount):
-    if amount.__class__ is torch.Tensor and amount.requires_grad:
-        amount = amount.detach()
-    variable._value = variable._value + amount
+def accumulate(variable, amount, times=1):
+    if amount.__class__ is not torch.Tensor:
+        variable._value = variable._value + amount * times
+    else:
+        variable._value = torch.add(variable._value, amount.detach() if amount.requires_grad else amount, alpha=times)
 
 
 def increment(variable):

@@ -122,13 +122,13 @@ class Metric(Measure):
         return f"<{type(self).__name__} name={self.name}>"
 
 
-def accumulate(variable: Variable, amount: Any) -> None:
-    """Add to a variable; by the engine's own function where it works eagerly."""
+def accumulate(variable: Variable, amount: Any, times: Any = 1) -> None:
+    """Add to a variable an amount so many times; by the engine's own function where it works eagerly."""
     native = getattr(variable.backend, "accumulate", None)
     if native is None or scope.trace is not None or isinstance(amount, (Spec, Unknown)):
-        variable.assign(ops.add(variable.value, amount))
+        variable.assign(ops.add(variable.value, amount if times == 1 else ops.multiply(amount, times)))
     else:
-        native(variable, amount)
+        native(variable, amount, times)
 
 
 class BuiltinMetric(Metric, order=("name", "dtype")):
@@ -155,7 +155,9 @@ class Mean(BuiltinMetric, name="mean"):
         if sample_weight is None and mask is None:
             total, count = ops.sum(values) if values.shape else values, values.shape[0] if values.shape else 1
         elif isinstance(sample_weight, (int, float)) and not values.shape:
-            total, count = ops.multiply(values, sample_weight), float(sample_weight)
+            accumulate(self.total, values, sample_weight)
+            accumulate(self.count, float(sample_weight))
+            return
         else:
             weights = ops.broadcast_to(masked_weights(values, sample_weight, mask, self.dtype), values.shape)
             inner = size_of(values.shape) if mask is None and not ops.shape(sample_weight) else inner

@@ -116,7 +116,7 @@ class Loop:
         rows_of, clear = self.backend.rows, self.model._clear_losses
 
         def one(step: Any) -> Any:
-            return lambda data, rows: step(tree.map_structure(lambda a: rows_of(a, rows), data))
+            return lambda data, rows: step(tuple([tree.map_structure(lambda a: rows_of(a, rows), part) for part in data]))
 
         def many(step: Any) -> Any:
             def run(data: Any, rows: Any) -> Any:
