@@ -1,9 +1,10 @@
-"""For the documentation: gives classes with declared fields the signature that they have when they run."""
+"""For the documentation: gives classes with declared fields the signature that they have when they run, and shows examples as code."""
 
 from __future__ import annotations
 
 import importlib
 import inspect
+import re
 from typing import Any
 
 import griffe
@@ -24,9 +25,17 @@ class DeclaredFields(griffe.Extension):
             return
         parameters = griffe.Parameters()
         for p in inspect.signature(init).parameters.values():
-            annotation = running.fields[p.name].kinds if p.name in running.fields else []
-            shown = " | ".join(annotation) + (" | None" if annotation and running.fields[p.name].optional else "")
+            shown = running.fields[p.name].annotation if p.name in running.fields else None
             default = None if p.default is p.empty else repr(p.default)
             kind = getattr(griffe.ParameterKind, p.kind.name.lower())
-            parameters.add(griffe.Parameter(p.name, kind=kind, annotation=shown or None, default=default))
+            parameters.add(griffe.Parameter(p.name, kind=kind, annotation=shown, default=default))
         cls.set_member("__init__", griffe.Function("__init__", parameters=parameters, parent=cls))
+
+
+class Examples(griffe.Extension):
+    """Fences the examples of docstrings, which Markdown would take for quotations."""
+
+    def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
+        """Fence each run of lines that begins with `>>>`."""
+        if obj.docstring:
+            obj.docstring.value = re.sub(r"^>>> .*(?:\n.+)*", lambda m: f"```pycon\n{m[0]}\n```", obj.docstring.value, flags=re.MULTILINE)

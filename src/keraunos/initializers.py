@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
@@ -256,10 +255,15 @@ glorot_uniform, glorot_normal, he_normal, he_uniform = GlorotUniform, GlorotNorm
 lecun_normal, lecun_uniform, orthogonal = LecunNormal, LecunUniform, Orthogonal
 IdentityInitializer, OrthogonalInitializer = Identity, Orthogonal
 
-_PUBLIC = {name: item for name, item in globals().items() if name[0] != "_" and inspect.isclass(item) and issubclass(item, Initializer)}
+__all__ = [
+    "Constant", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity", "IdentityInitializer", "Initializer", "LecunNormal",
+    "LecunUniform", "Ones", "Orthogonal", "OrthogonalInitializer", "RandomNormal", "RandomUniform", "TruncatedNormal", "VarianceScaling", "Zeros",
+    "constant", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "identity", "lecun_normal", "lecun_uniform", "ones", "orthogonal",
+    "random_normal", "random_uniform", "truncated_normal", "variance_scaling", "zeros", "deserialize", "get", "serialize",
+]  # fmt: skip
+
 _ALIASES = {"normal": "RandomNormal", "one": "Ones", "uniform": "RandomUniform", "zero": "Zeros"}
-_registry = Registry("initializer", {name: item for name, item in _PUBLIC.items() if item is not Initializer}, _ALIASES, Initializer)
+_registry = Registry("initializer", {name: globals()[name] for name in __all__[:-3] if name != "Initializer"}, _ALIASES, Initializer)
 get, serialize, deserialize = _registry.functions()
-__all__ = [*_PUBLIC, "deserialize", "get", "serialize"]  # pyright: ignore[reportUnsupportedDunderAll]
 
 answer_for(__name__)
