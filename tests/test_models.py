@@ -424,3 +424,24 @@ def test_a_model_comes_from_its_config_with_custom_objects():
     again = keras.Model.from_config(config, custom_objects={"Scaled": Scaled})
     assert [type(layer).__name__ for layer in again.layers] == ["InputLayer", "Scaled", "Dense"]
     assert again.layers[1].factor == 3.0
+
+
+def test_sequential_takes_its_input_from_a_layers_input_dim():
+    assert keras.Sequential([layers.Dense(3, input_dim=4), layers.Dense(2)]).input_shape == (None, 4)
+
+
+def test_a_layer_of_a_sequential_that_returns_nothing_is_told_so():
+    class Forgets(layers.Layer):
+        def call(self, x):
+            ops.add(x, 1)
+
+    with pytest.raises(ValueError, match=r"has no output(.|\n)*return a tensor"):
+        keras.Sequential([keras.Input((4,)), Forgets(name="forgets"), layers.Dense(2)])
+
+
+def test_a_file_of_an_engine_that_compiles_is_used_on_one_that_does_not(backend):
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(1)])
+    model.compile_from_config({"optimizer": "sgd", "loss": "mse", "jit_compile": True})
+    assert model.jit_compile is None and model.predict(floats(3, 4), verbose=0).shape == (3, 1)
+    model.compile_from_config({"optimizer": "sgd", "loss": "mse", "jit_compile": False})
+    assert model.jit_compile is False

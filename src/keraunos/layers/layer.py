@@ -50,7 +50,7 @@ class Layer(Callable_, _Arguments):
     [[4.0, 4.0]]
     """
 
-    base_arguments: ClassVar[tuple[str, ...]] = ("activity_regularizer", "trainable", "dtype", "autocast", "name", "input_shape", "batch_size")
+    base_arguments: ClassVar[tuple[str, ...]] = ("activity_regularizer", "trainable", "dtype", "autocast", "name", "input_shape", "batch_size", "input_dim")
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = super().__new__(cls, *args, **kwargs)
@@ -59,7 +59,7 @@ class Layer(Callable_, _Arguments):
 
     def __init__(self, *, activity_regularizer: Any = None, trainable: bool = True, dtype: Any = None, autocast: bool = True, name: str | None = None,
                  **kwargs: Any):  # fmt: skip
-        input_shape, batch_size = kwargs.pop("input_shape", None), kwargs.pop("batch_size", None)
+        input_shape, batch_size, input_dim = (kwargs.pop(name, None) for name in ("input_shape", "batch_size", "input_dim"))
         _unknown(type(self), kwargs)
         if name is not None and (not isinstance(name, str) or "/" in name):
             raise ArgumentError(f"A layer's name must be a string without '/', got {name!r}.", where=type(self).__name__)
@@ -67,8 +67,8 @@ class Layer(Callable_, _Arguments):
         self._policy = dtype_policies.get(dtype)
         self._trainable = bool(trainable)
         self.autocast = autocast
-        if input_shape is not None:  # Keras 2's way of naming the input of a Sequential
-            self._input_shape_argument = (batch_size, *input_shape)
+        if input_shape is not None or input_dim is not None:  # Keras 2's ways of naming the input of a Sequential
+            self._input_shape_argument = (batch_size, *((input_dim,) if input_shape is None else input_shape))
         if activity_regularizer is not None:
             self.activity_regularizer = regularizers.get(activity_regularizer)
 

@@ -159,6 +159,9 @@ class Model(Trainer, Layer):
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile as `get_compile_config` says, and build the optimizer."""
-        self.compile(**{k: deserialize_keras_object(v) for k, v in config.items()})
+        given = {k: deserialize_keras_object(v) for k, v in config.items()}
+        if given.get("jit_compile"):  # Keras writes True where its own engine compiles; the one that reads the file need not
+            given["jit_compile"] = "auto"
+        self.compile(**given)
         if self.built and getattr(self, "optimizer", None) is not None:
             self.optimizer.build(self.trainable_variables)

@@ -82,8 +82,8 @@ class Sequential(GraphModel):
         x = self._outputs_structure if self._order else chain[0].output
         for former, layer in itertools.pairwise(chain[len(self._order) :]):
             if not isinstance(x, KerasTensor):
-                fact = f"The layer '{former.name}' has several outputs; in a Sequential each has one."
-                raise ShapeError(fact, where=self.name, fix="use a functional model")
+                fact = f"The layer '{former.name}' has {'no output' if x is None else 'several outputs'}; in a Sequential each has one."
+                raise ShapeError(fact, where=self.name, fix="let its call return a tensor" if x is None else "use a functional model")
             x = layer(x)
         self._take(chain[0].output, x)
         self._build_config = {"input_shape": self.input_shape}
