@@ -26,6 +26,7 @@ BASE: list[dict[str, Any]] = [
     {}, {"weight_decay": 0.05}, {"clipnorm": 0.5}, {"clipvalue": 0.3}, {"global_clipnorm": 0.7}, {"use_ema": True, "ema_momentum": 0.8},
     {"use_ema": True, "ema_momentum": 0.8, "ema_overwrite_frequency": 3}, {"loss_scale_factor": 8.0}, {"gradient_accumulation_steps": 3},
     {"gradient_accumulation_steps": 2, "use_ema": True, "ema_overwrite_frequency": 2, "weight_decay": 0.01, "clipnorm": 1.0},
+    {"gradient_accumulation_steps": 2, "use_ema": True, "ema_momentum": 0.5, "ema_overwrite_frequency": 3},
 ]  # fmt: skip
 OWN: list[tuple[str, dict[str, Any]]] = [
     ("SGD", {"momentum": 0.9}), ("SGD", {"momentum": 0.9, "nesterov": True}), ("SGD", {"momentum": 0.5, "weight_decay": 0.1}),

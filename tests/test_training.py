@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import _thread
+import threading
+
 import numpy as np
 import pytest
 
@@ -360,3 +363,119 @@ def test_a_loss_that_is_no_number_is_refused(engine):
     w = keras.Variable([1.0, 2.0])
     with pytest.raises((TypeError, RuntimeError), match="scalar"):
         keras.value_and_grad(lambda: w * w, [w])()
+
+
+def linear(**options):
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(4, name="first"), layers.Dense(1, name="last")])
+    model.compile(**{"optimizer": keras.optimizers.SGD(0.05), "loss": "mse", **options})
+    return model
+
+
+NUMBERS = np.random.default_rng(0).normal(size=(100, 3)).astype("float32")
+SUMS = NUMBERS.sum(-1, keepdims=True)
+
+
+def moved(model, **options):
+    """Which layers' kernels an epoch changes."""
+    before = [layer.kernel.numpy() for layer in model.layers]
+    model.fit(NUMBERS, SUMS, verbose=0, **options)
+    return [not np.array_equal(layer.kernel.numpy(), old) for layer, old in zip(model.layers, before, strict=True)]
+
+
+def test_what_is_trained_may_change_between_runs(engine):
+    model = linear()
+    assert moved(model) == [True, True]
+    model.layers[0].trainable = False
+    assert moved(model) == [False, True]
+    model.layers[0].trainable = True
+    assert moved(model) == [True, True]
+    model.optimizer.learning_rate = keras.optimizers.schedules.ExponentialDecay(0.0, 10, 1.0)
+    assert moved(model) == [False, False]
+    model.optimizer = keras.optimizers.SGD(0.1)
+    assert moved(model) == [True, True]
+
+
+def test_gradients_by_variables_that_are_not_trained(engine):
+    w, u = keras.Variable(3.0, trainable=False), keras.Variable(2.0)
+    assert [float(g) for g in keras.value_and_grad(lambda: w * w * u, [w, u])()[1]] == [12.0, 9.0]
+
+
+def test_stopped_training_does_not_stop_evaluation_and_validation_calls_back(engine):
+    seen = []
+
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = True
+
+        def on_test_begin(self, logs=None):
+            seen.append("begin")
+
+        def on_test_batch_end(self, batch, logs=None):
+            seen.append(batch)
+
+        def on_predict_batch_end(self, batch, logs=None):
+            seen.append(batch)
+
+        def on_test_end(self, logs=None):
+            seen.append("end")
+
+    model, one_pass = linear(), ["begin", 0, 1, 2, 3, "end"]
+    model.fit(NUMBERS, SUMS, epochs=3, validation_data=(NUMBERS, SUMS), callbacks=Stop(), verbose=0)
+    assert seen == one_pass
+    model.evaluate(NUMBERS, SUMS, callbacks=Stop(), verbose=0)
+    assert seen == one_pass * 2
+    assert model.predict(NUMBERS, callbacks=Stop(), verbose=0).shape == (100, 1)
+
+
+def test_single_batches_report_themselves_alone(engine):
+    model = linear(metrics=["mae"])
+    model.fit(NUMBERS, SUMS, verbose=0)
+    for part in (slice(0, 10), slice(10, 20)):
+        expected = model.evaluate(NUMBERS[part], SUMS[part], verbose=0)
+        assert model.test_on_batch(NUMBERS[part], SUMS[part]) == pytest.approx(expected, rel=1e-4)
+        assert model.train_on_batch(NUMBERS[part], SUMS[part]) == pytest.approx(expected, rel=1e-4)
+
+
+def test_arrays_are_not_shared_with_the_user(engine):
+    model = keras.Sequential([keras.Input((3,)), layers.Flatten()])
+    x = np.ones((2, 3), "float32")
+    model.predict(x, verbose=0)[:] = 5.0
+    model.predict(x, verbose=0)[:] = 5.0  # by the short way
+    assert x.max() == 1.0
+    given = np.ones(3, "float32")
+    kept, weight = keras.Variable(np.zeros(3, "float32"), trainable=False), keras.Variable(np.zeros(3, "float32"))
+    kept.assign(given)
+    given[:] = 7.0
+    before = ops.convert_to_numpy(weight)
+    weight.assign(given)
+    assert kept.numpy().tolist() == [1.0] * 3 and before.tolist() == [0.0] * 3
+
+
+def test_an_interrupt_keeps_the_state():
+    """Ctrl-C during a compiled step, which gives the old state up, is raised when the new one is in its place."""
+    with keraunos_scope("jax"):
+        model = keras.Sequential([keras.Input((256,)), layers.Dense(1024), layers.Dense(1)])
+        model.compile("adam", "mse")
+        x = np.ones((4000, 256), "float32")
+        model.fit(x[:256], x[:256, :1], batch_size=256, verbose=0)
+        for _ in range(5):
+            timer = threading.Timer(0.2, _thread.interrupt_main)
+            timer.start()
+            with pytest.raises(KeyboardInterrupt):
+                model.fit(x, x[:, :1], batch_size=256, epochs=10_000, verbose=0)
+            assert np.isfinite(model.get_weights()[0]).all()
+
+
+def test_an_output_without_a_loss_has_none_in_the_logs(engine):
+    x = keras.Input((3,))
+    model = keras.Model(x, [layers.Dense(1, name="a")(x), layers.Dense(1, name="b")(x)])
+    model.compile("sgd", ["mse", None])
+    assert set(model.fit(NUMBERS, [SUMS, SUMS], verbose=0).history) == {"loss"}
+
+
+def test_a_model_is_compiled_on_its_own_engine():
+    with keraunos_scope("torch"):
+        model = keras.Sequential([keras.Input((3,)), layers.Dense(1)])
+    with keraunos_scope("jax"):
+        model.compile("adam", "mse", metrics=["mae"])
+        assert np.isfinite(model.fit(NUMBERS, SUMS, verbose=0).history["mae"][0])

@@ -72,7 +72,7 @@ def array(x: Any, dtype: str | None = None) -> torch.Tensor:
 def to_numpy(x: Any) -> np.ndarray:
     if not isinstance(x, torch.Tensor):
         return np.asarray(x)
-    x = x.detach().cpu().resolve_conj()
+    x = (x.clone() if x.is_leaf and x.requires_grad else x).detach().cpu().resolve_conj()  # a weight's memory is changed in place
     if x.dtype == torch.bfloat16:
         import ml_dtypes
 

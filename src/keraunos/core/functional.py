@@ -109,8 +109,8 @@ def value_and_grad(fn: Callable[..., Any], variables: Sequence[Any], has_aux: bo
             written.update(trace.written)
             return value, (aux, {key: trace.values[key] for key in written})
 
-        if backend.stateful and outer is None:
-            # The engine differentiates by the tensors that the variables hold; assignments need no care.
+        if backend.stateful and outer is None and all(v.trainable for v in variables):
+            # The engine differentiates by the tensors that such variables hold; assignments need no care.
             (value, aux), gradients = backend.differentiate(lambda _: pair(*args, **kwargs), [v._value for v in variables])
         else:
             values = [v._value if outer is None else outer.read(v) for v in variables]
@@ -171,19 +171,18 @@ class Program:
             state, compiled = self._plan
             if compiled is None:  # the engine runs it as it is
                 return self.fn(*args)
-            try:
-                out, new = compiled([v._value for v in state], *args)
+            done: list[Any] = []
+            try:  # the result is kept in the same call, so that Ctrl-C cannot come between: the old state may be gone
+                done.extend(map(compiled, ([v._value for v in state],), *zip(args, strict=True)))
             except _Incomplete as found:
                 with self._lock:
                     self._extend(found.variables)
                 continue
-            if self.donate:
-                for variable, value in zip(state, new, strict=True):
-                    variable._value = value
-            elif new:
-                for i, value in new.items():
-                    state[i]._value = value
-            return out
+            finally:
+                for _, new in done:
+                    for i, value in enumerate(new) if self.donate else new.items():
+                        state[i]._value = value
+            return done[0][0]
 
 
 def repeat(step: Callable[[Any], Any], xs: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 from keraunos.core import config, dtypes
 from keraunos.core.errors import ShapeError, one_of
@@ -41,6 +41,8 @@ class Variable(Operators):
         "__weakref__", "_shape", "_trainable", "_value", "aggregation", "autocast", "backend", "constraint", "dtype",
         "initially_trainable", "name", "overwrite_with_gradient", "path", "regularizer", "synchronization",
     )  # fmt: skip
+
+    flipped: ClassVar[object] = None  # another object whenever `trainable` changed somewhere: models look again at what they train
 
     def __init__(
         self, initializer: Any, shape: Any = None, dtype: Any = None, trainable: bool = True, autocast: bool = True,
@@ -106,7 +108,7 @@ class Variable(Operators):
     def trainable(self, trainable: bool) -> None:
         trainable = bool(trainable)
         if trainable != self._trainable:
-            self._trainable = trainable
+            self._trainable, Variable.flipped = trainable, object()
             self._value = self.backend.slot(self._value, trainable)
 
     def spec(self) -> Spec:
@@ -129,7 +131,7 @@ class Variable(Operators):
             self._check(value.shape)
             return
         if not self.backend.is_tensor(value):
-            value = self.backend.array(value, self.dtype)
+            value = self.backend.slot(self.backend.array(value, self.dtype), False)  # no memory shared with the user's array
         self._check(value.shape)
         if self.backend.dtype_of(value) != self.dtype:
             value = self.backend.cast(value, self.dtype)

@@ -134,7 +134,7 @@ class ArraySource:
     def order(self, epoch: int) -> np.ndarray:
         """The order of the samples in an epoch."""
         if not self.shuffle:
-            return np.arange(self.size, dtype="int32")
+            return np.roll(np.arange(self.size, dtype="int32"), -epoch * min(self.steps * self.batch_size, self.size))  # goes on where the last one ended
         return host.generator(self.seed, epoch).permutation(self.size).astype("int32")
 
     def take(self, rows: Any) -> Any:
@@ -148,7 +148,7 @@ class ArraySource:
 
     def batches(self, epoch: int) -> Iterator[Any]:
         """The batches of an epoch."""
-        order = self.order(epoch) if self.shuffle else None
+        order = self.order(epoch) if self.shuffle or self.steps * self.batch_size < self.size else None
         for start in range(0, self.steps * self.batch_size, self.batch_size):
             rows = slice(start, start + self.batch_size)
             yield self.take(rows if order is None else order[rows])

@@ -39,7 +39,7 @@ class GraphModel(Model):
         if count > 1:
             raise ArgumentError(f"Two layers of the model are called '{name}'.", where=self.name, fix="give each its own name=")
         self._built()
-        self._cache_clear()
+        self.__dict__.pop("_programs", None)
 
     def _end(self, structure: Any) -> Any:
         if structure is None:

@@ -264,6 +264,8 @@ class Optimizer(Declared):
             self._accumulate(grads, variables, self.gradient_accumulation_steps)
         else:
             self._step(grads, variables)
+        if self.use_ema:
+            self._average(variables, self._kept(self._averages, variables))
         for variable in [v for v in variables if v.constraint is not None]:
             variable.assign(variable.constraint(variable.value))
         increment = _eager(self._iterations, "increment")
@@ -313,8 +315,6 @@ class Optimizer(Declared):
                 for variable in [v for v in variables if self._use_weight_decay(v)]:
                     variable.assign(ops.subtract(variable.value, ops.multiply(variable.value, ops.multiply(rate, self.weight_decay))))
             self._backend_update_step(grads, variables, rate)
-        if self.use_ema:
-            self._average(variables, self._kept(self._averages, variables))
 
     def _backend_update_step(self, grads: list[Any], trainable_variables: list[Variable], learning_rate: Any) -> None:
         for gradient, variable in zip(grads, trainable_variables, strict=True):

@@ -65,7 +65,8 @@ class CompiledLoss:
         self.names = names
         self.losses = [losses_module.as_loss(x) for x in by_output(loss, names, "losses")]
         self.weights = [1.0 if w is None else w for w in by_output(loss_weights, names, "loss_weights")]
-        self.trackers = [metrics_module.Mean(name=f"{name}_loss") for name in names] if len(names) > 1 else []
+        several = len(names) - self.losses.count(None) > 1
+        self.trackers = {i: metrics_module.Mean(name=f"{n}_loss") for i, n in enumerate(names) if several and self.losses[i] is not None}
 
     def __call__(self, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         total = None

@@ -44,8 +44,7 @@ class Loop:
     def epoch(self, epoch: int, progress: Any = None, collected: list[Any] | None = None) -> Any:
         """Run one epoch; returns what the last step did, and appends what each did to `collected`."""
         model, logs, self.done = self.model, None, 0
-        model._running = True
-        try:
+        with model._run():
             for steps, run in self._dispatches(epoch):
                 if self.by_batch:
                     self.callbacks.call(f"on_{self.kind}_batch_begin", self.done, None)
@@ -55,12 +54,10 @@ class Loop:
                     collected.append(logs)
                 if self.by_batch:
                     self.callbacks.call(f"on_{self.kind}_batch_end", self.done - 1, self._numbers(logs))
-                    if model.stop_training:
+                    if model.stop_training and self.kind == "train":
                         break
                 if progress is not None and progress.due():
                     progress.draw(self.done, {} if self.kind == "predict" else self._numbers(logs))
-        finally:
-            model._running = False
         return logs
 
     def _numbers(self, logs: Any) -> dict[str, Any]:
@@ -68,11 +65,8 @@ class Loop:
         if self.kind == "predict":
             return {"outputs": logs}
         if not logs:
-            self.model._running = False
-            try:
+            with self.model._run(False):
                 logs = self.model.get_metrics_result()
-            finally:
-                self.model._running = True
         return {name: float(np.asarray(self.backend.to_numpy(v))) for name, v in logs.items() if not isinstance(v, dict)}
 
     def _tensors(self, batch: Any) -> Any:

@@ -7,7 +7,9 @@ are short many of them are one dispatch, if measuring shows that it is faster.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import operator
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from keraunos.core.errors import ArgumentError, DataError, StateError
 from keraunos.core.functional import Program, value_and_grad
 from keraunos.core.scope import within
 from keraunos.core.spec import Spec
+from keraunos.core.variable import Variable
 from keraunos.data.adapters import ArraySource, class_weights, source, split, unpack_x_y_sample_weight
 from keraunos.layers.tracking import Cache
 from keraunos.training.checks import check_callbacks, check_data, check_model
@@ -45,14 +48,20 @@ class Trainer:
 
     @property
     def _cache(self) -> Cache:
-        """Compiled programs and what is looked up once; empty after a change of the model."""
-        found = self.__dict__.get("_programs")
-        if found is None:
-            found = self.__dict__["_programs"] = Cache()
-        return found
+        """Compiled programs and what is looked up once, for what is trained now and by which optimizer."""
+        optimizer, held = self.optimizer, self.__dict__.setdefault("_programs", Cache())
+        marks = (Variable.flipped, optimizer, getattr(getattr(optimizer, "inner_optimizer", optimizer), "_rate", None))
+        if "now" not in held or any(map(operator.is_not, marks, held["now"][0])):
+            held["now"] = marks, held.setdefault((*marks[1:], *self.trainable_variables), Cache())  # type: ignore[attr-defined]
+        return held["now"][1]
 
-    def _cache_clear(self) -> None:
-        self.__dict__["_programs"] = Cache()
+    @contextlib.contextmanager
+    def _run(self, running: bool = True) -> Any:
+        former, self._running = self._running, running
+        try:
+            yield
+        finally:
+            self._running = former
 
     # ---- compile ----
     def compile(
@@ -77,10 +86,11 @@ class Trainer:
         """
         from keraunos import optimizers
 
-        optimizer = optimizers.get(optimizer)
         mixed = auto_scale_loss and self._policy.name == "mixed_float16"  # type: ignore[attr-defined]
-        if mixed and optimizer is not None and not isinstance(optimizer, optimizers.LossScaleOptimizer):
-            optimizer = optimizers.LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
+        with self._engine():
+            self._loss_tracker, optimizer = metrics_module.Mean(name="loss"), optimizers.get(optimizer)
+            if mixed and optimizer is not None and not isinstance(optimizer, optimizers.LossScaleOptimizer):
+                optimizer = optimizers.LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
         if not isinstance(steps_per_execution, int) or steps_per_execution < 1:
             raise ArgumentError("steps_per_execution must be a positive integer.", received=f"steps_per_execution={steps_per_execution!r}")
         tree.map_structure(lambda x: losses_module.get(x) if isinstance(x, str) else x, loss)
@@ -95,11 +105,10 @@ class Trainer:
         self._scales_loss = isinstance(optimizer, optimizers.LossScaleOptimizer) or getattr(optimizer, "loss_scale_factor", None) is not None
         self.run_eagerly, self.steps_per_execution = bool(run_eagerly), steps_per_execution
         self.jit_compile = None if jit_compile == "auto" else jit_compile
-        self._loss_tracker = metrics_module.Mean(name="loss")
         self._compiled_loss: CompiledLoss | None = None
         self._compiled_metrics: CompiledMetrics | None = None
         self.stop_training, self.compiled = False, True
-        self._cache_clear()
+        self._programs = Cache()
 
     def _require_compiled(self, what: str) -> None:
         if not self.compiled:
@@ -167,7 +176,7 @@ class Trainer:
         """The metrics that follow from `compile`, and their names in the logs."""
         if not self.compiled:
             return []
-        trackers = [(str(m.name), m) for m in self._compiled_loss.trackers] if self._compiled_loss else []
+        trackers = [(str(m.name), m) for m in self._compiled_loss.trackers.values()] if self._compiled_loss else []
         return [("loss", self._loss_tracker), *trackers, *(self._compiled_metrics.metrics if self._compiled_metrics else [])]
 
     def _held_metrics(self) -> list[Any]:
@@ -344,7 +353,7 @@ class Trainer:
             check_callbacks(callback_list, validation_data)
             self._symbolic_build(head, training=True)
             check_model(self, head)
-            validation = self._validation(validation_data, validation_batch_size, validation_steps)
+            validation = self._validation(validation_data, validation_batch_size, validation_steps, callback_list)
             progress = Progress(verbose, epochs)
             loop = Loop(self, "train", data, callback_list, class_weight, epochs - initial_epoch)
             self.stop_training = False
@@ -373,18 +382,20 @@ class Trainer:
                 callback_list.call("on_train_end", logs)
             return callback_list.history
 
-    def _validation(self, data: Any, batch_size: int | None, steps: int | None) -> Loop | None:
+    def _validation(self, data: Any, batch_size: int | None, steps: int | None, callbacks: CallbackList) -> Loop | None:
         if data is None:
             return None
         parts = unpack_x_y_sample_weight(data) if isinstance(data, (tuple, list)) else (data, None, None)
-        return Loop(self, "test", source(*parts, batch_size=batch_size, steps=steps))
+        return Loop(self, "test", source(*parts, batch_size=batch_size, steps=steps), callbacks)
 
     def _evaluate(self, loop: Loop, progress: Progress | None = None) -> dict[str, Any]:
         """The logs of one pass over the loop's data."""
+        loop.callbacks.call("on_test_begin", None)
         self.reset_metrics()
         with self._backend.forward():  # type: ignore[attr-defined]
-            logs = loop.epoch(0, progress)
-        return self._epoch_logs("test", logs)
+            logs = self._epoch_logs("test", loop.epoch(0, progress))
+        loop.callbacks.call("on_test_end", logs)
+        return logs
 
     # ---- evaluate and predict ----
     def evaluate(
@@ -415,15 +426,11 @@ class Trainer:
             self._symbolic_build(head, training=False)
             progress = Progress(verbose, title="Evaluate")
             progress.begin(0, data.steps)
-            callback_list.call("on_test_begin", None)
             loop = Loop(self, "test", data, callback_list)
             logs = self._evaluate(loop, progress)
-            callback_list.call("on_test_end", logs)
             progress.end(loop.done, logs)
-        if return_dict:
-            return logs
         values = list(logs.values())
-        return values[0] if len(values) == 1 else values
+        return logs if return_dict else values[0] if len(values) == 1 else values
 
     def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto", steps: int | None = None, callbacks: Any = None) -> Any:
         """The outputs for data, as NumPy arrays.
@@ -443,14 +450,10 @@ class Trainer:
         (5, 2)
         """
         backend = self._backend  # type: ignore[attr-defined]
-
-        def to_result(value: Any) -> Any:
-            return np.asarray(backend.to_numpy(value))
-
         small = type(x) is np.ndarray and x.dtype == np.float32 and x.ndim > 0 and 0 < len(x) <= (batch_size or 32)
         if small and callbacks is None and steps is None and (program := self._cache.get(("predict", ""))) is not None and Progress(verbose).verbose == 0:
             with self._engine(), backend.forward():
-                return tree.map_structure(to_result, program((backend.array(x),)))
+                return tree.map_structure(lambda v: np.array(backend.to_numpy(v)), program((backend.array(x),)))  # copies, to be changed at will
         with self._engine():
             data = source(x, None, None, batch_size, False, steps)
             callback_list = CallbackList(callbacks, model=self, steps=data.steps)
@@ -463,11 +466,11 @@ class Trainer:
             outputs: list[Any] = []
             with backend.forward():
                 Loop(self, "predict", data, callback_list, resident=False).epoch(0, progress, outputs)
-            arrays = [[to_result(v) for v in tree.flatten(structure)] for structure in outputs]
+            arrays = [[backend.to_numpy(v) for v in tree.flatten(structure)] for structure in outputs]
             callback_list.call("on_predict_end", None)
             if progress.live:
                 progress.end(len(outputs), {})
-        joined = [np.concatenate(parts) if len(parts) > 1 else next(iter(parts)) for parts in zip(*arrays, strict=True)]
+        joined = [np.concatenate(parts) if len(parts) > 1 else np.array(next(iter(parts))) for parts in zip(*arrays, strict=True)]
         return tree.pack_sequence_as(outputs[0], joined)
 
     # ---- single batches ----
@@ -485,12 +488,22 @@ class Trainer:
 
     def _on_batch(self, kind: str, x: Any, y: Any, sample_weight: Any, return_dict: bool) -> Any:
         with self._engine():
-            length = len(tree.flatten(x)[0])
-            data = ArraySource(x, y, sample_weight, batch_size=max(length, 1))
+            data = ArraySource(x, y, sample_weight, batch_size=max(len(tree.flatten(x)[0]), 1))
             self._symbolic_build(data.data, training=kind == "train")
-            logs = self._epoch_logs(kind, Loop(self, kind, data, resident=False).epoch(0))
+            logs = _numbers(self._program(kind, self._afresh, "afresh")(Loop(self, kind, data, resident=False)._tensors(data.data)))
         values = list(logs.values())
         return logs if return_dict else values[0] if len(values) == 1 else values
+
+    def _afresh(self, step: Any) -> Any:
+        """A step whose logs are those of its batch alone."""
+
+        def run(data: Any) -> Any:
+            self.reset_metrics()
+            with self._run():
+                logs = step(data)
+            return logs or self.get_metrics_result()
+
+        return run
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
@@ -509,8 +522,6 @@ def _batch_size(x: Any) -> int:
 
 def _numbers(logs: dict[str, Any]) -> dict[str, Any]:
     def number(value: Any) -> Any:
-        if isinstance(value, (int, float)):
-            return float(value)
         value = np.asarray(config.active().to_numpy(value))
         return float(value) if value.ndim == 0 else value.tolist()
 
