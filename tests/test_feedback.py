@@ -103,6 +103,7 @@ MISTAKES = {
     "validation_split of a generator": (lambda: classifier().fit(iter([(X, Y)]), validation_split=0.2, verbose=0), ValueError, ["validation_data"]),
     "the summary of an unbuilt model": (lambda: keras.Sequential([layers.Dense(1)]).summary(), ValueError, ["not built", "keras.Input"]),
     "x and y of unequal lengths": (lambda: classifier().fit(X, Y[:60], verbose=0), ValueError, ["x: 64", "y: 60"]),
+    "one sample for a batch": (lambda: classifier().predict(X[0], verbose=0), ValueError, ["x[None]"]),
     "a target that is missing": (lambda: classifier().fit(X, verbose=0), ValueError, ["y is None"]),
 }  # fmt: skip
 

@@ -479,3 +479,65 @@ def test_a_model_is_compiled_on_its_own_engine():
     with keraunos_scope("jax"):
         model.compile("adam", "mse", metrics=["mae"])
         assert np.isfinite(model.fit(NUMBERS, SUMS, verbose=0).history["mae"][0])
+
+
+def test_validation_data_without_targets_is_refused(engine):
+    x, y = blobs(32)
+    with pytest.raises(ValueError, match="y is None"):
+        classifier().fit(x, y, validation_data=x, verbose=0)
+
+
+def test_logs_are_those_of_the_metrics_that_a_model_names(engine):
+    class Own(keras.Model):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.tracker = keras.metrics.Mean(name="own")
+
+        @property
+        def metrics(self):
+            return [self.tracker]
+
+        def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+            loss = ops.mean(ops.square(y - y_pred))
+            self.tracker.update_state(loss)
+            return loss
+
+    entry = keras.Input((5,))
+    model = Own(entry, layers.Dense(1)(entry))
+    model.compile("sgd")
+    x, y = blobs(64)
+    assert set(model.fit(x, y[:, None].astype("float32"), epochs=2, verbose=0).history) == {"own"}
+
+
+def test_a_model_without_weights_may_be_fitted(engine):
+    entry = keras.Input((5,))
+    model = keras.Model(entry, layers.Rescaling(2.0)(entry))
+    model.compile("sgd", "mse")
+    x, _ = blobs(32)
+    assert model.fit(x, 2.0 * x, verbose=0).history["loss"] == [0.0]
+
+
+def test_threads_predict_while_another_trains():
+    import threading
+
+    x, y = blobs(256)
+    with keraunos_scope("jax"):
+        model = classifier()
+        model.fit(x, y, verbose=0)
+    failed, over = [], threading.Event()
+
+    def serve():
+        try:
+            while not over.is_set():
+                model.predict(x[:8], verbose=0)
+        except Exception as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=serve) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    model.fit(x, y, epochs=60, verbose=0)
+    over.set()
+    for thread in threads:
+        thread.join()
+    assert not failed

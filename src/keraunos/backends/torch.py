@@ -252,10 +252,6 @@ def _over_axes(function):
 any_, all_, logsumexp = _over_axes(torch.any), _over_axes(torch.all), _over_axes(torch.logsumexp)
 
 
-def var(x, axis=None, keepdims=False):
-    return torch.var(x, axis, correction=0, keepdim=keepdims)
-
-
 def _running(function):
     def running(x, axis=None, dtype=None):
         x, axis = (x.reshape(-1), 0) if axis is None else (x, axis)
@@ -307,10 +303,6 @@ def expand_dims(x, axis):
 
 def squeeze(x, axis=None):
     return torch.squeeze(x, axis) if axis.__class__ is int and x.shape[axis] == 1 else NotImplemented
-
-
-def flip(x, axis=None):
-    return torch.flip(x, _axes(x, axis))
 
 
 def roll(x, shift, axis=None):

@@ -151,8 +151,7 @@ class Program:
 
     def _extend(self, variables: Sequence[Any]) -> None:
         state = self._plan[0]
-        have = {id(v) for v in state}
-        state += tuple(v for v in variables if id(v) not in have)
+        state += tuple(v for v in variables if v not in state)
         self._plan = state, self.backend.compile(self._pure(state), donate=self.donate, **self.options)
 
     def _pure(self, state: tuple[Any, ...]) -> Callable[..., Any]:
@@ -177,6 +176,10 @@ class Program:
             except _Incomplete as found:
                 with self._lock:
                     self._extend(found.variables)
+                continue
+            except RuntimeError as error:  # another thread trained on, and gave up the values just read
+                if self.donate or "deleted" not in str(error):
+                    raise
                 continue
             finally:
                 for _, new in done:

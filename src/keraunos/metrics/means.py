@@ -96,11 +96,6 @@ def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
     return 2.0 * ops.mean(a * b, axis) / (spread + ops.square(shift) + config.epsilon())
 
 
-@pairwise
-def _squares(y_true: Any, y_pred: Any) -> Any:
-    return ops.square(y_true - y_pred)
-
-
 # ---- metrics ----
 class Accuracy(FunctionMetric, function=accuracy):
     """How often predictions equal targets."""
@@ -223,7 +218,7 @@ class ConcordanceCorrelation(FunctionMetric, function=concordance_correlation):
     axis: int = -1
 
 
-class RootMeanSquaredError(FunctionMetric, function=_squares, name="root_mean_squared_error"):
+class RootMeanSquaredError(FunctionMetric, function=pairwise(lambda y_true, y_pred: ops.square(y_true - y_pred)), name="root_mean_squared_error"):
     """The root of the mean of the squared differences."""
 
     def result(self) -> Any:

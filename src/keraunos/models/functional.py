@@ -121,6 +121,8 @@ class GraphModel(Model):
             fix = f"pass {wanted[-1]} features, or make the model with Input(({shape[-1]},))"
             raise ShapeError(f"x has {shape[-1]} features; {who}.", where=f"input '{name}'", received=show(shape), expected=show(wanted), fix=fix)
         fix = "add the channels axis: x[..., None]" if len(shape) == len(wanted) - 1 and len(wanted) > 2 else f"Input(shape={show(shape[1:])})"
+        if shape == wanted[1:]:
+            fix = "x[None] makes a batch of one sample; the shape that Input takes is a sample's, without the batch"
         received, expected = (f"a sample of shape {show(s[1:])}" for s in (shape, wanted))
         raise ShapeError(f"The data does not fit the input '{name}'.", received=received, expected=expected, fix=fix)
 

@@ -76,7 +76,7 @@ def check_model(model: Any, head: Any) -> None:
         DataError: Labels do not fit the outputs.
         ArgumentError: The loss does not fit the last activation.
     """
-    if not model._step_variables() and not model._overrides("train_step"):
+    if model.weights and not model._step_variables() and not model._overrides("train_step"):
         fact = f"The model has 0 trainable weights (of {model.count_params():,} parameters)."
         raise StateError(fact, where=model.name, fix="set layer.trainable = True on what should learn, and compile again")
     if not config.are_checks_enabled() or model._compiled_loss is None or getattr(model, "outputs", None) is None:

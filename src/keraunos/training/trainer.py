@@ -167,9 +167,10 @@ class Trainer:
         if self._running:
             return {}
         logs: dict[str, Any] = {}
-        for name, metric in (*self._compiled_own(), *((m.name, m) for m in self._held_metrics())):
+        names = {id(metric): name for name, metric in self._compiled_own()}
+        for metric in self.metrics:  # which users may override
             result = metric.result()
-            logs.update(result if isinstance(result, dict) else {name: result})
+            logs.update(result if isinstance(result, dict) else {names.get(id(metric), metric.name): result})
         return logs
 
     def _compiled_own(self) -> list[tuple[str, Any]]:
@@ -368,7 +369,7 @@ class Trainer:
                     if loop.done == 0:
                         raise DataError("The data gave no batch.", fix="a generator can be used once: pass a new one, or steps_per_epoch")
                     logs = self._epoch_logs("train", step_logs)
-                    if validation is not None and _validates(epoch, validation_freq):
+                    if validation is not None and ((epoch + 1) % validation_freq == 0 if isinstance(validation_freq, int) else epoch + 1 in validation_freq):
                         found = self._evaluate(validation)
                         logs.update({f"val_{name}": value for name, value in found.items()})
                     data.epoch_end()
@@ -386,7 +387,9 @@ class Trainer:
         if data is None:
             return None
         parts = unpack_x_y_sample_weight(data) if isinstance(data, (tuple, list)) else (data, None, None)
-        return Loop(self, "test", source(*parts, batch_size=batch_size, steps=steps), callbacks)
+        found = source(*parts, batch_size=batch_size, steps=steps)
+        check_data(self, found, found.head)
+        return Loop(self, "test", found, callbacks)
 
     def _evaluate(self, loop: Loop, progress: Progress | None = None) -> dict[str, Any]:
         """The logs of one pass over the loop's data."""
@@ -526,7 +529,3 @@ def _numbers(logs: dict[str, Any]) -> dict[str, Any]:
         return float(value) if value.ndim == 0 else value.tolist()
 
     return {name: {k: number(v) for k, v in value.items()} if isinstance(value, dict) else number(value) for name, value in logs.items()}
-
-
-def _validates(epoch: int, frequency: Any) -> bool:
-    return (epoch + 1) % frequency == 0 if isinstance(frequency, int) else epoch + 1 in frequency
