@@ -170,7 +170,7 @@ class Trainer:
         names = {id(metric): name for name, metric in self._compiled_own()}
         for metric in self.metrics:  # which users may override
             result = metric.result()
-            logs.update(result if isinstance(result, dict) else {names.get(id(metric), metric.name): result})
+            logs.update(result if isinstance(result, dict) else {names.get(id(metric), str(metric.name)): result})
         return logs
 
     def _compiled_own(self) -> list[tuple[str, Any]]:
