@@ -134,7 +134,7 @@ class Declared:
             if isinstance(annotation, str) and not annotation.startswith("ClassVar") and not name.startswith("_")
         }
         own |= {name: Field(name, cls.fields[name].annotation, default) for name, default in defaults.items()}
-        if "__init__" in cls.__dict__ or not (own or order):  # written by hand, or inherited
+        if "__init__" in cls.__dict__ or not (own or order or getattr(cls.__init__, "declared", False)):  # written by hand, here or above
             return
         first = [*order, *(name for name in own if cls.own_first and name not in defaults)]
         merged = {**cls.fields, **own}
