@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 
 from keraunos.core import config
 
-BACKENDS = ("numpy", "jax", "torch")
+# Which engines are tested; the environment may name fewer.
+BACKENDS = tuple(os.environ.get("KERAUNOS_TEST_BACKENDS", "numpy jax torch").split())
 
 
 @pytest.fixture(params=BACKENDS)

@@ -18,6 +18,7 @@ from keraunos.core.graph import KerasTensor
 from keraunos.core.op import FLOATING, Tensor, composite, op_of
 from keraunos.core.spec import OPERATORS, Spec
 from keraunos.core.variable import Variable
+from tests.conftest import BACKENDS
 
 ONES = np.ones((2, 3), "float32")
 
@@ -56,7 +57,7 @@ WRONG = [
 @pytest.mark.parametrize(("kind", "text", "call"), WRONG, ids=[text for _, text, _ in WRONG])
 def test_errors_are_the_same_on_every_engine(kind: Any, text: str, call: Any) -> None:
     messages = set()
-    for name in config.BACKENDS:
+    for name in BACKENDS:
         with config.backend_scope(name), pytest.raises(kind, match=text) as caught:
             call(config.active().array(ONES))
         assert isinstance(caught.value, KeraunosError)

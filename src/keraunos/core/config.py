@@ -24,7 +24,7 @@ __all__ = [
     "is_traceback_filtering_enabled", "set_backend", "set_epsilon", "set_floatx", "set_image_data_format",
 ]  # fmt: skip
 
-BACKENDS = ("jax", "torch", "numpy")
+BACKENDS = ("jax", "torch", "tensorflow", "pytensor", "numpy")
 _DATA_FORMATS = ("channels_last", "channels_first")
 
 _settings: dict[str, Any] = {
@@ -80,7 +80,7 @@ def backend() -> str:
 
     Example:
 
-    >>> backend() in ("jax", "torch", "numpy")
+    >>> backend() in ("jax", "torch", "tensorflow", "pytensor", "numpy")
     True
     """
     return active().name
@@ -90,7 +90,7 @@ def set_backend(name: str) -> None:
     """Choose the engine of the process for what is built from now on; models built before keep theirs.
 
     Args:
-        name: "jax", "torch" or "numpy".
+        name: "jax", "torch", "tensorflow", "pytensor" or "numpy".
 
     Raises:
         ArgumentError: There is no such engine.

@@ -123,8 +123,18 @@ class Op:
                 out = native(*args, **kwargs)
                 return body(*args, **kwargs) if out is NotImplemented else out
 
+        if settle := getattr(backend, "settled", None):
+            run = self._settled(run, settle)
         self.plans[backend] = found = run, {}
         return found
+
+    def _settled(self, run: Callable[..., Any], settle: Callable[..., Any]) -> Callable[..., Any]:
+        """`run`, whose results are told what the rules know of their shapes."""
+
+        def settled(*args: Any, **kwargs: Any) -> Any:
+            return settle(run(*args, **kwargs), lambda: self.spec(args, kwargs, abstract=True))
+
+        return settled
 
     def clashes(self, backend: Any, x: Any) -> frozenset[type] | None:
         """The Python scalars beside which a tensor like `x` does not keep its dtype; None if it does not even alone."""

@@ -58,8 +58,14 @@ def is_tensor(x: Any) -> bool:
 
 
 def shape(x: Any) -> Shape:
-    """The sizes as integers; what is not known before the run absorbs arithmetic and equals None."""
-    return tuple(dims(x)) if not isinstance(x, Spec) and hasattr(x, "shape") else spec_of(x).shape
+    """The sizes as integers. What is not known before the run absorbs arithmetic and equals None; while an engine traces, it is a scalar of the engine."""
+    if isinstance(x, Spec) or not hasattr(x, "shape"):
+        return spec_of(x).shape
+    sizes = tuple(x.shape)
+    if None not in sizes:
+        return sizes
+    backend = config.active()
+    return tuple(backend.dim(x, i) if d is None or d is UNKNOWN else d for i, d in enumerate(sizes))
 
 
 def ndim(x: Any) -> int:
