@@ -94,47 +94,23 @@ def _refusal(fact: str, fix: str | None = None) -> Any:
     return refuse
 
 
-class Spec(Operators):
-    """The shape and dtype of a tensor that has no value.
+class Symbolic(Operators):
+    """What tensors without a value share; they have `shape` and `dtype`."""
 
-    Args:
-        shape: The sizes; None is a dimension that is not known.
-        dtype: The dtype's name.
-
-    Example:
-
-    >>> Spec((None, 3), "float32")
-    Spec(shape=(None, 3), dtype='float32')
-    """
-
-    __slots__ = ("__weakref__", "_keras_mask", "dtype", "shape")
+    __slots__ = ()
     shape: Shape
     dtype: str
-
-    def __init__(self, shape: Iterable[Any], dtype: str = "float32"):
-        self.shape = tuple(UNKNOWN if d is None else d for d in shape)
-        self.dtype = dtype
 
     @property
     def ndim(self) -> int:
         """The number of axes."""
         return len(self.shape)
 
-    def __eq__(self, other: Any) -> Any:
-        if type(self) is Spec and type(other) is Spec:
-            return (self.shape, self.dtype) == (other.shape, other.dtype)
-        return OPERATORS["equal"](self, other)
-
-    def __ne__(self, other: Any) -> Any:
-        if type(self) is Spec and type(other) is Spec:
-            return (self.shape, self.dtype) != (other.shape, other.dtype)
-        return OPERATORS["not_equal"](self, other)
-
     def __hash__(self) -> int:
         return id(self)
 
     def __repr__(self) -> str:
-        return f"Spec(shape={show(self.shape)}, dtype={self.dtype!r})"
+        return f"{type(self).__name__}(shape={show(self.shape)}, dtype={self.dtype!r})"
 
     def __len__(self) -> int:
         if self.shape and known(self.shape[:1]):
@@ -153,6 +129,38 @@ class Spec(Operators):
     def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         fix = "use keraunos.ops, or wrap the function in a Layer's call"
         raise SymbolicError("A PyTorch function was applied to a symbolic tensor.", received=getattr(function, "__name__", ""), fix=fix)
+
+
+class Spec(Symbolic):
+    """The shape and dtype of a tensor that has no value.
+
+    Args:
+        shape: The sizes; None is a dimension that is not known.
+        dtype: The dtype's name.
+
+    Example:
+
+    >>> Spec((None, 3), "float32")
+    Spec(shape=(None, 3), dtype='float32')
+    """
+
+    __slots__ = ("__weakref__", "_keras_mask", "dtype", "shape")
+
+    def __init__(self, shape: Iterable[Any], dtype: str = "float32"):
+        self.shape = tuple(UNKNOWN if d is None else d for d in shape)
+        self.dtype = dtype
+
+    def __eq__(self, other: Any) -> Any:
+        if type(self) is Spec and type(other) is Spec:
+            return (self.shape, self.dtype) == (other.shape, other.dtype)
+        return OPERATORS["equal"](self, other)
+
+    def __ne__(self, other: Any) -> Any:
+        if type(self) is Spec and type(other) is Spec:
+            return (self.shape, self.dtype) != (other.shape, other.dtype)
+        return OPERATORS["not_equal"](self, other)
+
+    __hash__ = Symbolic.__hash__
 
 
 def show(shape: Sequence[Any]) -> tuple[Any, ...]:
