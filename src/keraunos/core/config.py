@@ -12,7 +12,9 @@ import importlib.util
 import json
 import os
 import pathlib
+import re
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 from keraunos.core.errors import ArgumentError, BackendError, one_of, suggestion
@@ -25,6 +27,7 @@ __all__ = [
 ]  # fmt: skip
 
 BACKENDS = ("jax", "torch", "tensorflow", "pytensor", "numpy")
+_TRACERS = ("onnx",)  # these write down what a model computes; nothing runs on them
 _DATA_FORMATS = ("channels_last", "channels_first")
 
 _settings: dict[str, Any] = {
@@ -54,11 +57,18 @@ def load_backend(name: str) -> Any:
         ArgumentError: There is no such engine.
         BackendError: The engine's package is not installed.
     """
-    if name not in BACKENDS:
+    if name not in (*BACKENDS, *_TRACERS):
         raise ArgumentError(f"There is no backend {name!r}.", fix=suggestion(name, BACKENDS))
     if importlib.util.find_spec(name) is None:
-        raise BackendError(f"The backend '{name}' needs the package '{name}', which is not installed.", fix=f"pip install 'keraunos[{name}]'")
+        extra = "export" if name in _TRACERS else name
+        raise BackendError(f"The backend '{name}' needs the package '{name}', which is not installed.", fix=f"pip install 'keraunos[{extra}]'")
     return importlib.import_module(f"keraunos.backends.{name}")
+
+
+def _engine(name: str) -> Any:
+    if name in _TRACERS:
+        raise BackendError(f"Nothing runs on the {name} backend: models are exported by it.", fix=f"model.export(filepath, format='{name}')")
+    return load_backend(name)
 
 
 def active() -> Any:
@@ -97,7 +107,7 @@ def set_backend(name: str) -> None:
         BackendError: The engine's package is not installed.
     """
     global _default
-    _default = load_backend(name)
+    _default = _engine(name)
 
 
 @contextlib.contextmanager
@@ -110,8 +120,36 @@ def backend_scope(name: str) -> Iterator[None]:
     ...     backend()
     'numpy'
     """
-    with within(backend=load_backend(name)):
+    with within(backend=_engine(name)):
         yield
+
+
+def device(device_name: str) -> AbstractContextManager[Any]:
+    """A context in which tensors and variables of the engine in force are made on a device.
+
+    Args:
+        device_name: The kind and the index: "cpu", "cpu:0", "gpu:1" (or "cuda:1"), "tpu:0".
+
+    Raises:
+        ArgumentError: `device_name` is not of this form.
+        BackendError: The engine finds no such device.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> with keras.device("cpu:0"):
+    ...     x = keras.ops.ones(3)
+    """
+    found = re.fullmatch(r"(cpu|gpu|cuda|tpu|mps)(?::(\d+))?", device_name.lower()) if isinstance(device_name, str) else None
+    if found is None:
+        raise ArgumentError(
+            "There is no such form of a device's name.", where="device", received=repr(device_name), expected='"cpu", "gpu:0", "tpu:0" or the like'
+        )
+    engine, kind = active(), found[1].replace("cuda", "gpu")
+    context = engine.place(kind, int(found[2] or 0))
+    if context is None:
+        raise BackendError(f"The {engine.name} backend finds no device '{device_name}'.", where="device", fix=f"use one of {', '.join(engine.devices())}")
+    return context
 
 
 def floatx() -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from keraunos.core import dtypes
 from keraunos.core.errors import ArgumentError, one_of
 from keraunos.core.op import SAME, Operand, Tensor, primitive
-from keraunos.core.spec import UNKNOWN, Spec
+from keraunos.core.spec import UNKNOWN, Spec, Symbolic
 from keraunos.ops import rules, shaping
 from keraunos.ops.elementwise import add, cast, divide, equal, greater_equal, multiply, subtract, where
 from keraunos.ops.rules import Composed, Same, declare, shaped
@@ -67,7 +67,7 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
     """The numbers from `start` (0 if it alone is given) to before `stop`, by `step`."""
     name = dtype or dtypes.common(*(0 if d is UNKNOWN else d for d in (start, stop, step)))
     start, stop, step = (start, stop, 1 if step is None else step) if stop is not None else (0, start, 1 if step is None else step)
-    if any(d is UNKNOWN or isinstance(d, Spec) for d in (start, stop, step)):
+    if any(d is UNKNOWN or isinstance(d, Symbolic) for d in (start, stop, step)):
         return Spec((UNKNOWN,), name)
     if step == 0:
         raise ArgumentError("arange cannot go by steps of 0.", where="step")

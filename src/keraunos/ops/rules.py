@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from keraunos.core.errors import ArgumentError, ShapeError
-from keraunos.core.op import BOOLEAN, CONTRACTED, FLOATING, INDEX, LOGICAL, NUMERIC, PROMOTED, SAME, SUMMED, TO_BOOL, DTypeRule, P, composite, primitive
-from keraunos.core.spec import UNKNOWN, Shape, Spec, broadcast_shapes, known, normalize_axes, normalize_axis, same_dim, show, size_of
+from keraunos.core.op import BOOLEAN, CONTRACTED, FLOATING, INDEX, LOGICAL, NUMERIC, PROMOTED, SAME, SUMMED, TO_BOOL, WIDE, DTypeRule, P, composite, primitive
+from keraunos.core.spec import UNKNOWN, Shape, Spec, Symbolic, broadcast_shapes, known, normalize_axes, normalize_axis, same_dim, show, size_of
 
 # An op is declared by its signature: its dtype rule is what the result, or the first part of it, is annotated with.
 Promoted = Annotated[Any, PROMOTED]
 Numeric = Annotated[Any, NUMERIC]
 Floating = Annotated[Any, FLOATING]
+Wide = Annotated[Any, WIDE]  # likewise, in 32 bits at least
 Summed = Annotated[Any, SUMMED]
 Contracted = Annotated[Any, CONTRACTED]
 Boolean = Annotated[Any, BOOLEAN]
@@ -103,7 +104,7 @@ def reshaped(x: Any, newshape: Any) -> Shape:
 def as_shape(shape: Any) -> Shape:
     """A shape given as one integer or several; None is a dimension that is not known."""
     given = shape if hasattr(shape, "__len__") else (shape,)
-    return tuple(UNKNOWN if d is None or d is UNKNOWN or isinstance(d, Spec) else int(d) for d in given)
+    return tuple(UNKNOWN if d is None or d is UNKNOWN or isinstance(d, Symbolic) else int(d) for d in given)
 
 
 def several(xs: Any, name: str) -> Sequence[Any]:
@@ -156,6 +157,6 @@ def _used(k: Any) -> int:
 
 
 def _sliced(size: Any, k: slice) -> Any:
-    if any(v is UNKNOWN or isinstance(v, Spec) for v in (size, k.start, k.stop, k.step)):
+    if any(v is UNKNOWN or isinstance(v, Symbolic) for v in (size, k.start, k.stop, k.step)):
         return UNKNOWN
     return len(range(*k.indices(size)))
