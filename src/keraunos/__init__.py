@@ -14,8 +14,9 @@ __version__ = "0.1.0"
 _HOMES = {  # where the names stand that are not namespaces
     "DTypePolicy": "dtype_policies", "FloatDTypePolicy": "dtype_policies", "Function": "models", "Initializer": "initializers", "Input": "layers",
     "InputSpec": "layers", "KerasTensor": "core.graph", "Layer": "layers", "Loss": "losses", "Metric": "metrics", "Model": "models", "Optimizer": "optimizers",
-    "Regularizer": "regularizers", "Sequential": "models", "Variable": "core.variable", "backend_scope": "core.config", "functional": "core.functional",
-    "install_as_keras": "compat", "name_scope": "core.names", "set_backend": "core.config", "value_and_grad": "core.functional",
+    "Regularizer": "regularizers", "RematScope": "core.scopes", "Sequential": "models", "StatelessScope": "core.scopes", "SymbolicScope": "core.scopes",
+    "Variable": "core.variable", "backend_scope": "core.config", "device": "core.config", "functional": "core.functional",
+    "install_as_keras": "compat", "name_scope": "core.names", "remat": "core.functional", "set_backend": "core.config", "value_and_grad": "core.functional",
 }  # fmt: skip
 
 if TYPE_CHECKING:
@@ -27,10 +28,11 @@ if TYPE_CHECKING:
 
     # isort: on
     from keraunos.compat import install_as_keras
-    from keraunos.core.config import backend_scope, set_backend
-    from keraunos.core.functional import functional, value_and_grad
+    from keraunos.core.config import backend_scope, device, set_backend
+    from keraunos.core.functional import functional, remat, value_and_grad
     from keraunos.core.graph import KerasTensor
     from keraunos.core.names import name_scope
+    from keraunos.core.scopes import RematScope, StatelessScope, SymbolicScope
     from keraunos.core.variable import Variable
     from keraunos.dtype_policies import DTypePolicy, FloatDTypePolicy
     from keraunos.initializers import Initializer
@@ -43,9 +45,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DTypePolicy", "FloatDTypePolicy", "Function", "Initializer", "Input", "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Optimizer",
-    "Regularizer", "Sequential", "Variable", "__version__", "activations", "backend", "backend_scope", "callbacks", "config", "constraints", "datasets",
-    "dtype_policies", "functional", "initializers", "install_as_keras", "layers", "losses", "metrics", "mixed_precision", "models", "name_scope", "ops",
-    "optimizers", "random", "regularizers", "saving", "set_backend", "tree", "utils", "value_and_grad", "version",
+    "Regularizer", "RematScope", "Sequential", "StatelessScope", "SymbolicScope", "Variable", "__version__", "activations", "backend", "backend_scope", "callbacks", "config", "constraints", "datasets",
+    "device", "dtype_policies", "functional", "initializers", "install_as_keras", "layers", "losses", "metrics", "mixed_precision", "models", "name_scope", "ops",
+    "optimizers", "random", "regularizers", "remat", "saving", "set_backend", "tree", "utils", "value_and_grad", "version",
 ]  # fmt: skip
 _MODULES = frozenset(__all__) - {*_HOMES, "__version__", "version"}
 

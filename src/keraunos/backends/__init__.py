@@ -26,7 +26,15 @@ What it may have, where it has something better than the body of a composite or 
     settled(out, spec)               the result of an op, told the shape that `spec()` knows, for engines that infer less
     the name of a composite          its faster form, which returns NotImplemented for what it cannot take
     repeat(fn, state, xs)            fn(state, x) over the rows of xs as one program: the state, and the results stacked
-    scan                             likewise for `ops.scan`
+    scan(f, init, xs, count, …)      likewise for `ops.scan`; carries and rows are structures, count is None where it is not known
+    is_traced(x)                     whether a tensor has no value yet; then branches need the engine's
+    cond(pred, true_fn, false_fn)    one of two functions without arguments, which give one structure of tensors
+    while_loop(goes_on, body, vars)  vars = body(*vars) while goes_on(*vars); structures of tensors
+    tracing()                        whether loops must be the engine's now; without it, always where it has them
+    vectorized_map(fn, elements)     fn of every row at once
+    custom_gradient(f, args)         f(*args) gives the result and a function of upstream gradients; returns the result that has that gradient
+    remat(fn)                        fn, run again for its gradient in place of keeping what it computed
+    place(kind, index)               a context in which tensors are made on a device, None if there is no such device
     an optimizer's `native`          its update of all variables at once, in place; accumulate, increment, own,
                                      move_averages and to_host do as much for variables outside of a trace
     manual_seed(seed)                seed the engine's own generators too

@@ -93,7 +93,41 @@ def rows(x: Any, places: Any) -> Any:
     return jnp.take(x, places, axis=0, mode="clip")
 
 
-repeat = scan = jax.lax.scan
+def is_traced(x: Any) -> bool:
+    return isinstance(x, jax.core.Tracer)
+
+
+repeat, cond, remat, vectorized_map = jax.lax.scan, jax.lax.cond, jax.checkpoint, lambda fn, elements: jax.vmap(fn)(elements)
+
+
+def scan(f: Any, init: Any, xs: Any, count: Any, reverse: bool, unroll: Any) -> Any:
+    return jax.lax.scan(f, init, xs, count, reverse, unroll)
+
+
+def while_loop(goes_on: Any, body: Any, variables: Any) -> Any:
+    return jax.lax.while_loop(lambda v: goes_on(*v), lambda v: tuple(body(*v)), tuple(variables))
+
+
+def custom_gradient(f: Any, args: Any) -> Any:
+    def function(*xs: Any) -> Any:
+        out, gradient = f(*xs)
+
+        def gradients(upstream: Any) -> Any:
+            found = gradient(*(upstream if isinstance(out, (list, tuple)) else (upstream,)))
+            found = [jnp.zeros_like(x) if g is None else g for x, g in zip(xs, found, strict=True)]
+            found = [g.astype(x.dtype) if x.dtype in float_dtypes else np.zeros(x.shape, jax.dtypes.float0) for x, g in zip(xs, found, strict=True)]
+            return tuple(found) if len(xs) > 1 else found[0]
+
+        return out, gradients
+
+    return jax.custom_gradient(function)(*args)
+
+
+def place(kind: str, index: int) -> Any:
+    try:
+        return jax.default_device(jax.devices(kind)[index])
+    except (RuntimeError, IndexError):
+        return None
 
 
 def abstract(fn: Any, shapes: list[tuple[int, ...]], specs_dtypes: list[str]) -> Any:

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 
 from keraunos.core import config, dtypes, windows
 from keraunos.core.errors import ArgumentError, BackendError
+from keraunos.core.scope import scope, within
 
 name = "torch"
 kinds: dict[type, int] = {}
@@ -32,9 +33,18 @@ _DTYPES = {n: d for d, n in _NAMES.items()}
 
 # ---- what every engine provides ----
 @functools.cache
-def device() -> torch.device:
-    """Where tensors are made: the GPU if there is one."""
+def _usual_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def device() -> torch.device:
+    """Where tensors are made: what `keraunos.device` chose, else the GPU if there is one."""
+    return scope.device or _usual_device()
+
+
+def place(kind: str, index: int) -> Any:
+    count = {"cpu": 1, "gpu": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}.get(kind, 0)
+    return within(device=torch.device("cuda" if kind == "gpu" else kind, index)) if index < count else None
 
 
 def devices() -> list[str]:
@@ -142,6 +152,33 @@ def abstract(fn: Any, shapes: list[tuple[int, ...]], specs_dtypes: list[str]) ->
 
 concrete = contextlib.nullcontext
 forward = torch.no_grad
+
+
+class _Custom(torch.autograd.Function):
+    """A function with the gradient that it gave."""
+
+    @staticmethod
+    def forward(ctx, f, *args):
+        out, ctx.gradient = f(*args)
+        return out if isinstance(out, torch.Tensor) else tuple(out)
+
+    @staticmethod
+    def backward(ctx, *upstream):  # pyright: ignore[reportIncompatibleMethodOverride]
+        return None, *ctx.gradient(*upstream)
+
+
+def custom_gradient(f: Any, args: Any) -> Any:
+    return _Custom.apply(f, *args)
+
+
+def remat(fn: Any) -> Any:
+    from torch.utils.checkpoint import checkpoint
+
+    return lambda *args: checkpoint(fn, *args, use_reentrant=False)
+
+
+def vectorized_map(fn: Any, elements: Any) -> Any:
+    return torch.func.vmap(fn, randomness="different")(elements)
 
 
 def synchronize(x: Any) -> None:

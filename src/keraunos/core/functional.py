@@ -8,12 +8,14 @@ themselves, so one thread may trace while others run.
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from keraunos.core import config, tree
 from keraunos.core.scope import scope, within
+from keraunos.core.spec import Spec
 from keraunos.core.variable import Variable
 
 
@@ -120,6 +122,84 @@ def value_and_grad(fn: Callable[..., Any], variables: Sequence[Any], has_aux: bo
         return ((value, aux) if has_aux else value), gradients
 
     return call
+
+
+def remat(f: Callable[..., Any]) -> Callable[..., Any]:
+    """`f`, of whose run only the arguments are kept for the gradient: the rest is computed anew ([Chen et al., 2016](https://arxiv.org/abs/1604.06174)).
+
+    Saves memory for time where gradients are taken; without gradients, `f` runs as it is. Variables that `f` assigns are assigned once.
+
+    Args:
+        f: A function of tensors and other arguments.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> float(keras.remat(lambda x: keras.ops.exp(keras.ops.sin(x)))(0.0))
+    1.0
+    """
+
+    @functools.wraps(f)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        backend, held = config.active(), {name: getattr(scope, name) for name in ("training", "autocast", "layer")}
+        leaves = tree.flatten((args, kwargs))
+        if not hasattr(backend, "remat") or scope.symbolic or any(isinstance(x, Spec) for x in leaves):
+            return f(*args, **kwargs)
+        places = [i for i, x in enumerate(leaves) if backend.is_tensor(x)]
+        written: dict[int, tuple[Any, Any]] = {}  # the variables that `f` assigns, with their values before, which a second run must meet again
+
+        def pure(*tensors: Any) -> Any:
+            given = dict(zip(places, tensors, strict=True))
+            inner_args, inner_kwargs = tree.pack_sequence_as((args, kwargs), [given.get(i, x) for i, x in enumerate(leaves)])
+            with within(backend=backend, **held):  # the second run may be another thread's
+                out, trace = (
+                    _traced(f, *zip(*written.values(), strict=True), *inner_args, **inner_kwargs)
+                    if written
+                    else _traced(f, (), (), *inner_args, **inner_kwargs)
+                )
+                for key, variable in trace.written.items():
+                    written.setdefault(key, (variable, variable._value if scope.trace is None else scope.trace.read(variable)))
+            return out, {key: trace.values[key] for key in trace.written}
+
+        out, changed = backend.remat(pure)(*[leaves[i] for i in places])
+        for key, value in changed.items():
+            written[key][0].assign(value)
+        return out
+
+    return call
+
+
+def with_assignments(run: Callable[[list[Any], Callable[..., Any]], Any]) -> Any:
+    """Let functions that an engine's branch or loop traces assign variables: what they assign becomes part of what they return.
+
+    Args:
+        run: A function of the variables that are known to be assigned and of `bound(fn, values, *args)`, which gives `fn`'s result and the
+            variables' new values for the values before; it returns the result and the variables' last values.
+
+    Returns:
+        The result; the variables have their last values.
+    """
+    variables: list[Any] = []
+    while True:
+        written: dict[int, Any] = {}
+        out, new = run(variables, functools.partial(_bound, variables, written))
+        found = [v for v in written.values() if not any(v is known for known in variables)]
+        if not found:
+            for variable, value in zip(variables, new, strict=True):
+                variable.assign(value)
+            return out
+        variables = [*variables, *found]  # once more, now that these are known
+
+
+def _bound(variables: list[Any], written: dict[int, Any], fn: Callable[..., Any], values: Sequence[Any] | None, *args: Any) -> tuple[Any, list[Any]]:
+    out, trace = _traced(fn, () if values is None else variables, values or (), *args)
+    written.update(trace.written)
+    return out, [trace.read(v) for v in variables]
+
+
+def current(variables: Sequence[Any]) -> list[Any]:
+    """The variables' values, in the dtype in which they are kept."""
+    return [v._value if scope.trace is None else scope.trace.read(v) for v in variables]
 
 
 class _Incomplete(Exception):

@@ -8,6 +8,7 @@ import functools
 import re
 from collections.abc import Iterator
 
+from keraunos.core.errors import ArgumentError
 from keraunos.core.scope import scope, within
 
 _counts: collections.Counter[str] = collections.Counter()
@@ -34,9 +35,30 @@ def reset_names() -> None:
 
 
 @contextlib.contextmanager
-def name_scope(name: str) -> Iterator[None]:
-    """Put `name/` before the paths of variables that are made in the block."""
-    with within(names=f"{scope.names}/{name}" if scope.names else name):
+def name_scope(name: str, *, caller: object = None, deduplicate: bool = True, override_parent: str | None = None) -> Iterator[None]:
+    """Put `name/` before the paths of variables that are made in the block.
+
+    Args:
+        name: The name, without "/".
+        caller: The object that opens the scope; with `deduplicate`, one that is opened by it again within itself adds nothing.
+        deduplicate: See `caller`.
+        override_parent: What stands before `name/` in place of the enclosing scopes.
+
+    Raises:
+        ArgumentError: `name` is no string, or has a "/".
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> with keras.name_scope("encoder"):
+    ...     keras.Variable(0.0, name="scale").path
+    'encoder/scale'
+    """
+    if not isinstance(name, str) or "/" in name:
+        raise ArgumentError("The name of a scope must be a string without '/'.", where="name_scope", received=repr(name))
+    parent = scope.names if override_parent is None else override_parent
+    again = deduplicate and caller is not None and caller is scope.names_of
+    with within(names=parent if again else f"{parent}/{name}" if parent else name, names_of=caller):
         yield
 
 

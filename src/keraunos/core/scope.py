@@ -21,6 +21,10 @@ class Scope(threading.local):
     symbolic: bool = False  # a layer's `call` is being run on specs
     layer: Any = None  # the outermost layer call in progress
     names: str = ""  # the enclosing `name_scope`
+    names_of: Any = None  # the object that opened it
+    device: Any = None  # the engine's form of the device that `device` chose
+    stateless: Any = None  # the enclosing `StatelessScope`
+    remat: Any = None  # the enclosing `RematScope`
     monitor: Any = None  # debugging hook that sees each layer's output
     custom_objects: dict[str, Any] | None = None  # what `custom_object_scope` made known
     safe_mode: bool = True  # whether configs with code in them are refused

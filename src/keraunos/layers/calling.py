@@ -37,6 +37,7 @@ class Callable_(Effects):
 
     input_spec: Any = None
     nodes: list[Any]
+    _remat: Any = None  # the `RematScope` that it was made in
     _plain = False  # built, and nothing to do around `call` but the training flag
 
     def __init_subclass__(cls, function: Any = None, **kwargs: Any) -> None:
@@ -53,7 +54,9 @@ class Callable_(Effects):
 
     def _built(self) -> None:
         super()._built()
-        self._plain = not self._policy.is_mixed and self.activity_regularizer is None and not self._makes_masks()
+        self._plain = not self._policy.is_mixed and self.activity_regularizer is None and not self._makes_masks() and self._remat is None
+        if self._remat is not None and "activation" in self.__dict__:
+            self.__dict__["activation"] = self._remat.activation_of(self)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self._plain and len(args) == 1 and not masks._table and (not kwargs or (len(kwargs) == 1 and "training" in kwargs)):
@@ -122,7 +125,7 @@ class Callable_(Effects):
                     if any(isinstance(x, KerasTensor) and x.record_history for x in flat):
                         outputs = record(self, args, kwargs, outputs)
                 else:
-                    outputs = self.call(*args, **inner)
+                    outputs = (self.call if self._remat is None else self._remat.call_of(self))(*args, **inner)
                 if self.activity_regularizer is not None:
                     self._regularize(outputs)
         except Exception as error:

@@ -67,6 +67,8 @@ class Effects(Weighted):
         """Add a scalar to what training minimises; for use inside `call`."""
         if scope.symbolic:
             return
+        if scope.stateless is not None and scope.stateless.collect_losses:
+            scope.stateless.losses += tree.flatten(loss)
         self._losses.extend(tree.flatten(loss))
         (scope.layer or self)._lossy.append(self)
 

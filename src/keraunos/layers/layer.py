@@ -10,6 +10,7 @@ from keraunos.core.errors import ArgumentError, StateError
 from keraunos.core.fields import Declared, _unknown
 from keraunos.core.functional import functional
 from keraunos.core.names import auto_name, to_snake_case
+from keraunos.core.scope import scope
 from keraunos.core.serialization import deserialize_value, serialize_value
 from keraunos.layers.calling import Callable_
 
@@ -54,7 +55,7 @@ class Layer(Callable_, _Arguments):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = super().__new__(cls, *args, **kwargs)
-        self.__dict__.update(_backend=config.active(), _policy=dtype_policies.dtype_policy(), _losses=[], _lossy=[], nodes=[], _name=None)
+        self.__dict__.update(_backend=config.active(), _policy=dtype_policies.dtype_policy(), _losses=[], _lossy=[], nodes=[], _name=None, _remat=scope.remat)
         return self
 
     def __init__(self, *, activity_regularizer: Any = None, trainable: bool = True, dtype: Any = None, autocast: bool = True, name: str | None = None,

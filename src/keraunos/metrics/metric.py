@@ -13,8 +13,8 @@ from keraunos.core import tree
 from keraunos.core.errors import ShapeError
 from keraunos.core.functional import functional
 from keraunos.core.masks import get_mask
-from keraunos.core.names import name_scope
-from keraunos.core.scope import scope
+from keraunos.core.names import scoped
+from keraunos.core.scope import scope, within
 from keraunos.core.serialization import serialize_keras_object
 from keraunos.core.spec import Spec, Unknown, size_of
 from keraunos.core.variable import Variable
@@ -55,7 +55,7 @@ class Metric(Measure):
 
     def add_variable(self, shape: Any, initializer: Any, dtype: Any = None, aggregation: str = "sum", name: str | None = None) -> Variable:
         """A variable of its state."""
-        with name_scope(self.name or ""):
+        with within(names=scoped(self.name or "")):
             variable = Variable(initializer or "zeros", shape, dtype or self.dtype, trainable=False, autocast=False, aggregation=aggregation, name=name)
         self._variables.append(variable)
         return variable

@@ -18,8 +18,8 @@ from keraunos import ops
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, ShapeError, StateError
 from keraunos.core.fields import Declared, Positive, Several, Share, Size
 from keraunos.core.functional import functional
-from keraunos.core.names import auto_name, name_scope, to_snake_case
-from keraunos.core.scope import scope
+from keraunos.core.names import auto_name, scoped, to_snake_case
+from keraunos.core.scope import scope, within
 from keraunos.core.serialization import custom_object_scope, serialize_value
 from keraunos.core.variable import Variable
 from keraunos.initializers import Constant
@@ -162,7 +162,7 @@ class Optimizer(Declared):
         self, shape: Any, initializer: Any = "zeros", dtype: Any = None, aggregation: str = "none", layout: Any = None, name: str | None = None
     ) -> Variable:
         """A variable of the optimizer's state."""
-        with name_scope(self.name or ""):
+        with within(names=scoped(self.name or "")):
             variable = Slot(initializer, shape, dtype, trainable=False, autocast=False, aggregation=aggregation, name=name)
         self._variables.append(variable)
         return variable

@@ -10,9 +10,9 @@ from keraunos.core import config, dtypes
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from keraunos.core.fields import Declared
 from keraunos.core.missing import answer_for
-from keraunos.core.names import auto_name, name_scope
+from keraunos.core.names import auto_name, scoped
 from keraunos.core.op import FLOATING, SAME, Operand, Tensor, composite
-from keraunos.core.scope import scope
+from keraunos.core.scope import scope, within
 from keraunos.core.spec import Spec, known, normalize_axis, show
 from keraunos.core.variable import Variable
 from keraunos.ops.rules import as_shape
@@ -46,7 +46,7 @@ class SeedGenerator(Declared):
         self.seed = None if self.seed is None else integer_seed(self.seed, "SeedGenerator", "an integer or None")
         self.name = self.name or auto_name("seed_generator")
         start = host.make_seed() if self.seed is None else _word(self.seed)
-        with name_scope(self.name):
+        with within(names=scoped(self.name)):
             self.state = Variable(lambda shape, dtype: (start, 0), shape=(2,), dtype="uint32", trainable=False, autocast=False, name="seed_generator_state")
         with self.state.backend.concrete():
             self.state._value = self.state.backend.seed_state(start, 0)  # where the engine wants it, which need not be where it keeps tensors
