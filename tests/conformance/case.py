@@ -29,6 +29,7 @@ class Case:
         tolerance: How much larger than usual an error may be, for functions that amplify rounding.
         args: Static arguments by position, after the tensors.
         before: Static arguments by position, before the tensors.
+        signless: Whether absolute values are compared, where signs and phases are the engine's choice.
     """
 
     op: str
@@ -44,6 +45,7 @@ class Case:
     tolerance: float = 1.0
     args: tuple[Any, ...] = ()
     before: tuple[Any, ...] = ()
+    signless: bool = False
 
     def arrays(self, dtype: str, random: np.random.Generator | None = None) -> list[np.ndarray]:
         """The values, in `dtype` where only a shape is given."""
@@ -68,6 +70,10 @@ class Case:
         """`function` of the tensors and the static arguments."""
         tensors = [list(tensors)] if self.listed else tensors
         return function(*self.before, *tensors, *self.args, **self.kwargs)
+
+    def seen(self, out: Any) -> Any:
+        """What of a result is compared."""
+        return abs(out) if self.signless else out
 
     def __str__(self) -> str:
         options = ",".join(str(v) for v in (*self.before, *self.args, *self.kwargs.values()))

@@ -16,6 +16,7 @@ from jax.custom_derivatives import SymbolicZero
 
 from keraunos.backends import _numpy_api
 from keraunos.core import config, windows
+from keraunos.core.errors import not_positive_definite, one_of
 from keraunos.core.variable import Variable
 
 name = "jax"
@@ -25,8 +26,8 @@ strict_dtypes: frozenset[str] = frozenset()
 
 
 def _available(dtype: str) -> Any:
-    """The dtype, with 64-bit mode switched on for float64; integers keep JAX's 32 bits without it."""
-    if dtype == "float64" and not jax.config.jax_enable_x64:
+    """The dtype, with 64-bit mode switched on for 64-bit floats; integers keep JAX's 32 bits without it."""
+    if dtype in ("float64", "complex128") and not jax.config.jax_enable_x64:
         jax.config.update("jax_enable_x64", True)
     return jax.dtypes.canonicalize_dtype(dtype)
 
@@ -138,10 +139,53 @@ concrete, synchronize = jax.ensure_compile_time_eval, jax.block_until_ready
 
 
 # ---- elementwise and reductions ----
+erfc, i0, sinc = jax.lax.erfc, jnp.i0, jnp.sinc
 erf, erfinv, rsqrt, stop_gradient = jax.lax.erf, jax.lax.erf_inv, jax.lax.rsqrt, jax.lax.stop_gradient
 sum_ = _numpy_api.reduction(functools.partial(jnp.sum, promote_integers=False))
 mean, logsumexp = _numpy_api.reduction(jnp.mean), _numpy_api.reduction(jax.nn.logsumexp)
 matmul, tensordot, einsum = jnp.matmul, jnp.tensordot, jnp.einsum
+
+
+def as_complex(real, imag):
+    kind = jnp.result_type(real, imag)
+    return jax.lax.complex(*jnp.broadcast_arrays(jnp.asarray(real, kind), jnp.asarray(imag, kind)))
+
+
+# ---- linear algebra ----
+jvp, det, solve = jax.jvp, jnp.linalg.det, jnp.linalg.solve
+eig, slogdet = (lambda x, f=f: tuple(f(x)) for f in (jnp.linalg.eig, jnp.linalg.slogdet))
+
+
+def qr(x, mode="reduced"):
+    return tuple(jnp.linalg.qr(x, one_of("mode", mode, ("reduced", "complete"))))
+
+
+def cholesky(x, upper=False):
+    out = jnp.linalg.cholesky(x, upper=upper)
+    if not isinstance(out, jax.core.Tracer) and jnp.isnan(out).any():
+        raise not_positive_definite()
+    return out
+
+
+def eigh(x):
+    return tuple(jnp.linalg.eigh(x))
+
+
+def svd(x, full_matrices=True, compute_uv=True):
+    out = jnp.linalg.svd(x, full_matrices, compute_uv)
+    return tuple(out) if compute_uv else out
+
+
+def lu_factor(x):
+    return jax.lax.linalg.lu(x)[:2]
+
+
+def solve_triangular(a, b, lower=False):
+    if b.ndim == 1:
+        return solve_triangular(a, b[:, None], lower)[..., 0]
+    batch = jnp.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    a, b = jnp.broadcast_to(a, batch + a.shape[-2:]), jnp.broadcast_to(b, batch + b.shape[-2:])
+    return jax.lax.linalg.triangular_solve(a, b, left_side=True, lower=lower)
 
 
 # ---- selection ----
@@ -230,6 +274,27 @@ def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
     else:
         loss = -jnp.log(jnp.clip(chosen / jnp.sum(output, axis, keepdims=True), config.epsilon(), 1.0 - config.epsilon()))
     return jnp.squeeze(jnp.where((target >= 0) & (target < classes), loss, jnp.nan), axis)
+
+
+# ---- attention ----
+def _has_flash(query):
+    """Whether cuDNN's kernels take these."""
+    device = jax.devices()[0]
+    short, depth = query.dtype.name in ("float16", "bfloat16"), query.shape[-1]
+    return device.platform == "gpu" and float(getattr(device, "compute_capability", 0)) >= 8 and short and depth % 8 == 0 and depth <= 128
+
+
+def dot_product_attention(query, key, value, bias=None, mask=None, scale=None, is_causal=False, flash_attention=None, attn_logits_soft_cap=None):
+    # One matrix of weights for all that share key heads, without a copy of the keys; short floats are added up in float32 but not made so first.
+    fits = query.ndim == key.ndim == 4 and key.shape == value.shape and query.shape[::3] == key.shape[::3]
+    if attn_logits_soft_cap is not None or not fits or not key.shape[2] or query.shape[2] % key.shape[2]:
+        return NotImplemented
+    flash = flash_attention is not False and _has_flash(query)
+    if flash_attention and not flash:
+        return NotImplemented
+    bias, mask = (None if x is None else x.reshape((1,) * (4 - x.ndim) + x.shape) for x in (bias, mask))
+    options = {"scale": scale, "is_causal": is_causal, "implementation": "cudnn" if flash else "xla"}
+    return jax.nn.dot_product_attention(query, key, value, bias, None if mask is None else mask.astype(bool), **options)
 
 
 # ---- random ----

@@ -14,7 +14,7 @@ import numpy as np
 
 from keraunos.backends import _numpy_api
 from keraunos.core import dtypes, windows
-from keraunos.core.errors import ArgumentError, BackendError
+from keraunos.core.errors import ArgumentError, BackendError, not_positive_definite, one_of
 
 name = "numpy"
 kinds: dict[type, int] = {}
@@ -49,8 +49,12 @@ def dtype_of(x: Any) -> str:
     return x.dtype.name if x.dtype.name in dtypes.BITS else dtypes.standardize_dtype(x.dtype)
 
 
+def slot(value: Any, trainable: bool) -> Any:
+    return np.array(value)  # the user may go on to change the array that it came from
+
+
 def store(old: Any, new: Any, trainable: bool) -> Any:
-    return new
+    return np.array(new)
 
 
 def differentiate(fn: Any, values: Any) -> Any:
@@ -86,6 +90,23 @@ def erf(x):
     return np.asarray(_erf(np.asarray(x, "float64"))).astype(x.dtype)
 
 
+_erfc = np.frompyfunc(math.erfc, 1, 1)
+
+
+def erfc(x):
+    return np.asarray(_erfc(np.asarray(x, "float64"))).astype(x.dtype)
+
+
+def i0(x):
+    return np.i0(np.asarray(x, "float64")).astype(x.dtype)
+
+
+def as_complex(real, imag):
+    out = np.empty(np.broadcast_shapes(np.shape(real), np.shape(imag)), dtypes.complexed(np.result_type(real, imag).name))
+    out.real, out.imag = real, imag
+    return out
+
+
 def stop_gradient(variable):
     return variable
 
@@ -109,6 +130,76 @@ matmul, tensordot = _widened(np.matmul), _widened(np.tensordot)
 
 def einsum(subscripts, *operands):
     return _widened(lambda *xs: np.einsum(subscripts, *xs, optimize=len(xs) > 2))(*operands)
+
+
+# ---- linear algebra ----
+def _symmetric(x):
+    """The symmetric part of matrices, Hermitian for complex ones."""
+    return (x + x.swapaxes(-1, -2).conj()) / 2
+
+
+def cholesky(x, upper=False):
+    try:
+        return np.linalg.cholesky(_symmetric(x), upper=upper)
+    except np.linalg.LinAlgError:
+        if x.shape[-1] == x.shape[-2]:
+            raise not_positive_definite() from None
+        raise
+
+
+def eigh(x):
+    return tuple(np.linalg.eigh(_symmetric(x)))
+
+
+def eig(x):
+    return tuple(out.astype(dtypes.complexed(x.dtype.name)) for out in np.linalg.eig(x))
+
+
+def qr(x, mode="reduced"):
+    return tuple(np.linalg.qr(x, one_of("mode", mode, ("reduced", "complete"))))
+
+
+def svd(x, full_matrices=True, compute_uv=True):
+    out = np.linalg.svd(x, full_matrices, compute_uv)
+    return tuple(out) if compute_uv else out
+
+
+def lu_factor(x):
+    *batch, m, n = x.shape
+    lu, pivots = np.array(x).reshape(-1, m, n), np.zeros((math.prod(batch), min(m, n)), "int32")
+    each = np.arange(len(lu))
+    for j in range(min(m, n)):
+        pivots[:, j] = chosen = j + np.abs(lu[:, j:, j]).argmax(1)
+        lu[each, j], lu[each, chosen] = lu[each, chosen], lu[each, j]
+        pivot = lu[:, j, j, None]
+        lu[:, j + 1 :, j] /= np.where(pivot == 0, 1, pivot)  # where it is 0, so is all below it
+        lu[:, j + 1 :, j + 1 :] -= lu[:, j + 1 :, j, None] * lu[:, j, None, j + 1 :]
+    return lu.reshape(x.shape), pivots.reshape(*batch, -1) if batch else pivots[0]
+
+
+def solve(a, b):
+    try:
+        return np.linalg.solve(a, b)
+    except np.linalg.LinAlgError:  # of a batch, only what is singular has no solution
+        if a.shape[-1] != a.shape[-2]:
+            raise
+    if b.ndim == 1:
+        return solve(a, b[:, None])[..., 0]
+    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    a, b = np.broadcast_to(a, batch + a.shape[-2:]), np.broadcast_to(b, batch + b.shape[-2:])
+    out = np.full_like(b, np.nan)
+    for i in np.ndindex(batch):
+        with contextlib.suppress(np.linalg.LinAlgError):
+            out[i] = np.linalg.solve(a[i], b[i])
+    return out
+
+
+def det(x):
+    return np.asarray(np.linalg.det(x))
+
+
+def slogdet(x):
+    return tuple(map(np.asarray, np.linalg.slogdet(x)))
 
 
 # ---- selection ----

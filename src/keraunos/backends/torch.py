@@ -9,14 +9,16 @@ import functools
 import math
 import operator
 import threading
+import warnings
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+from keraunos.backends import _foreign
 from keraunos.core import config, dtypes, windows
-from keraunos.core.errors import ArgumentError, BackendError
+from keraunos.core.errors import ArgumentError, BackendError, not_positive_definite, one_of
 from keraunos.core.scope import scope, within
 
 name = "torch"
@@ -26,6 +28,7 @@ strict_dtypes: frozenset[str] = frozenset()
 stateful = True
 
 _threads = threading.local()
+_SCALARS = frozenset({int, float, bool, complex})
 _run_backward = torch.autograd.Variable._execution_engine.run_backward
 _NAMES = {getattr(torch, n): n for n in dtypes.BITS if hasattr(torch, n) and isinstance(getattr(torch, n), torch.dtype)}
 _DTYPES = {n: d for d, n in _NAMES.items()}
@@ -63,15 +66,13 @@ def torch_dtype(dtype: str) -> torch.dtype:
 
 
 def array(x: Any, dtype: str | None = None) -> torch.Tensor:
-    if isinstance(x, torch.Tensor):
-        return x.to(device=device(), dtype=torch_dtype(dtype) if dtype else None)
-    if dtype is None and isinstance(x, (float, int, bool)):
-        dtype = dtypes.result_type(type(x))
-    if not isinstance(x, (float, int, bool)):
-        listed = isinstance(x, (list, tuple))
-        x = np.asarray(x)
-        if listed and dtype is None:
-            dtype = {"float64": dtypes.standardize_dtype(None), "int64": "int32"}.get(x.dtype.name)
+    if _foreign.is_foreign(x):
+        copied = not isinstance(x, torch.Tensor)  # its memory may be changed
+        x = x if not copied else _foreign.imported(torch.from_dlpack, x)
+        if isinstance(x, torch.Tensor):
+            return x.to(device=device(), dtype=torch_dtype(dtype) if dtype else None, copy=copied)
+    x, dtype = _foreign.prepared(x, dtype)
+    if isinstance(x, np.ndarray):
         if x.dtype.name == "bfloat16":  # NumPy's bfloat16 is not PyTorch's: go by the bits
             x = torch.from_numpy(x.view(np.int16).copy()).view(torch.bfloat16)
         elif not x.flags.writeable or any(s < 0 for s in x.strides):
@@ -80,14 +81,8 @@ def array(x: Any, dtype: str | None = None) -> torch.Tensor:
 
 
 def to_numpy(x: Any) -> np.ndarray:
-    if not isinstance(x, torch.Tensor):
-        return np.asarray(x)
-    x = (x.clone() if x.is_leaf and x.requires_grad else x).detach().cpu().resolve_conj()  # a weight's memory is changed in place
-    if x.dtype == torch.bfloat16:
-        import ml_dtypes
-
-        return x.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
-    return x.numpy()
+    copied = isinstance(x, torch.Tensor) and x.is_leaf and x.requires_grad  # a weight's memory is changed in place
+    return _foreign.on_host(x.clone() if copied else x)
 
 
 def dtype_of(x: Any) -> str:
@@ -190,11 +185,11 @@ def synchronize(x: Any) -> None:
 # Direct functions: nothing stands between an op and PyTorch that need not.
 add, subtract, multiply, true_divide = operator.add, operator.sub, operator.mul, operator.truediv
 floor_divide, mod, power = operator.floordiv, operator.mod, operator.pow
-negative, sign, square, rsqrt, reciprocal = torch.neg, torch.sign, torch.square, torch.rsqrt, torch.reciprocal
+negative, sign, square, rsqrt, reciprocal = torch.neg, torch.sgn, torch.square, torch.rsqrt, torch.reciprocal
 equal, not_equal, less, less_equal, greater, greater_equal = operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge
 logical_and, logical_or, logical_xor, logical_not = operator.and_, operator.or_, operator.xor, torch.logical_not
 _SHARED = """sqrt exp expm1 log log1p log2 log10 sigmoid sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh erf erfinv floor ceil
-isnan isinf isfinite nan_to_num"""
+isnan isinf isfinite nan_to_num erfc exp2 i0 signbit sinc"""
 globals().update({n: getattr(torch, n) for n in _SHARED.split()})
 stop_gradient = torch.Tensor.detach
 
@@ -212,8 +207,11 @@ def _pair(function):
     return paired
 
 
-_SCALARS = frozenset({int, float, bool})
 maximum, minimum, logaddexp, arctan2 = _pair(torch.maximum), _pair(torch.minimum), _pair(torch.logaddexp), _pair(torch.arctan2)
+
+
+fmax, fmin, hypot, logaddexp2, nextafter = _pair(torch.fmax), _pair(torch.fmin), _pair(torch.hypot), _pair(torch.logaddexp2), _pair(torch.nextafter)
+as_complex = _pair(lambda real, imag: torch.complex(*torch.broadcast_tensors(real, imag)))
 
 
 def absolute(x):
@@ -236,6 +234,47 @@ def where(condition, x1=None, x2=None):
     if x1 is None:
         return tuple(i.to(torch.int32) for i in torch.nonzero(condition, as_tuple=True))
     return torch.where(condition if condition.dtype == torch.bool else condition.to(torch.bool), x1, x2)
+
+
+def trunc(x):
+    return torch.trunc(x) if x.is_floating_point() else x
+
+
+def real(x):
+    return x.real if x.is_complex() else x
+
+
+def imag(x):
+    return x.imag if x.is_complex() else torch.zeros_like(x)
+
+
+# ---- bits ----
+_UNSIGNED = {torch.uint16: 16, torch.uint32: 32, torch.uint64: 64}
+
+
+def _bits(function):
+    """`function`, by signed integers of 64 bits for the unsigned ones, for which PyTorch lacks it."""
+
+    def of(*xs):
+        kind = next((x.dtype for x in xs if x.__class__ not in _SCALARS), None)
+        return function(*xs) if kind not in _UNSIGNED else function(*(x if x.__class__ in _SCALARS else x.long() for x in xs)).to(kind)
+
+    return of
+
+
+bitwise_and, bitwise_or, bitwise_xor, bitwise_invert = operator.and_, operator.or_, operator.xor, _bits(torch.bitwise_not)
+left_shift, gcd, lcm = _bits(operator.lshift), _bits(_pair(torch.gcd)), _bits(_pair(torch.lcm))
+
+
+def right_shift(x, y):
+    if x.__class__ not in _SCALARS and x.dtype == torch.uint64:  # no sign comes in
+        first = (x.long() >> 1) & 0x7FFFFFFFFFFFFFFF
+        return torch.where(array(y).long() > 0, first >> (array(y).long() - 1), x.long()).to(torch.uint64)
+    return _bits(operator.rshift)(x, y)
+
+
+def view(x, dtype=None):
+    return x.contiguous().view(torch_dtype(dtype or dtypes.standardize_dtype(None)))
 
 
 # ---- reductions ----
@@ -430,6 +469,58 @@ def affine(x, kernel, bias):
     return torch.addmm(bias, x, kernel) if x.dim() == 2 else torch.nn.functional.linear(x, kernel.mT, bias)
 
 
+det = torch.linalg.det
+eig, slogdet = (lambda x, f=f: tuple(f(x)) for f in (torch.linalg.eig, torch.linalg.slogdet))
+
+
+def qr(x, mode="reduced"):
+    return tuple(torch.linalg.qr(x, one_of("mode", mode, ("reduced", "complete"))))
+
+
+def _symmetric(x):
+    return (x + x.mH) / 2
+
+
+def cholesky(x, upper=False):
+    try:
+        return torch.linalg.cholesky(_symmetric(x), upper=upper)
+    except torch.linalg.LinAlgError:
+        raise not_positive_definite() from None
+
+
+def eigh(x):
+    return tuple(torch.linalg.eigh(_symmetric(x)))
+
+
+def svd(x, full_matrices=True, compute_uv=True):
+    return tuple(torch.linalg.svd(x, full_matrices)) if compute_uv else torch.linalg.svdvals(x)
+
+
+def lu_factor(x):
+    factors, pivots, _ = torch.linalg.lu_factor_ex(x)
+    return factors, pivots - 1
+
+
+def _solving(function):
+    """`function(a, b, lower)`, which takes matrices only, also for a vector."""
+
+    def solving(a, b, lower=False):
+        return function(a, b.unsqueeze(-1), lower).squeeze(-1) if b.ndim == 1 else function(a, b[None] if b.ndim < a.ndim else b, lower)
+
+    return solving
+
+
+solve = _solving(lambda a, b, _: torch.linalg.solve_ex(a, b)[0])
+solve_triangular = _solving(lambda a, b, lower: torch.linalg.solve_triangular(a, b, upper=not lower))
+
+
+def jvp(fun, primals, tangents, has_aux=False):
+    with warnings.catch_warnings():  # of its own making, when this is first used
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import torch._decomp.decompositions_for_jvp  # pyright: ignore[reportUnusedImport]
+    return torch.func.jvp(fun, primals, tangents, has_aux=has_aux)
+
+
 # ---- neural networks ----
 relu, relu6, elu, selu, celu, silu, mish = torch.relu, F.relu6, F.elu, F.selu, F.celu, F.silu, F.mish
 softsign, log_sigmoid, hard_sigmoid, hard_silu, tanh_shrink = F.softsign, F.logsigmoid, F.hardsigmoid, F.hardswish, F.tanhshrink
@@ -527,6 +618,56 @@ def average_pool(inputs, pool_size, strides=None, padding="valid", data_format=N
     return out * (share if plan.last else share.movedim(-1, 1))
 
 
+def _adaptive(kernels):
+    def pool(inputs, output_size, data_format=None):
+        _, parts = windows.adaptive(inputs.shape, output_size, data_format)
+        rank, last = len(parts), windows.channels_last(data_format)
+        if not inputs.dtype.is_floating_point or (inputs.itemsize == 2 and inputs.device.type == "cpu"):
+            return NotImplemented
+        out = kernels[rank](inputs.permute(_FIRST[rank]) if last else inputs, [count for _, count in parts])
+        return out.permute(_LAST[rank]) if last else out
+
+    return pool
+
+
+adaptive_average_pool = _adaptive({1: F.adaptive_avg_pool1d, 2: F.adaptive_avg_pool2d, 3: F.adaptive_avg_pool3d})
+adaptive_max_pool = _adaptive({1: F.adaptive_max_pool1d, 2: F.adaptive_max_pool2d, 3: F.adaptive_max_pool3d})
+
+
+def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
+    return F.unfold(x, kernel_size, dilation, padding, stride) if x.dim() == 4 and x.dtype.is_floating_point else NotImplemented
+
+
+def fold(x, output_size, kernel_size, dilation=1, padding=0, stride=1):
+    return F.fold(x, output_size, kernel_size, dilation, padding, stride) if x.dim() == 3 and x.dtype.is_floating_point else NotImplemented
+
+
+# ---- attention ----
+def dot_product_attention(query, key, value, bias=None, mask=None, scale=None, is_causal=False, flash_attention=None, attn_logits_soft_cap=None):
+    fits = query.dim() == key.dim() == value.dim() == 4 and key.shape[2] and not query.shape[2] % key.shape[2]
+    # A gradient of a gradient goes through the body: the fused kernels have none.
+    if flash_attention is False or attn_logits_soft_cap is not None or not fits or _threads.__dict__.get("depth", 0) > 1:
+        return NotImplemented
+    if mask is not None:
+        mask = mask.to(torch.bool)
+        if is_causal:
+            mask = mask & torch.ones(query.shape[1], key.shape[1], dtype=torch.bool, device=query.device).tril()
+            is_causal = False
+        # Finite, as PyTorch's own form of masks would give no weight to any of keys that are all masked.
+        bias = torch.where(mask, 0.0 if bias is None else bias, max(-1e30, 0.7 * torch.finfo(query.dtype).min))
+    elif bias is not None and is_causal:
+        return NotImplemented
+    bias = None if bias is None else bias.to(query.dtype)
+    q, k, v = query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2)
+    if flash_attention:
+        from torch.backends.cuda import SDPAParams, can_use_flash_attention
+
+        if not (query.is_cuda and can_use_flash_attention(SDPAParams(q, k, v, bias, 0.0, is_causal, q.shape[1] != k.shape[1]))):
+            return NotImplemented
+    return F.scaled_dot_product_attention(q, k, v, bias, 0.0, is_causal, scale=scale, enable_gqa=q.shape[1] != k.shape[1]).transpose(1, 2)
+
+
+# ---- connectionist temporal classification ----
 def _rows(output, axis):
     """Outputs of a crossentropy with the classes along axis 1, and the shape of the result."""
     axis %= output.ndim

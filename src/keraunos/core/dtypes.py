@@ -6,6 +6,7 @@ A dtype is its name everywhere above the backends ("float32"), which every engin
 from __future__ import annotations
 
 import functools
+import sys
 from typing import Any
 
 from keraunos.core import config
@@ -105,6 +106,57 @@ def common(*values: Any) -> str:
 def floating(dtype: str) -> str:
     """The dtype in which a float function of `dtype` is computed: itself, or for integers `floatx()`."""
     return dtype if dtype in FLOATS or dtype in COMPLEX else config.floatx()
+
+
+def real(dtype: str) -> str:
+    """The dtype of absolute values: that of the parts of a complex one."""
+    return {"complex64": "float32", "complex128": "float64"}.get(dtype, dtype)
+
+
+def complexed(dtype: str) -> str:
+    """The complex dtype that holds a float one."""
+    return "complex128" if dtype in ("float64", "complex128") else "complex64"
+
+
+def whole(dtype: str) -> str:
+    """`dtype`, which must be of integers or bool.
+
+    Raises:
+        DTypeError: It is not.
+    """
+    if dtype != "bool" and dtype not in INTEGERS:
+        raise DTypeError(f"{dtype} has no bits to compute with.", expected="integers or bool", fix="cast to an integer dtype, or ops.view the bits as one")
+    return dtype
+
+
+def part(dtype: str) -> str:
+    """The dtype of the parts that a complex number is made of, which are given as `dtype`.
+
+    Raises:
+        DTypeError: They are complex themselves.
+    """
+    if dtype in COMPLEX:
+        raise DTypeError("The parts of a complex number cannot be complex themselves.", received=dtype, fix="take ops.real or ops.absolute of them")
+    return real(complexed(dtype))
+
+
+_LARGEST = {
+    "float8_e4m3fn": 448.0, "float8_e5m2": 57344.0, "float16": 65504.0, "bfloat16": 2.0**128 - 2.0**120, "float32": 2.0**128 - 2.0**104,
+    "float64": sys.float_info.max,
+}  # fmt: skip
+
+
+def limits(dtype: str) -> tuple[Any, Any]:
+    """The smallest and the largest number of a dtype that is not infinite.
+
+    Raises:
+        DTypeError: Its elements have no order.
+    """
+    if dtype in FLOATS:
+        return -_LARGEST[dtype], _LARGEST[dtype]
+    whole(dtype)
+    signed, bits = dtype.startswith("int"), BITS[dtype]
+    return (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
 
 
 def is_float(dtype: str) -> bool:

@@ -131,6 +131,11 @@ class ModelFileError(KeraunosError, ValueError):
     """A model file is damaged, unsafe, or does not fit."""
 
 
+def not_positive_definite() -> ArgumentError:
+    """What the Cholesky decomposition says of a matrix that has none."""
+    return ArgumentError("x is not positive definite.", fix="pass a symmetric matrix, with a small multiple of the identity added if need be")
+
+
 def one_of(name: str, value: Any, options: Iterable[str], where: Any = None) -> Any:
     """`value`, which must be one of a few.
 

@@ -37,10 +37,10 @@ Operands = Any
 TENSOR, SCALAR, VARIABLE, SYMBOLIC, SEQUENCE, FOREIGN, LIST = 1, 2, 4, 8, 16, 32, 64
 _BASE_KINDS: dict[type, int] = {
     float: SCALAR, int: SCALAR, bool: SCALAR, type(None): 0, str: 0, dict: 0, slice: 0, type(...): 0, list: SEQUENCE | LIST, tuple: SEQUENCE,
-    Variable: VARIABLE, Spec: SYMBOLIC, KerasTensor: SYMBOLIC, Unknown: SYMBOLIC, complex: FOREIGN,
+    Variable: VARIABLE, Spec: SYMBOLIC, KerasTensor: SYMBOLIC, Unknown: SYMBOLIC, complex: SCALAR,
 }  # fmt: skip
-_WEAK = {bool: "bool", int: "int", float: "float", Unknown: "int"}  # the lattice's names for what takes the dtype of what it meets
-_SCALARS = frozenset({int, float, bool})
+_WEAK = {bool: "bool", int: "int", float: "float", complex: "complex", Unknown: "int"}  # the lattice's names for what takes the dtype of what it meets
+_SCALARS = frozenset({int, float, bool, complex})
 _PLAIN = _SCALARS | {type(None)}
 _STATIC = frozenset({type(None), slice, type(...), str})
 
@@ -50,11 +50,12 @@ class DTypeRule:
 
     Args:
         inputs: What they are cast to, as a function of their common dtype; None leaves them as they are.
-        output: The result's dtype; None is that of the cast inputs.
+        output: The result's dtype, or a function of that of the cast inputs; None is that itself.
+        wide: Whether 16-bit floats are computed in 32 bits, and the result rounded.
     """
 
-    def __init__(self, inputs: Callable[[str], str] | None, output: str | None = None):
-        self.inputs, self._output = inputs, output
+    def __init__(self, inputs: Callable[[str], str] | None, output: str | Callable[[str], str] | None = None, wide: bool = False):
+        self.inputs, self._output, self.wide = inputs, output, wide
 
     def common(self, names: list[str]) -> str:
         """The dtype that inputs of these dtypes are cast to."""
@@ -63,13 +64,14 @@ class DTypeRule:
 
     def output(self, names: list[str]) -> str:
         """The result's dtype for inputs of these dtypes."""
-        return self._output or self.common(names)
+        return self._output if isinstance(self._output, str) else self._output(self.common(names)) if self._output else self.common(names)
 
 
 _SUMS = {"bool": "int32", "int8": "int32", "int16": "int32", "uint8": "uint32", "uint16": "uint32"}
 
 PROMOTED = DTypeRule(lambda name: name)
 FLOATING = DTypeRule(dtypes.floating)
+WIDE = DTypeRule(dtypes.floating, wide=True)
 NUMERIC = DTypeRule(lambda name: "int32" if name == "bool" else name)  # arithmetic that bools cannot do
 SUMMED = DTypeRule(lambda name: _SUMS.get(name, name))  # sums and products of many elements
 CONTRACTED = DTypeRule(lambda name: "int32" if name == "int8" else name)  # matrix products
@@ -123,10 +125,25 @@ class Op:
                 out = native(*args, **kwargs)
                 return body(*args, **kwargs) if out is NotImplemented else out
 
+        if self.dtype.wide:
+            run = self._widened(backend, run)
         if settle := getattr(backend, "settled", None):
             run = self._settled(run, settle)
         self.plans[backend] = found = run, {}
         return found
+
+    def _widened(self, backend: Any, run: Callable[..., Any]) -> Callable[..., Any]:
+        """`run`, which computes 16-bit floats in 32 bits."""
+
+        def widened(*args: Any, **kwargs: Any) -> Any:
+            kind = next((backend.dtype_of(x) for x in self.operands_of(args, self.promoted) if backend.is_tensor(x)), "")
+            if dtypes.BITS.get(kind) != 16:
+                return run(*args, **kwargs)
+            out = run(*self.map(lambda x: backend.cast(x, "float32"), args, self.promoted), **kwargs)
+            parts = [backend.cast(y, kind) if backend.dtype_of(y) == "float32" else y for y in (out if isinstance(out, (tuple, list)) else [out])]
+            return tuple(parts) if isinstance(out, (tuple, list)) else parts[0]
+
+        return widened
 
     def _settled(self, run: Callable[..., Any], settle: Callable[..., Any]) -> Callable[..., Any]:
         """`run`, whose results are told what the rules know of their shapes."""
@@ -143,7 +160,9 @@ class Op:
             return None
         if self.lists or name in backend.strict_dtypes:  # there, scalars must become tensors
             return _SCALARS
-        return frozenset() if name in dtypes.FLOATS else frozenset({int, float} if name == "bool" else {float})
+        if name in dtypes.COMPLEX:
+            return frozenset()
+        return frozenset({complex} if name in dtypes.FLOATS else {int, float, complex} if name == "bool" else {float, complex})
 
     # ---- arguments ----
     def map(self, function: Callable[[Any], Any], args: tuple[Any, ...], names: set[str] | None = None) -> tuple[Any, ...]:

@@ -9,11 +9,14 @@ from __future__ import annotations
 from keraunos.core.missing import answer_for
 from keraunos.ops import control, linalg, nn, numpy
 from keraunos.ops.control import *
+from keraunos.ops.linalg import *
+from keraunos.ops.linalg import cdist, logdet
 from keraunos.ops.nn import *
 from keraunos.ops.numpy import *
 
-__all__ = ["linalg", "nn", "numpy"]
+__all__ = ["cdist", "linalg", "logdet", "nn", "numpy"]
 __all__ += control.__all__
+__all__ += linalg.__all__
 __all__ += nn.__all__
 __all__ += numpy.__all__
 

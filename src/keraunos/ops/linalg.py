@@ -1,132 +1,199 @@
-"""Matrix products, norms and diagonals."""
+"""`keras.ops.linalg`: decompositions, systems of equations, inverses, determinants, norms and distances.
+
+The last two axes are the matrix, those before them a batch.
+"""
 
 from __future__ import annotations
 
 import builtins
+import functools
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from keraunos.core.errors import ArgumentError, ArgumentTypeError, ShapeError
+from keraunos.core import config, tree
+from keraunos.core.dtypes import COMPLEX, is_float
+from keraunos.core.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from keraunos.core.graph import KerasTensor, Operation, record
 from keraunos.core.missing import answer_for
-from keraunos.core.op import Tensor
-from keraunos.core.spec import UNKNOWN, Shape, broadcast_dim, broadcast_shapes, normalize_axes, normalize_axis, same_dim, show
-from keraunos.ops.creation import eye, zeros_like
-from keraunos.ops.elementwise import absolute, add, cast, multiply, not_equal, power, sqrt, square, where
-from keraunos.ops.reductions import max, min, sum
-from keraunos.ops.rules import Contracted, Floating, Promoted, Same, Summed, declare, dims, shaped
-from keraunos.ops.shaping import dtype, expand_dims, ndim, pad, ravel, reshape, shape, squeeze
+from keraunos.core.op import Operand, Tensor, spec_of
+from keraunos.core.spec import OPERATORS, Spec, normalize_axes, same_dim, show
+from keraunos.ops.creation import arange, eye, tril, triu, zeros_like
+from keraunos.ops.decompositions import cholesky, eig, eigh, lu_factor, matrices, qr, solve, solved, squares, svd
+from keraunos.ops.elementwise import (
+    absolute,
+    add,
+    cast,
+    equal,
+    greater,
+    log,
+    maximum,
+    multiply,
+    not_equal,
+    power,
+    sign,
+    sqrt,
+    square,
+    subtract,
+    true_divide,
+    where,
+)
+from keraunos.ops.products import diagonal, matmul
+from keraunos.ops.reductions import max, min, prod, sum
+from keraunos.ops.rules import Floating, Wide, declare
+from keraunos.ops.rules import equal as equal_shapes
+from keraunos.ops.shaping import convert_to_tensor, dtype, expand_dims, moveaxis, ndim, shape, squeeze, swapaxes
 
 
-@shaped
-def matmul(x1: Tensor, x2: Tensor) -> Contracted:
-    """The matrix product over the last two axes, the others broadcast.
+def _adjoint(x: Any) -> Any:
+    x = swapaxes(x, -1, -2)
+    return OPERATORS["conjugate"](x) if dtype(x) in COMPLEX else x
+
+
+def _identity(x: Any) -> Any:
+    squares(x)
+    return eye(shape(x)[-1], dtype=dtype(x))
+
+
+def _above_noise(x: Any, s: Any, ratio: Any = None) -> Any:
+    """Which singular values of `x` exceed `ratio` times the largest; by default the ratio below which rounding alone makes them."""
+    if ratio is None:
+        ratio = multiply(cast(maximum(*shape(x)[-2:]), dtype(s)), 2.0 ** (-52 if dtype(s) == "float64" else -23))
+    return greater(s, multiply(_columns(ratio, s), max(s, -1, keepdims=True, initial=0)))
+
+
+def _columns(limit: Any, s: Any) -> Any:
+    """A limit, or one for each matrix of the batch, beside their singular values."""
+    return expand_dims(cast(limit, dtype(s)), -1) if ndim(limit) else limit
+
+
+# ---- systems of equations and inverses ----
+def solve_triangular(a: Tensor, b: Tensor, lower: bool = False) -> Wide:
+    """The `x` with `a @ x == b`, of `a` only the upper triangle or with `lower` the lower one counting; not finite where `a` is singular.
+
+    Args:
+        a: Square matrices, of shape `(..., n, n)`.
+        b: One vector of shape `(n,)`, or matrices of shape `(..., n, k)`.
+        lower: Which triangle counts.
+    """
+    solved(a, b)
+    return solve(tril(a) if lower else triu(a), b)
+
+
+def inv(x: Tensor) -> Wide:
+    """The inverses of square matrices of shape `(..., n, n)`; not finite where they have none.
 
     Example:
 
     >>> from keraunos import ops
-    >>> ops.shape(ops.matmul(ops.ones((5, 2, 3)), ops.ones((3, 4))))
-    (5, 2, 4)
+    >>> ops.convert_to_numpy(ops.inv([[2.0, 0.0], [0.0, 4.0]])).tolist()
+    [[0.5, 0.0], [0.0, 0.25]]
     """
-    a, b = dims(x1), dims(x2)
-    if not a or not b:
-        raise ShapeError("matmul needs tensors with axes, not scalars.", received=f"{show(a)} and {show(b)}", fix="use ops.multiply")
-    if not same_dim(a[-1], b[-2:][0]):
-        expected = f"the last axis of the first, {a[-1]}, as long as {'the last but one' if len(b) > 1 else 'the only one'} of the second"
-        raise ShapeError(f"Shapes {show(a)} and {show(b)} cannot be multiplied.", expected=expected)
-    return (*broadcast_shapes(a[:-2], b[:-2]), *a[-2:-1], *b[-1:][: len(b) - 1])
+    return solve(x, _identity(x))
 
 
-def affine(x: Tensor, kernel: Tensor, bias: Tensor) -> Promoted:
-    """`x @ kernel + bias`, which engines do in one.
+def cholesky_inverse(x: Tensor, upper: bool = False) -> Wide:
+    """The inverses of the matrices whose Cholesky factors are given.
+
+    Args:
+        x: The factors, of shape `(..., n, n)`: `cholesky(matrix, upper)`; the other triangle does not count.
+        upper: Whether they are the upper triangular ones.
+    """
+    factor = _adjoint(x) if upper else x
+    inverse = solve_triangular(factor, _identity(x), lower=True)
+    return matmul(_adjoint(inverse), inverse)
+
+
+def pinv(x: Tensor, rcond: Operand | None = None) -> Wide:
+    """The Moore-Penrose inverses of matrices of shape `(..., m, n)`, of shape `(..., n, m)`.
+
+    Args:
+        x: The matrices.
+        rcond: Singular values up to this share of the largest count as zero; one number, or one for each matrix of the batch. None is
+            the larger of m and n times the dtype's spacing at 1.
+    """
+    matrices(x)
+    u, s, vh = svd(x, full_matrices=False)
+    kept = _above_noise(x, s, rcond)
+    inverse = where(kept, true_divide(1.0, where(kept, s, 1.0)), 0.0)
+    return matmul(multiply(_adjoint(vh), cast(expand_dims(inverse, -2), dtype(x))), _adjoint(u))
+
+
+def lstsq(a: Tensor, b: Tensor, rcond: Operand | None = None) -> Wide:
+    """The `x` for which `a @ x` is nearest to `b`, and of several the shortest.
+
+    Args:
+        a: Matrices of shape `(..., m, n)`.
+        b: One vector of shape `(m,)`, or matrices of shape `(..., m, k)`.
+        rcond: Singular values of `a` up to this share of the largest count as zero, as in `pinv`.
+
+    Returns:
+        Of shape `(n,)` or `(..., n, k)`.
 
     Example:
 
     >>> from keraunos import ops
-    >>> ops.shape(ops.affine(ops.ones((2, 3)), ops.ones((3, 4)), ops.ones((4,))))
-    (2, 4)
+    >>> line = ops.lstsq([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]], [1.0, 3.0, 5.0])
+    >>> ops.convert_to_numpy(line).round(3).tolist()
+    [1.0, 2.0]
     """
-    return add(matmul(x, kernel), bias)
+    return matmul(pinv(a, rcond), b)
 
 
-@shaped
-def tensordot(x1: Tensor, x2: Tensor, axes: Any = 2) -> Promoted:
-    """The sum of products over `axes`: so many last of `x1` with first of `x2`, or a pair of lists."""
-    a, b = dims(x1), dims(x2)
-    if isinstance(axes, int):
-        first, second = range(len(a) - axes, len(a)), range(axes)
-    else:
-        first, second = normalize_axes(axes[0], len(a)), normalize_axes(axes[1], len(b))
-    if len(first) != len(second) or any(i < 0 or j >= len(b) or not same_dim(a[i], b[j]) for i, j in zip(first, second, strict=False)):
-        raise ShapeError(f"Shapes {show(a)} and {show(b)} cannot be contracted over axes {axes}.", expected="axes of equal sizes")
-    return (*(d for i, d in enumerate(a) if i not in first), *(d for i, d in enumerate(b) if i not in second))
+def matrix_rank(x: Tensor, tol: Operand | None = None) -> Wide:
+    """The number of singular values above `tol`, for matrices of shape `(..., m, n)`, as int32.
+
+    Args:
+        x: The matrices.
+        tol: One number, or one for each matrix of the batch. None is the largest singular value times the larger of m and n times
+            the dtype's spacing at 1.
+    """
+    matrices(x)
+    s = svd(x, compute_uv=False)
+    return sum(cast(_above_noise(x, s) if tol is None else greater(s, _columns(tol, s)), "int32"), -1)
 
 
-def dot(x1: Tensor, x2: Tensor) -> Promoted:
-    """The sum of products over the last axis of `x1` and the last but one (or only one) of `x2`."""
-    axes = [[-1], [-2 if ndim(x2) > 1 else -1]]
-    return tensordot(x1, x2, axes if ndim(x1) and ndim(x2) else 0)
+# ---- determinants ----
+def _triangle(x: Any) -> tuple[Any, Any]:
+    """The diagonal of the upper factor of square matrices, and the sign of the exchanges of rows."""
+    squares(x)
+    factors, pivots = lu_factor(x)
+    swapped = not_equal(pivots, arange(shape(pivots)[-1]))
+    return diagonal(factors, 0, -2, -1), prod(where(swapped, -1, 1), -1)
 
 
-def inner(x1: Tensor, x2: Tensor) -> Promoted:
-    """The sum of products over the last axes of both."""
-    return tensordot(x1, x2, [[-1], [-1]] if ndim(x1) and ndim(x2) else 0)
-
-
-def vdot(x1: Tensor, x2: Tensor) -> Promoted:
-    """The sum of the products of all elements."""
-    return tensordot(ravel(x1), ravel(x2), 1)
-
-
-def outer(x1: Tensor, x2: Tensor) -> Promoted:
-    """The products of each element of `x1` with each of `x2`."""
-    if not ndim(x1) or not ndim(x2):
-        return reshape(multiply(x1, x2), (-1, 1) if ndim(x1) else (1, -1))
-    return multiply(reshape(x1, (-1, 1)), reshape(x2, (1, -1)))
-
-
-@shaped
-def einsum(subscripts: str, *operands: Tensor, **kwargs: Any) -> Contracted:
-    """Sums of products by Einstein's notation.
+def det(x: Tensor) -> Wide:
+    """The determinants of square matrices of shape `(..., n, n)`.
 
     Example:
 
     >>> from keraunos import ops
-    >>> ops.shape(ops.einsum("bij,jk->bik", ops.ones((5, 2, 3)), ops.ones((3, 4))))
-    (5, 2, 4)
+    >>> float(ops.det([[1.0, 2.0], [3.0, 4.0]])).__round__(4)
+    -2.0
     """
-    if kwargs:
-        raise ArgumentTypeError(f"einsum takes no option '{next(iter(kwargs))}'.", where="ops.einsum")
-    inputs, arrow, output = subscripts.replace(" ", "").partition("->")
-    terms = inputs.split(",")
-    if len(terms) != len(operands):
-        raise ArgumentError(f"'{subscripts}' names {len(terms)} operands, {len(operands)} are given.")
-    sizes: dict[str, Any] = {}
-    rest: Shape = ()
-    for term, x in zip(terms, operands, strict=True):
-        own, (before, dots, after) = dims(x), term.partition("...")
-        if len(own) < len(before + after) or (not dots and len(own) != len(before)):
-            raise ShapeError(f"'{term}' in '{subscripts}' does not fit a tensor of {len(own)} axes.", received=show(own))
-        end = len(own) - len(after)
-        rest = broadcast_shapes(rest, own[len(before) : end])
-        for letter, d in [*zip(before, own, strict=False), *zip(after, own[end:], strict=True)]:
-            found = sizes.get(letter, 1)
-            if 1 not in (found, d) and not same_dim(found, d):
-                raise ShapeError(f"'{letter}' in '{subscripts}' is both {found} and {d}.", received=", ".join(str(show(dims(y))) for y in operands))
-            sizes[letter] = broadcast_dim(found, d)
-    if not arrow:
-        output = ("..." if "..." in inputs else "") + "".join(sorted(c for c in sizes if inputs.count(c) == 1))
-    if unknown := [c for c in output.replace("...", "") if c not in sizes]:
-        raise ArgumentError(f"'{unknown[0]}' in the result of '{subscripts}' is in no operand.")
-    before, dots, after = output.partition("...")
-    return (*(sizes[c] for c in before), *(rest if dots else ()), *(sizes[c] for c in after))
+    entries, exchanges = _triangle(x)
+    return multiply(prod(entries, -1), exchanges)
 
 
+def slogdet(x: Tensor) -> tuple[Wide, Wide]:
+    """The signs of the determinants of square matrices, and the logarithms of their absolute values: 0 and -inf for singular ones."""
+    entries, exchanges = _triangle(x)
+    return multiply(prod(sign(entries), -1), exchanges), sum(log(absolute(entries)), -1)
+
+
+def logdet(x: Tensor) -> Wide:
+    """The logarithms of the determinants of positive definite matrices of shape `(..., n, n)`; of the absolute value, for others."""
+    return slogdet(x)[1]
+
+
+# ---- norms and distances ----
 def norm(x: Tensor, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Floating:
     """The norm over `axis`: of vectors for one axis, of matrices for two, of the flat tensor for None.
 
     Args:
         x: The tensor.
-        ord: None or 2 is Euclid's, or any number, for vectors; "fro", 1, -1, inf or -inf for matrices.
+        ord: For vectors any number, and None is 2, Euclid's. For matrices None or "fro", Frobenius's; 1, -1, inf or -inf, sums of
+            columns or rows; 2, -2 or "nuc", the largest, the smallest or all the singular values.
         axis: One axis, a pair, or None.
         keepdims: Whether the axes stay, with size 1.
     """
@@ -134,10 +201,14 @@ def norm(x: Tensor, ord: Any = None, axis: Any = None, keepdims: bool = False) -
     if len(axes) not in (1, 2) and (ord is not None or axis is not None):
         raise ShapeError(f"A norm is over one axis or two, not {len(axes)}.", where="axis", received=show(shape(x)))
     if ord is None or (len(axes), ord) in ((1, 2), (2, "fro")):
-        return sqrt(sum(square(x), axis, keepdims))
-    kind, orders = ("vector", "a number, or None") if len(axes) == 1 else ("matrix", "'fro', 1, -1, inf or -inf")
-    if isinstance(ord, str) or (kind == "matrix" and builtins.abs(ord) not in (1, math.inf)):
-        raise ArgumentError(f"There is no {kind} norm of order {ord!r} here.", where="ord", fix=orders)
+        return sqrt(sum(square(absolute(x) if dtype(x) in COMPLEX else x), axis, keepdims))
+    kind, orders = ("vector", "a number, or None") if len(axes) == 1 else ("matrix", "'fro', 'nuc', 1, -1, 2, -2, inf or -inf")
+    if isinstance(ord, str) if kind == "vector" else ord not in ("nuc", 1, -1, 2, -2, math.inf, -math.inf):
+        raise ArgumentError(f"There is no {kind} norm of order {ord!r}.", where="ord", fix=orders)
+    if kind == "matrix" and ord in (2, -2, "nuc"):
+        s = svd(moveaxis(x, axes, (-2, -1)), compute_uv=False)
+        out = (sum if ord == "nuc" else max if ord > 0 else min)(s, -1)
+        return expand_dims(out, axes) if keepdims else out
     sizes, extreme = absolute(x), max if ord > 0 else min
     if kind == "matrix":
         rows, columns = axes if builtins.abs(ord) == 1 else axes[::-1]
@@ -146,40 +217,115 @@ def norm(x: Tensor, ord: Any = None, axis: Any = None, keepdims: bool = False) -
     if builtins.abs(ord) == math.inf:
         return extreme(sizes, axes, keepdims)
     if ord == 0:
-        return sum(cast(not_equal(x, 0), dtype(x)), axes, keepdims)
+        return sum(cast(not_equal(x, 0), dtype(sizes)), axes, keepdims)
     return sum(sizes, axes, keepdims) if ord == 1 else power(sum(power(sizes, float(ord)), axes, keepdims), 1.0 / ord)
 
 
-@shaped
-def diagonal(x: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Same:
-    """The `offset`-th diagonal of the matrices in two axes, as a last axis."""
-    own = dims(x)
-    if len(own) < 2:
-        raise ShapeError("A diagonal needs at least two axes.", received=show(own))
-    i, j = normalize_axis(axis1, len(own), "axis1"), normalize_axis(axis2, len(own), "axis2")
-    rows, columns = own[i] + builtins.min(offset, 0), own[j] - builtins.max(offset, 0)
-    length = UNKNOWN if rows is UNKNOWN or columns is UNKNOWN else builtins.max(builtins.min(rows, columns), 0)
-    return (*(d for k, d in enumerate(own) if k not in (i, j)), length)
+def cdist(x: Tensor, y: Tensor) -> Wide:
+    """Euclid's distance of each vector of `x` from each of `y`.
 
+    Args:
+        x: Vectors of shape `(..., m, d)`.
+        y: Vectors of shape `(..., n, d)`.
 
-def trace(x: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Summed:
-    """The sum of the `offset`-th diagonal."""
-    return sum(diagonal(x, offset, axis1, axis2), -1)
+    Returns:
+        Of shape `(..., m, n)`. The gradient of a distance 0 is 0.
 
+    Example:
 
-def diag(x: Tensor, k: int = 0) -> Same:
-    """The `k`-th diagonal of a matrix, or the matrix that has a vector there and zeros elsewhere."""
-    if ndim(x) == 2:
-        return diagonal(x, k)
-    if ndim(x) != 1:
-        raise ShapeError(f"diag takes a vector or a matrix, not {ndim(x)} axes.", received=show(shape(x)))
-    extended = pad(x, (0, builtins.abs(k)))
-    matrix = expand_dims(extended, 1 if k > 0 else 0)
-    return where(eye(shape(extended)[0], k=k, dtype="bool"), matrix, zeros_like(matrix))
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.cdist([[0.0, 0.0]], [[3.0, 4.0], [0.0, 1.0]])).tolist()
+    [[5.0, 1.0]]
+    """
+    if not same_dim(matrices(x)[2], matrices(y)[2]):
+        raise ShapeError("The vectors are not equally long.", received=f"{show(shape(x))} and {show(shape(y))}", expected="(..., m, d) and (..., n, d)")
+    sums = sum(square(absolute(subtract(expand_dims(x, -2), expand_dims(y, -3)))), -1)
+    same = equal(sums, 0)
+    return where(same, 0.0, sqrt(where(same, 1.0, sums)))
 
 
 declare(globals())
 
-__all__ = ["affine", "diag", "diagonal", "dot", "einsum", "inner", "matmul", "norm", "outer", "tensordot", "trace", "vdot"]
+
+# ---- derivatives ----
+def jvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> tuple[Any, ...]:
+    """The value of `fun` at `primals`, and its derivative along `tangents`, forward through the computation.
+
+    An engine without forward derivatives takes two backward ones.
+
+    Args:
+        fun: A function of structures of tensors that returns a structure of tensors, or with `has_aux` a pair of one and anything else.
+        primals: Its arguments.
+        tangents: For each tensor in the arguments one of the same shape and dtype.
+        has_aux: Whether `fun` returns a pair.
+
+    Returns:
+        `(value, derivative)`, of the same structure; with `has_aux` the second of the pair behind it.
+
+    Raises:
+        BackendError: The engine has no gradients.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> value, derivative = ops.jvp(lambda x: x * x, (3.0,), (1.0,))
+    >>> float(value), float(derivative)
+    (9.0, 6.0)
+    """
+    if not isinstance(primals, (list, tuple)) or not isinstance(tangents, (list, tuple)):
+        received = f"{type(primals).__name__} and {type(tangents).__name__}"
+        raise ArgumentTypeError("primals and tangents must be lists or tuples.", where="ops.jvp", received=received, fix="jvp(fun, (x,), (dx,))")
+    primals, tangents = tree.map_structure(convert_to_tensor, tuple(primals)), tree.map_structure(convert_to_tensor, tuple(tangents))
+    try:
+        tree.assert_same_structure(primals, tangents)
+    except ValueError:
+        raise ArgumentError("primals and tangents are not of one structure.", where="ops.jvp") from None
+    pairs = list(zip(map(spec_of, tree.flatten(primals)), map(spec_of, tree.flatten(tangents)), strict=True))
+    for x, dx in pairs:
+        if not is_float(x.dtype) or x.dtype != dx.dtype:
+            fix = "pass floats of the same dtype"
+            raise DTypeError("Only floats can be differentiated.", where="ops.jvp", received=f"{x.dtype} and a tangent of {dx.dtype}", fix=fix)
+        if not equal_shapes(x.shape, dx.shape):
+            raise ShapeError("A tangent has not the shape of its primal.", where="ops.jvp", received=f"{show(x.shape)} and {show(dx.shape)}")
+    if any(isinstance(x, Spec) for x in tree.flatten((primals, tangents))):
+        return _symbolic(fun, primals, tangents, has_aux)
+    return (getattr(config.active(), "jvp", None) or _by_gradients)(fun, primals, tangents, has_aux)
+
+
+def _symbolic(fun: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool) -> Any:
+    """The specs of what `jvp` gives; recorded where the graph of a model is being made."""
+    leaves = tree.flatten((primals, tangents))
+    result = tree.map_structure(spec_of, fun(*tree.map_structure(spec_of, primals)))
+    specs = (result[0], result[0], result[1]) if has_aux else (result, result)
+    recorded = any(isinstance(x, KerasTensor) and x.record_history for x in leaves)
+    return record(Operation(jvp), (fun, primals, tangents, has_aux), {}, specs) if recorded else specs
+
+
+def _by_gradients(fun: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool) -> tuple[Any, ...]:
+    """The gradient is linear in the weights of the result: its own gradient, in these, is the derivative along the tangents."""
+    backend, flat = config.active(), tree.flatten(primals)
+    result = fun(*primals)
+    value, aux = result if has_aux else (result, None)
+
+    def weighted(weights: Any) -> Any:
+        def loss(values: Any) -> Any:
+            out = fun(*tree.pack_sequence_as(primals, list(values)))
+            return _inner(tree.flatten(out[0] if has_aux else out), weights), None
+
+        return _inner(backend.differentiate(loss, flat)[1], tree.flatten(tangents)), None
+
+    derivative = backend.differentiate(weighted, [zeros_like(y) for y in tree.flatten(value)])[1]
+    out = value, tree.pack_sequence_as(value, list(derivative))
+    return (*out, aux) if has_aux else out
+
+
+def _inner(xs: Sequence[Any], ys: Sequence[Any]) -> Any:
+    return functools.reduce(add, [sum(multiply(x, y)) for x, y in zip(xs, ys, strict=True)])
+
+
+__all__ = [
+    "cholesky", "cholesky_inverse", "det", "eig", "eigh", "inv", "jvp", "lstsq", "lu_factor", "matrix_rank", "norm", "pinv", "qr", "solve", "solve_triangular",
+    "svd",
+]  # fmt: skip
 
 answer_for(__name__)

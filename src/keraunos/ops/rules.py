@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
+from keraunos.core import dtypes
 from keraunos.core.errors import ArgumentError, ShapeError
 from keraunos.core.op import BOOLEAN, CONTRACTED, FLOATING, INDEX, LOGICAL, NUMERIC, PROMOTED, SAME, SUMMED, TO_BOOL, WIDE, DTypeRule, P, composite, primitive
 from keraunos.core.spec import UNKNOWN, Shape, Spec, Symbolic, broadcast_shapes, known, normalize_axes, normalize_axis, same_dim, show, size_of
@@ -25,6 +26,10 @@ Test = Annotated[Any, TO_BOOL]
 Index = Annotated[Any, INDEX]
 Same = Annotated[Any, SAME]
 Composed = Annotated[Any, SAME]  # the arguments are left as they are, and the body decides
+Real = Annotated[Any, DTypeRule(lambda name: name, dtypes.real)]
+Complex = Annotated[Any, DTypeRule(dtypes.part, dtypes.complexed)]  # of two floats
+Bitwise = Annotated[Any, DTypeRule(dtypes.whole)]
+Shifted = Annotated[Any, DTypeRule(lambda name: "int32" if name == "bool" else dtypes.whole(name))]
 
 
 def _dtype_rule(body: Callable[..., Any]) -> DTypeRule | None:
