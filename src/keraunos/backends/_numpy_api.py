@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from keraunos.backends import _foreign
 from keraunos.core import dtypes, windows
 
 # Those whose name, order of arguments and results are the op's. Python's scalars are weak there too.
 ELEMENTWISE = """add subtract multiply true_divide floor_divide mod power maximum minimum negative absolute sign sqrt square exp expm1 log log1p log2
 log10 logaddexp sin cos tan arcsin arccos arctan arctan2 sinh cosh tanh arcsinh arccosh arctanh floor ceil isnan isinf isfinite equal not_equal less
-less_equal greater greater_equal logical_and logical_or logical_xor logical_not"""
+less_equal greater greater_equal logical_and logical_or logical_xor logical_not bitwise_and bitwise_or bitwise_xor bitwise_invert left_shift
+right_shift real imag cbrt exp2 hypot logaddexp2 nextafter fmax fmin fmod signbit gcd lcm"""
 _FORMS = "sort reshape transpose expand_dims squeeze broadcast_to flip roll concatenate stack tile take diagonal diag tril triu"
 
 
@@ -33,13 +35,11 @@ def functions(xp: Any, available: Callable[[str], Any], pool: Callable[..., Any]
     stateful, forward, to_numpy = False, contextlib.nullcontext, np.asarray
 
     def array(x: Any, dtype: str | None = None) -> Any:
-        if hasattr(x, "detach"):
-            x = x.detach().cpu().numpy()
-        if dtype is None and isinstance(x, (float, int, bool)):
-            dtype = dtypes.result_type(type(x))
-        elif dtype is None and isinstance(x, (list, tuple)):
-            x = np.asarray(x)
-            dtype = {"float64": dtypes.standardize_dtype(None), "int64": "int32"}.get(x.dtype.name)
+        if isinstance(x, xp.ndarray):
+            return xp.asarray(x, available(dtype) if dtype else None)
+        if _foreign.is_foreign(x):  # its memory may be changed
+            return xp.array(_foreign.imported(xp.from_dlpack, x), available(dtype) if dtype else None, copy=True)
+        x, dtype = _foreign.prepared(x, dtype)
         return xp.asarray(x, available(dtype) if dtype else None)
 
     def cast(x: Any, dtype: str) -> Any:
@@ -66,6 +66,15 @@ def functions(xp: Any, available: Callable[[str], Any], pool: Callable[..., Any]
         if x1 is None or x2 is None:  # NumPy would make objects of it
             raise ValueError
         return xp.where(condition, x1, x2)
+
+    # ---- bits ----
+    def view(x, dtype=None):
+        if xp is np:  # the last axis must lie in one piece
+            x = np.array(x, copy=None, order="C")
+        return x.view(available(dtype or dtypes.standardize_dtype(None)))
+
+    def trunc(x):
+        return x if x.dtype.kind in "biu" else xp.trunc(x)
 
     # ---- reductions ----
     any_, all_ = reduction(xp.any), reduction(xp.all)

@@ -136,9 +136,11 @@ class Variable(Operators):
         if self.backend.dtype_of(value) != self.dtype:
             value = self.backend.cast(value, self.dtype)
         trace = scope.trace
+        if scope.symbolic:
+            return
         if trace is None:
             self._value = self.backend.store(self._value, value, self._trainable)
-        elif not scope.symbolic:
+        else:
             trace.write(self, value)
 
     def assign_add(self, value: Any) -> None:
@@ -180,13 +182,13 @@ class Variable(Operators):
         return iter(self.value)
 
     def __bool__(self) -> bool:
-        return bool(self.value)
+        return bool(self.numpy())
 
     def __float__(self) -> float:
-        return float(self.value)
+        return float(self.numpy())
 
     def __int__(self) -> int:
-        return int(self.value)
+        return int(self.numpy())
 
     def __repr__(self) -> str:
         return f"<Variable path={self.path}, shape={self._shape}, dtype={self.dtype}>"

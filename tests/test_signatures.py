@@ -1,0 +1,34 @@
+"""The names of Keras's ops, random, tree and activations are ours, with its parameters and defaults.
+
+`keras_signatures.txt` lists those of Keras 3.15.1; `kw:` marks what is taken by name alone.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pathlib
+import re
+
+import pytest
+
+LINES = (pathlib.Path(__file__).parent / "keras_signatures.txt").read_text(encoding="utf-8").splitlines()
+
+
+def written(function: object) -> str:
+    """The signature as the list writes it."""
+    parameters = inspect.signature(function).parameters.values()  # type: ignore[arg-type]
+    parts = []
+    for p in parameters:
+        mark = "kw:" if p.kind is p.KEYWORD_ONLY else ""
+        parts.append(mark + str(p.replace(annotation=p.empty)))
+    return f"({', '.join(parts)})"
+
+
+@pytest.mark.parametrize("line", LINES, ids=[line.partition("(")[0] for line in LINES])
+def test_signature_is_that_of_keras(line: str) -> None:
+    path, signature = re.fullmatch(r"([\w.]+)(\(.*\))?", line).groups()  # type: ignore[union-attr]
+    module, _, name = path.rpartition(".")
+    item = getattr(importlib.import_module(f"keraunos.{module}"), name)
+    if signature:
+        assert written(item) == signature
