@@ -648,23 +648,29 @@ def dot_product_attention(query, key, value, bias=None, mask=None, scale=None, i
     # A gradient of a gradient goes through the body: the fused kernels have none.
     if flash_attention is False or attn_logits_soft_cap is not None or not fits or _threads.__dict__.get("depth", 0) > 1:
         return NotImplemented
+    live = None
     if mask is not None:
         mask = mask.to(torch.bool)
         if is_causal:
             mask = mask & torch.ones(query.shape[1], key.shape[1], dtype=torch.bool, device=query.device).tril()
             is_causal = False
-        # Finite, as PyTorch's own form of masks would give no weight to any of keys that are all masked.
-        bias = torch.where(mask, 0.0 if bias is None else bias, max(-1e30, 0.7 * torch.finfo(query.dtype).min))
+        live = mask.any(-1, keepdim=True)
+        mask = mask | ~live
+        bias = mask if bias is None else torch.where(mask, bias, -math.inf)
     elif bias is not None and is_causal:
         return NotImplemented
-    bias = None if bias is None else bias.to(query.dtype)
+    bias = bias.to(query.dtype) if bias is not None and bias.is_floating_point() else bias
     q, k, v = query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2)
+    groups = q.shape[1] // k.shape[1]
     if flash_attention:
         from torch.backends.cuda import SDPAParams, can_use_flash_attention
 
-        if not (query.is_cuda and can_use_flash_attention(SDPAParams(q, k, v, bias, 0.0, is_causal, q.shape[1] != k.shape[1]))):
+        if not (query.is_cuda and can_use_flash_attention(SDPAParams(q, k, v, bias, 0.0, is_causal, groups > 1))):
             return NotImplemented
-    return F.scaled_dot_product_attention(q, k, v, bias, 0.0, is_causal, scale=scale, enable_gqa=q.shape[1] != k.shape[1]).transpose(1, 2)
+    out = F.scaled_dot_product_attention(q, k, v, bias, 0.0, is_causal, scale=scale, enable_gqa=groups > 1)
+    if live is not None:  # a query that sees no key gets the mean, which the kernels do not agree on
+        out = torch.where(live, out, v.mean(2, keepdim=True).repeat_interleave(groups, 1))
+    return out.transpose(1, 2)
 
 
 # ---- connectionist temporal classification ----

@@ -70,7 +70,12 @@ def _remembered(function: Callable[..., Windows]) -> Callable[..., Windows]:
     return remembered
 
 
-def _sizes(value: Any, rank: int, name: str, least: int = 1) -> tuple[int, ...]:
+def sizes(value: Any, rank: int, name: str, least: int = 1) -> tuple[int, ...]:
+    """`value`, one integer or one for each spatial axis, as the latter.
+
+    Raises:
+        ArgumentError: It is neither, or below `least`.
+    """
     values = (value,) * rank if isinstance(value, int) else tuple(value)
     if len(values) != rank or any(not isinstance(v, int) or isinstance(v, bool) or v < least for v in values):
         raise ArgumentError(f"{name} must be an integer of at least {least}, or one for each of the {rank} spatial axes.", received=f"{name}={value!r}")
@@ -119,7 +124,7 @@ def conv(inputs: Shape, kernel: Shape, strides: Any = 1, padding: str = "valid",
     rank = len(kernel) - 2
     last, spatial, channels = _start(inputs, rank, padding, data_format, kernel)
     *size, inner, filters = kernel
-    strides, dilation = _sizes(strides, rank, "strides"), _sizes(dilation, rank, "dilation_rate")
+    strides, dilation = sizes(strides, rank, "strides"), sizes(dilation, rank, "dilation_rate")
     groups = 1 if channels is UNKNOWN else channels // inner
     if channels is not UNKNOWN and (channels % inner or filters % max(groups, 1)):
         expected = f"{inner} channels" if channels % inner else f"filters to be a multiple of the {groups} groups"
@@ -138,8 +143,8 @@ def pool(inputs: Shape, size: Any, strides: Any = None, padding: str = "valid", 
     """
     rank = len(inputs) - 2 if isinstance(size, int) else len(size)
     last, spatial, channels = _start(inputs, rank, padding, data_format)
-    size = _sizes(size, rank, "pool_size")
-    strides = size if strides is None else _sizes(strides, rank, "strides")
+    size = sizes(size, rank, "pool_size")
+    strides = size if strides is None else sizes(strides, rank, "strides")
     ones = (1,) * rank
     out, pads = _slid("pool", spatial, size, strides, ones, padding)
     return Windows(rank, last, size, strides, ones, pads, 1, _arranged(inputs[0], out, channels, last))
@@ -160,8 +165,8 @@ def conv_transpose(
     rank = len(kernel) - 2
     last, spatial, channels = _start(inputs, rank, padding, data_format, kernel)
     *size, filters, inner = kernel
-    strides, dilation = _sizes(strides, rank, "strides"), _sizes(dilation, rank, "dilation_rate")
-    added = (None,) * rank if output_padding is None else _sizes(output_padding, rank, "output_padding", 0)
+    strides, dilation = sizes(strides, rank, "strides"), sizes(dilation, rank, "dilation_rate")
+    added = (None,) * rank if output_padding is None else sizes(output_padding, rank, "output_padding", 0)
     if any(a is not None and a >= s for a, s in zip(added, strides, strict=True)):
         raise ArgumentError("output_padding must be below strides.", received=f"output_padding={output_padding!r}, strides={strides!r}")
     if channels is not UNKNOWN and channels != inner:
@@ -180,3 +185,14 @@ def conv_transpose(
         out.append(length)
         pads.append((before, full - before - length))
     return Windows(rank, last, tuple(size), strides, dilation, tuple(pads), 1, _arranged(inputs[0], out, filters, last))
+
+
+def adaptive(inputs: Shape, output_size: Any, data_format: Any = None) -> tuple[int, tuple[tuple[Any, int], ...]]:
+    """The first spatial axis, and for each its size and the number of windows that it is to be parted into.
+
+    Raises:
+        ShapeError: The inputs have not 1 to 3 spatial axes.
+    """
+    rank = len(inputs) - 2 if isinstance(output_size, int) else len(output_size)
+    last, spatial, _ = _start(inputs, rank, "valid", data_format)
+    return 1 if last else 2, tuple(zip(spatial, sizes(output_size, rank, "output_size"), strict=True))

@@ -8,9 +8,12 @@ from keraunos.core import windows
 from keraunos.core.errors import ShapeError
 from keraunos.core.op import FLOATING, PROMOTED, Tensor, primitive
 from keraunos.core.spec import show
-from keraunos.ops.elementwise import add
-from keraunos.ops.rules import Promoted, declare, dims
-from keraunos.ops.shaping import reshape
+from keraunos.ops.creation import arange
+from keraunos.ops.elementwise import add, cast, floor_divide, greater_equal, less, logical_and, minimum, multiply, subtract, true_divide
+from keraunos.ops.products import tensordot
+from keraunos.ops.reductions import max
+from keraunos.ops.rules import Floating, Promoted, Same, declare, dims
+from keraunos.ops.shaping import expand_dims, moveaxis, reshape, shape, take
 
 
 @primitive(shape=lambda inputs, kernel, *options: windows.conv(dims(inputs), dims(kernel), *options).shape, dtype=PROMOTED)
@@ -93,6 +96,58 @@ def average_pool(inputs: Tensor, pool_size: Any, strides: Any = None, padding: s
     """The mean of each window, without what lies over the edge; the arguments are those of `max_pool`."""
 
 
+def _edges(size: Any, count: int) -> tuple[Any, Any]:
+    """Where each of `count` windows over `size` elements begins, and where it ends: they reach over all, and overlap where it must be."""
+    order = arange(count, dtype="int32")
+    return floor_divide(multiply(order, size), count), floor_divide(add(multiply(add(order, 1), size), count - 1), count)
+
+
+def _divides(parts: Any) -> bool:
+    """Whether windows of equal sizes part each axis."""
+    return all(isinstance(n, int) and n >= count and n % count == 0 for n, count in parts)
+
+
+def adaptive_average_pool(inputs: Tensor, output_size: Any, data_format: str | None = None) -> Floating:
+    """The means of so many windows that the result has `output_size`, over 1 to 3 spatial axes.
+
+    Window i of m over n elements reaches from `floor(i * n / m)` to `ceil((i + 1) * n / m)`.
+
+    Args:
+        inputs: `(batch, *spatial, channels)`, or for "channels_first" `(batch, channels, *spatial)`.
+        output_size: The spatial sizes of the result, one integer or one for each axis.
+        data_format: "channels_last" or "channels_first"; None is `image_data_format()`.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> x = ops.reshape(ops.arange(5.0), (1, 5, 1))
+    >>> ops.convert_to_numpy(ops.adaptive_average_pool(x, 2)).ravel().tolist()
+    [1.0, 3.0]
+    """
+    first, parts = windows.adaptive(shape(inputs), output_size, data_format)
+    if _divides(parts):
+        return average_pool(inputs, tuple(n // count for n, count in parts), data_format=data_format)
+    for axis, (n, count) in enumerate(parts, first):
+        begin, end = (expand_dims(edge, 1) for edge in _edges(n, count))
+        place = arange(n, dtype="int32")
+        covered = cast(logical_and(greater_equal(place, begin), less(place, end)), inputs.dtype)
+        weights = true_divide(covered, cast(subtract(end, begin), inputs.dtype))
+        inputs = moveaxis(tensordot(inputs, weights, [[axis], [1]]), -1, axis)
+    return inputs
+
+
+def adaptive_max_pool(inputs: Tensor, output_size: Any, data_format: str | None = None) -> Same:
+    """The maxima of so many windows that the result has `output_size`; windows and arguments are those of `adaptive_average_pool`."""
+    first, parts = windows.adaptive(shape(inputs), output_size, data_format)
+    if _divides(parts):
+        return max_pool(inputs, tuple(n // count for n, count in parts), data_format=data_format)
+    for axis, (n, count) in enumerate(parts, first):
+        begin, end = (expand_dims(edge, 1) for edge in _edges(n, count))
+        longest = (n + count - 1) // count + 1  # shorter windows repeat their last element
+        inputs = max(take(inputs, minimum(add(begin, arange(longest, dtype="int32")), subtract(end, 1)), axis), axis + 1)
+    return inputs
+
+
 declare(globals())
 
-__all__ = ["average_pool", "conv", "conv_transpose", "depthwise_conv", "max_pool", "separable_conv"]
+__all__ = ["adaptive_average_pool", "adaptive_max_pool", "average_pool", "conv", "conv_transpose", "depthwise_conv", "max_pool", "separable_conv"]

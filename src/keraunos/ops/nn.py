@@ -10,11 +10,13 @@ from keraunos.core.errors import ArgumentError, BackendError, ShapeError
 from keraunos.core.missing import answer_for
 from keraunos.core.op import Operand, Tensor
 from keraunos.core.spec import UNKNOWN, Spec, normalize_axes, normalize_axis, show
-from keraunos.ops import activations, convolutions, rules
+from keraunos.ops import activations, attention, convolutions, patches, rules
 from keraunos.ops.activations import *
 from keraunos.ops.activations import log_softmax
+from keraunos.ops.attention import *
 from keraunos.ops.convolutions import *
 from keraunos.ops.creation import arange
+from keraunos.ops.patches import *
 from keraunos.ops.reductions import max, mean, sum
 from keraunos.ops.rules import Composed, Floating, Same, declare, shaped
 from keraunos.ops.shaping import expand_dims, reshape, squeeze, take_along_axis
@@ -241,6 +243,8 @@ __all__ = [
     "one_hot", "rms_normalization", "sparse_categorical_crossentropy", "top_k",
 ]  # fmt: skip
 __all__ += activations.__all__
+__all__ += attention.__all__
 __all__ += convolutions.__all__
+__all__ += patches.__all__
 
 answer_for(__name__)
