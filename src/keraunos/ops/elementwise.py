@@ -8,7 +8,7 @@ from typing import Any
 from keraunos.core.errors import ArgumentError
 from keraunos.core.op import SAME, Operand, Tensor, primitive
 from keraunos.core.spec import UNKNOWN, Spec
-from keraunos.ops.rules import Boolean, Floating, Logical, Numeric, Promoted, Same, Test, broadcast, declare, dims, shaped
+from keraunos.ops.rules import Boolean, Floating, Logical, Numeric, Promoted, Real, Same, Test, broadcast, declare, dims, shaped
 
 
 # ---- arithmetic ----
@@ -59,8 +59,8 @@ def negative(x: Tensor) -> Numeric:
     """`-x`."""
 
 
-def absolute(x: Tensor) -> Promoted:
-    """`x` without its sign."""
+def absolute(x: Tensor) -> Real:
+    """`x` without its sign; the length of a complex number."""
 
 
 def sign(x: Tensor) -> Numeric:
