@@ -14,7 +14,7 @@ import ml_dtypes
 import numpy as np
 from jax.custom_derivatives import SymbolicZero
 
-from keraunos.backends import _numpy_api
+from keraunos.backends import _fourier, _numpy_api
 from keraunos.core import config, windows
 from keraunos.core.errors import not_positive_definite, one_of
 from keraunos.core.variable import Variable
@@ -151,6 +151,9 @@ def as_complex(real, imag):
     return jax.lax.complex(*jnp.broadcast_arrays(jnp.asarray(real, kind), jnp.asarray(imag, kind)))
 
 
+globals().update(_fourier.transforms(jnp.fft, as_complex))
+
+
 # ---- linear algebra ----
 jvp, det, solve = jax.jvp, jnp.linalg.det, jnp.linalg.solve
 eig, slogdet = (lambda x, f=f: tuple(f(x)) for f in (jnp.linalg.eig, jnp.linalg.slogdet))
@@ -199,6 +202,33 @@ def slice_(inputs, start_indices, shape):
 
 def slice_update(inputs, start_indices, updates):
     return jax.lax.dynamic_update_slice(inputs, updates.astype(inputs.dtype), tuple(start_indices))
+
+
+# ---- scattering ----
+def scatter_rows(x, places, updates, reduction=None):
+    places = jnp.where(places < 0, len(x), places)  # JAX would count these from the end
+    return _multiplied(x, places, updates) if reduction == "mul" else getattr(x.at[places], reduction or "set")(updates, mode="drop")
+
+
+@jax.custom_jvp
+def _multiplied(x, places, updates):
+    """The rows times the updates; JAX has no gradient of it."""
+    return x.at[places].mul(updates, mode="drop")
+
+
+@_multiplied.defjvp
+def _multiplied_jvp(primals, tangents):
+    (x, places, updates), (dx, _, du) = primals, tangents
+    zeros = (x == 0).astype("int32").at[places].add((updates == 0).astype("int32"), mode="drop")
+    product = _multiplied(jnp.where(x == 0, 1, x), places, jnp.where(updates == 0, 1, updates))
+
+    def others(factor, zeros, product):
+        """The product of a row's other factors."""
+        zero = factor == 0
+        return jnp.where(zeros == zero, product / jnp.where(zero, 1, factor), 0)
+
+    change = (others(updates, zeros[places], product[places]) * du).astype(x.dtype)
+    return _multiplied(x, places, updates), (others(x, zeros, product) * dx).at[places].add(change, mode="drop")
 
 
 # ---- neural networks ----

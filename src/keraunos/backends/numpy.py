@@ -12,7 +12,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from keraunos.backends import _numpy_api
+from keraunos.backends import _fourier, _numpy_api
 from keraunos.core import dtypes, windows
 from keraunos.core.errors import ArgumentError, BackendError, not_positive_definite, one_of
 
@@ -105,6 +105,9 @@ def as_complex(real, imag):
     out = np.empty(np.broadcast_shapes(np.shape(real), np.shape(imag)), dtypes.complexed(np.result_type(real, imag).name))
     out.real, out.imag = real, imag
     return out
+
+
+globals().update(_fourier.transforms(np.fft, as_complex))
 
 
 def stop_gradient(variable):
@@ -217,6 +220,21 @@ def slice_(inputs, start_indices, shape):
 def slice_update(inputs, start_indices, updates):
     out = np.array(inputs)
     out[_block(start_indices, updates.shape)] = updates
+    return out
+
+
+# ---- scattering ----
+copy = np.array
+_COMBINED = {"add": np.add, "mul": np.multiply, "max": np.maximum, "min": np.minimum}
+
+
+def scatter_rows(x, places, updates, reduction=None):
+    inside = (places >= 0) & (places < len(x))
+    out, places, updates = np.array(x), places[inside], updates[inside]
+    if reduction is None:
+        out[places] = updates
+    else:
+        _COMBINED[reduction].at(out, places, updates)
     return out
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from keraunos.backends import _foreign
+from keraunos.backends import _foreign, _fourier
 from keraunos.core import config, dtypes, windows
 from keraunos.core.errors import ArgumentError, BackendError, not_positive_definite, one_of
 from keraunos.core.scope import scope, within
@@ -212,6 +212,9 @@ maximum, minimum, logaddexp, arctan2 = _pair(torch.maximum), _pair(torch.minimum
 
 fmax, fmin, hypot, logaddexp2, nextafter = _pair(torch.fmax), _pair(torch.fmin), _pair(torch.hypot), _pair(torch.logaddexp2), _pair(torch.nextafter)
 as_complex = _pair(lambda real, imag: torch.complex(*torch.broadcast_tensors(real, imag)))
+
+
+globals().update(_fourier.transforms(torch.fft, as_complex))
 
 
 def absolute(x):
@@ -459,6 +462,37 @@ def slice_update(inputs, start_indices, updates):
     out = inputs.clone()
     out[_block(start_indices, updates.shape)] = updates.to(out.dtype)
     return out
+
+
+# ---- searching and scattering ----
+copy = torch.clone
+_UNORDERED = (torch.bool, torch.uint16, torch.uint32, torch.uint64)  # PyTorch hardly compares these
+
+
+def searchsorted(sorted_sequence, values, side="left"):
+    if sorted_sequence.ndim != 1 or sorted_sequence.dtype in _UNORDERED or side not in ("left", "right"):
+        return NotImplemented
+    return torch.searchsorted(sorted_sequence.contiguous(), values, right=side == "right", out_int32=True)
+
+
+def isin(x1, x2, assume_unique=False, invert=False):
+    if any(isinstance(x, torch.Tensor) and (x.dtype in _UNORDERED or x.is_complex()) for x in (x1, x2)):
+        return NotImplemented
+    return torch.isin(x1, x2, assume_unique=assume_unique, invert=invert)
+
+
+def scatter_rows(x, places, updates, reduction=None):
+    places = places.to(torch.int64)
+    places = torch.where((places < 0) | (places > len(x)), len(x), places)
+    out = torch.cat([x, x.new_ones((1, *x.shape[1:]))])  # one row more, for what is left out
+    if reduction is None:
+        out = out.index_put((places,), updates)
+    elif reduction == "add":
+        out = out.index_add(0, places, updates)
+    else:
+        kind = {"mul": "prod", "max": "amax", "min": "amin"}[reduction]
+        out = out.scatter_reduce(0, places.reshape(-1, *[1] * (x.ndim - 1)).expand(updates.shape), updates, kind)
+    return out[:-1]
 
 
 # ---- linear algebra ----

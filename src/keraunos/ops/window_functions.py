@@ -1,0 +1,57 @@
+"""Window functions, which taper a signal at its ends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from keraunos.core import dtypes
+from keraunos.core.op import Operand
+from keraunos.ops.elementwise import multiply, true_divide
+from keraunos.ops.rules import Composed, declare
+from keraunos.ops.shaping import convert_to_tensor
+from keraunos.ops.special import i0
+
+
+def _constant(values: np.ndarray) -> Any:
+    return convert_to_tensor(values, dtypes.standardize_dtype(None))
+
+
+def bartlett(x: Any) -> Composed:
+    """The Bartlett window of `x` elements, a triangle."""
+    return _constant(np.bartlett(int(x)))
+
+
+def blackman(x: Any) -> Composed:
+    """The Blackman window of `x` elements."""
+    return _constant(np.blackman(int(x)))
+
+
+def hamming(x: Any) -> Composed:
+    """The Hamming window of `x` elements, symmetric."""
+    return _constant(np.hamming(int(x)))
+
+
+def hanning(x: Any) -> Composed:
+    """The Hann window of `x` elements, symmetric.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.hanning(5)).round(4).tolist()
+    [0.0, 0.5, 1.0, 0.5, 0.0]
+    """
+    return _constant(np.hanning(int(x)))
+
+
+def kaiser(x: Any, beta: Operand) -> Composed:
+    """The Kaiser window of `x` elements; the greater `beta`, the narrower."""
+    places = np.linspace(-1, 1, int(x)) if int(x) > 1 else np.zeros(int(x))
+    beta = convert_to_tensor(beta, dtypes.standardize_dtype(None))
+    return true_divide(i0(multiply(beta, _constant(np.sqrt(1 - places**2)))), i0(beta))
+
+
+declare(globals())
+
+__all__ = ["bartlett", "blackman", "hamming", "hanning", "kaiser"]
