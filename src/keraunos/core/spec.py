@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import itertools
 import math
+import numbers
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -168,23 +169,28 @@ def show(shape: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(None if d is UNKNOWN else d for d in shape)
 
 
+def is_known(size: Any) -> bool:
+    """Whether a dimension is a number; UNKNOWN, None and the scalars that engines have for it while they trace are none."""
+    return size.__class__ is int or isinstance(size, numbers.Integral)
+
+
 def known(shape: Sequence[Any]) -> bool:
     """Whether every dimension is known."""
-    return all(d is not UNKNOWN and d is not None for d in shape)
+    return all(map(is_known, shape))
 
 
 def size_of(shape: Sequence[Any]) -> Any:
     """The number of elements, UNKNOWN if a dimension is."""
-    return math.prod(shape) if known(shape) else UNKNOWN
+    return UNKNOWN if any(d is UNKNOWN or d is None for d in shape) else math.prod(shape)
 
 
 def broadcast_dim(a: Any, b: Any) -> Any:
     """The dimension that `a` and `b` broadcast to; raises ValueError if they do not."""
-    if a == 1 or (a is UNKNOWN and b != 1):
-        return b
-    if b == 1 or b is UNKNOWN or a == b:
-        return a
-    raise ValueError
+    if is_known(a) and is_known(b):
+        if a != b and 1 not in (a, b):
+            raise ValueError
+        return b if a == 1 else a
+    return b if (is_known(b) and b != 1) or (is_known(a) and a == 1) else a
 
 
 def broadcast_shapes(*shapes: Sequence[Any]) -> Shape:
@@ -211,7 +217,7 @@ def broadcast_shapes(*shapes: Sequence[Any]) -> Shape:
 
 def same_dim(a: Any, b: Any) -> bool:
     """Whether two dimensions are equal as far as is known."""
-    return a is UNKNOWN or b is UNKNOWN or a is None or b is None or a == b
+    return not (is_known(a) and is_known(b)) or a == b
 
 
 def normalize_axis(axis: int, ndim: int, name: str = "axis") -> int:

@@ -174,10 +174,14 @@ class Tracked:
         >>> model.to_backend("numpy").predict(keras.ops.ones((1, 2)), verbose=0).shape
         (1, 1)
         """
+        with config.backend_scope(name):
+            return self.copied()
+
+    def copied(self) -> Any:
+        """A copy on the engine in force."""
         limit = sys.getrecursionlimit()
         sys.setrecursionlimit(max(limit, 100_000))  # a graph is as deep as its longest path
         try:
-            with config.backend_scope(name):
-                return copy.deepcopy(self)
+            return copy.deepcopy(self)
         finally:
             sys.setrecursionlimit(limit)

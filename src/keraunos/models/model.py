@@ -115,6 +115,12 @@ class Model(Trainer, Layer):
 
         saving.load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
 
+    def export(self, filepath: Any, format: str = "onnx", verbose: bool | None = None, input_signature: Any = None, **kwargs: Any) -> None:
+        """Write the model, as it predicts, in a format that other programs run; the arguments are those of `keraunos.export.export_model`."""
+        from keraunos import export
+
+        export.export_model(self, filepath, format, verbose, input_signature, **kwargs)
+
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
         """Make a model from what `get_config` returned; of a graph's config, `Model` itself makes the functional model."""

@@ -1,0 +1,1149 @@
+"""ONNX: a backend that writes down what is computed, as the nodes of a graph that other programs run.
+
+What does not depend on the inputs are NumPy arrays, and the NumPy engine computes with them: constants fold by themselves. All else
+are `Value`s. A function of an op below is given at least one `Value`; what it makes has no shape until the op's rule is asked (`settled`).
+
+The nodes are those of the graph's `opset`, from 9 on. Integers of 8 and 16 bits, bools and bfloat16, for which ONNX's arithmetic or its usual
+runtime has no kernels, are computed in the next type that has.
+"""
+
+# What engines take is wider than what their annotations say.
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
+from __future__ import annotations
+
+import builtins
+import contextlib
+import functools
+import math
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from keraunos.backends import numpy as eager
+from keraunos.core import dtypes, tree, windows
+from keraunos.core.errors import BackendError, SymbolicError
+from keraunos.core.spec import OPERATORS, UNKNOWN, Shape, Spec, Symbolic, broadcast_shapes, normalize_axes, normalize_axis, size_of
+
+name = "onnx"
+kinds: dict[type, int] = {}
+float_dtypes = {*eager.float_dtypes, "float16", "float32", "float64"}
+strict_dtypes = frozenset({"bfloat16", "float8_e4m3fn", "float8_e5m2"})
+OLDEST = 9
+_LAST, _FIRST = 2**63 - 1, -(2**63)  # where a slice ends that has no end
+
+# What runtimes compute with instead: the type that holds all the values, in which they have kernels.
+_WIDER = {
+    "bool": "int32", "int8": "int32", "int16": "int32", "uint8": "int32", "uint16": "int32", "uint32": "int64", "uint64": "int64", "bfloat16": "float32",
+    "float8_e4m3fn": "float32", "float8_e5m2": "float32",
+}  # fmt: skip
+
+
+# ---- the graph ----
+class Node:
+    """One ONNX operator: its type, inputs (values, arrays, or None for what is left out), attributes and outputs."""
+
+    __slots__ = ("attributes", "inputs", "outputs", "type")
+
+    def __init__(self, type: str, inputs: Sequence[Any], attributes: dict[str, Any], dtypes: Sequence[str]):
+        self.type, self.inputs, self.attributes = type, list(inputs), attributes
+        self.outputs = [Value(dtype) for dtype in dtypes]
+
+
+class Value(Symbolic):
+    """A tensor of the graph: what a node will compute, or an input.
+
+    Args:
+        dtype: The dtype's name.
+        shape: The sizes, UNKNOWN for dynamic ones; None until it is settled.
+        name: Its name, of inputs.
+    """
+
+    __slots__ = ("__weakref__", "dtype", "name", "shape", "size")
+    __array_ufunc__ = None  # NumPy's operators leave the work to ours
+
+    def __init__(self, dtype: str, shape: Any = None, name: str = ""):
+        self.dtype, self.shape, self.name = dtype, shape, name
+        self.size: Any = None  # of what tensor and axis it is the size, and the size as ONNX has it, if it is one
+
+    def __eq__(self, other: Any) -> Any:
+        return OPERATORS["equal"](self, other)
+
+    def __ne__(self, other: Any) -> Any:
+        return OPERATORS["not_equal"](self, other)
+
+    __hash__ = Symbolic.__hash__
+
+
+class Graph:
+    """Nodes in the order in which they compute, and the inputs and outputs of the whole.
+
+    Args:
+        opset: The version of ONNX's operators.
+        parent: The graph around it, of a branch's or a loop's body.
+    """
+
+    def __init__(self, opset: int, parent: Graph | None = None):
+        self.opset, self.parent = opset, parent
+        self.nodes: list[Node] = []
+        self.inputs: list[Value] = []
+        self.outputs: list[Any] = []
+        self.sizes: dict[tuple[int, int], Value] = {}
+
+    def input(self, dtype: str, shape: Any, name: str = "") -> Value:
+        """A new input."""
+        _supported(dtype)
+        self.inputs.append(Value(dtype, Spec(shape).shape, name))
+        return self.inputs[-1]
+
+
+class _Building(threading.local):
+    graph: Any = None
+
+
+_building = _Building()
+
+
+@contextlib.contextmanager
+def building(graph: Graph) -> Iterator[Graph]:
+    """Within the block, nodes go into this graph."""
+    outer, _building.graph = _building.graph, graph
+    try:
+        yield graph
+    finally:
+        _building.graph = outer
+
+
+class _Ops:
+    """The ops by attribute, for what is made of other ops."""
+
+    def __getattr__(self, name: str) -> Any:
+        return OPERATORS[name]
+
+
+ops = _Ops()
+
+
+def emit(type: str, *inputs: Any, to: Any = None, sized: Any = None, **attributes: Any) -> Any:
+    """A new node's output, or outputs if `to` is a list of their dtypes; without it, it has that of the first input."""
+    for x in inputs:
+        if isinstance(x, Spec):
+            fix = "compute with ops.shape(x), not x.shape, where a size is not known before the run"
+            raise SymbolicError("A tensor that depends on a size that is not known cannot be exported.", received=repr(x), fix=fix)
+    graph = _building.graph
+    if graph is None:
+        raise SymbolicError("A tensor of a model that is being exported was used after the export.", fix="keep no tensors from inside `call`")
+    outputs = to if isinstance(to, list) else [to or dtype_of(inputs[0])]
+    for dtype in outputs:
+        _supported(dtype)
+    node = Node(type, inputs, {k: v for k, v in attributes.items() if v is not None}, outputs)
+    graph.nodes.append(node)
+    if sized is not None:
+        node.outputs[0].shape = tuple(sized)
+    return node.outputs if isinstance(to, list) else node.outputs[0]
+
+
+def _supported(dtype: str) -> None:
+    if dtype in dtypes.COMPLEX or dtype == "string":
+        raise BackendError(f"The onnx backend has no dtype {dtype}.", fix="export the part of the model that computes with real numbers")
+
+
+def opset() -> int:
+    """The version of operators that the graph is written in."""
+    return _building.graph.opset
+
+
+def require(version: int, what: str) -> None:
+    """Raise unless the graph's opset has something.
+
+    Raises:
+        BackendError: It came with a later version.
+    """
+    if opset() < version:
+        raise BackendError(f"ONNX opset {opset()} has no {what}; opset {version} has.", fix=f"export with opset_version={version}")
+
+
+# ---- what every engine provides ----
+stateful, forward, concrete = False, contextlib.nullcontext, contextlib.nullcontext
+devices, slot, store, seed_state, next_state = eager.devices, eager.slot, eager.store, eager.seed_state, eager.next_state
+compile, abstract, indices = eager.compile, eager.abstract, eager.indices
+
+
+def differentiate(fn: Any, values: Any) -> Any:
+    raise BackendError("The onnx backend has no gradients: it only traces.")
+
+
+def synchronize(x: Any) -> None:
+    pass
+
+
+def is_tensor(x: Any) -> bool:
+    return isinstance(x, (Value, np.ndarray, np.generic))
+
+
+def is_traced(x: Any) -> bool:
+    return isinstance(x, Value)
+
+
+def tracing() -> bool:
+    return _building.graph is not None
+
+
+def dtype_of(x: Any) -> str:
+    return x.dtype if isinstance(x, Value) else eager.dtype_of(x)
+
+
+def to_numpy(x: Any) -> Any:
+    if isinstance(x, Value):
+        raise SymbolicError("A tensor of a model that is being exported has no value yet.", received=repr(x), fix="compute with keraunos.ops")
+    return eager.to_numpy(x)
+
+
+def array(x: Any, dtype: str | None = None) -> Any:
+    if isinstance(x, Value):
+        return x if dtype is None else cast(x, dtype)
+    if isinstance(x, (list, tuple)) and any(isinstance(y, Value) for y in tree.flatten(x)):
+        stacked = ops.stack([array(y) for y in x])
+        return stacked if dtype is None else cast(stacked, dtype)
+    return eager.array(x, dtype)
+
+
+def settled(out: Any, spec: Callable[[], Any]) -> Any:
+    """The result with the shapes that the op's rule infers."""
+    found = tree.flatten(out)
+    if any(isinstance(x, Value) and x.shape is None for x in found):
+        for x, s in zip(found, tree.flatten(spec()), strict=True):
+            if isinstance(x, Value) and x.shape is None:
+                x.shape = s.shape
+    return out
+
+
+def dim(x: Any, axis: int) -> Any:
+    """The size of an axis, as a scalar."""
+    key, graph = (id(x), axis), _building.graph
+    while graph is not None:
+        if key in graph.sizes:
+            return graph.sizes[key]
+        graph = graph.parent
+    if opset() >= 15:
+        wide = emit("Shape", x, to="int64", sized=(1,), start=axis, end=axis + 1)
+    else:
+        wide = emit("Gather", emit("Shape", x, to="int64", sized=(x.ndim,)), np.array([axis], "int64"), sized=(1,))
+    size = emit("Cast", _squeezed(wide, [0]), to="int32", sized=())
+    size.size = x, axis, wide
+    _building.graph.sizes[key] = size
+    return size
+
+
+# ---- what the functions below are made of ----
+def traced(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` where a `Value` is among the arguments, or in a list of them; else NumPy's of the same name, or for want of one the body."""
+    own = function.__name__
+    numbers = eager.__dict__.get(f"{own.rstrip('_')}_") or eager.__dict__.get(own.rstrip("_"))
+
+    @functools.wraps(function)
+    def choose(*args: Any) -> Any:
+        for x in args:
+            if isinstance(x, Value) or (isinstance(x, (list, tuple, slice)) and _holds_values(x)):
+                return function(*args)
+        return NotImplemented if numbers is None else numbers(*args)
+
+    return choose
+
+
+def _holds_values(x: Any) -> bool:
+    parts = (x.start, x.stop, x.step) if isinstance(x, builtins.slice) else x if isinstance(x, (list, tuple)) else ()
+    return any(isinstance(y, Value) or _holds_values(y) for y in parts)
+
+
+def _alike(xs: Sequence[Any]) -> tuple[list[Any], str]:
+    """The arguments in one dtype, that of the tensors among them, as values and arrays."""
+    dtype = next((dtype_of(x) for x in xs if is_tensor(x)), None)
+    dtype = dtype or dtypes.result_type(*map(type, xs))
+    return [x if isinstance(x, (Value, Spec)) else np.asarray(x, eager.np_dtype(dtype)) for x in xs], dtype
+
+
+def through(dtypes: Any, function: Callable[..., Any], *xs: Any) -> Any:
+    """`function` of the tensors cast to the dtype that `dtypes` (a table) has for theirs, its result cast back; None stays."""
+    dtype = next(dtype_of(x) for x in xs if x is not None)
+    if dtype not in dtypes:
+        return function(*xs)
+    return cast(function(*(x if x is None else cast(x, dtypes[dtype]) for x in xs)), dtype)
+
+
+def _widened(x: Any, table: Any = _WIDER) -> Any:
+    return cast(x, table.get(dtype_of(x), dtype_of(x)))
+
+
+def wider(function: Callable[..., Any], *xs: Any) -> Any:
+    """`function`, in a dtype for which there are kernels."""
+    return through(_WIDER, function, *xs)
+
+
+def _floats_for(version: int) -> Any:
+    """`_WIDER`, and float64 for integers in opsets before `version`, which had an operator for floats only."""
+    return _WIDER if opset() >= version else {**dict.fromkeys(dtypes.INTEGERS | {"bool"}, "float64"), "bfloat16": "float32"}
+
+
+def elementwise(type: str) -> Callable[..., Any]:
+    """ONNX's operator of this type, for each element."""
+
+    def function(*xs: Any) -> Any:
+        return wider(lambda *xs: emit(type, *xs), *_alike(xs)[0])
+
+    return function
+
+
+def test(type: str) -> Callable[..., Any]:
+    """ONNX's comparison of this type, for each element."""
+
+    def function(*xs: Any) -> Any:
+        return emit(type, *map(_widened, _alike(xs)[0]), to="bool")
+
+    return function
+
+
+def sizes_vector(sizes: Sequence[Any]) -> Any:
+    """Sizes, some of them perhaps scalars of the graph, as one vector for ONNX."""
+    if not any(isinstance(d, Value) for d in sizes):
+        return np.array([int(d) for d in sizes], "int64")
+    parts: list[Any] = []
+    for d in sizes:
+        if isinstance(d, Value):
+            parts.append(d.size[2] if d.size else cast(ops.reshape(d, (1,)), "int64"))
+        elif parts and isinstance(parts[-1], np.ndarray):
+            parts[-1] = np.append(parts[-1], int(d))
+        else:
+            parts.append(np.array([d], "int64"))
+    return parts[0] if len(parts) == 1 else emit("Concat", *parts, to="int64", sized=(len(sizes),), axis=0)
+
+
+def _with_axes(type: str, x: Any, axes: Sequence[int], since: int, **attributes: Any) -> Any:
+    """A node whose axes are an attribute in opsets before `since`, and an input from there on."""
+    if opset() < since:
+        return emit(type, x, axes=list(axes), **attributes)
+    return emit(type, x, np.array(axes, "int64"), **attributes)
+
+
+def _squeezed(x: Any, axes: Sequence[int]) -> Any:
+    return _with_axes("Squeeze", x, axes, 13) if axes else x
+
+
+def _expanded(x: Any, axes: Sequence[int]) -> Any:
+    return _with_axes("Unsqueeze", x, axes, 13) if axes else x
+
+
+def _transposed(x: Any, order: Sequence[int]) -> Any:
+    return x if list(order) == list(range(len(order))) else emit("Transpose", x, perm=list(order))
+
+
+# ---- elementwise ----
+_ELEMENTWISE = {
+    "add": "Add", "subtract": "Sub", "multiply": "Mul", "true_divide": "Div", "negative": "Neg", "absolute": "Abs", "sign": "Sign", "sqrt": "Sqrt",
+    "exp": "Exp", "log": "Log", "sin": "Sin", "cos": "Cos", "tan": "Tan", "arcsin": "Asin", "arccos": "Acos", "arctan": "Atan", "sinh": "Sinh",
+    "cosh": "Cosh", "tanh": "Tanh", "arcsinh": "Asinh", "arccosh": "Acosh", "arctanh": "Atanh", "erf": "Erf", "floor": "Floor", "ceil": "Ceil",
+    "logical_and": "And", "logical_or": "Or", "logical_xor": "Xor", "logical_not": "Not", "sigmoid": "Sigmoid", "softplus": "Softplus",
+}  # fmt: skip
+
+
+def _named(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    function.__name__ = name
+    return traced(function)
+
+
+for _name, _type in _ELEMENTWISE.items():
+    _plain = (lambda *xs, _type=_type: emit(_type, *_alike(xs)[0])) if _name.startswith("logical") else elementwise(_type)
+    globals()[_name] = _named(_plain, _name)
+for _name, _type in {"less": "Less", "greater": "Greater"}.items():
+    globals()[_name] = _named(test(_type), _name)
+
+
+@traced
+def equal(x1, x2):
+    (x1, x2), dtype = _alike((x1, x2))
+    if opset() >= 11 or not dtypes.is_float(dtype):
+        return test("Equal")(x1, x2)
+    unordered = ops.logical_or(ops.isnan(x1), ops.isnan(x2))
+    return ops.logical_not(ops.logical_or(unordered, ops.logical_or(ops.less(x1, x2), ops.greater(x1, x2))))
+
+
+@traced
+def not_equal(x1, x2):
+    return ops.logical_not(ops.equal(x1, x2))
+
+
+@traced
+def less_equal(x1, x2):
+    return test("LessOrEqual")(x1, x2) if opset() >= 12 else ops.logical_or(ops.less(x1, x2), ops.equal(x1, x2))
+
+
+@traced
+def greater_equal(x1, x2):
+    return ops.less_equal(x2, x1)
+
+
+def _extreme(type: str, chosen: str) -> Callable[..., Any]:
+    def function(x1: Any, x2: Any) -> Any:
+        (x1, x2), dtype = _alike((x1, x2))
+        if opset() >= 12 or dtypes.is_float(dtype):
+            return wider(lambda *xs: emit(type, *xs), x1, x2)
+        return ops.where(OPERATORS[chosen](x1, x2), x1, x2)
+
+    return function
+
+
+maximum, minimum = _named(_extreme("Max", "greater"), "maximum"), _named(_extreme("Min", "less"), "minimum")
+
+
+def _divisor(x: Any) -> Any:
+    """An integer divisor, 1 in place of 0, which runtimes do not survive."""
+    return np.where(x == 0, np.ones_like(x), x) if isinstance(x, np.ndarray) else ops.where(ops.equal(x, 0), 1, x)
+
+
+def _differs_in_sign(rest: Any, x: Any) -> Any:
+    return ops.logical_and(ops.not_equal(rest, 0), ops.not_equal(ops.less(rest, 0), ops.less(x, 0)))
+
+
+@traced
+def floor_divide(x1, x2):
+    (x1, x2), dtype = _alike((x1, x2))
+    if dtypes.is_float(dtype):
+        return ops.floor(ops.true_divide(x1, x2))
+    x2 = _divisor(x2)
+    quotient = wider(lambda *xs: emit("Div", *xs, sized=broadcast_shapes(x1.shape, x2.shape)), x1, x2)
+    rest = ops.subtract(x1, ops.multiply(quotient, x2))  # ONNX rounds towards 0
+    return ops.subtract(quotient, ops.cast(_differs_in_sign(rest, x2), dtype))
+
+
+@traced
+def mod(x1, x2):
+    (x1, x2), dtype = _alike((x1, x2))
+    if opset() < 10:
+        return ops.subtract(x1, ops.multiply(ops.floor_divide(x1, x2), x2))
+    if dtype in dtypes.INTEGERS:
+        return wider(lambda *xs: emit("Mod", *xs), x1, _divisor(x2))
+    rest = wider(lambda *xs: emit("Mod", *xs, fmod=1, sized=broadcast_shapes(x1.shape, x2.shape)), x1, x2)
+    return ops.where(_differs_in_sign(rest, x2), ops.add(rest, x2), rest)
+
+
+@traced
+def power(x1, x2):
+    return through(_floats_for(12), lambda *xs: emit("Pow", *xs), *_alike((x1, x2))[0])
+
+
+@traced
+def expm1(x):
+    t = ops.tanh(ops.multiply(x, 0.5))  # near 0, where exp(x) - 1 cancels
+    return ops.where(ops.less(ops.absolute(x), 0.5), ops.true_divide(ops.multiply(2.0, t), ops.subtract(1.0, t)), ops.subtract(ops.exp(x), 1.0))
+
+
+@traced
+def log1p(x):
+    u = ops.add(x, 1.0)
+    kept = ops.subtract(u, 1.0)  # the part of x that adding 1 did not round away
+    exact = ops.logical_or(ops.equal(kept, 0.0), ops.equal(kept, math.inf))
+    return ops.where(exact, x, ops.multiply(ops.log(u), ops.true_divide(x, kept)))
+
+
+@traced
+def log2(x):
+    return ops.true_divide(ops.log(x), math.log(2))
+
+
+@traced
+def log10(x):
+    return ops.true_divide(ops.log(x), math.log(10))
+
+
+@traced
+def logaddexp(x1, x2):
+    (x1, x2), _ = _alike((x1, x2))
+    apart = ops.add(ops.maximum(x1, x2), ops.log1p(ops.exp(ops.negative(ops.absolute(ops.subtract(x1, x2))))))
+    return ops.where(ops.equal(x1, x2), ops.add(x1, math.log(2)), apart)
+
+
+@traced
+def arctan2(x1, x2):
+    (x1, x2), _ = _alike((x1, x2))
+    half = ops.where(ops.less(x1, 0), -math.pi / 2, math.pi / 2)
+    half = ops.cast(half, dtype_of(x1))
+    right = ops.arctan(ops.true_divide(x1, x2))
+    turned = ops.where(ops.less(x2, 0), ops.add(right, ops.multiply(half, 2.0)), right)
+    return ops.where(ops.equal(x2, 0), ops.where(ops.equal(x1, 0), x1, half), turned)
+
+
+@traced
+def round_(x, decimals=0):
+    dtype = dtype_of(x)
+    if dtype in dtypes.INTEGERS and decimals >= 0:
+        return x
+    if decimals:
+        scaled = ops.multiply(x if dtypes.is_float(dtype) else ops.cast(x, "float64"), 10.0**decimals)
+        return ops.cast(ops.true_divide(ops.round(scaled), 10.0**decimals), dtype)
+    if opset() >= 11:
+        return wider(lambda x: emit("Round", x), x)
+    low = ops.floor(x)
+    rest, odd = ops.subtract(x, low), ops.mod(low, 2.0)
+    return ops.add(low, ops.where(ops.equal(rest, 0.5), odd, ops.cast(ops.greater(rest, 0.5), dtype)))
+
+
+@traced
+def isnan(x):
+    return emit("IsNaN", _widened(x), to="bool") if dtypes.is_float(dtype_of(x)) else ops.not_equal(x, x)
+
+
+@traced
+def isinf(x):
+    return ops.equal(ops.absolute(x), math.inf) if dtypes.is_float(dtype_of(x)) else ops.not_equal(x, x)
+
+
+@traced
+def isfinite(x):
+    return ops.less(ops.absolute(x), math.inf) if dtypes.is_float(dtype_of(x)) else ops.equal(x, x)
+
+
+@traced
+def nan_to_num(x, nan=0.0, posinf=None, neginf=None):
+    dtype = dtype_of(x)
+    if not dtypes.is_float(dtype):
+        return x
+    largest = float(ml_dtypes.finfo(eager.np_dtype(dtype)).max)
+    x = ops.where(ops.isnan(x), nan, x)
+    x = ops.where(ops.equal(x, math.inf), largest if posinf is None else posinf, x)
+    return ops.where(ops.equal(x, -math.inf), -largest if neginf is None else neginf, x)
+
+
+@traced
+def where(condition, x1=None, x2=None):
+    condition = condition if is_tensor(condition) else np.asarray(condition)
+    condition = cast(condition, "bool")
+    if x1 is None and x2 is None:
+        rows = emit("NonZero", cast(condition, "int32"), to="int64")
+        return tuple(emit("Cast", emit("Gather", rows, np.array(i), axis=0), to="int32", sized=(UNKNOWN,)) for i in range(condition.ndim))
+    return wider(lambda *xs: emit("Where", condition, *xs, to=dtype_of(xs[0])), *_alike((x1, x2))[0])
+
+
+@traced
+def cast(x, dtype):
+    return x if dtype_of(x) == dtype else emit("Cast", x, to=dtype, sized=x.shape)
+
+
+@traced
+def stop_gradient(variable):
+    return variable
+
+
+@traced
+def bitwise_invert(x):
+    dtype = dtype_of(x)
+    return ops.logical_not(x) if dtype == "bool" else ops.subtract(-1 if dtype.startswith("int") else np.iinfo(dtype).max, x)
+
+
+@traced
+def left_shift(x, y):
+    (x, y), dtype = _alike((x, y))
+    return ops.multiply(x, ops.power(np.array(2, dtype), y))
+
+
+@traced
+def right_shift(x, y):
+    (x, y), dtype = _alike((x, y))
+    return ops.floor_divide(x, ops.power(np.array(2, dtype), y))
+
+
+def _bitwise(type: str, logical: str) -> Callable[..., Any]:
+    def function(x: Any, y: Any) -> Any:
+        (x, y), dtype = _alike((x, y))
+        if dtype == "bool":
+            return OPERATORS[logical](x, y)
+        require(18, type)
+        return emit(type, x, y)
+
+    return function
+
+
+for _name in ("and", "or", "xor"):
+    globals()[f"bitwise_{_name}"] = _named(_bitwise(f"Bitwise{_name.title()}", f"logical_{_name}"), f"bitwise_{_name}")
+
+
+@traced
+def real(x):
+    return x
+
+
+# ---- reductions ----
+def reduction(type: str, since: int = 18) -> Callable[..., Any]:
+    """ONNX's reduction of this type; its axes are an input from the opset `since` on."""
+
+    def function(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+        axes = normalize_axes(axis, x.ndim)
+        return wider(lambda x: _with_axes(type, x, axes, since, keepdims=int(keepdims)), x) if axes else x
+
+    return function
+
+
+sum_, mean = _named(reduction("ReduceSum", 13), "sum_"), _named(reduction("ReduceMean"), "mean")
+
+
+@traced
+def prod(x, axis=None, keepdims=False, dtype=None):
+    return reduction("ReduceProd")(cast(x, dtype or dtype_of(x)), axis, keepdims)
+
+
+def _most(type: str, combine: str) -> Callable[..., Any]:
+    def function(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
+        if initial is not None:
+            return OPERATORS[combine](OPERATORS[combine[:3]](x, axis, keepdims), initial)
+        return reduction(type)(x, axis, keepdims)
+
+    return function
+
+
+max_, min_ = _named(_most("ReduceMax", "maximum"), "max_"), _named(_most("ReduceMin", "minimum"), "min_")
+
+
+@traced
+def any_(x, axis=None, keepdims=False):
+    return ops.greater(ops.sum(ops.cast(x, "int32"), axis, keepdims), 0)
+
+
+@traced
+def all_(x, axis=None, keepdims=False):
+    return ops.logical_not(ops.any(ops.logical_not(x), axis, keepdims))
+
+
+def _place(type: str) -> Callable[..., Any]:
+    def function(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+        if axis is None:
+            out = ops.reshape(x, (-1,))
+            out = function(out, 0)
+            return ops.reshape(out, (1,) * x.ndim) if keepdims else out
+        at = normalize_axis(axis, x.ndim)
+        shape = tuple(1 if i == at else d for i, d in enumerate(x.shape) if keepdims or i != at)
+        return cast(emit(type, _widened(x), to="int64", sized=shape, axis=at, keepdims=int(keepdims)), "int32")
+
+    return function
+
+
+argmax, argmin = _named(_place("ArgMax"), "argmax"), _named(_place("ArgMin"), "argmin")
+
+
+@traced
+def cumsum(x, axis=None, dtype=None):
+    if axis is None:
+        return ops.cumsum(ops.reshape(x, (-1,)), 0, dtype)
+    require(11, "CumSum")
+    return wider(lambda x: emit("CumSum", x, np.array(normalize_axis(axis, x.ndim), "int64")), cast(x, dtype or dtype_of(x)))
+
+
+@traced
+def cumprod(x, axis=None, dtype=None):
+    if axis is None:
+        return ops.cumprod(ops.reshape(x, (-1,)), 0, dtype)
+    rows = ops.moveaxis(cast(x, dtype or dtype_of(x)), axis, 0)
+    one = ops.full(sizes_of(rows)[1:], 1, dtype_of(rows))
+    _, out = scan(lambda carry, row: (ops.multiply(carry, row),) * 2, one, rows, None, False, 1)
+    return ops.moveaxis(out, 0, axis)
+
+
+def _ranked(x: Any, k: Any, axis: int, largest: bool, sorted: bool = True) -> tuple[Any, Any]:
+    """The `k` first values by size and their places; of equal ones the earlier first."""
+    dtype, version = dtype_of(x), opset()
+    values, inner = _widened(x, _floats_for(11)), _floats_for(11).get(dtype, dtype)
+    shape = tuple((UNKNOWN if isinstance(k, Value) else k) if i == axis else d for i, d in enumerate(x.shape))
+    turned = not largest and version < 11  # there, TopK knows the largest only
+    values = ops.negative(values) if turned else values
+    if version < 10:
+        values, places = emit("TopK", values, to=[inner, "int64"], axis=axis, k=_static(k, 10, "TopK of an unknown number of elements"))
+    else:
+        form = {"largest": int(largest), "sorted": int(sorted)} if version >= 11 else {}
+        values, places = emit("TopK", values, sizes_vector([k]), to=[inner, "int64"], axis=axis, **form)
+    values.shape = places.shape = shape
+    return cast(ops.negative(values) if turned else values, dtype), cast(places, "int32")
+
+
+def _static(d: Any, version: int, what: str) -> int:
+    if isinstance(d, Value):
+        require(version, what)
+    return int(d)
+
+
+def _sorted(part: int) -> Callable[..., Any]:
+    def function(x: Any, axis: Any = -1) -> Any:
+        if axis is None:
+            return function(ops.reshape(x, (-1,)), 0)
+        axis = normalize_axis(axis, x.ndim)
+        return _ranked(x, sizes_of(x)[axis], axis, largest=False)[part]
+
+    return function
+
+
+sort, argsort = _named(_sorted(0), "sort"), _named(_sorted(1), "argsort")
+
+
+@traced
+def top_k(x, k, sorted=True):
+    return _ranked(x, k, x.ndim - 1, True, sorted)
+
+
+# ---- shaping ----
+def sizes_of(x: Any) -> Shape:
+    """The sizes, those that are not known as scalars of the graph."""
+    return tuple(dim(x, i) if d is UNKNOWN else d for i, d in enumerate(x.shape))
+
+
+@traced
+def reshape(x, newshape):
+    new = list(newshape) if hasattr(newshape, "__len__") else [newshape]
+    empty = any(isinstance(d, int) and d == 0 for d in new)
+    if empty:
+        require(14, "Reshape to a size of 0")
+    else:  # sizes that stay are copied, and one that is not known follows from the rest
+        new = [0 if isinstance(d, Value) and d.size and d.size[0] is x and d.size[1] == i else d for i, d in enumerate(new)]
+        dynamic = [i for i, d in enumerate(new) if isinstance(d, Value)]
+        if len(dynamic) == 1 and not any(isinstance(d, int) and d == -1 for d in new):
+            new[dynamic[0]] = -1
+    return emit("Reshape", x, sizes_vector(new), allowzero=1 if empty else None)
+
+
+@traced
+def transpose(x, axes=None):
+    return _transposed(x, tuple(range(x.ndim))[::-1] if axes is None else normalize_axes(tuple(axes), x.ndim))
+
+
+@traced
+def broadcast_to(x, shape):
+    return emit("Expand", x, sizes_vector(shape if hasattr(shape, "__len__") else (shape,)))
+
+
+@traced
+def roll(x, shift, axis=None):
+    if axis is None:
+        return ops.reshape(ops.roll(ops.reshape(x, (-1,)), shift, 0), sizes_of(x))
+    for by, at in np.nditer([np.asarray(shift), np.asarray(axis)]):
+        at = normalize_axis(int(at), x.ndim)
+        n = sizes_of(x)[at]
+        cut = n - (ops.mod(int(by), n) if isinstance(n, Value) else int(by) % builtins.max(n, 1))
+        before = (builtins.slice(None),) * at
+        x = ops.concatenate([ops.get_item(x, (*before, part)) for part in (builtins.slice(cut, None), builtins.slice(None, cut))], at)
+    return x
+
+
+@traced
+def concatenate(xs, axis=0):
+    return emit("Concat", *xs, axis=normalize_axis(axis, xs[0].ndim))
+
+
+@traced
+def repeat_(x, repeats, axis=None):
+    if axis is None:
+        return ops.repeat(ops.reshape(x, (-1,)), repeats, 0)
+    at = normalize_axis(axis, x.ndim)
+    if isinstance(repeats, (list, tuple)) and any(isinstance(r, Value) for r in repeats):
+        repeats = ops.stack([array(r) for r in repeats])
+    if isinstance(repeats, Value) and repeats.ndim:  # each place as often as the running sums of the counts say
+        ends = ops.cumsum(repeats, 0)
+        places = ops.sum(ops.cast(ops.greater_equal(ops.expand_dims(ops.arange(ops.sum(repeats)), 1), ends), "int32"), 1)
+        return ops.take(x, places, at)
+    if isinstance(repeats, Value) or np.size(repeats) == 1:
+        times, sizes = repeats if isinstance(repeats, Value) else int(np.ravel(repeats)[0]), sizes_of(x)
+        wide = ops.broadcast_to(ops.expand_dims(x, at + 1), (*sizes[: at + 1], times, *sizes[at + 1 :]))
+        return ops.reshape(wide, (*sizes[:at], -1, *sizes[at + 1 :]))
+    return ops.take(x, np.repeat(np.arange(len(repeats), dtype="int32"), repeats), at)
+
+
+@traced
+def tile(x, repeats):
+    times = [*repeats] if hasattr(repeats, "__len__") else [repeats]
+    rank = builtins.max(x.ndim, len(times))
+    times = [*[1] * (rank - len(times)), *times]
+    return wider(lambda x: emit("Tile", x, sizes_vector(times)), _expanded(x, range(rank - x.ndim)))
+
+
+@traced
+def pad_constant(x, widths, value):
+    pads = [low for low, _ in widths] + [high for _, high in widths]
+
+    def pad(x: Any) -> Any:
+        kind = dtype_of(x)
+        if opset() < 11:
+            return emit("Pad", x, pads=[_static(p, 11, "Pad of an unknown width") for p in pads], value=float(value), mode="constant")
+        return emit("Pad", x, sizes_vector(pads), cast(value, kind) if is_tensor(value) else np.array(value, eager.np_dtype(kind)), mode="constant")
+
+    return through(_floats_for(11), pad, x)
+
+
+def _indices(x: Any, size: Any) -> Any:
+    """Indices along an axis of the given size as ONNX takes them: in opsets before 11, negative ones are counted from the start."""
+    x = x if is_tensor(x) else np.asarray(x, "int32")
+    x = x if dtype_of(x) in ("int32", "int64") else cast(x, "int32")
+    if opset() >= 11 or (isinstance(x, (np.ndarray, np.generic)) and (x >= 0).all()):
+        return x
+    return ops.where(ops.less(x, 0), ops.add(x, size()), x)
+
+
+@traced
+def take(x, indices, axis=None):
+    if axis is None:
+        return ops.take(ops.reshape(x, (-1,)), indices, 0)
+    at = normalize_axis(axis, x.ndim)
+    return emit("Gather", x, _indices(indices, lambda: sizes_of(x)[at]), axis=at)
+
+
+@traced
+def take_along_axis(x, indices, axis=None):
+    if axis is None:
+        return ops.take(x, ops.reshape(indices, (-1,)))
+    require(11, "GatherElements")
+    at = normalize_axis(axis, x.ndim)
+
+    def fitted(a: Any, b: Any) -> Any:
+        """`a`, where it has size 1, as large as `b` along all axes but one."""
+        places = [i for i, (d, e) in enumerate(zip(a.shape, b.shape, strict=True)) if i != at and d == 1 and e != 1]
+        return ops.broadcast_to(a, [sizes_of(b)[i] if i in places else d for i, d in enumerate(sizes_of(a))]) if places else a
+
+    indices = _indices(indices, lambda: 0)
+    return emit("GatherElements", fitted(x, indices), fitted(indices, x), axis=at)
+
+
+# ---- selection ----
+_WHOLE = builtins.slice(None)
+
+
+def _sliced(x: Any, slices: dict[int, Any]) -> Any:
+    """The slices of some axes."""
+    if opset() < 10:  # Slice has no steps
+        for axis, s in slices.items():
+            if s.step not in (None, 1):
+                n = _static(sizes_of(x)[axis], 10, "Slice with steps along an axis of unknown size")
+                x = ops.take(x, np.arange(n, dtype="int32")[s], axis)
+        slices = {axis: s for axis, s in slices.items() if s.step in (None, 1)}
+    if not slices:
+        return x
+    backwards = [isinstance(s.step, int) and s.step < 0 for s in slices.values()]
+    starts = [(_LAST if b else 0) if s.start is None else s.start for s, b in zip(slices.values(), backwards, strict=True)]
+    ends = [(_FIRST if b else _LAST) if s.stop is None else s.stop for s, b in zip(slices.values(), backwards, strict=True)]
+    if opset() < 10:
+        starts, ends = ([_static(d, 10, "Slice with unknown bounds") for d in part] for part in (starts, ends))
+        return emit("Slice", x, axes=list(slices), starts=starts, ends=ends)
+    steps = sizes_vector([1 if s.step is None else s.step for s in slices.values()])
+    return emit("Slice", x, sizes_vector(starts), sizes_vector(ends), np.array(list(slices), "int64"), steps)
+
+
+def _key_parts(x: Any, key: Any) -> list[Any]:
+    """What a key has for each axis, and None for new ones: a slice, an integer, or a tensor of integers."""
+    parts: list[Any] = []
+    for k in key if isinstance(key, tuple) else (key,):
+        k = array(k) if isinstance(k, list) else k
+        if is_tensor(k) and dtype_of(k) == "bool":
+            parts += where(k) if isinstance(k, Value) else [i.astype("int32") for i in np.nonzero(k)]
+        else:
+            parts.append(int(k) if isinstance(k, (np.ndarray, np.generic)) and not k.ndim else k)
+    parts = parts if any(k is ... for k in parts) else [*parts, ...]
+    at = next(i for i, k in enumerate(parts) if k is ...)
+    used = builtins.sum(k is not None and k is not ... for k in parts)
+    parts[at : at + 1] = [_WHOLE] * (x.ndim - used)
+    return [np.array(k, "int32") if isinstance(k, int) else k for k in parts] if any(map(is_tensor, parts)) else parts
+
+
+@traced
+def get_item(x, key):
+    kept: list[Any] = []  # the axes that stay, None for new ones
+    slices: dict[int, Any] = {}
+    picks: list[tuple[int, int, int, Any]] = []  # place in the key, how many axes stay before it, axis, and what is picked
+    axis = 0
+    for place, k in enumerate(_key_parts(x, key)):
+        if isinstance(k, builtins.slice):
+            slices |= {axis: k} if k != _WHOLE else {}
+        elif k is not None:
+            picks.append((place, len(kept), axis, k))
+        if k is None or isinstance(k, builtins.slice):
+            kept.append(None if k is None else axis)
+        axis += k is not None
+    if not picks or not is_tensor(picks[0][3]):
+        single = {axis: builtins.slice(i, i + 1 if i != -1 else None) for _, _, axis, i in picks}
+        return _expanded(_squeezed(_sliced(x, {**slices, **single}), list(single)), [i for i, d in enumerate(kept) if d is None])
+    x = ops.get_item(x, tuple(slices.get(i, _WHOLE) for i in range(x.ndim))) if slices else x
+    places, befores, axes, indices = zip(*picks, strict=True)
+    at = befores[0] if places[-1] - places[0] == len(places) - 1 else 0  # where NumPy puts what is picked
+    if len(picks) == 1:
+        out, rank = ops.take(x, indices[0], axes[0]), indices[0].ndim
+    else:
+        out, rank = _picked(x, axes, indices, builtins.sum(d is not None for d in kept[:at]))
+    final = [*kept[:at], *[0] * rank, *kept[at:]]
+    return _expanded(out, [i for i, d in enumerate(final) if d is None])
+
+
+def _picked(x: Any, axes: Sequence[int], indices: Sequence[Any], before: int) -> tuple[Any, int]:
+    """`x` at places along several axes, behind the first `before` other axes; and of how many axes the places are."""
+    sizes, rest = sizes_of(x), [i for i in range(x.ndim) if i not in axes]
+    place: Any = 0
+    for axis, k in zip(axes, indices, strict=True):
+        if not isinstance(k, np.ndarray) or (k < 0).any():
+            k = ops.where(ops.less(k, 0), ops.add(k, sizes[axis]), k)
+        place = ops.add(ops.multiply(place, sizes[axis]), k)
+    flat = ops.reshape(ops.transpose(x, (*axes, *rest)), (-1, *(sizes[i] for i in rest)))
+    rank = place.ndim
+    order = [*range(rank, rank + before), *range(rank), *range(rank + before, rank + len(rest))]
+    return ops.transpose(ops.take(flat, place, 0), order), rank
+
+
+@traced
+def slice_(inputs, start_indices, shape):
+    if not is_tensor(start_indices):
+        slices = {i: builtins.slice(s, s + n) for i, (s, n) in enumerate(zip(start_indices, shape, strict=True))}
+        return _sliced(inputs, slices)
+    require(10, "Slice with unknown bounds")
+    starts = cast(start_indices, "int64")
+    return emit("Slice", inputs, starts, ops.add(starts, sizes_vector(shape)), np.arange(inputs.ndim))
+
+
+@traced
+def slice_update(inputs, start_indices, updates):
+    sizes, rank = sizes_of(inputs), inputs.ndim
+    place: Any = 0
+    for i, n in enumerate(sizes_of(updates)):
+        along = ops.add(ops.arange(n, dtype="int32"), start_indices[i])
+        place = ops.add(ops.multiply(place, sizes[i]), ops.reshape(along, [-1 if j == i else 1 for j in range(rank)]))
+    flat = [ops.reshape(x, (-1,)) for x in (inputs, place, cast(updates, dtype_of(inputs)))]
+    return ops.reshape(emit("ScatterElements" if opset() >= 11 else "Scatter", *flat, sized=(UNKNOWN,), axis=0), sizes)
+
+
+@traced
+def diagonal(x, offset=0, axis1=0, axis2=1):
+    i, j = normalize_axis(axis1, x.ndim), normalize_axis(axis2, x.ndim)
+    rest, sizes = [k for k in range(x.ndim) if k not in (i, j)], sizes_of(x)
+    row, column = builtins.max(-offset, 0), builtins.max(offset, 0)
+    rows, columns = sizes[i] - row, sizes[j] - column
+    length = builtins.max(builtins.min(rows, columns), 0) if isinstance(rows, int) and isinstance(columns, int) else ops.maximum(ops.minimum(rows, columns), 0)
+    places = ops.add(ops.multiply(ops.arange(length, dtype="int32"), sizes[j] + 1), row * sizes[j] + column)
+    return ops.take(ops.reshape(ops.transpose(x, (*rest, i, j)), (*(sizes[k] for k in rest), -1)), places, -1)
+
+
+# ---- creation ----
+@traced
+def full(shape, fill_value, dtype=None):
+    kind = dtype or dtypes.standardize_dtype(None)
+    value = cast(fill_value, kind) if is_tensor(fill_value) else np.array(fill_value, eager.np_dtype(kind))
+    return emit("Expand", value, sizes_vector(shape if hasattr(shape, "__len__") and not is_tensor(shape) else (shape,)))
+
+
+@traced
+def arange(start, stop=None, step=None, dtype=None):
+    kind = dtype or dtypes.common(start, stop, step)
+    inner = {**_WIDER, "float16": "float32"}.get(kind, kind)
+    start, stop, step = (0, start, step or 1) if stop is None else (start, stop, step or 1)
+    if opset() >= 11:
+        bounds = (cast(b, inner) if is_tensor(b) else np.array(b, inner) for b in (start, stop, step))
+        return cast(emit("Range", *bounds, to=inner, sized=(UNKNOWN,)), kind)
+    if kind not in dtypes.INTEGERS:
+        require(11, "Range")
+    count = ops.floor_divide(stop - start + (step - 1), step)
+    places = _squeezed(emit("NonZero", ops.full((count,), 1, "int32"), to="int64"), [0])
+    places.shape = (UNKNOWN,)
+    return ops.cast(ops.add(ops.multiply(places, step), start), kind)
+
+
+# ---- products ----
+@traced
+def matmul(x1, x2):
+    return wider(lambda *xs: emit("MatMul", *xs), x1, x2)
+
+
+@traced
+def tensordot(x1, x2, axes=2):
+    a, b = sizes_of(x1), sizes_of(x2)
+    first, second = (range(len(a) - axes, len(a)), range(axes)) if isinstance(axes, int) else map(normalize_axes, axes, (len(a), len(b)))
+    free = [[i for i in range(len(s)) if i not in used] for s, used in ((a, first), (b, second))]
+    count = size_of([a[i] for i in first])
+    left = ops.reshape(ops.transpose(x1, (*free[0], *first)), (-1, count))
+    right = ops.reshape(ops.transpose(x2, (*second, *free[1])), (count, -1))
+    return ops.reshape(ops.matmul(left, right), (*(a[i] for i in free[0]), *(b[i] for i in free[1])))
+
+
+def einsum(subscripts, *operands):
+    if not any(isinstance(x, Value) for x in operands):
+        return eager.einsum(subscripts, *operands)
+    require(12, "Einsum")
+    return wider(lambda *xs: emit("Einsum", *xs, equation=subscripts.replace(" ", "")), *operands)
+
+
+# ---- neural networks ----
+@traced
+def relu(x):
+    return elementwise("Relu")(x) if dtypes.is_float(dtype_of(x)) else NotImplemented
+
+
+def _normalized(type: str) -> Callable[..., Any]:
+    def function(x: Any, axis: Any = -1) -> Any:
+        if not isinstance(axis, int) or (opset() < 13 and normalize_axis(axis, x.ndim) != x.ndim - 1):  # there it is over all axes from `axis` on
+            return NotImplemented
+        return wider(lambda x: emit(type, x, axis=normalize_axis(axis, x.ndim)), x)
+
+    return function
+
+
+softmax, log_softmax = _named(_normalized("Softmax"), "softmax"), _named(_normalized("LogSoftmax"), "log_softmax")
+
+
+def _over_windows(type: str, x: Any, plan: windows.Windows, *weights: Any, **attributes: Any) -> Any:
+    """A node that slides windows over `x`, which it wants with the channels first."""
+    places = range(1, plan.rank + 1)
+    x = ops.transpose(x, (0, plan.rank + 1, *places)) if plan.last else x
+    if type != "ConvTranspose":
+        dynamic = any(p is UNKNOWN for pair in plan.pads for p in pair)
+        attributes |= {"auto_pad": "SAME_UPPER"} if dynamic else {"pads": [before for before, _ in plan.pads] + [behind for _, behind in plan.pads]}
+    out = through(_KERNELS[type], lambda *xs: emit(type, *xs, kernel_shape=list(plan.size), strides=list(plan.strides), **attributes), x, *weights)
+    return _transposed(out, (0, *(i + 1 for i in places), 1)) if plan.last else out
+
+
+_SLIDING = {**_WIDER, **dict.fromkeys(dtypes.INTEGERS, "float32")}  # exact below 2 ** 24
+_KERNELS = {"Conv": _SLIDING, "ConvTranspose": _SLIDING, "MaxPool": {**_SLIDING, **dict.fromkeys(dtypes.INTEGERS, "float64")}, "AveragePool": _SLIDING}
+
+
+def _convolved(inputs: Any, kernel: Any, bias: Any, *options: Any) -> Any:
+    plan = windows.conv(tuple(inputs.shape), tuple(kernel.shape), *options)
+    weights = ops.transpose(kernel, (plan.rank + 1, plan.rank, *range(plan.rank)))
+    return _over_windows("Conv", inputs, plan, weights, *([] if bias is None else [bias]), group=plan.groups, dilations=list(plan.dilation))
+
+
+@traced
+def conv(inputs, kernel, *options):
+    return _convolved(inputs, kernel, None, *options)
+
+
+@traced
+def biased_conv(inputs, kernel, bias, *options):
+    return _convolved(inputs, kernel, bias, *options)
+
+
+@traced
+def conv_transpose(inputs, kernel, *options):
+    shape = tuple(inputs.shape)
+    rank = len(kernel.shape) - 2
+    # How much is cut off does not depend on the sizes.
+    spatial = range(1, rank + 1) if windows.channels_last(options[3] if len(options) > 3 else None) else range(2, rank + 2)
+    plan = windows.conv_transpose(tuple(9 if d is UNKNOWN and i in spatial else d for i, d in enumerate(shape)), tuple(kernel.shape), *options)
+    weights = ops.transpose(kernel, (rank + 1, rank, *range(rank)))
+    pads = [before for before, _ in plan.pads] + [builtins.max(behind, 0) for _, behind in plan.pads]
+    added = [builtins.max(-behind, 0) for _, behind in plan.pads]
+    return _over_windows("ConvTranspose", inputs, plan, weights, dilations=list(plan.dilation), pads=pads, output_padding=added)
+
+
+@traced
+def max_pool(inputs, *options):
+    return _over_windows("MaxPool", inputs, windows.pool(tuple(inputs.shape), *options))
+
+
+@traced
+def average_pool(inputs, *options):
+    return _over_windows("AveragePool", inputs, windows.pool(tuple(inputs.shape), *options))
+
+
+# ---- branches and loops ----
+def close(graph: Graph, out: Any) -> None:
+    """Make the tensors in `out` the outputs of the graph that is being built, each of a node of its own."""
+    own = {id(x) for node in graph.nodes for x in node.outputs}
+    for x in tree.flatten(out):
+        if x is not None:
+            x = x if id(x) in own else emit("Identity", x, sized=x.shape)
+            own.discard(id(x))
+            graph.outputs.append(x)
+
+
+def _structured(form: Any, flat: Sequence[Any]) -> Any:
+    """`flat` in the form of `form`, whose None stay."""
+    rest = iter(flat)
+    return tree.map_structure(lambda x: None if x is None else next(rest), form)
+
+
+def _present(structure: Any) -> list[Any]:
+    return [array(x) for x in tree.flatten(structure) if x is not None]
+
+
+def _like(new: Any, old: Any) -> Any:
+    """The tensors in the dtypes of others."""
+    return tree.map_structure(lambda x, y: x if x is None else cast(array(x), dtype_of(y)), new, old)
+
+
+def scan(f: Any, init: Any, xs: Any, count: Any, reverse: bool, unroll: Any) -> Any:
+    carried, rows = _present(init), _present(xs) or [np.arange(count)]
+    body = Graph(opset(), _building.graph)
+    with building(body):
+        before = _structured(init, [body.input(dtype_of(x), x.shape) for x in carried])
+        after, y = f(before, _structured(xs, [body.input(dtype_of(x), x.shape[1:]) for x in rows]))
+        close(body, (_like(after, before), y))
+    form = {"scan_input_directions": [1] * len(rows), "scan_output_directions": [1] * (len(body.outputs) - len(carried))} if reverse else {}
+    outs = emit("Scan", *carried, *rows, to=[dtype_of(x) for x in body.outputs], body=body, num_scan_inputs=len(rows), **form)
+    length = rows[0].shape[0]
+    for i, (x, inner) in enumerate(zip(outs, body.outputs, strict=True)):
+        x.shape = carried[i].shape if i < len(carried) else (length, *inner.shape)
+    return _structured(init, outs[: len(carried)]), _structured(y, outs[len(carried) :])
+
+
+def while_loop(goes_on: Any, step: Any, variables: Any) -> Any:
+    start = _present(variables)
+    body = Graph(opset(), _building.graph)
+    with building(body):
+        body.input("int64", ())
+        body.input("bool", ())
+        before = _structured(variables, [body.input(dtype_of(x), x.shape) for x in start])
+        after = _like(step(*before), before)
+        close(body, (ops.reshape(array(goes_on(*after)), ()), after))
+    outs = emit("Loop", None, array(goes_on(*variables)), *start, to=[dtype_of(x) for x in body.outputs[1:]], body=body)
+    for x, inner in zip(outs, start, strict=True):
+        x.shape = inner.shape
+    return _structured(variables, outs)
+
+
+def cond(pred: Any, true_fn: Any, false_fn: Any) -> Any:
+    branches, results = [], []
+    for fn in (true_fn, false_fn):
+        branches.append(Graph(opset(), _building.graph))
+        with building(branches[-1]):
+            results.append(fn())
+            close(branches[-1], results[-1])
+    first, second = (b.outputs for b in branches)
+    outs = emit("If", cast(pred, "bool"), to=[dtype_of(x) for x in first], then_branch=branches[0], else_branch=branches[1])
+    for x, a, b in zip(outs, first, second, strict=True):
+        x.shape = tuple(d if d == e else UNKNOWN for d, e in zip(a.shape, b.shape, strict=True))
+    return _structured(results[0], outs)
+
+
+# ---- random: drawn anew at each run ----
+def _seed(key: Any) -> float:
+    return float(eager.draw_integers(key, (), 0, 2**24, "int32"))
+
+
+def _drawn(type: str) -> Callable[..., Any]:
+    def draw(key: Any, shape: Any, dtype: str) -> Any:
+        return emit(type, to=dtype, sized=shape, shape=[int(d) for d in shape], seed=_seed(key))
+
+    return draw
+
+
+draw_uniform, draw_normal = _drawn("RandomUniform"), _drawn("RandomNormal")
+
+
+def draw_integers(key, shape, low, high, dtype):
+    return ops.cast(ops.add(ops.floor(ops.multiply(draw_uniform(key, shape, "float64"), float(high - low))), float(low)), dtype)
+
+
+def draw_dropout(key, x, rate, shape):
+    if tuple(shape) == tuple(x.shape):
+        noise = emit("RandomUniformLike", x, sized=x.shape, seed=_seed(key))
+    else:
+        noise = draw_uniform(key, shape, dtype_of(x))
+    return ops.where(ops.greater_equal(noise, rate), ops.true_divide(x, 1 - rate), 0)
+
+
+def _no_draw(kind: str) -> Callable[..., Any]:
+    def draw(*_: Any) -> Any:
+        raise BackendError(f"ONNX has no {kind} distribution.", fix="draw the numbers outside of the model, and pass them as an input")
+
+    return draw
+
+
+draw_gamma, draw_binomial = _no_draw("gamma"), _no_draw("binomial")

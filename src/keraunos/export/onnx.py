@@ -1,0 +1,281 @@
+"""Models as ONNX files: traced on the onnx backend, named, checked and written at once.
+
+What the file holds is what `predict` computes. Dynamic sizes stay dynamic: the batch's is called "batch" in every input and output.
+"""
+
+from __future__ import annotations
+
+import collections
+import inspect
+import pathlib
+from collections.abc import Sequence
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from keraunos.core import config, tree
+from keraunos.core.dtypes import standardize_dtype
+from keraunos.core.errors import ArgumentError, ArgumentTypeError, BackendError, KeraunosError, StateError, suggestion
+from keraunos.core.functional import Trace
+from keraunos.core.scope import within
+from keraunos.core.spec import UNKNOWN, Spec
+from keraunos.layers.weights import map_shapes
+from keraunos.saving import files
+
+OPSET = 18
+LIMIT = 2**31 - 2**24  # what one protobuf message can hold, with room for the nodes; weights beyond stand in a file beside it
+_ALIGNED = 64  # where a tensor in that file begins, so that it can be mapped
+
+
+def export(model: Any, filepath: Any, verbose: bool | None = None, input_signature: Any = None, opset_version: int | None = None, **kwargs: Any) -> None:
+    """Write a model as an ONNX file; the arguments are those of `export_model`."""
+    if kwargs:
+        wrong = next(iter(kwargs))
+        raise ArgumentTypeError(f"The onnx format has no option '{wrong}'.", where="export", fix=suggestion(wrong, ["opset_version"]))
+    path = files.new(filepath, ".onnx", "An ONNX model is")
+    engine = config.load_backend("onnx")
+    import onnx
+
+    opset, newest = OPSET if opset_version is None else opset_version, onnx.defs.onnx_opset_version()
+    if not isinstance(opset, int) or not engine.OLDEST <= opset <= newest:
+        raise ArgumentError(f"There is no ONNX opset {opset!r} here.", where="opset_version", expected=f"an integer from {engine.OLDEST} to {newest}")
+    if not model.built:
+        fix = f"call {model.name} on data, or build it, before it is exported"
+        raise StateError(f"'{model.name}' is not built, so its weights are not known.", where=model.name, fix=fix)
+    Writer(*_traced(model, engine, opset, _signature(model, input_signature))).write(path, model.name)
+    if verbose:
+        print(f"Wrote '{path}': {model.name}, ONNX opset {opset}.")
+
+
+# ---- what goes in ----
+def _spec(x: Any) -> Spec:
+    """The spec that an entry of the signature means."""
+    shape, dtype = getattr(x, "shape", None), getattr(x, "dtype", None)
+    if shape is None and getattr(x, "ndim", None) is not None:
+        shape = [x.axes.get(i, x.axes.get(i - x.ndim)) for i in range(x.ndim)]
+    if shape is None:
+        raise ArgumentError("An input's shape is not known.", where="input_signature", received=type(x).__name__, fix="InputSpec(shape=(None, 8))")
+    return Spec(tuple(shape), standardize_dtype(dtype))
+
+
+def _signature(model: Any, given: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What the model is called with, specs in place of tensors; and the names of the inputs, in order."""
+    structure = getattr(model, "_inputs_structure", None)
+    if structure is not None:
+        if given is not None:
+            if len(tree.flatten(given)) != len(tree.flatten(structure)):
+                received, expected = (f"{len(tree.flatten(s))} inputs" for s in (given, structure))
+                raise ArgumentError(f"The signature does not fit '{model.name}'.", where="input_signature", received=received, expected=expected)
+            structure = tree.pack_sequence_as(structure, tree.flatten(given))
+        return (structure,), {}
+    parameters = inspect.signature(model.call).parameters.values()
+    wanted = [p.name for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
+    if given is not None:
+        several = isinstance(given, (list, tuple)) and len(given) == max(len(wanted), 1)
+        return (tuple(given) if several else (given,)), {}
+    shapes = model.get_build_config() or {}
+    if "shapes_dict" in shapes:
+        return (), {name.removesuffix("_shape"): _dynamic(shape) for name, shape in shapes["shapes_dict"].items()}
+    if shapes.get("input_shape") is None or len(wanted) > 1:
+        fix = "model.export(path, input_signature=[InputSpec(shape=(None, 8)), …])"
+        raise StateError(f"The inputs of '{model.name}' are not known.", where="input_signature", expected="one for each argument of call", fix=fix)
+    return (_dynamic(shapes["input_shape"]),), {}
+
+
+def _dynamic(shapes: Any) -> Any:
+    """Specs for the shapes that a layer was built for, of batches of any size."""
+    return map_shapes(lambda shape: Spec((None, *shape[1:]), config.floatx()), shapes)
+
+
+def _names(model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
+    """The names of the inputs: those of the model's, else of the entries of the signature, else of the arguments."""
+    given = tree.flatten((args, kwargs))
+    own = _keys(args[0]) or getattr(model, "_names", None) if args else None
+    names = own or [getattr(x, "name", None) for x in given]
+    arguments = [*model.call_info.names[: len(args)], *sorted(kwargs)]
+    spread = [name for name, x in zip(arguments, (*args, *(kwargs[k] for k in sorted(kwargs))), strict=False) for _ in tree.flatten(x)]
+    return _distinct([n or fallback for n, fallback in zip(names, spread, strict=True)])
+
+
+def _keys(structure: Any) -> list[str] | None:
+    """The keys of a dict of tensors, in order."""
+    flat = isinstance(structure, dict) and not any(map(tree.is_nested, structure.values()))
+    return sorted(structure) if flat else None
+
+
+def _distinct(names: list[str], taken: Any = ()) -> list[str]:
+    """The names, those that are there already with a number."""
+    found: list[str] = []
+    for name in names:
+        count, unique = 0, name
+        while unique in found or unique in taken:
+            count += 1
+            unique = f"{name}_{count}"
+        found.append(unique)
+    return found
+
+
+# ---- tracing ----
+def _traced(model: Any, engine: Any, opset: int, signature: Any) -> tuple[Any, list[str], list[Any]]:
+    """The graph of what the model computes, the names of its outputs, and the variables that the graph may hold the arrays of."""
+    (args, kwargs), graph = signature, engine.Graph(opset)
+    names = iter(_names(model, args, kwargs))
+
+    def entry(x: Any) -> Any:
+        spec = _spec(x)
+        return graph.input(spec.dtype, spec.shape, next(names))
+
+    with within(backend=engine, training=False, trace=None), engine.building(graph):
+        copy = model.copied()
+        args, kwargs = tree.map_structure(entry, (args, kwargs))
+        try:
+            with within(trace=Trace()):
+                out = copy(*args, **kwargs)
+            engine.close(graph, out)
+        except KeraunosError:
+            raise
+        except Exception as error:
+            fact = f"'{model.name}' cannot be exported: something that it calls is no function of keraunos.ops."
+            received = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+            raise BackendError(fact, where=model.name, received=received, fix="compute with keraunos.ops in place of the engine's own functions") from error
+    count = len(graph.outputs)
+    own = _keys(out) or (getattr(model, "output_names", None) if getattr(model, "outputs", None) else None)
+    if own is None or len(own) != count:
+        own = ["output"] if count == 1 else [f"output_{i}" for i in range(count)]
+    return graph, _distinct(own, [x.name for x in graph.inputs]), copy.variables
+
+
+# ---- writing ----
+class Writer:
+    """An ONNX model of a graph.
+
+    Args:
+        graph: The graph.
+        outputs: The names of its outputs.
+        variables: Those that it may hold the arrays of, which then have their names.
+    """
+
+    def __init__(self, graph: Any, outputs: list[str], variables: Sequence[Any] = ()):
+        import onnx
+
+        self.onnx, self.graph, self.variables = onnx, graph, variables
+        self.constants = {id(v._value): v.path for v in variables}
+        self.counts: collections.Counter[str] = collections.Counter()
+        self.arrays: dict[Any, tuple[str, np.ndarray]] = {}  # by id, small ones by their content
+        self.names = {id(x): x.name for x in graph.inputs} | {id(x): name for x, name in zip(graph.outputs, outputs, strict=True)}
+        self.taken = set(self.names.values())
+
+    def message(self, name: str) -> Any:
+        """The model without its weights."""
+        helper = self.onnx.helper
+        opsets = [helper.make_opsetid("", self.graph.opset)]
+        graph = self.graph_message(self.graph, name)
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=helper.find_min_ir_version_for(opsets), producer_name="keraunos")
+        self.name_sizes(model)
+        return model
+
+    def graph_message(self, graph: Any, name: str) -> Any:
+        """The nodes on which the outputs depend."""
+        needed, _ = _needed(graph)
+        inputs = [self.info(x, i) for i, x in enumerate(graph.inputs)]
+        nodes = [self.node(node) for node in needed]
+        return self.onnx.helper.make_graph(nodes, name, inputs, [self.info(x) for x in graph.outputs])
+
+    def node(self, node: Any) -> Any:
+        """One node."""
+        helper = self.onnx.helper
+        name = self.unique(node.type)
+        attributes = {k: self.graph_message(v, self.unique(f"{name}_{k}")) if hasattr(v, "nodes") else v for k, v in node.attributes.items()}
+        if node.type == "Cast":
+            attributes["to"] = self.type(node.outputs[0].dtype)
+        elif node.type.startswith("Random"):
+            attributes["dtype"] = self.type(node.outputs[0].dtype)
+        inputs, outputs = list(map(self.name, node.inputs)), [self.name(x, node.type.lower()) for x in node.outputs]
+        return helper.make_node(node.type, inputs, outputs, name=name, **attributes)
+
+    def unique(self, name: str) -> str:
+        """The name, with a number if it is taken."""
+        while True:
+            self.counts[name] += 1
+            found = name if self.counts[name] == 1 else f"{name}_{self.counts[name]}"
+            if found not in self.taken:
+                self.taken.add(found)
+                return found
+
+    def name(self, x: Any, kind: str = "row") -> str:
+        """The name of a value or array, `kind` if it has none of its own; "" for an input that is left out."""
+        if x is None:
+            return ""
+        if isinstance(x, (np.ndarray, np.generic)):
+            key = (x.dtype.name, x.shape, x.tobytes()) if x.size <= 16 and id(x) not in self.constants else id(x)
+            if key not in self.arrays:
+                self.arrays[key] = self.unique(self.constants.get(id(x), "constant")), np.asarray(x)
+            return self.arrays[key][0]
+        if id(x) not in self.names:
+            self.names[id(x)] = self.unique(x.name or kind)
+        return self.names[id(x)]
+
+    def type(self, dtype: str) -> int:
+        """ONNX's number for a dtype."""
+        names = {"float32": "FLOAT", "float64": "DOUBLE", "float8_e4m3fn": "FLOAT8E4M3FN", "float8_e5m2": "FLOAT8E5M2"}
+        return getattr(self.onnx.TensorProto, names.get(dtype, dtype.upper()))
+
+    def info(self, x: Any, place: int | None = None) -> Any:
+        """The name, type and shape of an input or output."""
+        name = self.name(x)
+        top = any(x is y for y in (*self.graph.inputs, *self.graph.outputs))
+        sizes = [d if d is not UNKNOWN else None if not top else "batch" if i == 0 else f"{name}_{i}" for i, d in enumerate(x.shape)]
+        return self.onnx.helper.make_tensor_value_info(name, self.type(x.dtype), sizes)
+
+    def name_sizes(self, model: Any) -> None:
+        """Give the dynamic sizes of outputs the names of the inputs' sizes that they are, as far as can be inferred."""
+        given = {d.dim_param for x in model.graph.input for d in x.type.tensor_type.shape.dim if d.dim_param}
+        bare = self.onnx.ModelProto()
+        bare.CopyFrom(model)
+        for x in bare.graph.output:
+            x.type.tensor_type.ClearField("shape")
+        for x, found in zip(model.graph.output, self.onnx.shape_inference.infer_shapes(bare, data_prop=True).graph.output, strict=True):
+            for d, e in zip(x.type.tensor_type.shape.dim, found.type.tensor_type.shape.dim, strict=False):
+                if d.dim_param and e.dim_param in given:
+                    d.dim_param = e.dim_param
+
+    def write(self, path: pathlib.Path, name: str) -> None:
+        """Write the file, and beside it that of the weights if they are too large for it."""
+        model = self.message(name)
+        large = sum(x.nbytes for _, x in self.arrays.values()) > LIMIT
+        for constant, x in self.arrays.values():
+            tensor = model.graph.initializer.add(name=constant, dims=x.shape, data_type=self.type(standardize_dtype(x.dtype)))
+            if not (large and x.nbytes >= _ALIGNED):
+                tensor.raw_data = x.tobytes()
+        if large:
+            beside = path.with_name(f"{path.name}.data")
+            with files.replacing(beside, overwrite=True) as stream:
+                self.write_weights(stream, model.graph.initializer, beside.name)
+        else:
+            self.onnx.checker.check_model(model, full_check=True)
+        with files.replacing(path, overwrite=True) as stream:
+            stream.write(model.SerializeToString())
+
+    def write_weights(self, stream: BinaryIO, tensors: Any, name: str) -> None:
+        """Write the large tensors one after another, and note in each where it stands."""
+        for tensor, (_, x) in zip(tensors, self.arrays.values(), strict=True):
+            if x.nbytes >= _ALIGNED:
+                stream.write(b"\0" * (-stream.tell() % _ALIGNED))
+                tensor.data_location = self.onnx.TensorProto.EXTERNAL
+                for key, value in {"location": name, "offset": stream.tell(), "length": x.nbytes}.items():
+                    tensor.external_data.add(key=key, value=str(value))
+                stream.write(np.ascontiguousarray(x).data if x.dtype.kind != "V" else x.tobytes())
+
+
+def _needed(graph: Any) -> tuple[list[Any], set[int]]:
+    """The nodes on which the graph's outputs depend, in order; and the ids of what comes from outside of it."""
+    wanted, found = {id(x) for x in graph.outputs}, []
+    for node in reversed(graph.nodes):
+        if not wanted.isdisjoint(map(id, node.outputs)):
+            found.append(node)
+            wanted.difference_update(map(id, node.outputs))
+            wanted.update(id(x) for x in node.inputs if x is not None)
+            for body in node.attributes.values():
+                if hasattr(body, "nodes"):
+                    wanted |= _needed(body)[1]
+    return found[::-1], wanted - {id(x) for x in graph.inputs}
