@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import optree
+
+from keraunos.core.errors import ArgumentError
 
 _CONTAINERS = (list, tuple, dict)
 
@@ -28,29 +30,45 @@ def flatten(structure: Any) -> list[Any]:
     return optree.tree_leaves(structure, none_is_leaf=True)  # pyright: ignore[reportArgumentType]
 
 
-def map_structure(function: Callable[..., Any], *structures: Any) -> Any:
-    """`function` of the corresponding leaves, in the first structure's form.
+def map_structure(func: Callable[..., Any], *structures: Any, none_is_leaf: bool = True) -> Any:
+    """`func` of the corresponding leaves, in the first structure's form; without `none_is_leaf`, None stays None.
 
     Raises:
-        ValueError: The structures differ.
+        ValueError: The structures differ, or there is none.
 
     Example:
 
     >>> map_structure(lambda a, b: a + b, {"x": 1}, {"x": 2})
     {'x': 3}
     """
-    if not isinstance(structures[0], _CONTAINERS):
-        return function(*structures)
-    return optree.tree_map(function, *structures, none_is_leaf=True)  # pyright: ignore[reportArgumentType]
+    if not structures:
+        raise ArgumentError("map_structure needs a structure or more.")
+    if not isinstance(structures[0], _CONTAINERS) and (none_is_leaf or structures[0] is not None):
+        return func(*structures)
+    return optree.tree_map(func, *structures, none_is_leaf=none_is_leaf)  # pyright: ignore[reportArgumentType]
 
 
-def pack_sequence_as(structure: Any, flat: list[Any]) -> Any:
-    """The leaves `flat` in the form of `structure`."""
-    return optree.tree_unflatten(optree.tree_structure(structure, none_is_leaf=True), flat)  # pyright: ignore[reportArgumentType]
+def form(structure: Any) -> Any:
+    """What `structure` is without its leaves, to be compared and hashed."""
+    return optree.tree_structure(structure, none_is_leaf=True)  # pyright: ignore[reportArgumentType]
 
 
-def assert_same_structure(a: Any, b: Any) -> None:
-    """Raise ValueError unless both have the same form."""
-    first, second = (optree.tree_structure(s, none_is_leaf=True) for s in (a, b))
+def pack_sequence_as(structure: Any, flat_sequence: Iterable[Any]) -> Any:
+    """The leaves `flat_sequence` in the form of `structure`.
+
+    Raises:
+        ValueError: There are too few of them, or too many.
+    """
+    return pack(form(structure), flat_sequence)
+
+
+def pack(form: Any, flat: Iterable[Any]) -> Any:
+    """The leaves `flat` in a form that `form` told."""
+    return optree.tree_unflatten(form, flat)
+
+
+def assert_same_structure(a: Any, b: Any, check_types: bool | None = None) -> None:
+    """Raise ValueError unless both have the same form; types count always, `check_types` is taken as Keras still takes it."""
+    first, second = map(form, (a, b))
     if first != second:
-        raise ValueError(f"The structures differ: {first} and {second}.")
+        raise ArgumentError(f"The structures differ: {first} and {second}.")
