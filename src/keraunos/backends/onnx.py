@@ -550,7 +550,8 @@ def left_shift(x, y):
 @traced
 def right_shift(x, y):
     (x, y), dtype = _alike((x, y))
-    return ops.floor_divide(x, ops.power(np.array(2, dtype), y))
+    least = ops.minimum(y, dtypes.BITS[dtype] - 2)  # beyond, only the sign is left
+    return ops.floor_divide(x, ops.power(np.array(2, dtype), least))
 
 
 def _bitwise(type: str, logical: str) -> Callable[..., Any]:
@@ -694,9 +695,14 @@ def sizes_of(x: Any) -> Shape:
     return tuple(dim(x, i) if d is UNKNOWN else d for i, d in enumerate(x.shape))
 
 
+def _listed(sizes: Any) -> list[Any]:
+    """Sizes given as one or as several."""
+    return list(sizes) if hasattr(sizes, "__len__") and not isinstance(sizes, Value) else [sizes]
+
+
 @traced
 def reshape(x, newshape):
-    new = list(newshape) if hasattr(newshape, "__len__") else [newshape]
+    new = _listed(newshape)
     empty = any(isinstance(d, int) and d == 0 for d in new)
     if empty:
         require(14, "Reshape to a size of 0")
@@ -715,7 +721,7 @@ def transpose(x, axes=None):
 
 @traced
 def broadcast_to(x, shape):
-    return emit("Expand", x, sizes_vector(shape if hasattr(shape, "__len__") else (shape,)))
+    return emit("Expand", x, sizes_vector(_listed(shape)))
 
 
 @traced
@@ -756,7 +762,7 @@ def repeat_(x, repeats, axis=None):
 
 @traced
 def tile(x, repeats):
-    times = [*repeats] if hasattr(repeats, "__len__") else [repeats]
+    times = _listed(repeats)
     rank = builtins.max(x.ndim, len(times))
     times = [*[1] * (rank - len(times)), *times]
     return wider(lambda x: emit("Tile", x, sizes_vector(times)), _expanded(x, range(rank - x.ndim)))
@@ -856,7 +862,7 @@ def get_item(x, key):
     axis = 0
     for place, k in enumerate(_key_parts(x, key)):
         if isinstance(k, builtins.slice):
-            slices |= {axis: k} if k != _WHOLE else {}
+            slices |= {} if k.start is k.stop is k.step is None else {axis: k}
         elif k is not None:
             picks.append((place, len(kept), axis, k))
         if k is None or isinstance(k, builtins.slice):
@@ -922,12 +928,25 @@ def diagonal(x, offset=0, axis1=0, axis2=1):
     return ops.take(ops.reshape(ops.transpose(x, (*rest, i, j)), (*(sizes[k] for k in rest), -1)), places, -1)
 
 
+def scatter_rows(x, places, updates, reduction=None):
+    if not any(isinstance(v, Value) for v in (x, places, updates)):
+        return NotImplemented
+    if opset() < {None: 11, "add": 16, "mul": 16}.get(reduction, 18):
+        return NotImplemented
+    rows = sizes_of(x)[0]
+    places = ops.where(ops.logical_and(ops.greater_equal(places, 0), ops.less(places, rows)), places, rows)  # a row more takes what has no place
+    padded = ops.pad_constant(x, ((0, 1), *((0, 0),) * (x.ndim - 1)), 0)
+    indices = ops.cast(ops.expand_dims(places, 1), "int64")
+    out = wider(lambda x, u: emit("ScatterND", x, indices, u, sized=padded.shape, reduction=reduction), padded, updates)
+    return ops.get_item(out, builtins.slice(None, -1))
+
+
 # ---- creation ----
 @traced
 def full(shape, fill_value, dtype=None):
     kind = dtype or dtypes.standardize_dtype(None)
     value = cast(fill_value, kind) if is_tensor(fill_value) else np.array(fill_value, eager.np_dtype(kind))
-    return emit("Expand", value, sizes_vector(shape if hasattr(shape, "__len__") and not is_tensor(shape) else (shape,)))
+    return emit("Expand", value, sizes_vector(_listed(shape)))
 
 
 @traced

@@ -120,7 +120,7 @@ def meshgrid(*x: Operand, indexing: str = "xy") -> list[Same]:
     order = list(range(len(x)))
     if indexing == "xy" and len(x) > 1:
         order[:2] = [1, 0]
-    lengths = [rules.reshaped(Spec(shaping.shape(x[i])), -1)[0] for i in order]
+    lengths = [shaping.size(x[i]) for i in order]
     return [broadcast_to(reshape(v, tuple(-1 if j == order.index(i) else 1 for j in range(len(x)))), tuple(lengths)) for i, v in enumerate(x)]
 
 

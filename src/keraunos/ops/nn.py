@@ -6,20 +6,23 @@ import builtins
 from typing import Any
 
 from keraunos.core import config, dtypes
-from keraunos.core.errors import ArgumentError, BackendError, ShapeError
+from keraunos.core.errors import ArgumentError, ArgumentTypeError, BackendError, ShapeError, suggestion
 from keraunos.core.missing import answer_for
 from keraunos.core.op import Operand, Tensor
-from keraunos.core.spec import UNKNOWN, Spec, normalize_axes, normalize_axis, show
-from keraunos.ops import activations, attention, convolutions, patches, rules
+from keraunos.core.spec import normalize_axes, normalize_axis, show
+from keraunos.ops import activations, attention, convolutions, ctc, patches, rules, shaping
 from keraunos.ops.activations import *
 from keraunos.ops.activations import log_softmax
 from keraunos.ops.attention import *
+from keraunos.ops.complexes import polar
 from keraunos.ops.convolutions import *
 from keraunos.ops.creation import arange
+from keraunos.ops.ctc import *
 from keraunos.ops.patches import *
-from keraunos.ops.reductions import max, mean, sum
-from keraunos.ops.rules import Composed, Floating, Same, declare, shaped
+from keraunos.ops.reductions import max, mean, sum, top_k
+from keraunos.ops.rules import Composed, Floating, declare
 from keraunos.ops.shaping import expand_dims, reshape, squeeze, take_along_axis
+from keraunos.ops.special import psnr
 
 from keraunos.ops.elementwise import (  # isort: skip
     abs, add, cast, clip, equal, exp, greater, isfinite, less, log, log1p, logical_and, maximum, power, rsqrt, square, stop_gradient, subtract,
@@ -44,20 +47,20 @@ def one_hot(x: Operand, num_classes: int, axis: int = -1, dtype: Any = None, spa
     return cast(equal(expand_dims(cast(x, "int32"), place), classes), dtype or config.floatx())
 
 
-def multi_hot(inputs: Operand, num_classes: int | None = None, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Composed:
-    """Sets of integers, along axis 1, as vectors that are 1 at the place of each."""
+def _former(kwargs: dict[str, Any], name: str) -> Any:
+    """What is given by the former name of an option, which alone is taken."""
+    if wrong := next((given for given in kwargs if given != name), None):
+        raise ArgumentTypeError(f"There is no argument '{wrong}'.", fix=suggestion(wrong, [name]))
+    return kwargs.get(name)
+
+
+def multi_hot(inputs: Operand, num_classes: int | None = None, axis: int = -1, dtype: Any = None, sparse: bool = False, **kwargs: Any) -> Composed:
+    """Sets of integers, along axis 1, as vectors that are 1 at the place of each; `num_tokens` is Keras's former name of `num_classes`."""
+    former = _former(kwargs, "num_tokens")
+    num_classes = former if num_classes is None else num_classes
     if num_classes is None:
         raise ArgumentError("multi_hot needs num_classes.", fix="multi_hot(x, num_classes=…)")
     return max(one_hot(inputs, num_classes, axis=axis, dtype=dtype, sparse=sparse), axis=builtins.min(1, len(inputs.shape) - 1))
-
-
-@shaped
-def top_k(x: Tensor, k: int, sorted: bool = True) -> tuple[Same, Same]:
-    """The `k` largest values along the last axis, from the largest on, and their indices."""
-    own = rules.dims(x)
-    if not own or (own[-1] is not UNKNOWN and own[-1] < k):
-        raise ShapeError(f"There are no {k} largest values along the last axis.", received=show(own), expected=f"at least {k} along the last axis")
-    return Spec((*own[:-1], k), x.dtype), Spec((*own[:-1], k), "int32")
 
 
 def in_top_k(targets: Operand, predictions: Tensor, k: int) -> Composed:
@@ -178,7 +181,8 @@ def _along(parameter: Any, x: Any, axes: tuple[int, ...], name: str) -> Any:
         raise ShapeError(f"{name} must have the shape of the normalized axes.", received=f"{name} {show(shape)}, x {show(x.shape)}", expected=show(wanted))
     if len(shape) == len(x.shape) or axes[0] == len(x.shape) - len(axes):
         return parameter
-    return reshape(parameter, [shape[axes.index(i)] if i in axes else 1 for i in range(len(x.shape))])
+    sizes = shaping.shape(parameter)
+    return reshape(parameter, [sizes[axes.index(i)] if i in axes else 1 for i in range(len(x.shape))])
 
 
 def batch_normalization(x: Tensor, mean: Tensor, variance: Tensor, axis: int, offset: Tensor = None, scale: Tensor = None, epsilon: float = 1e-3) -> Floating:
@@ -201,17 +205,23 @@ def standardize_batch(x: Tensor, axis: int, offset: Tensor = None, scale: Tensor
     return batch_normalization(x, center, variance, axis, offset, scale, epsilon), stop_gradient(center), stop_gradient(variance)
 
 
-def _by_root(x: Any, wide: Any, axes: tuple[int, ...], epsilon: float | None, scale: Any, name: str) -> Any:
-    """`wide` over its root mean square, in the dtype of `x`, times `scale`."""
+def _by_root(x: Any, wide: Any, axes: tuple[int, ...], epsilon: float | None, scale: Any, name: str, of: Any = None) -> Any:
+    """`wide` over its root mean square, or that `of` another, in the dtype of `x`, times `scale`."""
     least = config.epsilon() if epsilon is None else epsilon
-    out = _like(wide * rsqrt(add(mean(square(wide), axis=axes, keepdims=True), least)), x)
+    out = _like(wide * rsqrt(add(mean(square(wide if of is None else of), axis=axes, keepdims=True), least)), x)
     return out if scale is None else out * _along(scale, x, axes, name)
 
 
-def layer_normalization(x: Tensor, gamma: Tensor = None, beta: Tensor = None, axis: Any = -1, epsilon: float | None = None) -> Floating:
-    """`x` with mean 0 and variance 1 over `axis`, times `gamma`, plus `beta` ([Ba et al., 2016](https://arxiv.org/abs/1607.06450))."""
+def layer_normalization(x: Tensor, gamma: Tensor = None, beta: Tensor = None, axis: Any = -1, epsilon: float | None = None, **kwargs: Any) -> Floating:
+    """`x` with mean 0 and variance 1 over `axis`, times `gamma`, plus `beta` ([Ba et al., 2016](https://arxiv.org/abs/1607.06450)).
+
+    With Keras's former option `rms_scaling=True` the mean stays as it is, and `beta` is left out.
+    """
     axes, wide = tuple(sorted(normalize_axes(axis, len(x.shape)))), _wide(x)
-    out = _by_root(x, wide - mean(wide, axis=axes, keepdims=True), axes, epsilon, gamma, "gamma")
+    centered = wide - mean(wide, axis=axes, keepdims=True)
+    if _former(kwargs, "rms_scaling"):
+        return _by_root(x, wide, axes, epsilon, gamma, "gamma", centered)
+    out = _by_root(x, centered, axes, epsilon, gamma, "gamma")
     return out if beta is None else out + _along(beta, x, axes, "beta")
 
 
@@ -240,11 +250,12 @@ declare(globals())
 
 __all__ = [
     "batch_normalization", "binary_crossentropy", "categorical_crossentropy", "in_top_k", "layer_normalization", "moments", "multi_hot", "normalize",
-    "one_hot", "rms_normalization", "sparse_categorical_crossentropy", "top_k",
+    "one_hot", "polar", "psnr", "rms_normalization", "sparse_categorical_crossentropy", "top_k",
 ]  # fmt: skip
 __all__ += activations.__all__
 __all__ += attention.__all__
 __all__ += convolutions.__all__
+__all__ += ctc.__all__
 __all__ += patches.__all__
 
 answer_for(__name__)

@@ -7,9 +7,10 @@ from typing import Any
 
 from keraunos.core.errors import ShapeError
 from keraunos.core.op import SUMMED, Tensor, primitive
-from keraunos.core.spec import normalize_axis, same_dim, show
+from keraunos.core.spec import UNKNOWN, Spec, normalize_axis, same_dim, show
+from keraunos.ops import shaping
 from keraunos.ops.elementwise import add, cast, exp, isfinite, log, multiply, not_equal, sqrt, square, stop_gradient, subtract, true_divide, where
-from keraunos.ops.rules import Composed, Floating, Index, Logical, Numeric, Promoted, Same, Summed, declare, dims, reduced, same_axis, typed
+from keraunos.ops.rules import Composed, Floating, Index, Logical, Numeric, Promoted, Same, Summed, declare, dims, reduced, same_axis, shaped, typed
 from keraunos.ops.shaping import broadcast_to, reshape, squeeze
 
 
@@ -82,6 +83,25 @@ def argsort(x: Tensor, axis: int | None = -1) -> Index:
 declare(globals(), same_axis)
 
 
+@shaped
+def top_k(x: Tensor, k: int, sorted: bool = True) -> tuple[Same, Same]:
+    """The `k` largest values along the last axis, from the largest on, and their indices."""
+    own = dims(x)
+    if not own or (own[-1] is not UNKNOWN and own[-1] < k):
+        raise ShapeError(f"There are no {k} largest values along the last axis.", received=show(own), expected=f"at least {k} along the last axis")
+    return Spec((*own[:-1], k), x.dtype), Spec((*own[:-1], k), "int32")
+
+
+def amax(x: Tensor, axis: Any = None, keepdims: bool = False) -> Promoted:
+    """The greatest element over `axis`, as `max`."""
+    return max(x, axis, keepdims)
+
+
+def amin(x: Tensor, axis: Any = None, keepdims: bool = False) -> Promoted:
+    """The smallest element over `axis`, as `min`."""
+    return min(x, axis, keepdims)
+
+
 def var(x: Tensor, axis: Any = None, keepdims: bool = False) -> Floating:
     """The variance over `axis`: the mean squared distance from the mean."""
     return mean(square(subtract(x, mean(x, axis, True))), axis, keepdims)
@@ -117,12 +137,12 @@ def average(x: Tensor, axis: Any = None, weights: Tensor = None) -> Floating:
     if len(own) != len(shape) or not builtins.all(a == 1 or same_dim(a, b) for a, b in zip(own, shape, strict=True)):
         expected = "x's shape, or one weight for each index of an integer axis"
         raise ShapeError(f"Weights of shape {show(own)} do not fit x of shape {show(shape)}.", expected=expected)
-    return true_divide(sum(multiply(x, weights), axis), sum(broadcast_to(weights, shape), axis))
+    return true_divide(sum(multiply(x, weights), axis), sum(broadcast_to(weights, shaping.shape(x)), axis))
 
 
 declare(globals())
 
 __all__ = [
-    "all", "any", "argmax", "argmin", "argsort", "average", "count_nonzero", "cumprod", "cumsum", "logsumexp", "max", "mean", "min", "prod", "sort",
+    "all", "amax", "amin", "any", "argmax", "argmin", "argsort", "average", "count_nonzero", "cumprod", "cumsum", "logsumexp", "max", "mean", "min", "prod", "sort",
     "std", "sum", "var",
 ]  # fmt: skip

@@ -108,7 +108,7 @@ def reshaped(x: Any, newshape: Any) -> Shape:
 
 def as_shape(shape: Any) -> Shape:
     """A shape given as one integer or several; None is a dimension that is not known."""
-    given = shape if hasattr(shape, "__len__") else (shape,)
+    given = shape if hasattr(shape, "__len__") and not isinstance(shape, Symbolic) else (shape,)
     return tuple(UNKNOWN if d is None or d is UNKNOWN or isinstance(d, Symbolic) else int(d) for d in given)
 
 

@@ -11,10 +11,10 @@ import numpy as np
 from keraunos.core import config, dtypes
 from keraunos.core.errors import ArgumentError, BackendError, ShapeError, SymbolicError
 from keraunos.core.op import SAME, Operand, Operands, Tensor, Tensors, primitive, spec_of
-from keraunos.core.spec import UNKNOWN, Shape, Spec, broadcast_shapes, normalize_axes, normalize_axis, same_dim, show, size_of
+from keraunos.core.spec import OPERATORS, UNKNOWN, Shape, Spec, broadcast_shapes, is_known, normalize_axes, normalize_axis, same_dim, show, size_of
 from keraunos.core.variable import Variable
 from keraunos.ops import rules
-from keraunos.ops.elementwise import cast, not_equal, subtract
+from keraunos.ops.elementwise import cast, maximum, minimum, mod, not_equal, subtract
 from keraunos.ops.rules import Promoted, Same, declare, dims, shaped
 
 
@@ -38,6 +38,11 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
     if not backend.is_tensor(x):
         return backend.array(x, name)
     return x if name is None or backend.dtype_of(x) == name else backend.cast(x, name)
+
+
+def array(x: Any, dtype: Any = None) -> Any:
+    """`x` as a tensor of the engine, as `convert_to_tensor`."""
+    return convert_to_tensor(x, dtype)
 
 
 def _holds_tensors(backend: Any, x: Any) -> bool:
@@ -83,6 +88,11 @@ def dtype(x: Any) -> str:
     return spec_of(x).dtype
 
 
+def copy(x: Tensor) -> Same:
+    """`x` as a tensor of its own, where the engine's can be changed in place."""
+    return x
+
+
 # ---- form ----
 _ALL = builtins.slice(None)
 
@@ -120,7 +130,7 @@ def expand_dims(x: Tensor, axis: Any) -> Same:
 
 def squeeze(x: Tensor, axis: Any = None) -> Same:
     """Without the axes of size 1 that `axis` names; None is all of them."""
-    own = shape(x)
+    own = dims(x)
     axes = [i for i, d in enumerate(own) if d == 1] if axis is None else normalize_axes(axis, len(own))
     for i in axes:
         if not same_dim(own[i], 1):
@@ -204,11 +214,11 @@ def unstack(x: Tensor, num: int | None = None, axis: int = 0) -> list[Same]:
     """The tensors that lie on top of one another along `axis`; `num` says how many where that is not known."""
     at = normalize_axis(axis, ndim(x))
     count = shape(x)[at]
-    if count is UNKNOWN and num is None:
+    if not is_known(count) and num is None:
         raise ShapeError(f"The size of axis {axis} is not known.", where="ops.unstack", received=show(shape(x)), fix="pass num=")
     if not same_dim(count, num):
         raise ShapeError(f"Axis {axis} has size {count}, not num={num}.", where="ops.unstack")
-    return [get_item(x, (*[_ALL] * at, i)) for i in range(int(num if count is UNKNOWN else count))]  # type: ignore[arg-type]
+    return [get_item(x, (*[_ALL] * at, i)) for i in range(int(count if is_known(count) else num))]  # type: ignore[arg-type]
 
 
 def split(x: Tensor, indices_or_sections: Any, axis: int = 0) -> list[Same]:
@@ -216,7 +226,7 @@ def split(x: Tensor, indices_or_sections: Any, axis: int = 0) -> list[Same]:
     at = normalize_axis(axis, ndim(x))
     total = shape(x)[at]
     if isinstance(indices_or_sections, int):
-        if total is not UNKNOWN and total % indices_or_sections:
+        if is_known(total) and total % indices_or_sections:
             fact = f"Axis {axis} of size {total} cannot be split into {indices_or_sections} equal parts."
             raise ShapeError(fact, received=show(shape(x)), fix="pass the indices to split at")
         ends: list[Any] = [total // indices_or_sections * i for i in range(1, indices_or_sections)]
@@ -273,10 +283,23 @@ def pad(x: Tensor, pad_width: Any, mode: str = "constant", constant_values: Any 
         raise ArgumentError(f"constant_values goes with mode='constant', not {mode!r}.", where="constant_values")
     for axis, (low, high) in enumerate(widths):
         if low or high:
-            n = shape(x)[axis]
-            places = Spec((UNKNOWN,), "int32") if n is UNKNOWN else np.pad(np.arange(n, dtype="int32"), (low, high), mode=mode)  # pyright: ignore[reportArgumentType]
-            x = take(x, places, axis)
+            x = take(x, _continued(shape(x)[axis], low, high, mode), axis)
     return x
+
+
+def _continued(n: Any, low: int, high: int, mode: Any) -> Any:
+    """Which of `n` elements in a row stands at each place of the row with a margin."""
+    if is_known(n):
+        return np.pad(np.arange(n, dtype="int32"), (low, high), mode=mode)
+    places = OPERATORS["arange"](-low, n + high, dtype="int32")
+    if mode == "edge":
+        return minimum(maximum(places, 0), n - 1)
+    if mode == "wrap":
+        return mod(places, n)
+    last = 2 * n - 1 if mode == "symmetric" else 2 * n - 2  # there and back
+    period = maximum(last + 1 if mode == "symmetric" else last, 1)
+    places = mod(places, period)
+    return minimum(places, maximum(last - places, 0))
 
 
 def diff(a: Tensor, n: int = 1, axis: int = -1) -> Same:
@@ -328,7 +351,7 @@ def slice_update(inputs: Tensor, start_indices: Operands, updates: Operand) -> T
 declare(globals())
 
 __all__ = [
-    "broadcast_to", "concatenate", "convert_to_numpy", "convert_to_tensor", "diff", "dtype", "expand_dims", "flip", "get_item", "is_tensor", "moveaxis",
+    "array", "broadcast_to", "concatenate", "convert_to_numpy", "convert_to_tensor", "copy", "diff", "dtype", "expand_dims", "flip", "get_item", "is_tensor", "moveaxis",
     "ndim", "pad", "ravel", "repeat", "reshape", "roll", "shape", "size", "slice", "slice_update", "split", "squeeze", "stack", "swapaxes", "take",
     "take_along_axis", "tile", "transpose", "unstack",
 ]  # fmt: skip
