@@ -29,6 +29,7 @@ class Case:
         tolerance: How much larger than usual an error may be, for functions that amplify rounding.
         args: Static arguments by position, after the tensors.
         before: Static arguments by position, before the tensors.
+        compiles: Whether the result's shape follows from those of the inputs, so that a compiler can know it.
         signless: Whether absolute values are compared, where signs and phases are the engine's choice.
     """
 
@@ -46,6 +47,7 @@ class Case:
     args: tuple[Any, ...] = ()
     before: tuple[Any, ...] = ()
     signless: bool = False
+    compiles: bool = True
 
     def arrays(self, dtype: str, random: np.random.Generator | None = None) -> list[np.ndarray]:
         """The values, in `dtype` where only a shape is given."""

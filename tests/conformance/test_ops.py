@@ -63,7 +63,7 @@ def widened(case: Any, dtype: str) -> list[np.ndarray]:
 
 def traceable(case: Any) -> bool:
     """Whether a compiler can know the shape of the result."""
-    return not any(isinstance(s, np.ndarray) and s.dtype == bool for s in case.shapes)
+    return case.compiles and not any(isinstance(s, np.ndarray) and s.dtype == bool for s in case.shapes)
 
 
 def compiled(backend: Any, function: Any, case: Any) -> Any:
@@ -138,7 +138,7 @@ def test_spec_agrees_for_hidden_dimensions(case: Any) -> None:
                 for shape, real in zip(shapes, ran, strict=True):
                     assert len(shape) == len(real), (hidden, shape, real)
                     assert all(map(same_dim, shape, real)), (hidden, shape, real)
-                    data_dependent = any(x.dtype == bool for x in arrays)
+                    data_dependent = not case.compiles or any(x.dtype == bool for x in arrays)
                     assert hidden or data_dependent or known(shape), (shape, real)
 
 
@@ -160,7 +160,7 @@ def test_gradient(case: Any, name: str) -> None:
                 tensors[i] = value
             total = 0.0
             for out, w in zip(leaves(case.call(OPERATORS[case.op], tensors)), weights, strict=True):
-                total = total + keraunos.ops.sum(case.seen(out) * backend.array(w))
+                total = total + keraunos.ops.sum(keraunos.ops.multiply(case.seen(out), backend.array(w)))
             return total, None
 
         gradients = compiled(backend, lambda values: backend.differentiate(loss, values)[1], case)([fixed[i] for i in places])

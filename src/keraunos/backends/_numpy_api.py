@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -107,6 +109,12 @@ def functions(xp: Any, available: Callable[[str], Any], pool: Callable[..., Any]
     def take_along_axis(x, indices, axis=None):
         return xp.take_along_axis(x, indices, axis)
 
+    # ---- searching ----
+    isin = xp.isin
+
+    def searchsorted(sorted_sequence, values, side="left"):
+        return xp.searchsorted(sorted_sequence, values, side).astype("int32")
+
     # ---- pooling ----
     def max_pool(inputs, *options):
         return pool(inputs, windows.pool(inputs.shape, *options), True, np.iinfo(inputs.dtype).min if inputs.dtype.kind in "iu" else -np.inf)
@@ -135,7 +143,7 @@ def parts(xp: Any, x: Any, plan: windows.Windows, fill: Any = 0) -> list[Any]:
         x = xp.pad(x, ((0, 0), *plan.pads, (0, 0)), constant_values=fill)
     if plan.size == plan.strides:  # windows do not overlap: a view is cheaper than slices
         x = x[(slice(None), *(slice(n * s) for n, s in zip(sizes, plan.size, strict=True)))]
-        x = x.reshape(x.shape[0], *(d for pair in zip(sizes, plan.size, strict=True) for d in pair), x.shape[-1])
+        x = xp.reshape(x, (x.shape[0], *(d for pair in zip(sizes, plan.size, strict=True) for d in pair), x.shape[-1]))
         return [x[(slice(None), *(d for i in offset for d in (slice(None), i)))] for offset in np.ndindex(*plan.size)]
     starts = ([i * d for i, d in zip(offset, plan.dilation, strict=True)] for offset in np.ndindex(*plan.size))
     return [x[(slice(None), *(slice(b, b + (n - 1) * s + 1, s) for b, n, s in zip(start, sizes, plan.strides, strict=True)))] for start in starts]
@@ -145,3 +153,45 @@ def pooled(xp: Any, x: Any, plan: windows.Windows, combine: Callable[[Any, Any],
     """`combine` over the elements of each window."""
     out = functools.reduce(combine, parts(xp, x if plan.last else xp.moveaxis(x, 1, -1), plan, fill))
     return out if plan.last else xp.moveaxis(out, -1, 1)
+
+
+def conv(xp: Any, inputs: Any, kernel: Any, plan: windows.Windows) -> Any:
+    """A convolution as patches times matrix; `xp` is NumPy's functions, or the ops."""
+    patches = xp.concatenate(parts(xp, inputs if plan.last else xp.moveaxis(inputs, 1, -1), plan), axis=-1)
+    if plan.groups == 1:
+        out = xp.matmul(patches, xp.reshape(kernel, (-1, kernel.shape[-1])))
+        return out if plan.last else xp.moveaxis(out, -1, 1)
+    # One matrix for each group of channels.
+    groups, inner, shape, size = plan.groups, kernel.shape[-2], patches.shape[:-1], math.prod(kernel.shape[:-1])
+    columns = xp.reshape(xp.moveaxis(xp.reshape(patches, (*shape, -1, groups, inner)), -2, 0), (groups, *shape, size))
+    matrices = xp.moveaxis(xp.reshape(kernel, (size, groups, -1)), 1, 0)
+    out = xp.matmul(columns, xp.reshape(matrices, (groups, *(1,) * plan.rank, size, -1)))
+    out = xp.reshape(xp.moveaxis(out, 0, -2), (*shape, -1))
+    return out if plan.last else xp.moveaxis(out, -1, 1)
+
+
+def conv_transpose(xp: Any, added: Callable[..., Any], inputs: Any, kernel: Any, plan: windows.Windows) -> Any:
+    """A transposed convolution; `added(frame, places, x)` is the frame with `x` added to it at some places."""
+    x, sizes = inputs if plan.last else xp.moveaxis(inputs, 1, -1), plan.shape[plan.spatial]
+    ends = [(n - 1) * s + 1 for n, s in zip(x.shape[1:-1], plan.strides, strict=True)]
+    reach = [(k - 1) * d for k, d in zip(plan.size, plan.dilation, strict=True)]
+    room = [max(end + r, before + n) for end, r, n, (before, _) in zip(ends, reach, sizes, plan.pads, strict=True)]
+    out = xp.full((x.shape[0], *room, kernel.shape[-2]), 0, x.dtype)
+    for offset in np.ndindex(*plan.size):
+        places = (slice(i * d, i * d + end, s) for i, d, end, s in zip(offset, plan.dilation, ends, plan.strides, strict=True))
+        out = added(out, (slice(None), *places), xp.matmul(x, xp.moveaxis(kernel[offset], 0, 1)))
+    out = out[(slice(None), *(slice(before, before + n) for n, (before, _) in zip(sizes, plan.pads, strict=True)))]
+    return out if plan.last else xp.moveaxis(out, -1, 1)
+
+
+def hashed(index: Any, first: Any, second: Any, shifted: Callable[[Any, int], Any] = operator.rshift) -> Any:
+    """A word of 32 random bits for each index, from two words of a seed; `shifted` moves bits to the right."""
+
+    def mixed(x: Any) -> Any:
+        """A bijection of 32-bit integers in which each bit depends on all."""
+        x = (x ^ shifted(x, 16)) * np.uint32(0x7FEB352D)
+        x = (x ^ shifted(x, 15)) * np.uint32(0x846CA68B)
+        return x ^ shifted(x, 16)
+
+    first = mixed(first ^ np.uint32(0x9E3779B9))
+    return mixed(mixed(index ^ first) + mixed(second + first))

@@ -93,6 +93,19 @@ def cast(x: Any, dtype: str) -> torch.Tensor:
     return x.to(torch_dtype(dtype)) if isinstance(x, torch.Tensor) else array(x, dtype)
 
 
+_WIDER = {torch.uint16: torch.int32, torch.uint32: torch.int64, torch.uint64: torch.int64}
+
+
+def widened(x: torch.Tensor) -> torch.Tensor:
+    """A tensor of a dtype that PyTorch holds, but hardly computes with, in one that it does; any other as it is."""
+    if x.dtype not in _WIDER:
+        return x
+    out = x.to(_WIDER[x.dtype])
+    if x.dtype is torch.uint64 and (out < 0).any():
+        raise BackendError("The torch backend does not compute with numbers of 2**63 and more.", received="uint64", fix="use another backend, or float64")
+    return out
+
+
 def slot(value: torch.Tensor, trainable: bool) -> torch.Tensor:
     # A copy: optimizers change variables in place, and the value may share memory with the user's array.
     return value.detach().clone(memory_format=torch.contiguous_format).requires_grad_(trainable and value.dtype.is_floating_point)
@@ -308,6 +321,8 @@ def prod(x, axis=None, keepdims=False, dtype=None):
 
 def _extreme(function, of_two):
     def extreme(x, axis=None, keepdims=False, initial=None):
+        if initial is not None and not x.numel():
+            return torch.full_like(torch.sum(x, axis, keepdims), initial, dtype=x.dtype)
         out = x if axis == () else function(x, () if axis is None else axis, keepdims)
         return out if initial is None else of_two(out, initial)
 
@@ -779,8 +794,8 @@ def _last_axes(x, axis, *parameters):
     return shape if fits else None
 
 
-def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None):
-    shape = _last_axes(x, axis, gamma, beta)
+def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwargs):
+    shape = None if kwargs else _last_axes(x, axis, gamma, beta)
     return NotImplemented if shape is None else F.layer_norm(x, shape, gamma, beta, config.epsilon() if epsilon is None else epsilon)
 
 

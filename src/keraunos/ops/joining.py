@@ -1,0 +1,102 @@
+"""Ops that join tensors, part them, or turn them."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+from keraunos.core.errors import ArgumentError, ShapeError
+from keraunos.core.op import Tensor, Tensors
+from keraunos.core.spec import normalize_axes, normalize_axis
+from keraunos.ops.rules import Promoted, Same, declare, several
+from keraunos.ops.shaping import concatenate, expand_dims, flip, get_item, ndim, ravel, reshape, shape, split, swapaxes
+
+
+# ---- joining ----
+def append(x1: Tensor, x2: Tensor, axis: int | None = None) -> Promoted:
+    """`x2` behind `x1` along `axis`; None joins the flat tensors."""
+    return concatenate([ravel(x1), ravel(x2)], 0) if axis is None else concatenate([x1, x2], axis)
+
+
+def hstack(xs: Tensors) -> Promoted:
+    """The tensors side by side: joined along their second axis, or their only one."""
+    xs = [x if ndim(x) else reshape(x, (1,)) for x in several(xs, "hstack")]
+    return concatenate(xs, min(ndim(xs[0]) - 1, 1))
+
+
+def vstack(xs: Tensors) -> Promoted:
+    """The tensors below one another: joined along their first axis, vectors as rows."""
+    return concatenate([x if ndim(x) > 1 else reshape(x, (1, -1)) for x in several(xs, "vstack")], 0)
+
+
+def dstack(xs: Tensors) -> Promoted:
+    """The tensors behind one another: joined along their third axis, which they get if need be; vectors as rows."""
+    rows = [x if ndim(x) > 1 else reshape(x, (1, -1)) for x in several(xs, "dstack")]
+    return concatenate([x if ndim(x) > 2 else expand_dims(x, -1) for x in rows], 2)
+
+
+# ---- parting ----
+def array_split(x: Tensor, indices_or_sections: Any, axis: int = 0) -> list[Same]:
+    """As `split`, but the parts need not be equal: the first ones have one more where the size cannot be divided."""
+    if not isinstance(indices_or_sections, int):
+        return split(x, indices_or_sections, axis)
+    if indices_or_sections < 1:
+        raise ArgumentError(f"There cannot be {indices_or_sections} parts.", where="indices_or_sections")
+    at = normalize_axis(axis, ndim(x))
+    parts, start = [], 0
+    for i in range(indices_or_sections):
+        end = start + (shape(x)[at] + indices_or_sections - 1 - i) // indices_or_sections
+        parts.append(get_item(x, (*[builtins.slice(None)] * at, builtins.slice(start, end))))
+        start = end
+    return parts
+
+
+def hsplit(x: Tensor, indices_or_sections: Any) -> list[Same]:
+    """`split` along the second axis, or the only one."""
+    return split(x, indices_or_sections, min(ndim(x) - 1, 1))
+
+
+def vsplit(x: Tensor, indices_or_sections: Any) -> list[Same]:
+    """`split` along the first axis."""
+    return split(x, indices_or_sections, 0)
+
+
+def dsplit(x: Tensor, indices_or_sections: Any) -> list[Same]:
+    """`split` along the third axis."""
+    return split(x, indices_or_sections, 2)
+
+
+# ---- turning ----
+def fliplr(x: Tensor) -> Same:
+    """The columns (the second axis) in reverse order."""
+    return flip(x, 1)
+
+
+def flipud(x: Tensor) -> Same:
+    """The rows (the first axis) in reverse order."""
+    return flip(x, 0)
+
+
+def rot90(array: Tensor, k: int = 1, axes: Any = (0, 1)) -> Same:
+    """`array` turned `k` times by a quarter, from the first of two axes to the second.
+
+    Raises:
+        ShapeError: `axes` are not two different axes.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.rot90([[1, 2], [3, 4]])).tolist()
+    [[2, 4], [1, 3]]
+    """
+    first = normalize_axes(tuple(axes), ndim(array))
+    if len(first) != 2:
+        raise ShapeError(f"A turn is in two axes, not {len(first)}.", where="axes")
+    if k % 2 == 0:
+        return flip(array, first) if k % 4 else array
+    return flip(swapaxes(array, *first), first[0] if k % 4 == 1 else first[1])
+
+
+declare(globals())
+
+__all__ = ["append", "array_split", "dsplit", "dstack", "fliplr", "flipud", "hsplit", "hstack", "rot90", "vsplit", "vstack"]
