@@ -67,6 +67,13 @@ class DTypeRule:
         return self._output if isinstance(self._output, str) else self._output(self.common(names)) if self._output else self.common(names)
 
 
+class _Contracted(DTypeRule):
+    """Products of 8-bit integers alone are summed in 32 bits."""
+
+    def common(self, names: list[str]) -> str:
+        return "int32" if set(names) == {"int8"} else super().common(names)
+
+
 _SUMS = {"bool": "int32", "int8": "int32", "int16": "int32", "uint8": "uint32", "uint16": "uint32"}
 
 PROMOTED = DTypeRule(lambda name: name)
@@ -74,7 +81,7 @@ FLOATING = DTypeRule(dtypes.floating)
 WIDE = DTypeRule(dtypes.floating, wide=True)
 NUMERIC = DTypeRule(lambda name: "int32" if name == "bool" else name)  # arithmetic that bools cannot do
 SUMMED = DTypeRule(lambda name: _SUMS.get(name, name))  # sums and products of many elements
-CONTRACTED = DTypeRule(lambda name: "int32" if name == "int8" else name)  # matrix products
+CONTRACTED = _Contracted(lambda name: name)  # matrix products
 BOOLEAN = DTypeRule(lambda name: name, "bool")
 LOGICAL = DTypeRule(lambda name: "bool")
 TO_BOOL = DTypeRule(None, "bool")
@@ -144,6 +151,16 @@ class Op:
             return tuple(parts) if isinstance(out, (tuple, list)) else parts[0]
 
         return widened
+
+    def widened(self, backend: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The result, if the engine failed only because it holds a dtype that it hardly computes with: computed in a wider one."""
+        wide = self.map(lambda x: backend.widened(x) if backend.is_tensor(x) else x, args)
+        if all(map(operator.is_, self.operands_of(args), self.operands_of(wide))):
+            return None
+        out, specs = self.plan(backend)[0](*wide, **kwargs), self.spec(args, kwargs, abstract=True)
+        if isinstance(out, (tuple, list)):
+            return tuple(backend.cast(y, spec.dtype) for y, spec in zip(out, specs, strict=True))
+        return backend.cast(out, specs.dtype)
 
     def _settled(self, run: Callable[..., Any], settle: Callable[..., Any]) -> Callable[..., Any]:
         """`run`, whose results are told what the rules know of their shapes."""
@@ -357,6 +374,8 @@ def _function(op: Op) -> Callable[..., Any]:
             raise
         except Exception:
             op.explain(args, kwargs)
+            if hasattr(backend, "widened") and (out := op.widened(backend, args, kwargs)) is not None:
+                return out
             raise
 
     function.op = op  # type: ignore[attr-defined]

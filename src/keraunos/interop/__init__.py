@@ -1,0 +1,1 @@
+"""Keraunos beside other libraries: `keraunos.interop.array_api` is the ops as a namespace of the Python array API standard."""

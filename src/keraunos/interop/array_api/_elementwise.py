@@ -1,0 +1,135 @@
+"""The elementwise functions: each checks and promotes by the standard's rules, then is an op."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from keraunos import ops
+from keraunos.interop.array_api import _dtypes
+from keraunos.interop.array_api._array import Array, checked, value_of, wrap
+
+
+def _named(function: Callable[..., Any], name: str, text: str) -> Callable[..., Any]:
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = text
+    return function
+
+
+def _unary(name: str, group: str, op: Callable[..., Any], result: Any = None) -> Callable[[Array], Array]:
+    """A function of one array of a group of dtypes; `result` makes the result's dtype of its own."""
+
+    def function(x: Array, /) -> Array:
+        dtype, (value,) = checked(name, group, x)
+        return wrap(op(value), result(dtype) if result else dtype)
+
+    return _named(function, name, f"`{name}` of each element; for dtypes that are {group}.")
+
+
+def _binary(name: str, group: str, op: Callable[..., Any], result: Any = None) -> Callable[[Any, Any], Array]:
+    """A function of two arrays, one of which may be a Python number."""
+
+    def function(x1: Array | complex, x2: Array | complex, /) -> Array:
+        dtype, (a, b) = checked(name, group, x1, x2)
+        return wrap(op(a, b), result or dtype)
+
+    return _named(function, name, f"`{name}` of each two elements, broadcast; for dtypes that are {group}.")
+
+
+def _of_floats(op: Callable[..., Any]) -> Callable[..., Any]:
+    """`op`, which leaves whole numbers as they are."""
+    return lambda x: op(x) if "float" in ops.dtype(x) else x
+
+
+def _complex_sign(x: Any) -> Any:
+    if "complex" not in ops.dtype(x):
+        return ops.sign(x)
+    size = ops.absolute(x)
+    return ops.where(ops.equal(size, 0), x, ops.true_divide(x, ops.where(ops.equal(size, 0), 1, size)))
+
+
+def _round(x: Any) -> Any:
+    if "complex" in ops.dtype(x):
+        return _joined(ops.round(ops.real(x)), ops.round(ops.imag(x)))
+    return _of_floats(ops.round)(x)
+
+
+def _joined(real: Any, imaginary: Any) -> Any:
+    return ops.add(real, ops.multiply(imaginary, 1j))
+
+
+def _copysign(a: Any, b: Any) -> Any:
+    size = ops.absolute(a)
+    return ops.where(ops.signbit(b), ops.negative(size), size)
+
+
+def _tested(op: Callable[..., Any]) -> Callable[..., Any]:
+    """`op`, a test that goes by the parts of complex numbers."""
+    return lambda x: op(x) if "complex" not in ops.dtype(x) else ops.logical_or(op(ops.real(x)), op(ops.imag(x)))
+
+
+def _finite(x: Any) -> Any:
+    return ops.isfinite(x) if "complex" not in ops.dtype(x) else ops.logical_and(ops.isfinite(ops.real(x)), ops.isfinite(ops.imag(x)))
+
+
+def _real(x: Any) -> Any:
+    return ops.real(x) if "complex" in ops.dtype(x) else x
+
+
+def _conjugated(x: Any) -> Any:
+    return ops.conjugate(x) if "complex" in ops.dtype(x) else x
+
+
+def _bool(_: Any) -> Any:
+    return _dtypes.bool
+
+
+acos, acosh = _unary("acos", "floating", ops.arccos), _unary("acosh", "floating", ops.arccosh)
+asin, asinh = _unary("asin", "floating", ops.arcsin), _unary("asinh", "floating", ops.arcsinh)
+atan, atanh = _unary("atan", "floating", ops.arctan), _unary("atanh", "floating", ops.arctanh)
+cos, cosh, sin, sinh, tan, tanh = (_unary(n, "floating", getattr(ops, n)) for n in ("cos", "cosh", "sin", "sinh", "tan", "tanh"))
+exp, expm1, log, log1p, log2, log10 = (_unary(n, "floating", getattr(ops, n)) for n in ("exp", "expm1", "log", "log1p", "log2", "log10"))
+sqrt, reciprocal = _unary("sqrt", "floating", ops.sqrt), _unary("reciprocal", "floating", lambda x: ops.true_divide(1, x))
+abs, square = _unary("abs", "numeric", ops.absolute, _dtypes.parts), _unary("square", "numeric", lambda x: ops.multiply(x, x))
+negative, positive = _unary("negative", "numeric", ops.negative), _unary("positive", "numeric", lambda x: x)
+sign, round = _unary("sign", "numeric", _complex_sign), _unary("round", "numeric", _round)
+ceil, floor, trunc = (_unary(n, "real numeric", _of_floats(getattr(ops, n))) for n in ("ceil", "floor", "trunc"))
+isnan, isinf, isfinite = (_unary(n, "numeric", op, _bool) for n, op in (("isnan", _tested(ops.isnan)), ("isinf", _tested(ops.isinf)), ("isfinite", _finite)))
+signbit, logical_not = _unary("signbit", "real floating", ops.signbit, _bool), _unary("logical_not", "bool", ops.logical_not)
+bitwise_invert = _unary("bitwise_invert", "integral or bool", ops.bitwise_not)
+conj, real = _unary("conj", "numeric", _conjugated), _unary("real", "numeric", _real, _dtypes.parts)
+imag = _unary("imag", "complex floating", ops.imag, _dtypes.parts)
+
+add, subtract, multiply = (_binary(n, "numeric", getattr(ops, n)) for n in ("add", "subtract", "multiply"))
+pow, divide = _binary("pow", "numeric", ops.power), _binary("divide", "floating", ops.true_divide)
+floor_divide, remainder = _binary("floor_divide", "real numeric", ops.floor_divide), _binary("remainder", "real numeric", ops.mod)
+maximum, minimum = _binary("maximum", "real numeric", ops.maximum), _binary("minimum", "real numeric", ops.minimum)
+atan2, logaddexp = _binary("atan2", "real floating", ops.arctan2), _binary("logaddexp", "real floating", ops.logaddexp)
+hypot, nextafter = _binary("hypot", "real floating", ops.hypot), _binary("nextafter", "real floating", ops.nextafter)
+copysign = _binary("copysign", "real floating", _copysign)
+equal, not_equal = _binary("equal", "any", ops.equal, _dtypes.bool), _binary("not_equal", "any", ops.not_equal, _dtypes.bool)
+less, less_equal, greater, greater_equal = (
+    _binary(n, "real numeric", getattr(ops, n), _dtypes.bool) for n in ("less", "less_equal", "greater", "greater_equal")
+)
+logical_and, logical_or, logical_xor = (_binary(n, "bool", getattr(ops, n)) for n in ("logical_and", "logical_or", "logical_xor"))
+bitwise_and, bitwise_or, bitwise_xor = (_binary(n, "integral or bool", getattr(ops, n)) for n in ("bitwise_and", "bitwise_or", "bitwise_xor"))
+bitwise_left_shift = _binary("bitwise_left_shift", "integral", ops.left_shift)
+bitwise_right_shift = _binary("bitwise_right_shift", "integral", ops.right_shift)
+
+
+def clip(x: Array, /, min: Any = None, max: Any = None) -> Array:
+    """Each element, but at least `min` and at most `max`, each an array, a number or None; of the dtype of `x`."""
+    dtype, (value,) = checked("clip", "real numeric", x)
+    for bound, op in ((min, ops.maximum), (max, ops.minimum)):
+        if bound is not None:
+            value = op(value, value_of(bound, dtype) if isinstance(bound, Array) else checked("clip", "real numeric", x, bound)[1][1])
+    return wrap(value, dtype)
+
+
+__all__ = [
+    "abs", "acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or",
+    "bitwise_right_shift", "bitwise_xor", "ceil", "clip", "conj", "copysign", "cos", "cosh", "divide", "equal", "exp", "expm1", "floor", "floor_divide",
+    "greater", "greater_equal", "hypot", "imag", "isfinite", "isinf", "isnan", "less", "less_equal", "log", "log10", "log1p", "log2", "logaddexp",
+    "logical_and", "logical_not", "logical_or", "logical_xor", "maximum", "minimum", "multiply", "negative", "nextafter", "not_equal", "positive", "pow",
+    "real", "reciprocal", "remainder", "round", "sign", "signbit", "sin", "sinh", "sqrt", "square", "subtract", "tan", "tanh", "trunc",
+]  # fmt: skip

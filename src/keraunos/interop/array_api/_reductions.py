@@ -1,0 +1,118 @@
+"""Statistics, and other functions that put elements together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from keraunos import ops
+from keraunos.core.errors import ArgumentError
+from keraunos.core.spec import normalize_axes
+from keraunos.interop.array_api import _dtypes
+from keraunos.interop.array_api._array import Array, checked, value_of, wrap
+from keraunos.interop.array_api._dtypes import DType
+from keraunos.interop.array_api._manipulation import concat
+
+Axis = int | tuple[int, ...] | None
+
+
+def _summed(x: Array, dtype: DType | None) -> DType:
+    """The dtype of sums and products: for integers the one of 64 bits."""
+    widest = {"signed integer": _dtypes.int64, "unsigned integer": _dtypes.uint64}
+    return dtype or widest.get(x.dtype.kind, x.dtype)
+
+
+def sum(x: Array, /, *, axis: Axis = None, dtype: DType | None = None, keepdims: bool = False) -> Array:
+    """The sum over `axis`; integers are added up in 64 bits."""
+    checked("sum", "numeric", x)
+    out = _summed(x, dtype)
+    return wrap(ops.sum(value_of(x, out), axis, keepdims), out)
+
+
+def prod(x: Array, /, *, axis: Axis = None, dtype: DType | None = None, keepdims: bool = False) -> Array:
+    """The product over `axis`; integers are multiplied in 64 bits."""
+    checked("prod", "numeric", x)
+    out = _summed(x, dtype)
+    return wrap(ops.prod(value_of(x, out), axis, keepdims), out)
+
+
+def max(x: Array, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The largest element over `axis`; NaN where there is one."""
+    return wrap(ops.max(checked("max", "real numeric", x)[1][0], axis, keepdims), x.dtype)
+
+
+def min(x: Array, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The smallest element over `axis`; NaN where there is one."""
+    return wrap(ops.min(checked("min", "real numeric", x)[1][0], axis, keepdims), x.dtype)
+
+
+def mean(x: Array, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The mean over `axis`."""
+    return wrap(ops.mean(checked("mean", "floating", x)[1][0], axis, keepdims), x.dtype)
+
+
+def var(x: Array, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Array:
+    """The variance over `axis`: the sum of squared distances from the mean, divided by the number of elements less `correction`."""
+    value = checked("var", "real floating", x)[1][0]
+    count = float(np.prod([x.shape[a] for a in normalize_axes(axis, x.ndim)]) - correction)
+    squares = ops.sum(ops.square(ops.subtract(value, ops.mean(value, axis, True))), axis, keepdims)
+    return wrap(ops.true_divide(squares, count), x.dtype)
+
+
+def std(x: Array, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Array:
+    """The standard deviation over `axis`, the root of `var`."""
+    return wrap(ops.sqrt(value_of(var(x, axis=axis, correction=correction, keepdims=keepdims))))
+
+
+def _running(name: str, op: Any, x: Array, axis: int | None, dtype: DType | None, first: int | None) -> Array:
+    checked(name, "numeric", x)
+    if axis is None and x.ndim != 1:
+        raise ArgumentError(f"{name} needs an axis for an array with {x.ndim}.", where="axis")
+    out = _summed(x, dtype)
+    value = op(value_of(x, out), axis or 0)
+    if first is not None:
+        one = ops.full([1 if i == (axis or 0) % x.ndim else d for i, d in enumerate(x.shape)], first, out.name)
+        value = ops.concatenate([one, value], axis or 0)
+    return wrap(value, out)
+
+
+def cumulative_sum(x: Array, /, *, axis: int | None = None, dtype: DType | None = None, include_initial: bool = False) -> Array:
+    """The sums of the elements so far along `axis`; with `include_initial`, a zero before."""
+    return _running("cumulative_sum", ops.cumsum, x, axis, dtype, 0 if include_initial else None)
+
+
+def cumulative_prod(x: Array, /, *, axis: int | None = None, dtype: DType | None = None, include_initial: bool = False) -> Array:
+    """The products of the elements so far along `axis`; with `include_initial`, a one before."""
+    return _running("cumulative_prod", ops.cumprod, x, axis, dtype, 1 if include_initial else None)
+
+
+# ---- tests and differences ----
+def _truth(x: Array) -> Any:
+    return value_of(x) if x.dtype == _dtypes.bool else ops.not_equal(value_of(x), 0)
+
+
+def all(x: Array, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
+    """Whether all elements over `axis` are true, or not zero."""
+    return wrap(ops.all(_truth(x), axis, keepdims), _dtypes.bool)
+
+
+def any(x: Array, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
+    """Whether any element over `axis` is true, or not zero."""
+    return wrap(ops.any(_truth(x), axis, keepdims), _dtypes.bool)
+
+
+def count_nonzero(x: Array, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
+    """How many elements over `axis` are not zero."""
+    return wrap(ops.sum(ops.cast(_truth(x), "int64"), axis, keepdims), _dtypes.int64)
+
+
+def diff(x: Array, /, *, axis: int = -1, n: int = 1, prepend: Array | None = None, append: Array | None = None) -> Array:
+    """The differences of neighbours along `axis`, taken `n` times, `prepend` and `append` set before and behind first."""
+    checked("diff", "numeric", x)
+    parts = [part for part in (prepend, x, append) if part is not None]
+    joined = concat(parts, axis=axis) if len(parts) > 1 else x
+    return wrap(ops.diff(value_of(joined), n, axis), joined.dtype)
+
+
+__all__ = ["all", "any", "count_nonzero", "cumulative_prod", "cumulative_sum", "diff", "max", "mean", "min", "prod", "std", "sum", "var"]
