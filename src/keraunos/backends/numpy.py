@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import math
 import operator
+import types
 from typing import Any
 
 import ml_dtypes
@@ -239,30 +240,20 @@ def scatter_rows(x, places, updates, reduction=None):
 
 
 # ---- neural networks ----
+_xp = types.SimpleNamespace(**{**vars(np), "matmul": matmul})
+
+
 def conv(inputs, kernel, *options):
-    plan = windows.conv(inputs.shape, kernel.shape, *options)
-    patches = np.concatenate(_numpy_api.parts(np, inputs if plan.last else np.moveaxis(inputs, 1, -1), plan), axis=-1)
-    # One matrix for each group of channels.
-    groups, inner, shape = plan.groups, kernel.shape[-2], patches.shape[:-1]
-    columns = np.moveaxis(patches.reshape(*shape, -1, groups, inner), -2, 0).reshape(groups, *shape, -1)
-    matrices = kernel.reshape(columns.shape[-1], groups, -1).swapaxes(0, 1)
-    out = matmul(columns, matrices.reshape(groups, *(1,) * plan.rank, *matrices.shape[1:]))
-    out = np.moveaxis(out, 0, -2).reshape(*shape, -1)
-    return out if plan.last else np.moveaxis(out, -1, 1)
+    return _numpy_api.conv(_xp, inputs, kernel, windows.conv(inputs.shape, kernel.shape, *options))
+
+
+def _added(frame, places, x):
+    frame[places] += x
+    return frame
 
 
 def conv_transpose(inputs, kernel, *options):
-    plan = windows.conv_transpose(inputs.shape, kernel.shape, *options)
-    x, sizes = inputs if plan.last else np.moveaxis(inputs, 1, -1), plan.shape[plan.spatial]
-    ends = [(n - 1) * s + 1 for n, s in zip(x.shape[1:-1], plan.strides, strict=True)]
-    reach = [(k - 1) * d for k, d in zip(plan.size, plan.dilation, strict=True)]
-    room = [max(end + r, before + n) for end, r, n, (before, _) in zip(ends, reach, sizes, plan.pads, strict=True)]
-    full = np.zeros((len(x), *room, kernel.shape[-2]), x.dtype)
-    for offset in np.ndindex(*plan.size):
-        places = (slice(i * d, i * d + end, s) for i, d, end, s in zip(offset, plan.dilation, ends, plan.strides, strict=True))
-        full[(slice(None), *places)] += x @ kernel[offset].T
-    out = full[(slice(None), *(slice(before, before + n) for n, (before, _) in zip(sizes, plan.pads, strict=True)))]
-    return out if plan.last else np.moveaxis(out, -1, 1)
+    return _numpy_api.conv_transpose(_xp, _added, inputs, kernel, windows.conv_transpose(inputs.shape, kernel.shape, *options))
 
 
 def top_k(x, k, sorted=True):
