@@ -166,13 +166,28 @@ class Writer:
         self.taken = set(self.names.values())
 
     def message(self, name: str) -> Any:
-        """The model without its weights."""
+        """The model, checked; without its large weights, if these stand apart."""
         helper = self.onnx.helper
         opsets = [helper.make_opsetid("", self.graph.opset)]
         graph = self.graph_message(self.graph, name)
         model = helper.make_model(graph, opset_imports=opsets, ir_version=helper.find_min_ir_version_for(opsets), producer_name="keraunos")
+        for constant, x in self.arrays.values():
+            tensor = model.graph.initializer.add(name=constant, dims=x.shape, data_type=self.type(standardize_dtype(x.dtype)))
+            if not self.apart(x):
+                tensor.raw_data = x.tobytes()
         self.name_sizes(model)
+        if not self.large:
+            self.onnx.checker.check_model(model, full_check=True)
         return model
+
+    @property
+    def large(self) -> bool:
+        """Whether the weights are too large for one file."""
+        return sum(x.nbytes for _, x in self.arrays.values()) > LIMIT
+
+    def apart(self, x: np.ndarray) -> bool:
+        """Whether an array stands in a file of its own."""
+        return self.large and x.nbytes >= _ALIGNED
 
     def graph_message(self, graph: Any, name: str) -> Any:
         """The nodes on which the outputs depend."""
@@ -224,7 +239,7 @@ class Writer:
         """The name, type and shape of an input or output."""
         name = self.name(x)
         top = any(x is y for y in (*self.graph.inputs, *self.graph.outputs))
-        sizes = [d if d is not UNKNOWN else None if not top else "batch" if i == 0 else f"{name}_{i}" for i, d in enumerate(x.shape)]
+        sizes = [d if d is not UNKNOWN else None if not top else "batch" if i == 0 else f"{name}_dim_{i}" for i, d in enumerate(x.shape)]
         return self.onnx.helper.make_tensor_value_info(name, self.type(x.dtype), sizes)
 
     def name_sizes(self, model: Any) -> None:
@@ -242,24 +257,17 @@ class Writer:
     def write(self, path: pathlib.Path, name: str) -> None:
         """Write the file, and beside it that of the weights if they are too large for it."""
         model = self.message(name)
-        large = sum(x.nbytes for _, x in self.arrays.values()) > LIMIT
-        for constant, x in self.arrays.values():
-            tensor = model.graph.initializer.add(name=constant, dims=x.shape, data_type=self.type(standardize_dtype(x.dtype)))
-            if not (large and x.nbytes >= _ALIGNED):
-                tensor.raw_data = x.tobytes()
-        if large:
+        if self.large:
             beside = path.with_name(f"{path.name}.data")
             with files.replacing(beside, overwrite=True) as stream:
                 self.write_weights(stream, model.graph.initializer, beside.name)
-        else:
-            self.onnx.checker.check_model(model, full_check=True)
         with files.replacing(path, overwrite=True) as stream:
             stream.write(model.SerializeToString())
 
     def write_weights(self, stream: BinaryIO, tensors: Any, name: str) -> None:
         """Write the large tensors one after another, and note in each where it stands."""
         for tensor, (_, x) in zip(tensors, self.arrays.values(), strict=True):
-            if x.nbytes >= _ALIGNED:
+            if self.apart(x):
                 stream.write(b"\0" * (-stream.tell() % _ALIGNED))
                 tensor.data_location = self.onnx.TensorProto.EXTERNAL
                 for key, value in {"location": name, "offset": stream.tell(), "length": x.nbytes}.items():

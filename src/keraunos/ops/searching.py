@@ -43,8 +43,8 @@ def argpartition(x: Tensor, kth: int, axis: int | None = -1) -> Index:
         ArgumentError: There is no `kth` element.
     """
     n = size(x) if axis is None else shape(x)[normalize_axis(axis, ndim(x))]
-    if isinstance(n, int) and not -n <= kth < n:
-        raise ArgumentError(f"There is no element {kth} among {n}.", where="kth", expected=f"{-n} to {n - 1}")
+    if not isinstance(kth, int) or (isinstance(n, int) and not -n <= kth < n):
+        raise ArgumentError(f"There is no element {kth} among {n}.", where="kth", expected=f"an integer from {-n} to {n - 1}")
     return argsort(x, axis)
 
 

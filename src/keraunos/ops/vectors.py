@@ -8,6 +8,7 @@ from typing import Any
 from keraunos.core.errors import ShapeError, one_of
 from keraunos.core.op import Tensor
 from keraunos.core.spec import UNKNOWN, Spec, normalize_axis, show
+from keraunos.ops.complexes import conjugate
 from keraunos.ops.convolutions import conv
 from keraunos.ops.creation import ones_like
 from keraunos.ops.elementwise import add, multiply, subtract, true_divide
@@ -68,7 +69,7 @@ def kron(x1: Tensor, x2: Tensor) -> Promoted:
 
 
 def correlate(x1: Tensor, x2: Tensor, mode: str = "valid") -> Wide:
-    """The sums of products of `x1` with `x2` moved along it.
+    """The sums of products of `x1` with the conjugate of `x2` moved along it.
 
     Args:
         x1: A vector.
@@ -93,10 +94,10 @@ def correlate(x1: Tensor, x2: Tensor, mode: str = "valid") -> Wide:
             return Spec((UNKNOWN,), dtype(x1))
         raise ShapeError("The lengths of the vectors are not known.", received=f"{show(shape(x1))} and {show(shape(x2))}")
     if n < m:
-        return flip(correlate(x2, x1, mode))
+        return conjugate(flip(correlate(x2, x1, mode)))
     before, behind = {"valid": (0, 0), "same": (m // 2, (m - 1) // 2), "full": (m - 1, m - 1)}[mode]
-    padded = pad(x1, (before, behind))
-    return reshape(conv(reshape(padded, (1, -1, 1)), reshape(x2, (-1, 1, 1)), data_format="channels_last"), (-1,))
+    padded, kernel = reshape(pad(x1, (before, behind)), (1, -1, 1)), reshape(conjugate(x2), (-1, 1, 1))
+    return reshape(conv(padded, kernel, data_format="channels_last"), (-1,))
 
 
 def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Numeric:
