@@ -223,7 +223,7 @@ def _pair(function):
 maximum, minimum, logaddexp, arctan2 = _pair(torch.maximum), _pair(torch.minimum), _pair(torch.logaddexp), _pair(torch.arctan2)
 
 
-fmax, fmin, hypot, logaddexp2, nextafter = _pair(torch.fmax), _pair(torch.fmin), _pair(torch.hypot), _pair(torch.logaddexp2), _pair(torch.nextafter)
+hypot, logaddexp2, nextafter = _pair(torch.hypot), _pair(torch.logaddexp2), _pair(torch.nextafter)
 as_complex = _pair(lambda real, imag: torch.complex(*torch.broadcast_tensors(real, imag)))
 
 
@@ -280,6 +280,7 @@ def _bits(function):
 
 bitwise_and, bitwise_or, bitwise_xor, bitwise_invert = operator.and_, operator.or_, operator.xor, _bits(torch.bitwise_not)
 left_shift, gcd, lcm = _bits(operator.lshift), _bits(_pair(torch.gcd)), _bits(_pair(torch.lcm))
+fmax, fmin, fmod = _bits(_pair(torch.fmax)), _bits(_pair(torch.fmin)), _bits(_pair(torch.fmod))
 
 
 def right_shift(x, y):
@@ -722,7 +723,20 @@ def dot_product_attention(query, key, value, bias=None, mask=None, scale=None, i
     return out.transpose(1, 2)
 
 
-# ---- connectionist temporal classification ----
+def ctc_loss(target, output, target_length, output_length, mask_index=0):
+    shapes = (target.shape[:1], target_length.shape, output_length.shape)
+    fits = output.dim() == 3 and target.dim() == 2 and all(shape == output.shape[:1] for shape in shapes) and 0 <= mask_index < output.shape[2]
+    if not fits or _threads.__dict__.get("depth", 0) > 1:  # its gradient has no gradient
+        return NotImplemented
+    target, count, steps = (x.to(torch.int64) for x in (target, target_length, output_length))
+    target, steps = target.clamp(0, output.shape[2] - 1), steps.clamp(0, output.shape[1])
+    chances = torch.log_softmax(output if output.dtype == torch.float64 else output.float(), 2).clamp(min=-1e30)
+    loss = F.ctc_loss(chances.transpose(0, 1), target, steps, count, mask_index, "none", zero_infinity=True)
+    # Its gradient of what is impossible is NaN, or with `zero_infinity` the loss is 0: so that is seen from the lengths.
+    again = (target[:, 1:] == target[:, :-1]) & (torch.arange(1, target.shape[1], device=target.device) < count[:, None])
+    return torch.where((steps >= count + again.sum(1)) & (loss < 1e29), loss, math.inf)
+
+
 def _rows(output, axis):
     """Outputs of a crossentropy with the classes along axis 1, and the shape of the result."""
     axis %= output.ndim
