@@ -67,12 +67,14 @@ def compare(case: Any, dynamic: Any = (), opset: int = 18) -> None:
 
 
 @pytest.mark.parametrize("case", FIRST)
-def test_ops(case: Any) -> None:
+@pytest.mark.parametrize("engine", ["onnx"])
+def test_ops(case: Any, engine: str) -> None:
     compare(case)
 
 
 @pytest.mark.parametrize("case", FIRST)
-def test_ops_of_dynamic_batches(case: Any) -> None:
+@pytest.mark.parametrize("engine", ["onnx"])
+def test_ops_of_dynamic_batches(case: Any, engine: str) -> None:
     arrays, places, leading = case.arrays(case.dtypes[0]), 0, []
     for x in arrays:
         leading += [places] if x.ndim and places not in case.known else []
@@ -149,7 +151,7 @@ def test_structures_and_names(tmp_path: pathlib.Path) -> None:
     graph = onnx.load(path).graph
     sizes = {x.name: [d.dim_param or d.dim_value for d in x.type.tensor_type.shape.dim] for x in (*graph.input, *graph.output)}
     assert sizes == {"a": ["batch", 4], "b": ["batch", "b_dim_1", 3], "b_1": ["batch", "b_dim_1", 3], "sequence": ["batch", "b_dim_1", 2], "sum": ["batch", 4]}
-    assert {x.name for x in graph.initializer} >= {"inner_dense/kernel", "dense/kernel"} or len(graph.initializer) == 4
+    assert {x.name for x in graph.initializer} >= {"inner_dense/kernel", "inner_dense/bias"}
 
     model = Twice()
     model(np.ones((2, 3), "float32"))

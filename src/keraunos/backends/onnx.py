@@ -466,12 +466,12 @@ def logaddexp(x1, x2):
 
 @traced
 def arctan2(x1, x2):
-    (x1, x2), _ = _alike((x1, x2))
-    half = ops.where(ops.less(x1, 0), -math.pi / 2, math.pi / 2)
-    half = ops.cast(half, dtype_of(x1))
-    right = ops.arctan(ops.true_divide(x1, x2))
-    turned = ops.where(ops.less(x2, 0), ops.add(right, ops.multiply(half, 2.0)), right)
-    return ops.where(ops.equal(x2, 0), ops.where(ops.equal(x1, 0), x1, half), turned)
+    (x1, x2), dtype = _alike((x1, x2))
+    below, left = (ops.logical_or(ops.less(x, 0), ops.less(ops.true_divide(1, x), 0)) for x in (x1, x2))  # -0 too
+    turn = ops.cast(ops.where(below, -math.pi, math.pi), dtype)
+    right = ops.where(ops.equal(x1, 0), x1, ops.arctan(ops.true_divide(x1, x2)))
+    aside = ops.logical_and(ops.equal(x2, 0), ops.not_equal(x1, 0))
+    return ops.where(aside, ops.multiply(turn, 0.5), ops.where(left, ops.add(right, turn), right))
 
 
 @traced
@@ -572,6 +572,11 @@ for _name in ("and", "or", "xor"):
 @traced
 def real(x):
     return x
+
+
+@traced
+def imag(x):
+    return ops.zeros_like(x)
 
 
 # ---- reductions ----
@@ -987,6 +992,11 @@ def einsum(subscripts, *operands):
         return eager.einsum(subscripts, *operands)
     require(12, "Einsum")
     return wider(lambda *xs: emit("Einsum", *xs, equation=subscripts.replace(" ", "")), *operands)
+
+
+@traced
+def det(x):
+    return wider(lambda x: emit("Det", x), x) if opset() >= 11 else NotImplemented
 
 
 # ---- neural networks ----
