@@ -15,11 +15,12 @@ import time
 from rich.console import Console
 from rich.table import Table
 
-ROWS = ("tiny", "mlp", "cnn", "predict-1", "import")
+ROWS = ("tiny", "mlp", "cnn", "predict-1", "dispatch", "import")
 DOC = pathlib.Path(__file__).parent.parent / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 
-Milliseconds per step in `fit` (`tiny`, `mlp`, `cnn`), per call (`predict-1`: one sample through `mlp`), or over bare Python (`import`).
+Milliseconds per step in `fit` (`tiny`, `mlp`, `cnn`), per call (`predict-1`: one sample through `mlp`; `dispatch`: the mean of `add` and
+`matmul` on 4 by 4 tensors, run eagerly, the least of many runs), or over bare Python (`import`).
 Peers run in turn in one process per engine; medians of {rounds} rounds. Absolute times differ between machines: read the ratios.
 `raw` is a hand-written loop (JAX: `jit`, optax, donated state; PyTorch: eager, fused Adam), on the same data, batches and optimizer.
 For `import` the row compares `import keraunos` with `import keras` on that engine.
@@ -70,9 +71,9 @@ def main() -> None:
         cells = [
             name,
             engine,
-            f"{raw:.3f}" if raw else "–",
-            f"{t['keraunos']:.3f}",
-            f"{t['keras']:.3f}",
+            f"{raw:.3g}" if raw else "–",
+            f"{t['keraunos']:.3g}",
+            f"{t['keras']:.3g}",
             f"{t['keraunos'] / raw:.2f}" if raw else "–",
             f"{t['keraunos'] / t['keras']:.2f}",
         ]

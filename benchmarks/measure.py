@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import json
+import math
 import os
 import statistics
 import sys
+import timeit
 
 EPOCHS = 5
 WORKLOADS = {
@@ -69,7 +72,22 @@ def main(engine: str, names: list[str], rounds: int) -> dict:
             for k, function in runs.items():
                 times[k].append(seconds(lambda f=function: [f() for _ in range(50)]) / 50 * 1000)
         found["predict-1"] = {k: statistics.median(v) for k, v in times.items()}
+    if "dispatch" in names:
+        found["dispatch"] = dispatch(engine, {"keraunos": keraunos, "keras": keras}, rounds)
     return found
+
+
+def dispatch(engine: str, libraries: dict, rounds: int) -> dict:
+    """Milliseconds of one op, the mean of `add` and `matmul`, on tensors that take next to no time: the least of many short runs."""
+    module = importlib.import_module({"jax": "jax.numpy"}.get(engine, engine))
+    pairs = {"raw": (module.add, module.matmul), **{name: (library.ops.add, library.ops.matmul) for name, library in libraries.items()}}
+    x, calls = module.ones((4, 4)), 500
+    times = dict.fromkeys(pairs, math.inf)
+    for _ in range(20 * rounds):
+        for name, (add, matmul) in pairs.items():
+            taken = timeit.timeit(lambda add=add, matmul=matmul: matmul(add(x, x), x), number=calls)
+            times[name] = min(times[name], taken / (2 * calls) * 1000)
+    return times
 
 
 if __name__ == "__main__":
