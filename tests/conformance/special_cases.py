@@ -27,7 +27,13 @@ def _saturated(values, source, target, want):
     return Case("saturate_cast", lambda x, dtype: np.array(want), (np.array(values, source),), args=(target,), grad=False)
 
 
+SCALAR = [
+    Case(n, lambda x, x2, n=n: getattr(np, n)(x, x2), kwargs={"x2": 0.5}, dtypes=("float32", "bfloat16", "float16"), grad=False, low=0.3)
+    for n in ("fmax", "fmin", "fmod", "heaviside", "hypot", "isclose", "logaddexp2")
+]
+
 CASES = [
+    *SCALAR,
     *[Case(n, getattr(np, n), dtypes=FLOATS) for n in ("deg2rad", "rad2deg", "exp2", "sinc", "i0")],
     Case("cbrt", np.cbrt, dtypes=FLOATS, low=0.3),
     Case("cbrt", np.cbrt, (np.array([-8, -1e-30, 0, 27, np.inf], "float32"),), grad=False),
@@ -44,7 +50,6 @@ CASES = [
     Case("heaviside", lambda x, x2: np.heaviside(x, x2), (ODD,), kwargs={"x2": 0.5}, grad=False),
     *[Case(n, getattr(np, n), PAIR, NUMBERS) for n in ("fmax", "fmin")],
     *[Case(n, getattr(np, n), (ODD, OTHER), grad=False) for n in ("fmax", "fmin")],
-    Case("fmax", lambda x, x2: np.fmax(x, x2), kwargs={"x2": 0.5}, dtypes=("float32", "bfloat16")),
     Case("fmod", np.fmod, PAIR, ("float32", "float16", "int32", "uint8"), low=1, high=5, grad=False),
     Case("fmod", np.fmod, (np.array([-5.5, 5.5, -1, 3], "float32"), np.array([3, -3, np.inf, 0.7], "float32")), grad=False),
     Case("fmod", np.fmod, (np.array([-5, 5], "int32"), np.array([3, -3], "int32")), grad=False),

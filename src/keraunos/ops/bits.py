@@ -10,7 +10,7 @@ from keraunos.core.op import Tensor, primitive
 from keraunos.core.spec import UNKNOWN, Spec, show
 from keraunos.ops.control import scan
 from keraunos.ops.creation import zeros_like
-from keraunos.ops.elementwise import absolute, add, equal, floor_divide, mod, multiply, where
+from keraunos.ops.elementwise import absolute, add, equal, floor_divide, mod, multiply, settled, where
 from keraunos.ops.rules import Bitwise, Shifted, broadcast, declare, dims
 from keraunos.ops.shaping import dtype
 
@@ -79,7 +79,8 @@ def view(x: Tensor, dtype: Any = None) -> Tensor:
 # ---- whole numbers ----
 def gcd(x1: Tensor, x2: Tensor) -> Shifted:
     """The greatest common divisor of two integers, not negative."""
-    a, b = (add(absolute(x), zeros_like(y)) for x, y in ((x1, x2), (x2, x1)))
+    x1, x2 = (absolute(x) for x in settled(x1, x2))
+    a, b = add(x1, zeros_like(x2)), add(x2, zeros_like(x1))  # of one shape, as a loop's state must be
 
     def step(pair: Any, _: Any) -> Any:
         a, b = pair
@@ -92,6 +93,7 @@ def gcd(x1: Tensor, x2: Tensor) -> Shifted:
 
 def lcm(x1: Tensor, x2: Tensor) -> Shifted:
     """The least common multiple of two integers, not negative; 0 if one is 0."""
+    x1, x2 = settled(x1, x2)
     common = gcd(x1, x2)
     return absolute(multiply(floor_divide(x1, where(equal(common, 0), 1, common)), x2))
 

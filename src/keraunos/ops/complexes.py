@@ -6,7 +6,7 @@ from keraunos.core import dtypes
 from keraunos.core.errors import ShapeError
 from keraunos.core.op import Tensor
 from keraunos.core.spec import same_dim, show
-from keraunos.ops.elementwise import arctan2, cos, equal, multiply, negative, sin
+from keraunos.ops.elementwise import arctan2, cos, equal, multiply, negative, settled, sin
 from keraunos.ops.rules import Complex, Floating, Real, Same, broadcast, declare
 from keraunos.ops.shaping import dtype, get_item, shape, stack
 
@@ -57,6 +57,7 @@ def polar(abs_: Tensor, angle: Tensor) -> Complex:
     >>> complex(ops.polar(2.0, 0.0))
     (2+0j)
     """
+    abs_, angle = settled(abs_, angle)
     return as_complex(multiply(abs_, cos(angle)), multiply(abs_, sin(angle)))
 
 

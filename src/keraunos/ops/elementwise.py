@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
+from keraunos.core import dtypes
 from keraunos.core.errors import ArgumentError
 from keraunos.core.op import SAME, Operand, Tensor, primitive
 from keraunos.core.spec import UNKNOWN, Spec
@@ -307,6 +309,14 @@ def where(condition: Operand, x1: Tensor = None, x2: Tensor = None) -> Promoted:
 @primitive(shape=lambda x, dtype: Spec(dims(x), dtype), dtype=SAME)
 def cast(x: Tensor, dtype: Any) -> Tensor:
     """`x` in another dtype."""
+
+
+def settled(*xs: Any) -> Sequence[Any]:
+    """The arguments, Python's scalars among them as tensors of the common dtype: ops of such a scalar alone give its usual one."""
+    if not any(isinstance(x, (int, float, complex)) for x in xs):
+        return xs
+    kind = dtypes.common(*xs)
+    return [cast(x, kind) for x in xs]
 
 
 __all__ = [

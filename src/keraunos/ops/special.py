@@ -12,44 +12,15 @@ from keraunos.core.op import Operand, Tensor
 from keraunos.core.spec import show
 from keraunos.ops import creation, reductions
 from keraunos.ops.bits import view
-from keraunos.ops.elementwise import (
-    absolute,
-    add,
-    cast,
-    ceil,
-    clip,
-    equal,
-    exp,
-    floor,
-    floor_divide,
-    greater,
-    greater_equal,
-    isfinite,
-    isinf,
-    isnan,
-    less,
-    less_equal,
-    log10,
-    logaddexp,
-    logical_and,
-    logical_or,
-    maximum,
-    minimum,
-    mod,
-    multiply,
-    power,
-    sign,
-    sin,
-    sqrt,
-    square,
-    stop_gradient,
-    subtract,
-    true_divide,
-    where,
-)  # fmt: skip
 from keraunos.ops.rules import Composed, Floating, Numeric, Promoted, Same, declare
 from keraunos.ops.rules import equal as equal_shapes
 from keraunos.ops.shaping import convert_to_tensor, dtype, moveaxis, ndim, reshape, shape
+
+from keraunos.ops.elementwise import (  # isort: skip
+    absolute, add, cast, ceil, clip, equal, exp, floor, floor_divide, greater, greater_equal, isfinite, isinf, isnan, less, less_equal, log10,
+    logaddexp, logical_and, logical_or, maximum, minimum, mod, multiply, power, settled, sign, sin, sqrt, square, stop_gradient, subtract,
+    true_divide, where,
+)  # fmt: skip
 
 
 def _polynomial(x: Any, coefficients: tuple[float, ...]) -> Any:
@@ -82,6 +53,7 @@ def heaviside(x1: Tensor, x2: Tensor) -> Floating:
     >>> ops.convert_to_numpy(ops.heaviside([-1.5, 0.0, 2.0], 0.5)).tolist()
     [0.0, 0.5, 1.0]
     """
+    x1, x2 = settled(x1, x2)
     return where(equal(x1, 0), x2, where(isnan(x1), x1, cast(greater(x1, 0), dtype(x1))))
 
 
@@ -97,6 +69,7 @@ def fmin(x1: Tensor, x2: Tensor) -> Promoted:
 
 def fmod(x1: Tensor, x2: Tensor) -> Numeric:
     """The remainder of `x1 / x2` rounded towards 0: it has the sign of `x1`."""
+    x1, x2 = settled(x1, x2)
     return multiply(sign(x1), mod(absolute(x1), absolute(x2)))
 
 
@@ -119,6 +92,7 @@ def isclose(x1: Tensor, x2: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equa
     >>> ops.convert_to_numpy(ops.isclose([1.0, 2.0], [1.000001, 2.1])).tolist()
     [True, False]
     """
+    x1, x2 = settled(x1, x2)
     near = less_equal(absolute(subtract(x1, x2)), add(atol, multiply(rtol, absolute(x2))))
     close = logical_or(equal(x1, x2), logical_and(near, isfinite(x2)))
     return logical_or(close, logical_and(isnan(x1), isnan(x2))) if equal_nan else close
@@ -142,11 +116,13 @@ def exp2(x: Tensor) -> Floating:
 
 def logaddexp2(x1: Tensor, x2: Tensor) -> Floating:
     """`log2(2**x1 + 2**x2)`, computed stably."""
+    x1, x2 = settled(x1, x2)
     return true_divide(logaddexp(multiply(x1, math.log(2)), multiply(x2, math.log(2))), math.log(2))
 
 
 def hypot(x1: Tensor, x2: Tensor) -> Floating:
     """The length of the longest side of a right triangle, from those of the others; squares do not overflow."""
+    x1, x2 = settled(x1, x2)
     longer = stop_gradient(maximum(absolute(x1), absolute(x2)))
     scale = where(logical_or(equal(longer, 0), isinf(longer)), 1, longer)
     return multiply(scale, sqrt(add(square(true_divide(x1, scale)), square(true_divide(x2, scale)))))
@@ -159,6 +135,7 @@ def ldexp(x1: Tensor, x2: Operand) -> Floating:
         DTypeError: `x2` is not of integers.
     """
     dtypes.whole(dtypes.common(x2))
+    x2 = cast(x2, "int32")
     third = floor_divide(x2, 3)  # 2**x2 may be out of bounds where the product is not
     rest = subtract(x2, multiply(2, third))
     for part in (third, third, rest):
@@ -211,8 +188,8 @@ def i0(x: Tensor) -> Floating:
 
 def nextafter(x1: Tensor, x2: Tensor) -> Floating:
     """The number of the dtype that comes after `x1` on the way to `x2`."""
-    kind = dtype(x1) if not isinstance(x1, (int, float)) else dtype(x2)
-    x1, x2 = add(x1, creation.zeros_like(x2, kind)), add(x2, creation.zeros_like(x1, kind))
+    x1, x2 = settled(x1, x2)
+    kind = dtype(x1)
     bits = view(x1, f"int{dtypes.BITS[kind]}")
     away = equal(greater(x2, x1), greater(x1, 0))  # from 0, where the bits count up
     moved = view(where(away, add(bits, 1), subtract(bits, 1)), kind)
@@ -283,6 +260,7 @@ def psnr(x1: Tensor, x2: Tensor, max_val: Tensor) -> Floating:
     """
     if not equal_shapes(shape(x1), shape(x2)):
         raise ShapeError("psnr compares tensors of one shape.", received=f"{show(shape(x1))} and {show(shape(x2))}")
+    x1, x2, max_val = settled(x1, x2, max_val)
     error = reductions.mean(square(subtract(x1, x2)))
     return subtract(multiply(20, log10(max_val)), multiply(10, log10(error)))
 
