@@ -17,6 +17,7 @@ OURS = {  # public names that Keras does not have
     "": {"backend_scope", "functional", "install_as_keras", "set_backend", "value_and_grad"},
     "config": {"are_checks_enabled", "backend_scope", "disable_checks", "enable_checks"},
     "datasets": {"digits", "iris"},
+    "export": {"export_model"},
     "models": {"Function", "Functional"},
     "ops": {"affine"},
     "dtype_policies": {"dtype_policy", "set_dtype_policy"},

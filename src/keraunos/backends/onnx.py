@@ -469,7 +469,7 @@ def arctan2(x1, x2):
     (x1, x2), dtype = _alike((x1, x2))
     below, left = (ops.logical_or(ops.less(x, 0), ops.less(ops.true_divide(1, x), 0)) for x in (x1, x2))  # -0 too
     turn = ops.cast(ops.where(below, -math.pi, math.pi), dtype)
-    right = ops.where(ops.equal(x1, 0), x1, ops.arctan(ops.true_divide(x1, x2)))
+    right = ops.where(ops.logical_and(ops.equal(x1, 0), ops.equal(x2, 0)), x1, ops.arctan(ops.true_divide(x1, x2)))
     aside = ops.logical_and(ops.equal(x2, 0), ops.not_equal(x1, 0))
     return ops.where(aside, ops.multiply(turn, 0.5), ops.where(left, ops.add(right, turn), right))
 
@@ -790,7 +790,7 @@ def _indices(x: Any, size: Any) -> Any:
     """Indices along an axis of the given size as ONNX takes them: in opsets before 11, negative ones are counted from the start."""
     x = x if is_tensor(x) else np.asarray(x, "int32")
     x = x if dtype_of(x) in ("int32", "int64") else cast(x, "int32")
-    if opset() >= 11 or (isinstance(x, (np.ndarray, np.generic)) and (x >= 0).all()):
+    if opset() >= 11 or (not isinstance(x, Value) and bool(np.all(np.asarray(x) >= 0))):
         return x
     return ops.where(ops.less(x, 0), ops.add(x, size()), x)
 
