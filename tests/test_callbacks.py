@@ -8,13 +8,14 @@ import pytest
 import keraunos as keras
 from keraunos import callbacks as C
 from keraunos import layers
+from tests.conftest import TRAINING
 
 NAN = float("nan")
 rng = np.random.default_rng(0)
 X, Y = rng.normal(size=(20, 3)).astype("float32"), rng.normal(size=(20, 1)).astype("float32")
 
 
-@pytest.fixture(params=["jax", "torch"])
+@pytest.fixture(params=TRAINING)
 def engine(request):
     with keras.config.backend_scope(request.param):
         yield request.param

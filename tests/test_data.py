@@ -12,8 +12,9 @@ import keraunos as keras
 from keraunos import layers
 from keraunos.data import adapters
 from keraunos.utils import pack_x_y_sample_weight, unpack_x_y_sample_weight
+from tests.conftest import TRAINING
 
-ENGINES = ("jax", "torch")
+ENGINES = TRAINING
 rng = np.random.default_rng(0)
 A, B = rng.normal(size=(21, 3)).astype("float32"), rng.normal(size=(21, 2)).astype("float32")
 Y, W = rng.normal(size=(21, 1)).astype("float32"), rng.random(21).astype("float32")

@@ -7,12 +7,13 @@ import pytest
 
 import keraunos as keras
 from keraunos import layers
+from tests.conftest import BACKENDS
 
 rng = np.random.default_rng(0)
 X, Y = rng.normal(size=(64, 8)).astype("float32"), rng.integers(0, 3, 64)
 
 
-ENGINES = ("jax", "torch", "numpy")
+ENGINES = BACKENDS
 
 
 def classifier(units=3, activation="softmax", loss="sparse_categorical_crossentropy", **options):

@@ -15,6 +15,7 @@ from keraunos import initializers, metrics, ops, random, regularizers, utils
 from keraunos.core import config
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from keraunos.core.fields import Declared
+from tests.conftest import BACKENDS
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 CLASSES = [
@@ -40,7 +41,7 @@ def _make(name: str, **options: Any) -> Any:
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_bit_equal_on_every_engine(name: str, dtype: str) -> None:
     found = []
-    for engine in ("numpy", "jax", "torch"):
+    for engine in BACKENDS:
         with config.backend_scope(engine):
             out = _make(name)((5, 7), dtype=dtype)
             assert config.active().is_tensor(out)
@@ -87,7 +88,7 @@ def test_seeds(name: str) -> None:
 
 def test_the_process_seed_settles_fresh_seeds() -> None:
     found = []
-    for engine in ("numpy", "jax", "torch"):
+    for engine in BACKENDS:
         with config.backend_scope(engine):
             utils.set_random_seed(4)
             found.append([_array(initializers.get("glorot_uniform")((3, 3))) for _ in range(2)])

@@ -7,6 +7,7 @@ import pytest
 
 import keraunos as keras
 from keraunos import layers, models, ops
+from tests.conftest import BACKENDS
 
 rng = np.random.default_rng(0)
 
@@ -70,7 +71,7 @@ def test_shared_and_nested_models(backend):
     np.testing.assert_allclose(by_name["sum"], out["sum"])
 
 
-@pytest.mark.parametrize("copy", ["clone", "json", "config", "numpy", "jax", "torch"])
+@pytest.mark.parametrize("copy", ["clone", "json", "config", *BACKENDS])
 def test_copies_predict_the_same(backend, copy):
     model, _ = two_towers()
     x = [floats(5, 4), floats(5, 4)]
@@ -105,7 +106,7 @@ def test_sequential_builds_late_and_pops(backend):
 
 def test_native_functions_in_call(backend):
     name = keras.backend.backend()
-    native = {"numpy": "numpy", "jax": "jax.numpy", "torch": "torch"}[name]
+    native = {"numpy": "numpy", "jax": "jax.numpy", "torch": "torch", "tensorflow": "tensorflow.math"}[name]
     module = __import__(native, fromlist=["tanh"])
 
     class Native(layers.Layer):

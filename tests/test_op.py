@@ -18,7 +18,7 @@ from keraunos.core.graph import KerasTensor
 from keraunos.core.op import FLOATING, Tensor, composite, op_of
 from keraunos.core.spec import OPERATORS, Spec
 from keraunos.core.variable import Variable
-from tests.conftest import BACKENDS
+from tests.conftest import BACKENDS, TRAINING
 
 ONES = np.ones((2, 3), "float32")
 
@@ -250,7 +250,7 @@ def test_scan_on_specs() -> None:
 
 def test_gradient_of_scan() -> None:
     found = []
-    for name in ("jax", "torch"):
+    for name in TRAINING:
         with config.backend_scope(name):
             backend = config.active()
             xs = backend.array(np.linspace(0.1, 0.9, 8, dtype="float32").reshape(4, 2))

@@ -15,6 +15,7 @@ from keraunos import Variable, optimizers
 from keraunos.core.config import backend_scope
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, ShapeError, StateError
 from keraunos.optimizers import schedules
+from tests.conftest import BACKENDS, TRAINING
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 keras = pytest.importorskip("keras")
@@ -100,7 +101,7 @@ def test_trajectory_equals_keras(name: str, options: dict[str, Any]) -> None:
                     close(weights[0].numpy(), ours._averages[0].numpy(), 0.0)
 
 
-@pytest.mark.parametrize("mode", ["jax", "torch", "torch generic"])
+@pytest.mark.parametrize("mode", [*TRAINING, "torch generic"])
 def test_constraints_come_after_the_average(mode: str) -> None:
     results = []
     for module in (keras, keraunos):
@@ -118,7 +119,7 @@ def test_constraints_come_after_the_average(mode: str) -> None:
         close(ours, theirs)
 
 
-@pytest.mark.parametrize("mode", ["numpy", "jax", "torch"])
+@pytest.mark.parametrize("mode", BACKENDS)
 def test_weight_decay_leaves_out_what_is_excluded(mode: str) -> None:
     with backend_scope(mode):
         weights = variables()
@@ -345,7 +346,7 @@ def test_state_goes_on_from_keras(name: str, options: dict[str, Any]) -> None:
     halfway = [np.asarray(v.value) for v in expected]
     for gradients in GRADIENTS[10:]:
         theirs.apply([keras.ops.convert_to_tensor(g) for g in gradients], expected)
-    for engine in ("jax", "torch"):
+    for engine in TRAINING:
         with backend_scope(engine):
             ours, weights = make(keraunos, name, options), [Variable(value, name=f"v{i}") for i, value in enumerate(halfway)]
             ours.build(weights)

@@ -16,6 +16,7 @@ from keraunos.core.graph import KerasTensor
 from keraunos.core.scope import within
 from keraunos.core.spec import Spec
 from keraunos.random import host
+from tests.conftest import BACKENDS, TRAINING
 
 N = 20_000
 
@@ -115,7 +116,7 @@ def test_dropout_has_a_gradient() -> None:
     from keraunos.core.functional import value_and_grad
     from keraunos.core.variable import Variable
 
-    for name in ("jax", "torch"):
+    for name in TRAINING:
         with config.backend_scope(name):
             x = Variable(np.full(8, 3.0, "float32"))
             _, (gradient,) = value_and_grad(lambda x=x: ops.sum(random.dropout(x, 0.5, seed=1)), [x])()
@@ -134,7 +135,7 @@ def test_the_default_generator_follows_the_process_seed(backend: Any) -> None:
 
 def test_seeds_from_the_stream_are_equal_on_every_engine() -> None:
     found = []
-    for name in ("numpy", "jax", "torch"):
+    for name in BACKENDS:
         with config.backend_scope(name):
             utils.set_random_seed(5)
             random.uniform((1,))

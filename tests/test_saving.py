@@ -15,6 +15,7 @@ import pytest
 import keraunos as keras
 from keraunos import layers as L
 from keraunos.core.errors import KeraunosError, ModelFileError
+from tests.conftest import TRAINING
 
 
 @keras.saving.register_keras_serializable(package="tests")
@@ -199,7 +200,7 @@ def test_a_shared_layer_stays_shared(tmp_path):
     assert loaded.layers[0].inner is loaded.layers[1].inner and len(loaded.weights) == 2
 
 
-@pytest.mark.parametrize("engine", ["jax", "torch"])
+@pytest.mark.parametrize("engine", TRAINING)
 def test_training_goes_on(engine, tmp_path):
     with keras.config.backend_scope(engine):
         model = mlp(compiled=True)

@@ -18,8 +18,9 @@ import optree
 
 from keraunos.backends import _foreign
 from keraunos.core import dtypes, windows
-from keraunos.core.errors import ArgumentError, not_positive_definite
-from keraunos.core.spec import UNKNOWN
+from keraunos.core.errors import ArgumentError, ArgumentTypeError, not_positive_definite
+from keraunos.core.spec import UNKNOWN, Symbolic
+from keraunos.core.variable import Variable
 
 
 @contextlib.contextmanager
@@ -69,6 +70,11 @@ def _on_cpu() -> bool:
 
 def place(kind: str, index: int) -> Any:
     return tf.device(f"/{kind}:{index}") if index < len(tf.config.list_logical_devices(kind.upper())) else None
+
+
+# TensorFlow's own functions and operators take variables for their values, through which gradients flow, and refuse what has no value.
+tf.register_tensor_conversion_function(Variable, lambda variable, dtype=None, name=None, as_ref=False: variable.value)
+tf.register_tensor_conversion_function(Symbolic, lambda x, dtype=None, name=None, as_ref=False: x.__array__())
 
 
 def is_tensor(x: Any) -> bool:
@@ -150,7 +156,9 @@ def differentiate(fn: Any, values: Any) -> Any:
         if not isinstance(loss, tf.Tensor):
             loss = array(loss)
     if loss.shape.rank:
-        raise ArgumentError("Only a scalar has gradients.", where="value_and_grad", received=f"a tensor of shape {tuple(loss.shape)}", fix="sum or average it")
+        raise ArgumentTypeError(
+            "Only a scalar has gradients.", where="value_and_grad", received=f"a tensor of shape {tuple(loss.shape)}", fix="sum or average it"
+        )
     gradients = tape.gradient(loss, values, unconnected_gradients="zero")
     return (loss, aux), [tf.convert_to_tensor(g) for g in gradients]
 
@@ -1013,7 +1021,10 @@ def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
     target = tf.squeeze(target, -1) if target.shape.rank == rank and target.shape[-1] == 1 else target
     if not target.shape.is_compatible_with(output.shape[:-1]):
         return NotImplemented
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(tf.cast(target, tf.int32), output)
+    try:
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(tf.cast(target, tf.int32), output)
+    except tf.errors.InvalidArgumentError:
+        raise ArgumentError("target has a class that output does not have.", where="target", expected=f"0 to {output.shape[-1] - 1}") from None
 
 
 def categorical_crossentropy(target, output, from_logits=False, axis=-1):

@@ -153,8 +153,8 @@ class Mean(BuiltinMetric, name="mean"):
         mask = get_mask(values)
         inner = size_of(values.shape[1:])  # a sample counts once, whatever the number of its values
         if sample_weight is None and mask is None:
-            total, count = ops.sum(values) if values.shape else values, values.shape[0] if values.shape else 1
-        elif isinstance(sample_weight, (int, float)) and not values.shape:
+            total, count = (ops.sum(values), values.shape[0]) if len(values.shape) else (values, 1)
+        elif isinstance(sample_weight, (int, float)) and not len(values.shape):
             accumulate(self.total, values, sample_weight)
             accumulate(self.count, float(sample_weight))
             return

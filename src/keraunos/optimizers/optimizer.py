@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 from keraunos import ops
+from keraunos.core import dtypes
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, ShapeError, StateError
 from keraunos.core.fields import Declared, Positive, Several, Share, Size
 from keraunos.core.functional import functional
@@ -324,8 +325,8 @@ class Optimizer(Declared):
         """Change one variable by its gradient; own optimizers define this, or the pure `update`."""
         i = self._index[variable]
         slots = [slot[i] for slot in self._slots]
-        step = ops.cast(ops.add(self.iterations, 1), "float32")
-        new = self.update(variable.value, gradient, learning_rate, step, *[s.value for s in slots])
+        step, kind = ops.add(self.iterations, 1), dtypes.result_type("float32", variable.dtype)  # 16-bit floats are changed in 32 bits
+        new = self.update(*[ops.convert_to_tensor(x, kind) for x in (variable.value, gradient, learning_rate, step, *[s.value for s in slots])])
         for v, value in zip((variable, *slots), new, strict=True):
             v.assign(value)
 

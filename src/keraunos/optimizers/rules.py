@@ -128,7 +128,7 @@ class Nadam(_Moments):
     def update(self, value: Any, gradient: Any, rate: Any, step: Any, momentum: Any, velocity: Any) -> tuple[Any, ...]:
         """One step."""
         momentum, velocity = self._moved(gradient, momentum, velocity)
-        now, later, product = self._momentum_at(step), self._momentum_at(step + 1.0), self._product.value
+        now, later, product = self._momentum_at(step), self._momentum_at(step + 1.0), ops.cast(self._product.value, ops.dtype(step))
         ahead = later * momentum / (1.0 - product * later) + (1.0 - now) * gradient / (1.0 - product)
         return value - rate * ahead / (ops.sqrt(velocity / (1.0 - self.beta_2**step)) + self.epsilon), momentum, velocity
 
