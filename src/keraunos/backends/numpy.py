@@ -229,6 +229,7 @@ copy = np.array
 _COMBINED = {"add": np.add, "mul": np.multiply, "max": np.maximum, "min": np.minimum}
 
 
+@_quiet
 def scatter_rows(x, places, updates, reduction=None):
     inside = (places >= 0) & (places < len(x))
     out, places, updates = np.array(x), places[inside], updates[inside]

@@ -9,6 +9,7 @@ from keraunos.core import dtypes
 from keraunos.core.errors import ShapeError, one_of
 from keraunos.core.op import Operand, Tensor
 from keraunos.core.spec import normalize_axes, show, size_of
+from keraunos.ops.complexes import conjugate
 from keraunos.ops.elementwise import add, cast, ceil, clip, equal, floor, isnan, logical_not, multiply, round, sqrt, square, subtract, true_divide, where
 from keraunos.ops.products import diagonal, matmul
 from keraunos.ops.reductions import all, any, argmax, argmin, cumprod, cumsum, max, mean, min, prod, sort, sum
@@ -211,9 +212,10 @@ def corrcoef(x: Tensor) -> Wide:
     if ndim(x) < 2:
         return reshape(corrcoef(reshape(x, (1, -1))), ())
     away = subtract(x, mean(x, -1, True))
-    products = matmul(away, swapaxes(away, 0, 1))
+    products = matmul(away, conjugate(swapaxes(away, 0, 1)))
     deviation = sqrt(diagonal(products))
-    return clip(true_divide(true_divide(products, expand_dims(deviation, 1)), expand_dims(deviation, 0)), -1, 1)
+    out = true_divide(true_divide(products, expand_dims(deviation, 1)), expand_dims(deviation, 0))
+    return clip(out, -1, 1) if dtypes.is_float(dtype(x)) else out
 
 
 declare(globals())
