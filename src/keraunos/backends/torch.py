@@ -198,13 +198,18 @@ def synchronize(x: Any) -> None:
 # Direct functions: nothing stands between an op and PyTorch that need not.
 add, subtract, multiply, true_divide = operator.add, operator.sub, operator.mul, operator.truediv
 floor_divide, mod, power = operator.floordiv, operator.mod, operator.pow
-negative, sign, square, rsqrt, reciprocal = torch.neg, torch.sgn, torch.square, torch.rsqrt, torch.reciprocal
+negative, square, rsqrt, reciprocal = torch.neg, torch.square, torch.rsqrt, torch.reciprocal
 equal, not_equal, less, less_equal, greater, greater_equal = operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge
 logical_and, logical_or, logical_xor, logical_not = operator.and_, operator.or_, operator.xor, torch.logical_not
 _SHARED = """sqrt exp expm1 log log1p log2 log10 sigmoid sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh erf erfinv floor ceil
 isnan isinf isfinite nan_to_num erfc exp2 i0 signbit sinc"""
 globals().update({n: getattr(torch, n) for n in _SHARED.split()})
 stop_gradient = torch.Tensor.detach
+
+
+def sign(x):
+    out = torch.sgn(x)
+    return torch.where(torch.isnan(x), x, out) if x.is_floating_point() else out  # of NaN, PyTorch says 0
 
 
 def _pair(function):
@@ -726,7 +731,7 @@ def dot_product_attention(query, key, value, bias=None, mask=None, scale=None, i
 def ctc_loss(target, output, target_length, output_length, mask_index=0):
     shapes = (target.shape[:1], target_length.shape, output_length.shape)
     fits = output.dim() == 3 and target.dim() == 2 and all(shape == output.shape[:1] for shape in shapes) and 0 <= mask_index < output.shape[2]
-    if not fits or _threads.__dict__.get("depth", 0) > 1:  # its gradient has no gradient
+    if not fits or output.is_complex() or _threads.__dict__.get("depth", 0) > 1:  # its gradient has no gradient
         return NotImplemented
     target, count, steps = (x.to(torch.int64) for x in (target, target_length, output_length))
     target, steps = target.clamp(0, output.shape[2] - 1), steps.clamp(0, output.shape[1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from keraunos.core import config, dtypes
-from keraunos.core.errors import BackendError, ShapeError
+from keraunos.core.errors import BackendError, DTypeError, ShapeError
 from keraunos.core.op import Operand, Tensor
 from keraunos.core.spec import Symbolic, show
 from keraunos.ops.activations import softmax
@@ -64,6 +64,8 @@ def dot_product_attention(
             raise ShapeError(f"query has {heads} heads, key has {key_heads}.", received=received, expected="a multiple of the heads of key")
         key, value = (repeat(x, heads // key_heads, 2) for x in (key, value))
     wide = dtypes.result_type(dtype(query), "float32")
+    if wide in dtypes.COMPLEX:
+        raise DTypeError("Attention is between real numbers.", received=dtype(query))
     logits = einsum("bqhd,bkhd->bhqk", cast(query, wide), cast(key, wide))
     logits = multiply(logits, scale if scale is not None else 1 / math.sqrt(depth) if isinstance(depth, int) else rsqrt(cast(depth, wide)))
     if attn_logits_soft_cap is not None:

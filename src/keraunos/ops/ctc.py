@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from keraunos.core import dtypes
-from keraunos.core.errors import ArgumentError, ShapeError, one_of
+from keraunos.core.errors import ArgumentError, DTypeError, ShapeError, one_of
 from keraunos.core.op import Operand, Tensor
 from keraunos.core.spec import show
 from keraunos.ops import rules
@@ -42,12 +42,19 @@ def _checked(mask_index: Any, scores: Any, **others: tuple[Any, int]) -> None:
         raise ShapeError("The batches are unequal.", received=received)
     classes = shape(scores)[2]
     if mask_index is not None and (not isinstance(mask_index, int) or mask_index < 0 or (isinstance(classes, int) and mask_index >= classes)):
-        raise ArgumentError(f"There is no class {mask_index!r}.", where="mask_index", expected=f"0 to {classes} - 1")
+        raise ArgumentError(f"There is no class {mask_index!r}.", where="mask_index", expected=f"0 to {classes - 1}" if isinstance(classes, int) else "a class")
+
+
+def _wide(scores: Any) -> Any:
+    """The scores in at least float32."""
+    name = dtypes.result_type(dtype(scores), "float32")
+    if name in dtypes.COMPLEX:
+        raise DTypeError("Logits are real numbers.", received=dtype(scores))
+    return cast(scores, name)
 
 
 def _log_probabilities(scores: Any) -> Any:
-    """The logarithms of probabilities, in at least float32."""
-    return maximum(log_softmax(cast(scores, dtypes.result_type(dtype(scores), "float32"))), _NEVER)
+    return maximum(log_softmax(_wide(scores)), _NEVER)
 
 
 def ctc_loss(target: Operand, output: Tensor, target_length: Operand, output_length: Operand, mask_index: int = 0) -> Composed:
@@ -136,8 +143,7 @@ def ctc_decode(
 
 
 def _greedy(inputs: Any, steps: Any, merge_repeated: bool, mask_index: int) -> tuple[Any, Any]:
-    inputs = cast(inputs, dtypes.result_type(dtype(inputs), "float32"))
-    length = shape(inputs)[1]
+    inputs, length = _wide(inputs), shape(inputs)[1]
     best, places = argmax(inputs, 2), arange(length, dtype="int32")
     inside = less(places, steps)
     kept = logical_and(inside, not_equal(best, mask_index))
