@@ -36,7 +36,7 @@ def choose(backend: str | None) -> None:
 @app.command()
 def demo(
     backend: Backend = None,
-    epochs: Annotated[int, typer.Option(min=1, help="How often to go through the training images.")] = 15,
+    epochs: Annotated[int, typer.Option(min=1, help="How often to go through the training images.")] = 12,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same run.")] = 0,
 ) -> None:
     """Train a network on real handwritten digits; takes some seconds."""

@@ -1,0 +1,80 @@
+"""Every op over every dtype that it accepts: the engines agree in the dtype and in the values of the results.
+
+What an op accepts is what the NumPy engine, whose values the other table checks, computes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import numpy as np
+import pytest
+
+from keraunos.core import config
+from keraunos.core.op import op_of
+from keraunos.core.spec import OPERATORS
+from tests.conformance.test_ops import CASES, TOLERANCE, WIDE, leaves, name_of
+from tests.conftest import BACKENDS
+
+DTYPES = ("bool", "uint8", "uint16", "uint32", "int8", "int16", "int32", "int64", "bfloat16", "float16", "float32", "float64", "complex64", "complex128")
+FIRST: dict[str, Any] = {}
+for case in CASES:
+    if any(not isinstance(shape, np.ndarray) for shape in case.shapes):
+        FIRST.setdefault(case.op, case)
+
+
+def values(case: Any, dtype: str) -> list[np.ndarray]:
+    """The case's arrays in a dtype; complex ones have the same real parts."""
+    arrays = case.arrays("float32" if dtype.startswith("complex") else dtype)
+    return [x if isinstance(s, np.ndarray) else x.astype(dtype) if dtype.startswith("complex") else x for s, x in zip(case.shapes, arrays, strict=True)]
+
+
+def outcome(engine: Any, case: Any, arrays: list[np.ndarray]) -> list[Any]:
+    with config.backend_scope(engine.name):
+        return leaves(case.call(OPERATORS[case.op], [engine.array(x) for x in arrays]))
+
+
+@pytest.mark.parametrize("name", [name for name in BACKENDS if name not in ("numpy", "pytensor")])  # PyTensor's values are NumPy's
+@pytest.mark.parametrize("op", FIRST)
+def test_every_dtype(op: str, name: str) -> None:
+    case, engine, reference = FIRST[op], config.load_backend(name), config.load_backend("numpy")
+    wrong = []
+    with _both_widths(name):
+        for dtype in DTYPES:
+            arrays = values(case, dtype)
+            try:
+                wanted = outcome(reference, case, arrays)
+            except Exception:  # the op does not take this dtype
+                continue
+            try:
+                found = outcome(engine, case, arrays)
+            except Exception as error:
+                wrong.append(f"{dtype}: {type(error).__name__}: {str(error).splitlines()[0][:90]}")
+                continue
+            for got, want in zip(found, wanted, strict=True):
+                wanted_dtype = name_of(reference.dtype_of(want), engine)
+                if engine.dtype_of(got) != wanted_dtype:
+                    wrong.append(f"{dtype}: gives {engine.dtype_of(got)}, not {wanted_dtype}")
+                    continue
+                factor = case.tolerance * TOLERANCE.get(dtype, TOLERANCE.get(wanted_dtype, 0))
+                wide = WIDE.get(wanted_dtype, "int64")
+                a, b = (case.seen(backend.to_numpy(x)) for backend, x in ((engine, got), (reference, want)))
+                try:
+                    np.testing.assert_allclose(np.asarray(a).astype(wide), np.asarray(b).astype(wide), 4 * factor, 4 * factor)
+                except AssertionError as error:
+                    wrong.append(f"{dtype}: {' '.join(str(error).split())[:120]}")
+    assert not wrong, "\n".join(wrong)
+
+
+def _both_widths(name: str) -> Any:
+    if name != "jax":
+        return contextlib.nullcontext()
+    import jax
+
+    return jax.enable_x64(True)
+
+
+def test_every_op_of_tensors_is_in_the_table() -> None:
+    assert len(FIRST) > 200
+    assert all(op_of(OPERATORS[op]) for op in FIRST)
