@@ -72,6 +72,8 @@ CASES = [
     _saturated([-200, 300, 5], "int32", "int8", [-128, 127, 5]),
     _saturated([-2, 0, 1, 3], "int32", "bool", [False, False, True, True]),
     _saturated([True, False], "bool", "int8", [1, 0]),
+    _saturated([0, 2**32 - 1], "uint32", "uint32", [0, 2**32 - 1]),
+    _saturated([2.5], "float32", "complex64", [2.5]),
     _saturated([1e9, -np.inf, 2.0], "float32", "float16", [65504, -65504, 2]),
     _saturated([100000, -3], "int32", "float16", [65504, -3]),
     Case("logspace", lambda a, b, *o: np.logspace(a, b, *o), ((), ()), ("float32", "int32"), args=(4,), tolerance=5),

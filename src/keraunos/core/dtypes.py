@@ -154,7 +154,8 @@ def limits(dtype: str) -> tuple[Any, Any]:
     """
     if dtype in FLOATS:
         return -_LARGEST[dtype], _LARGEST[dtype]
-    whole(dtype)
+    if dtype != "bool" and dtype not in INTEGERS:
+        raise DTypeError(f"Elements of {dtype} have no order.", fix="take ops.real or ops.absolute of complex numbers")
     signed, bits = dtype.startswith("int"), BITS[dtype]
     return (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
 

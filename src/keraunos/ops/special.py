@@ -210,9 +210,13 @@ def saturate_cast(x: Operand, dtype: Any) -> Composed:
     """
     x = convert_to_tensor(x)
     source, target = dtypes.common(x), dtypes.standardize_dtype(dtype)
-    bounds = zip(dtypes.limits(source), dtypes.limits(target), strict=True)
-    low, high = (best(pair) for best, pair in zip((max, min), bounds, strict=True))
-    if not dtypes.is_float(source) or dtypes.is_float(target):
+    own = dtypes.limits(source)
+    if target in dtypes.COMPLEX:
+        return cast(x, target)
+    low, high = (best(pair) for best, pair in zip((max, min), zip(own, dtypes.limits(target), strict=True), strict=True))
+    if not dtypes.is_float(source):  # bounds that bind nothing may be more than the engine's integers hold
+        return cast(clip(x, *(None if bound == limit else bound for bound, limit in zip((low, high), own, strict=True))), target)
+    if dtypes.is_float(target):
         return cast(clip(x, low, high), target)
     # The bounds of integers may lie between floats: what is not below them is not cast at all, nor NaN.
     inside = cast(where(logical_and(greater(x, low), less(x, high)), x, 0), target)
