@@ -23,9 +23,9 @@ import ml_dtypes
 import numpy as np
 
 from keraunos.backends import numpy as eager
-from keraunos.core import dtypes, tree, windows
+from keraunos.core import config, dtypes, tree, windows
 from keraunos.core.errors import BackendError, SymbolicError
-from keraunos.core.spec import OPERATORS, UNKNOWN, Shape, Spec, Symbolic, broadcast_shapes, normalize_axes, normalize_axis, size_of
+from keraunos.core.spec import OPERATORS, UNKNOWN, Shape, Spec, Symbolic, broadcast_shapes, known, normalize_axes, normalize_axis, size_of
 
 name = "onnx"
 kinds: dict[type, int] = {}
@@ -244,11 +244,11 @@ def traced(function: Callable[..., Any]) -> Callable[..., Any]:
     numbers = eager.__dict__.get(f"{own.rstrip('_')}_") or eager.__dict__.get(own.rstrip("_"))
 
     @functools.wraps(function)
-    def choose(*args: Any) -> Any:
+    def choose(*args: Any, **options: Any) -> Any:
         for x in args:
             if isinstance(x, Value) or (isinstance(x, (list, tuple, slice)) and _holds_values(x)):
-                return function(*args)
-        return NotImplemented if numbers is None else numbers(*args)
+                return function(*args, **options)
+        return NotImplemented if numbers is None else numbers(*args, **options)
 
     return choose
 
@@ -1015,6 +1015,18 @@ def _normalized(type: str) -> Callable[..., Any]:
 
 
 softmax, log_softmax = _named(_normalized("Softmax"), "softmax"), _named(_normalized("LogSoftmax"), "log_softmax")
+
+
+@traced
+def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **options):
+    axes = tuple(sorted(normalize_axes(axis, x.ndim)))
+    shape = x.shape[axes[0] :]
+    lacking = options or opset() < 17 or axes != tuple(range(axes[0], x.ndim)) or not known(shape)
+    if lacking or any(p is not None and tuple(p.shape) != shape for p in (gamma, beta)):
+        return NotImplemented
+    gamma = np.ones(shape, eager.np_dtype(dtype_of(x))) if gamma is None else gamma
+    settings = {"axis": axes[0], "epsilon": float(config.epsilon() if epsilon is None else epsilon)}
+    return wider(lambda *xs: emit("LayerNormalization", *xs, **settings), x, gamma, *([] if beta is None else [beta]))
 
 
 def _over_windows(type: str, x: Any, plan: windows.Windows, *weights: Any, **attributes: Any) -> Any:
