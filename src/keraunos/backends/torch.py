@@ -823,6 +823,30 @@ def rms_normalization(x, scale=None, axis=-1, epsilon=None):
     return NotImplemented if shape is None else F.rms_norm(x, shape, scale, config.epsilon() if epsilon is None else epsilon)
 
 
+# ---- images ----
+def rescaled(images, size, method, antialias, last):
+    height, width = images.shape[-3:-1] if last else images.shape[-2:]
+    widened = antialias or (height <= size[0] and width <= size[1])  # the engine's other cubic is not Keys'
+    if images.dtype not in (torch.float32, torch.float64) or method not in ("bilinear", "bicubic") or (method == "bicubic" and not widened):
+        return NotImplemented
+    x = images.reshape(-1, *images.shape[-3:])
+    out = F.interpolate(x.permute(_FIRST[2]) if last else x, size, mode=method, align_corners=False, antialias=antialias or method == "bicubic")
+    out = out.permute(_LAST[2]) if last else out
+    return out.reshape(*images.shape[:-3], *out.shape[1:])
+
+
+def slid(images, weights, axis, same):
+    count = len(weights)
+    if images.dtype not in (torch.float32, torch.float64) or images.ndim < 3 or (same and not count % 2):
+        return NotImplemented
+    x = images.reshape(-1, *images.shape[-3:])
+    x = x if axis == -1 else x.permute(_FIRST[2])  # two of the axes for the kernel, and any third for the channels
+    kernel = weights.to(x.dtype).reshape((1, 1, count, 1) if axis == -3 else (1, 1, 1, count)).expand(x.shape[1], -1, -1, -1)
+    out = F.conv2d(x, kernel, padding=tuple(n // 2 * same for n in kernel.shape[2:]), groups=x.shape[1])
+    out = out if axis == -1 else out.permute(_LAST[2])
+    return out.reshape(*images.shape[:-3], *out.shape[1:])
+
+
 # ---- random ----
 manual_seed = torch.manual_seed
 

@@ -92,13 +92,13 @@ def _namespace() -> Any:
 def _binary(name: str) -> tuple[Any, Any, Any]:
     """The operator of the function of this name: as it is, with its sides exchanged, and in place."""
 
-    def plain(self: Array, other: Any) -> Any:
+    def plain(self: Array, other: Any, /) -> Any:
         return getattr(_namespace(), name)(self, other) if isinstance(other, (Array, *SCALARS)) else NotImplemented
 
-    def reflected(self: Array, other: Any) -> Any:
+    def reflected(self: Array, other: Any, /) -> Any:
         return getattr(_namespace(), name)(other, self) if isinstance(other, (Array, *SCALARS)) else NotImplemented
 
-    def in_place(self: Array, other: Any) -> Any:
+    def in_place(self: Array, other: Any, /) -> Any:
         out = plain(self, other)
         if out is NotImplemented:
             return out
@@ -152,7 +152,7 @@ class Array:
     @property
     def dtype(self) -> DType:
         """The data type of the elements."""
-        return _dtypes.ALL[self._engine.dtype_of(self._value)]
+        return _dtypes.named(self._engine.dtype_of(self._value))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -255,22 +255,16 @@ class Array:
         return wrap(ops.get_item(value_of(self), _key(self, key, value_of)))
 
     def __setitem__(self, key: Any, value: Any, /) -> None:
-        # Where each element comes from: a place among the new ones, or -1 for itself.
-        source = np.full(self.shape, -1, "int32")
-        shape = source[_key(self, key, Array._host)].shape
         if isinstance(value, Array):
             if _dtypes.promoted(value.dtype, self.dtype) != self.dtype:
                 raise DTypeError(f"Elements of {value.dtype.name} cannot go into an array of {self.dtype.name}.", fix="convert them with astype")
         elif _dtypes.of_scalar(value, self.dtype) != self.dtype:
             raise DTypeError(f"A Python complex cannot go into an array of {self.dtype.name}.", fix="convert the array with astype")
         new = value_of(value, self.dtype) if isinstance(value, Array) else config.active().array(value, self.dtype.name)
-        source[_key(self, key, Array._host)] = np.arange(int(np.prod(shape)), dtype="int32").reshape(shape)
-        if -1 not in source:  # all of it
-            chosen = ops.broadcast_to(new, shape)
-            self._value = ops.reshape(chosen if (source.ravel() == np.arange(source.size)).all() else ops.take(chosen, source), self.shape)
-        elif source.max(initial=-1) >= 0:
-            taken = ops.take(ops.reshape(ops.broadcast_to(new, shape), (-1,)), np.maximum(source, 0))
-            self._value = ops.where(source >= 0, taken, value_of(self))
+        places = np.arange(self.size).reshape(self.shape)[_key(self, key, Array._host)]
+        if places.size:
+            flat = ops.scatter_update(ops.ravel(value_of(self)), places.reshape(-1, 1), ops.ravel(ops.broadcast_to(new, places.shape)))
+            self._value, self._engine = ops.reshape(flat, self.shape), config.active()
 
 
 def _key(x: Array, key: Any, convert: Any) -> Any:

@@ -45,9 +45,9 @@ def asarray(obj: Any, /, *, dtype: DType | None = None, device: Any = None, copy
         engine = wide()
         if hasattr(obj, "__dlpack__"):
             value = engine.array(np.array(obj) if isinstance(obj, np.ndarray) and copy is not False else obj)
-            return wrap(value, dtype or as_dtype(_dtypes.ALL.get(engine.dtype_of(value))))
+            return wrap(value, dtype or _dtypes.named(engine.dtype_of(value)))
         host = np.asarray(_plain(obj))
-        return from_host(host, dtype or as_dtype(_dtypes.ALL.get(host.dtype.name)))
+        return from_host(host, dtype or _dtypes.named(host.dtype.name))
 
 
 def _plain(obj: Any) -> Any:

@@ -62,6 +62,17 @@ def as_dtype(dtype: Any) -> DType:
     raise ArgumentTypeError("A dtype is an object of this namespace, such as float32.", received=type(dtype).__name__, fix="dtype=xp.float32")
 
 
+def named(name: str) -> DType:
+    """The dtype of this name.
+
+    Raises:
+        DTypeError: The standard has none.
+    """
+    if name not in ALL:
+        raise DTypeError(f"{name} is not of the standard.", expected=", ".join(ALL), fix="convert the data first, or pass dtype=")
+    return ALL[name]
+
+
 def is_kind(dtype: DType, group: str) -> Any:
     """Whether the dtype is of a kind, or of a group of kinds."""
     return dtype.kind in _GROUPS[group]

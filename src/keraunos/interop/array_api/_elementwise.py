@@ -41,43 +41,15 @@ def _of_floats(op: Callable[..., Any]) -> Callable[..., Any]:
     return lambda x: op(x) if "float" in ops.dtype(x) else x
 
 
-def _complex_sign(x: Any) -> Any:
-    if "complex" not in ops.dtype(x):
-        return ops.sign(x)
-    size = ops.absolute(x)
-    return ops.where(ops.equal(size, 0), x, ops.true_divide(x, ops.where(ops.equal(size, 0), 1, size)))
-
-
 def _round(x: Any) -> Any:
     if "complex" in ops.dtype(x):
-        return _joined(ops.round(ops.real(x)), ops.round(ops.imag(x)))
+        return ops.add(ops.round(ops.real(x)), ops.multiply(ops.round(ops.imag(x)), 1j))
     return _of_floats(ops.round)(x)
-
-
-def _joined(real: Any, imaginary: Any) -> Any:
-    return ops.add(real, ops.multiply(imaginary, 1j))
 
 
 def _copysign(a: Any, b: Any) -> Any:
     size = ops.absolute(a)
     return ops.where(ops.signbit(b), ops.negative(size), size)
-
-
-def _tested(op: Callable[..., Any]) -> Callable[..., Any]:
-    """`op`, a test that goes by the parts of complex numbers."""
-    return lambda x: op(x) if "complex" not in ops.dtype(x) else ops.logical_or(op(ops.real(x)), op(ops.imag(x)))
-
-
-def _finite(x: Any) -> Any:
-    return ops.isfinite(x) if "complex" not in ops.dtype(x) else ops.logical_and(ops.isfinite(ops.real(x)), ops.isfinite(ops.imag(x)))
-
-
-def _real(x: Any) -> Any:
-    return ops.real(x) if "complex" in ops.dtype(x) else x
-
-
-def _conjugated(x: Any) -> Any:
-    return ops.conjugate(x) if "complex" in ops.dtype(x) else x
 
 
 def _bool(_: Any) -> Any:
@@ -92,12 +64,12 @@ exp, expm1, log, log1p, log2, log10 = (_unary(n, "floating", getattr(ops, n)) fo
 sqrt, reciprocal = _unary("sqrt", "floating", ops.sqrt), _unary("reciprocal", "floating", lambda x: ops.true_divide(1, x))
 abs, square = _unary("abs", "numeric", ops.absolute, _dtypes.parts), _unary("square", "numeric", lambda x: ops.multiply(x, x))
 negative, positive = _unary("negative", "numeric", ops.negative), _unary("positive", "numeric", lambda x: x)
-sign, round = _unary("sign", "numeric", _complex_sign), _unary("round", "numeric", _round)
+sign, round = _unary("sign", "numeric", ops.sign), _unary("round", "numeric", _round)
 ceil, floor, trunc = (_unary(n, "real numeric", _of_floats(getattr(ops, n))) for n in ("ceil", "floor", "trunc"))
-isnan, isinf, isfinite = (_unary(n, "numeric", op, _bool) for n, op in (("isnan", _tested(ops.isnan)), ("isinf", _tested(ops.isinf)), ("isfinite", _finite)))
+isnan, isinf, isfinite = (_unary(n, "numeric", getattr(ops, n), _bool) for n in ("isnan", "isinf", "isfinite"))
 signbit, logical_not = _unary("signbit", "real floating", ops.signbit, _bool), _unary("logical_not", "bool", ops.logical_not)
 bitwise_invert = _unary("bitwise_invert", "integral or bool", ops.bitwise_not)
-conj, real = _unary("conj", "numeric", _conjugated), _unary("real", "numeric", _real, _dtypes.parts)
+conj, real = _unary("conj", "numeric", ops.conjugate), _unary("real", "numeric", ops.real, _dtypes.parts)
 imag = _unary("imag", "complex floating", ops.imag, _dtypes.parts)
 
 add, subtract, multiply = (_binary(n, "numeric", getattr(ops, n)) for n in ("add", "subtract", "multiply"))
