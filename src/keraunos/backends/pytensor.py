@@ -1,4 +1,4 @@
-"""PyTensor: expressions on the CPU, compiled by Numba, JAX or C.
+"""PyTensor: graphs on the CPU, run by NumPy's steps or compiled by Numba, JAX or C.
 
 Values are NumPy arrays, and the NumPy engine computes with them. While a function is compiled or differentiated, its tensors are `Traced`:
 variables of a PyTensor graph, whose shapes are known as far as the op's rules tell. A function of an op below is given at least one.
@@ -8,7 +8,8 @@ How programs are compiled is said by `set_mode`, or `KERAUNOS_PYTENSOR_MODE`.
 
 # What engines take is wider than what their annotations say.
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false, reportReturnType=false, reportIndexIssue=false
-# pyright: reportOperatorIssue=false, reportOptionalMemberAccess=false
+# pyright: reportOperatorIssue=false, reportOptionalMemberAccess=false, reportOptionalIterable=false, reportGeneralTypeIssues=false
+# pyright: reportOptionalSubscript=false, reportOptionalOperand=false, reportAssignmentType=false, reportFunctionMemberAccess=false
 from __future__ import annotations
 
 import contextlib
@@ -26,7 +27,6 @@ from keraunos.backends import _numpy_api
 from keraunos.backends import numpy as eager
 from keraunos.core import dtypes, tree, windows
 from keraunos.core.errors import ArgumentError, BackendError, SymbolicError
-from keraunos.core.op import FOREIGN
 from keraunos.core.spec import OPERATORS, UNKNOWN, Spec, Symbolic, known, normalize_axes, normalize_axis
 
 with warnings.catch_warnings():
@@ -37,15 +37,16 @@ with warnings.catch_warnings():
     from pytensor.gradient import DisconnectedType, disconnected_grad
     from pytensor.graph.basic import Apply, Constant, Variable
     from pytensor.graph.op import Op
-    from pytensor.graph.rewriting.basic import node_rewriter
+    from pytensor.graph.rewriting.basic import MergeOptimizer, SequentialGraphRewriter, in2out, node_rewriter
     from pytensor.graph.traversal import graph_inputs
     from pytensor.ifelse import ifelse
+    from pytensor.tensor.elemwise import Elemwise
     from pytensor.tensor.rewriting.basic import register_canonicalize
 
     _ = pytensor.config.blas__ldflags
 
 name = "pytensor"
-kinds: dict[type, int] = {pt.TensorVariable: FOREIGN}
+kinds: dict[type, int] = {}
 float_dtypes = {*eager.float_dtypes, "float16", "float32", "float64"}
 strict_dtypes: frozenset[str] = frozenset()
 
@@ -87,16 +88,17 @@ class _State(threading.local):
 
 _state = _State()
 _compiling = threading.RLock()  # PyTensor compiles for one thread at a time
-_settings = {"mode": os.environ.get("KERAUNOS_PYTENSOR_MODE") or "NUMBA"}
 _PLAIN = "PLAIN"
+_settings = {"mode": os.environ.get("KERAUNOS_PYTENSOR_MODE") or _PLAIN}
 
 
 def set_mode(mode: Any) -> None:
     """Say how programs are compiled from now on.
 
     Args:
-        mode: "NUMBA" (machine code by Numba, the default), "CVM" (C, needs a compiler), "JAX", "PLAIN" (not compiled: its steps are NumPy's,
-            one by one), or what else `pytensor.function` takes. The environment variable `KERAUNOS_PYTENSOR_MODE` sets it from the start.
+        mode: "PLAIN" (the default: NumPy takes the steps of the graph one by one, at once), "NUMBA" (machine code, several times faster for small
+            tensors, but minutes of compilation for large models), "CVM" (C, needs a compiler), "JAX", or what else `pytensor.function` takes.
+            The environment variable `KERAUNOS_PYTENSOR_MODE` sets it from the start. `jit_compile=True` means "NUMBA" where this is "PLAIN".
     """
     _settings["mode"] = mode
 
@@ -106,9 +108,21 @@ def mode() -> Any:
     return _settings["mode"]
 
 
+@node_rewriter([Elemwise])
+def _at_once(fgraph: Any, node: Any) -> Any:
+    """Casts and fills as NumPy's, which PyTensor's own interpreter makes element by element."""
+    (out,), kind = node.outputs, node.op.scalar_op.__class__.__name__
+    if kind == "Second":
+        value, shape = node.inputs[1], out.type.shape
+        return [value if value.type.shape == shape and None not in shape else pt.alloc(value, *node.inputs[0].shape)]
+    if kind == "Cast" and out.type.shape == node.inputs[0].type.shape:
+        return [_Numbers(lambda x: x.astype(out.dtype), [Spec(out.type.shape, out.dtype)])(*node.inputs)]
+    return None
+
+
 @functools.cache
 def _plain() -> Any:
-    return Mode(linker="py", optimizer=None)
+    return Mode(linker="py", optimizer=SequentialGraphRewriter(in2out(_at_once, name="at_once"), MergeOptimizer()))
 
 
 def _mode_of(chosen: Any) -> Any:
@@ -240,7 +254,8 @@ def differentiate(fn: Any, values: Any) -> Any:
 def _gradients(loss: Any, inputs: Sequence[Any]) -> list[Any]:
     smooth = [x for x in inputs if x.dtype in dtypes.FLOATS or x.dtype in dtypes.COMPLEX]
     if isinstance(loss, Traced) and dtypes.is_float(loss.dtype) and smooth:
-        found = pytensor.grad(loss.variable, smooth, disconnected_inputs="ignore", return_disconnected="zero", null_gradients="return")
+        with _compiling, pytensor.config.change_flags(floatX="float64" if loss.dtype == "float64" else "float32"):
+            found = pytensor.grad(loss.variable, smooth, disconnected_inputs="ignore", return_disconnected="zero")
     else:
         found = [pt.zeros_like(x) for x in smooth]
     by_input = dict(zip(map(id, smooth), found, strict=True))
@@ -248,7 +263,7 @@ def _gradients(loss: Any, inputs: Sequence[Any]) -> list[Any]:
 
 
 def compile(fn: Any, donate: bool = False, jit_compile: Any = None) -> Any:
-    chosen = _settings["mode"] if jit_compile in (None, True) else _PLAIN
+    chosen = _PLAIN if jit_compile is False else "NUMBA" if jit_compile and _settings["mode"] == _PLAIN else _settings["mode"]
     programs: dict[Any, _Compiled] = {}
 
     def run(*args: Any) -> Any:
@@ -319,6 +334,8 @@ def _chosen(own: str, symbolic: Callable[..., Any]) -> Callable[..., Any]:
 
     def choose(*args: Any) -> Any:
         for x in args:
+            if x.__class__ is str:
+                _available(x)
             if isinstance(x, Traced) or (isinstance(x, (list, tuple, slice)) and _holds_traced(x)):
                 return symbolic(*args)
         return NotImplemented if numbers is None else numbers(*args)
@@ -429,7 +446,7 @@ _NAMED = """sqrt exp expm1 log log1p log2 log10 sin cos tan arcsin arccos arctan
 floor ceil maximum minimum"""
 _ARITHMETIC = {
     **{name: getattr(pt, name) for name in _NAMED.split()}, "subtract": pt.sub, "true_divide": pt.true_div, "floor_divide": _whole(pt.int_div),
-    "mod": _whole(pt.mod), "power": pt.pow, "negative": pt.neg, "sign": pt.sgn, "logaddexp": _logaddexp,
+    "mod": _whole(pt.mod), "power": pt.pow, "negative": pt.neg, "sign": pt.sign, "logaddexp": _logaddexp,
     "bitwise_and": pt.bitwise_and, "bitwise_or": pt.bitwise_or, "bitwise_xor": pt.bitwise_xor, "bitwise_invert": pt.bitwise_not,
 }  # fmt: skip
 _TESTS = {
@@ -474,7 +491,7 @@ def nan_to_num_(x, nan=0.0, posinf=None, neginf=None):
 
 @traced
 def where_(condition, x1=None, x2=None):
-    condition = _cast(pt.as_tensor_variable(condition), "bool")
+    condition = _cast(condition if isinstance(condition, Variable) else pt.as_tensor_variable(np.asarray(condition)), "bool")
     if x1 is None and x2 is None:
         return tuple(_cast(i, "int32") for i in pt.nonzero(condition))
     if not (hasattr(x1, "dtype") or hasattr(x2, "dtype")):
@@ -584,7 +601,8 @@ def _running(function: Callable[..., Any]) -> Callable[..., Any]:
     def run(x: Any, axis: Any = None, dtype: Any = None) -> Any:
         x, axis = (x.flatten(), 0) if axis is None else (x, normalize_axis(axis, x.ndim))
         dtype = dtype or x.dtype
-        return _wide(lambda x: _cast(function(x, axis), dtype), _cast(x, dtype))
+        wide = "float32" if dtype == "float16" else dtype if dtype not in dtypes.INTEGERS else "uint64" if dtype[0] == "u" else "int64"
+        return _cast(function(_cast(x, wide), axis), dtype)  # NumPy widens integers, of which PyTensor says nothing
 
     return run
 
@@ -803,6 +821,9 @@ def _added(frame: Any, places: Any, x: Any) -> Any:
     return Traced(pt.inc_subtensor(_variable(frame)[places], _variable(x)))
 
 
+_op("relu", lambda x: pt.switch(x > np.zeros((), x.dtype), x, np.zeros((), x.dtype)))
+
+
 @composed
 def conv_(inputs, kernel, *options):
     return _numpy_api.conv(ops, inputs, kernel, windows.conv(inputs.shape, kernel.shape, *options))
@@ -813,10 +834,15 @@ def conv_transpose_(inputs, kernel, *options):
     return _numpy_api.conv_transpose(ops, _added, inputs, kernel, windows.conv_transpose(inputs.shape, kernel.shape, *options))
 
 
+def _first_maximum(a, b):
+    """The maximum, whose gradient goes to one of two equals."""
+    return ops.where(ops.logical_or(ops.greater_equal(a, b), ops.isnan(a)), a, b)
+
+
 @composed
 def max_pool_(inputs, *options):
     least = np.iinfo(inputs.dtype).min if inputs.dtype in dtypes.INTEGERS else -np.inf
-    return _numpy_api.pooled(ops, inputs, windows.pool(inputs.shape, *options), ops.maximum, least)
+    return _numpy_api.pooled(ops, inputs, windows.pool(inputs.shape, *options), _first_maximum, least)
 
 
 @composed
@@ -829,15 +855,16 @@ def average_pool_(inputs, *options):
 
 # ---- what PyTensor has no expression for ----
 class _Numbers(Op):
-    """An op as the NumPy engine computes it, without a gradient.
+    """A function of arrays, which is called when the program runs.
 
     Args:
-        function: The function of arrays.
+        function: The function.
         specs: The specs of its results.
+        own: What it is called where its gradient is asked for, which it has not.
     """
 
-    def __init__(self, function: Callable[..., Any], specs: Sequence[Any]):
-        self.function, self.specs = function, specs
+    def __init__(self, function: Callable[..., Any], specs: Sequence[Any], own: str = ""):
+        self.function, self.specs, self.own = function, specs, own
 
     def make_node(self, *inputs: Any) -> Any:
         return Apply(self, list(inputs), [_input(s) for s in self.specs])
@@ -848,8 +875,14 @@ class _Numbers(Op):
         for cell, x, variable in zip(output_storage, tree.flatten(out), node.outputs, strict=True):
             cell[0] = np.asarray(x, variable.dtype)
 
+    def connection_pattern(self, node: Any) -> list[list[bool]]:
+        return [[x.dtype in dtypes.FLOATS and y.dtype in dtypes.FLOATS for y in node.outputs] for x in node.inputs]
 
-def _by_numbers(function: Callable[..., Any], out: Any, args: Sequence[Any]) -> Any:
+    def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
+        raise BackendError(f"The pytensor backend has no gradient of {self.own}.", fix="use ops.stop_gradient, or another backend")
+
+
+def _by_numbers(function: Callable[..., Any], out: Any, args: Sequence[Any], own: str) -> Any:
     """`function` of the arguments, computed when the program runs; `out` is the specs of its results."""
     leaves = tree.flatten(list(args))
     places = [i for i, x in enumerate(leaves) if isinstance(x, Traced)]
@@ -858,7 +891,7 @@ def _by_numbers(function: Callable[..., Any], out: Any, args: Sequence[Any]) -> 
         given = dict(zip(places, values, strict=True))
         return function(*tree.pack_sequence_as(list(args), [given.get(i, x) for i, x in enumerate(leaves)]))
 
-    found = _Numbers(run, tree.flatten(out))(*[leaves[i].variable for i in places], return_list=True)
+    found = _Numbers(run, tree.flatten(out), own)(*[leaves[i].variable for i in places], return_list=True)
     return tree.pack_sequence_as(out, [Traced(x) for x in found])
 
 
@@ -869,7 +902,7 @@ def _numeric(own: str) -> Callable[..., Any]:
         op = OPERATORS[own].op if own in OPERATORS else None
         if op is None or op.shape is None:
             return NotImplemented
-        return _by_numbers(eager.__dict__.get(f"{own}_") or eager.__dict__[own], op.spec(args, {}, abstract=True), args)
+        return _by_numbers(eager.__dict__.get(f"{own}_") or eager.__dict__[own], op.spec(args, {}, abstract=True), args, f"ops.{own}")
 
     return _chosen(own, symbolic)
 
@@ -925,10 +958,6 @@ def _fitted(x: Any, like: Any) -> Any:
     return pt.specify_shape(_cast(x, like.dtype), like.type.shape) if like.ndim else _cast(x, like.dtype)
 
 
-def repeat(fn: Any, state: Any, xs: Any) -> Any:
-    return scan(fn, state, xs, int(xs.shape[0]), False, 1)
-
-
 def while_loop(goes_on: Any, body: Any, variables: Any) -> Any:
     start = [_variable(x) for x in _flat(variables)]
     inputs = [x.type() for x in start]
@@ -945,7 +974,7 @@ def while_loop(goes_on: Any, body: Any, variables: Any) -> Any:
             state = step[1](*state, *fixed)
         return list(state)
 
-    found = _by_numbers(run, [Spec(x.type.shape, x.dtype) for x in start], [Traced(x) for x in (*start, *outer)])
+    found = _by_numbers(run, [Spec(x.type.shape, x.dtype) for x in start], [Traced(x) for x in (*start, *outer)], "a loop whose length is not known")
     return _refilled(variables, [x.variable for x in found])
 
 
@@ -970,8 +999,8 @@ class _Custom(Op):
     def connection_pattern(self, node: Any) -> list[list[bool]]:
         return [[i < self.count] * len(node.outputs) for i in range(len(node.inputs))]
 
-    def pullback(self, inputs: Any, outputs: Any, output_grads: Any) -> list[Any]:
-        upstream = [pt.zeros_like(x) if isinstance(g.type, DisconnectedType) else g for x, g in zip(outputs, output_grads, strict=True)]
+    def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
+        upstream = [pt.zeros_like(x) if isinstance(g.type, DisconnectedType) else g for x, g in zip(outputs, cotangents, strict=True)]
         with _tracing():
             found = self.gradient(*map(Traced, upstream))
         first = [pt.zeros_like(x) if g is None else _cast(_variable(g), x.dtype) for x, g in zip(inputs, found, strict=False)]
@@ -1056,7 +1085,7 @@ def next_state(state):
 
 def _drawn(function: Callable[..., Any]) -> Callable[..., Any]:
     """NumPy's draw, when the program runs."""
-    return lambda *args: _by_numbers(function, Spec(args[-1].shape, dtype_of(args[-1])), args) if any(map(is_traced, args)) else function(*args)
+    return lambda *args: _by_numbers(function, Spec(args[-1].shape, dtype_of(args[-1])), args, "a draw") if any(map(is_traced, args)) else function(*args)
 
 
 draw_gamma, draw_binomial = _drawn(eager.draw_gamma), _drawn(eager.draw_binomial)
