@@ -142,6 +142,7 @@ RESAMPLING = [
         kwargs={"pad_to_aspect_ratio": True, "fill_value": 3},
         **SIZED,
     ),
+    Case("rescaled", lambda x, size, method, antialias, last: _resize(x, size, method, antialias), IMAGES, args=((5, 3), "bilinear", False, True), known=LAST),
     *[
         Case("scale_and_translate", _scaled, ((3, 4),), dtypes, args=((3, 5), [1.4], [-0.7], (1,), method), kwargs={"antialias": antialias}, known=(0, 1))
         for method, antialias, dtypes in (("linear", True, FLOATS), ("cubic", True, ("float32",)), ("lanczos3", False, ("float32",)))
@@ -284,7 +285,15 @@ def _ssim(a, b, max_val=1.0, filter_size=11, filter_sigma=1.5, k1=0.01, k2=0.03,
     return (brightness * contrast).mean((-3, -2, -1))
 
 
+def _slid(x, weights, axis, same):
+    return np.moveaxis(_correlated(np.moveaxis(x, axis, 0), weights, same), 0, axis)
+
+
 FILTERS = [
+    Case("slid", _slid, ((2, 3, 4, 2), np.array([1, 2, -1], "float32")), args=(-3, True), known=(4,)),
+    Case("slid", _slid, ((3, 4, 2), np.array([1, 2, -1], "float32")), args=(-2, True), known=(3,)),
+    Case("slid", _slid, ((2, 3, 4), np.array([1, 2, -1], "float32")), args=(-1, True), known=(3,)),
+    Case("slid", _slid, ((2, 3, 4, 2), np.array([1, 2], "int32")), ("float32", "bfloat16", "int32"), args=(-2, False), known=(4,)),
     Case("gaussian_blur", _blur, ((2, 3, 4, 2),), FLOATS),
     Case("gaussian_blur", _blur, ((2, 3, 4),), kwargs={"kernel_size": (4, 3), "sigma": (0.7, 2.0), **FIRST}),
     Case("sobel_edges", _sobel, ((2, 3, 4, 2),), (*FLOATS, "uint8", "bool"), low=0),

@@ -296,18 +296,18 @@ def _patches(images: Any, rank: int, size: Any, strides: Any, dilation: Any, pad
 
 
 # ---- filters ----
-def _slid(x: Any, weights: Any, axis: int, same: bool) -> Any:
+def slid(images: Tensor, weights: Operand, axis: int, same: bool) -> Composed:
     """The sums of neighbours along `axis` (from the end), by weights; with `same`, zeros around keep the size.
 
     Slices that are added up: a compiler makes one pass of them, where its convolution of few channels takes many times as long on CPUs.
     """
-    count = len(weights) if isinstance(weights, tuple) else shape(weights)[0]
-    x = enlarged(x, (axis,), ((count - 1) // 2,), (count // 2,)) if same else x
+    count = shape(weights)[0]
+    x = enlarged(images, (axis,), ((count - 1) // 2,), (count // 2,)) if same else images
     length = shape(x)[axis] - (count - 1)
     before = [_ALL] * (ndim(x) + axis)
     total: Any = None
     for i in range(count):
-        part = multiply(get_item(x, (*before, builtins.slice(i, i + length))), weights[i])
+        part = multiply(get_item(x, (*before, builtins.slice(i, i + length))), get_item(weights, i))
         total = part if total is None else add(total, part)
     return total
 
@@ -343,7 +343,7 @@ def gaussian_blur(images: Tensor, kernel_size: Any = (3, 3), sigma: Operand = (1
     """
     height, width, _ = image_axes(images, data_format)
     for i, (axis, size) in enumerate(zip((height, width), windows.sizes(kernel_size, 2, "kernel_size"), strict=True)):
-        images = _slid(images, _gaussian(size, get_item(sigma, i), dtype(images)), axis, same=True)
+        images = slid(images, _gaussian(size, get_item(sigma, i), dtype(images)), axis, same=True)
     return images
 
 
@@ -366,7 +366,7 @@ def sobel_edges(images: Tensor, data_format: str | None = None) -> Composed:
     height, width, _ = image_axes(images, data_format)
     x = cast(images, "int32") if dtypes.BITS[dtype(images)] <= 16 and not dtypes.is_float(dtype(images)) else images
     smooth, change = (1, 2, 1), (-1, 0, 1)
-    edges = [_slid(_slid(x, first, height, True), second, width, True) for first, second in ((change, smooth), (smooth, change))]
+    edges = [slid(slid(x, first, height, True), second, width, True) for first, second in ((change, smooth), (smooth, change))]
     return stack(edges, -1)
 
 
@@ -411,7 +411,7 @@ def ssim(
     window = _gaussian(size, filter_sigma, dtype(image1))
 
     def local(x: Any) -> Any:
-        return _slid(_slid(x, window, height, same=False), window, width, same=False)
+        return slid(slid(x, window, height, same=False), window, width, same=False)
 
     c1, c2 = (k1 * max_val) ** 2, (k2 * max_val) ** 2
     mean1, mean2 = local(image1), local(image2)

@@ -135,6 +135,15 @@ def _saturated(x: Any, name: str) -> Any:
     return cast(clip(round(x), float(bounds.min), float(np.nextafter(np.float32(bounds.max + 1), 0)) if dtypes.BITS[name] > 16 else float(bounds.max)), name)
 
 
+def rescaled(images: Tensor, size: tuple[int, int], method: str, antialias: bool, last: bool) -> Same:
+    """Floats in another size, as `resize` has it; `last` says whether the channels are."""
+    axes = (-3, -2) if last else (-2, -1)
+    steps = sorted((want / n, axis, n, want) for axis, n, want in zip(axes, _known_size(images, axes), size, strict=True) if n != want)
+    for _, axis, n, want in steps:  # what shrinks most comes first
+        images = _along(images, *_resizing(n, want, method, antialias), axis)
+    return images
+
+
 def _known_size(images: Any, axes: Sequence[int]) -> list[int]:
     sizes = [shape(images)[i] for i in axes]
     if not all(isinstance(n, int) for n in sizes):
@@ -190,18 +199,12 @@ def resize(
     elif pad_to_aspect_ratio:
         margins = [max(fit - n, 0) // 2 for n, fit in zip(have, fitting, strict=True)]  # the same before and behind, as in Keras
         images = enlarged(images, axes, margins, margins, _constant(np.rint(fill_value) if name in dtypes.INTEGERS else fill_value, name))
-    have = _known_size(images, axes)
-    steps = sorted((want / n, axis, n, want) for axis, n, want in zip(axes, have, size, strict=True) if n != want)  # what shrinks most comes first
+    steps = [(axis, shape(images)[axis], want) for axis, want in zip(axes, size, strict=True) if shape(images)[axis] != want]
     if interpolation == "nearest":
-        for _, axis, n, want in steps:
+        for axis, n, want in steps:
             images = take(images, np.minimum((np.arange(want) + 0.5) * (n / want), n - 1).astype("int32"), axis)
         return images
-    if steps:
-        out = cast(images, _working(name))
-        for _, axis, n, want in steps:
-            out = _along(out, *_resizing(n, want, interpolation, antialias), axis)
-        images = _saturated(out, name)
-    return images
+    return _saturated(rescaled(cast(images, _working(name)), tuple(size), interpolation, antialias, axes[1] == -2), name) if steps else images
 
 
 def _constant(value: Any, name: str) -> Any:
@@ -470,10 +473,10 @@ def perspective_transform(
         raise ShapeError("start_points and end_points must have the same shape.", received=f"{show(shape(start_points))} and {show(shape(end_points))}")
     to, _ = _basis(_for_each(images, start_points, (4, 2), "start_points"))
     _, back = _basis(_for_each(images, end_points, (4, 2), "end_points"))
+    matrix = [[_inner([column[i] for column in to], [row[j] for row in back]) for j in range(3)] for i in range(3)]
 
     def places(x: Any, y: Any) -> tuple[Any, Any]:
-        shares = [_inner(row, [x, y, 1.0]) for row in back]
-        column, row, depth = (_inner([c[i] for c in to], shares) for i in range(3))
+        column, row, depth = (add(add(multiply(a, x), multiply(b, y)), c) for a, b, c in matrix)
         return true_divide(column, depth), true_divide(row, depth)
 
     return _transformed(images, places, interpolation, "constant", fill_value, data_format)
