@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import math
 import operator
+import pickle
 from typing import Any
 
 import hypothesis.strategies as st
@@ -275,6 +277,9 @@ def test_asarray(backend: Any) -> None:
         assert xp.asarray(obj).dtype == dtype
     x = xp.asarray([1, 2])
     assert xp.asarray(x) is x
+    assert int(xp.asarray([2**63 + 5, 1], dtype=xp.uint64)[0]) == 2**63 + 5
+    close(copy.deepcopy(x), host(x))
+    close(pickle.loads(pickle.dumps(x)), host(x))
     for copied in (xp.asarray(x, copy=True), xp.asarray(x, dtype=xp.int8), xp.asarray(np.arange(2))):
         copied[0] = 5
         assert int(x[0]) == 1
@@ -301,6 +306,16 @@ def test_creation(backend: Any) -> None:
         (xp.zeros((2, 0)), np.zeros((2, 0))), (xp.ones((), dtype=xp.uint8), np.ones((), "uint8")), (xp.empty_like(xp.ones(2)), np.zeros(2)),
     ):  # fmt: skip
         close(made, want)
+
+
+def test_of_nothing(backend: Any) -> None:
+    nothing = xp.zeros((0, 2))
+    for got, want in ((xp.mean(nothing), math.nan), (xp.sum(nothing), 0), (xp.prod(nothing), 1), (xp.all(nothing), True), (xp.linalg.vector_norm(nothing), 0)):
+        np.testing.assert_equal(host(got)[()], want)
+    one = xp.asarray(5)
+    close(one[xp.asarray(False)], np.asarray([], "int64"))
+    one[xp.asarray(True)] = 7
+    close(one, np.asarray(7))
 
 
 def test_special_cases(backend: Any) -> None:

@@ -197,6 +197,9 @@ class Array:
     def _host(self) -> np.ndarray:
         return self._engine.to_numpy(self._value)
 
+    def __reduce__(self) -> Any:  # copied and pickled by the elements: an engine is not
+        return from_host, (self._host(), self.dtype)
+
     def __repr__(self) -> str:
         return f"Array({np.array2string(self._host(), separator=', ')}, dtype={self.dtype.name})"
 

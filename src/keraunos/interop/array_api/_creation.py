@@ -46,7 +46,7 @@ def asarray(obj: Any, /, *, dtype: DType | None = None, device: Any = None, copy
         if hasattr(obj, "__dlpack__"):
             value = engine.array(np.array(obj) if isinstance(obj, np.ndarray) and copy is not False else obj)
             return wrap(value, dtype or _dtypes.named(engine.dtype_of(value)))
-        host = np.asarray(_plain(obj))
+        host = np.asarray(_plain(obj), dtype.name if dtype else None)
         return from_host(host, dtype or _dtypes.named(host.dtype.name))
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
-
-import numpy as np
 
 from keraunos import ops
 from keraunos.core.errors import ArgumentError
@@ -21,6 +20,11 @@ def _summed(x: Array, dtype: DType | None) -> DType:
     """The dtype of sums and products: for integers the one of 64 bits."""
     widest = {"signed integer": _dtypes.int64, "unsigned integer": _dtypes.uint64}
     return dtype or widest.get(x.dtype.kind, x.dtype)
+
+
+def _count(x: Array, axis: Axis) -> float:
+    """How many elements there are over `axis`."""
+    return float(math.prod(x.shape[a] for a in normalize_axes(axis, x.ndim)))
 
 
 def sum(x: Array, /, *, axis: Axis = None, dtype: DType | None = None, keepdims: bool = False) -> Array:
@@ -49,15 +53,14 @@ def min(x: Array, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
 
 def mean(x: Array, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """The mean over `axis`."""
-    return wrap(ops.mean(checked("mean", "floating", x)[1][0], axis, keepdims), x.dtype)
+    return wrap(ops.true_divide(ops.sum(checked("mean", "floating", x)[1][0], axis, keepdims), _count(x, axis)), x.dtype)
 
 
 def var(x: Array, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Array:
     """The variance over `axis`: the sum of squared distances from the mean, divided by the number of elements less `correction`."""
     value = checked("var", "real floating", x)[1][0]
-    count = float(np.prod([x.shape[a] for a in normalize_axes(axis, x.ndim)]) - correction)
-    squares = ops.sum(ops.square(ops.subtract(value, ops.mean(value, axis, True))), axis, keepdims)
-    return wrap(ops.true_divide(squares, count), x.dtype)
+    squares = ops.sum(ops.square(ops.subtract(value, value_of(mean(x, axis=axis, keepdims=True)))), axis, keepdims)
+    return wrap(ops.true_divide(squares, _count(x, axis) - correction), x.dtype)
 
 
 def std(x: Array, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Array:
