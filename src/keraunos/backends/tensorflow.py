@@ -120,8 +120,8 @@ def store(old: Any, new: Any, trainable: bool) -> Any:
     return new
 
 
-def indices(order: np.ndarray) -> tf.Tensor:
-    return tf.constant(order)
+def indices(order: np.ndarray) -> np.ndarray:
+    return order
 
 
 def rows(x: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
@@ -383,7 +383,7 @@ logical_and, logical_or, logical_xor, logical_not = _pair(tf.logical_and), _pair
 sqrt, exp, expm1, log, log1p, sigmoid, rsqrt = tf.math.sqrt, tf.math.exp, tf.math.expm1, tf.math.log, tf.math.log1p, tf.math.sigmoid, tf.math.rsqrt
 sin, cos, tan, sinh, cosh, tanh = tf.math.sin, tf.math.cos, tf.math.tan, tf.math.sinh, tf.math.cosh, tf.math.tanh
 arcsin, arccos, arctan, arcsinh, arccosh, arctanh = tf.math.asin, tf.math.acos, tf.math.atan, tf.math.asinh, tf.math.acosh, tf.math.atanh
-erf, floor, ceil, stop_gradient = tf.math.erf, tf.math.floor, tf.math.ceil, tf.stop_gradient
+erf, erfc, floor, ceil, stop_gradient = tf.math.erf, tf.math.erfc, tf.math.floor, tf.math.ceil, tf.stop_gradient
 erfinv, square = _through(_HALF, tf.math.erfinv), tf.math.square
 
 
@@ -771,7 +771,48 @@ def diagonal(x, offset=0, axis1=0, axis2=1):
     return tf.linalg.diag_part(x, k=offset)
 
 
+# ---- searching and scattering ----
+def searchsorted(sorted_sequence, values, side="left"):
+    if sorted_sequence.shape.rank != 1 or side not in ("left", "right"):
+        return NotImplemented
+    return tf.reshape(tf.searchsorted(_ranks(sorted_sequence), tf.reshape(_ranks(values), [-1]), side), tf.shape(values))
+
+
+@functools.partial(_through, "bool")
+def scatter_rows(x, places, updates, reduction=None):
+    count = _sizes(x)[0]
+    places = tf.where((places < 0) | (places >= count), tf.cast(count, places.dtype), places)
+    if reduction == "mul":
+        return x * tf.math.unsorted_segment_prod(updates, places, count + 1)[:-1]
+    write = {"add": tf.tensor_scatter_nd_add, "max": tf.tensor_scatter_nd_max, "min": tf.tensor_scatter_nd_min}.get(reduction, tf.tensor_scatter_nd_update)
+    return write(tf.pad(x, [[0, 1], *[[0, 0]] * (x.shape.rank - 1)]), places[:, None], updates)[:-1]  # a row more takes what is left out
+
+
+# ---- Fourier transforms ----
+def _of_pair(function: Any) -> Any:
+    def transform(x):
+        if len(x) != 2 or x[0].shape != x[1].shape:
+            return NotImplemented
+        out = function(as_complex(*x))
+        return tf.math.real(out), tf.math.imag(out)
+
+    return transform
+
+
+fft, fft2, ifft2 = _of_pair(tf.signal.fft), _of_pair(tf.signal.fft2d), _of_pair(tf.signal.ifft2d)
+
+
+def rfft(x, fft_length=None):
+    out = tf.signal.rfft(x, fft_length and [fft_length])
+    return tf.math.real(out), tf.math.imag(out)
+
+
+def irfft(x, fft_length=None):
+    return tf.signal.irfft(as_complex(*x), fft_length and [fft_length]) if len(x) == 2 and x[0].shape == x[1].shape else NotImplemented
+
+
 # ---- linear algebra ----
+det = tf.linalg.det
 _contracting = functools.partial(_through, "bool uint8 uint16 uint32 uint64 int8 int16")  # no kernel multiplies matrices of these
 
 
@@ -825,6 +866,10 @@ def svd(x, full_matrices=True, compute_uv=True):
         return tf.linalg.svd(x, compute_uv=False)
     s, u, v = tf.linalg.svd(x, full_matrices)
     return u, s, tf.linalg.adjoint(v)
+
+
+def slogdet(x):
+    return tuple(tf.linalg.slogdet(x))
 
 
 def lu_factor(x):
