@@ -110,8 +110,6 @@ def functions(xp: Any, available: Callable[[str], Any], pool: Callable[..., Any]
         return xp.take_along_axis(x, indices, axis)
 
     # ---- searching ----
-    isin = xp.isin
-
     def searchsorted(sorted_sequence, values, side="left"):
         return xp.searchsorted(sorted_sequence, values, side).astype("int32")
 

@@ -207,6 +207,8 @@ def slice_update(inputs, start_indices, updates):
 # ---- scattering ----
 def scatter_rows(x, places, updates, reduction=None):
     places = jnp.where(places < 0, len(x), places)  # JAX would count these from the end
+    if x.dtype == bool:
+        reduction = {"add": "max", "mul": "min"}.get(reduction, reduction)
     return _multiplied(x, places, updates) if reduction == "mul" else getattr(x.at[places], reduction or "set")(updates, mode="drop")
 
 

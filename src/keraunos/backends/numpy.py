@@ -224,8 +224,8 @@ def slice_update(inputs, start_indices, updates):
     return out
 
 
-# ---- scattering ----
-copy = np.array
+# ---- searching and scattering ----
+copy, isin = np.array, np.isin
 _COMBINED = {"add": np.add, "mul": np.multiply, "max": np.maximum, "min": np.minimum}
 
 
@@ -235,8 +235,14 @@ def scatter_rows(x, places, updates, reduction=None):
     out, places, updates = np.array(x), places[inside], updates[inside]
     if reduction is None:
         out[places] = updates
-    else:
+    elif out.ndim == 1:
         _COMBINED[reduction].at(out, places, updates)
+    elif len(places):  # of rows this is several times faster
+        order = np.argsort(places, kind="stable")
+        places = places[order]
+        starts = np.flatnonzero(np.diff(places, prepend=-1))
+        rows, combine = places[starts], _COMBINED[reduction]
+        out[rows] = combine(out[rows], combine.reduceat(updates[order], starts))
     return out
 
 
@@ -260,7 +266,7 @@ def conv_transpose(inputs, kernel, *options):
 def top_k(x, k, sorted=True):
     if k > x.shape[-1]:
         raise ValueError  # the rule tells more
-    indices = np.argsort(-x, axis=-1, kind="stable")[..., :k]
+    indices = np.argsort(~x if x.dtype.kind in "biu" else -x, axis=-1, kind="stable")[..., :k]
     return np.take_along_axis(x, indices, -1), indices.astype("int32")
 
 

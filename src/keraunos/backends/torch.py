@@ -487,18 +487,17 @@ def slice_update(inputs, start_indices, updates):
 
 # ---- searching and scattering ----
 copy = torch.clone
-_UNORDERED = (torch.bool, torch.uint16, torch.uint32, torch.uint64)  # PyTorch hardly compares these
 
 
 def searchsorted(sorted_sequence, values, side="left"):
-    if sorted_sequence.ndim != 1 or sorted_sequence.dtype in _UNORDERED or side not in ("left", "right"):
+    if sorted_sequence.ndim != 1 or sorted_sequence.dtype == torch.bool or side not in ("left", "right"):
         return NotImplemented
     return torch.searchsorted(sorted_sequence.contiguous(), values, right=side == "right", out_int32=True)
 
 
 def isin(x1, x2, assume_unique=False, invert=False):
-    if any(isinstance(x, torch.Tensor) and (x.dtype in _UNORDERED or x.is_complex()) for x in (x1, x2)):
-        return NotImplemented
+    if any(isinstance(x, torch.Tensor) and (x.dtype == torch.bool or x.is_complex()) for x in (x1, x2)):
+        return (array(x1).unsqueeze(-1) == array(x2).reshape(-1)).any(-1) != invert
     return torch.isin(x1, x2, assume_unique=assume_unique, invert=invert)
 
 

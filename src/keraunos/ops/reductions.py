@@ -143,6 +143,6 @@ def average(x: Tensor, axis: Any = None, weights: Tensor = None) -> Floating:
 declare(globals())
 
 __all__ = [
-    "all", "amax", "amin", "any", "argmax", "argmin", "argsort", "average", "count_nonzero", "cumprod", "cumsum", "logsumexp", "max", "mean", "min", "prod", "sort",
-    "std", "sum", "var",
+    "all", "amax", "amin", "any", "argmax", "argmin", "argsort", "average", "count_nonzero", "cumprod", "cumsum", "logsumexp", "max", "mean", "min", "prod",
+    "sort", "std", "sum", "var",
 ]  # fmt: skip

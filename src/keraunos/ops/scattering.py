@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from keraunos.core.dtypes import INTEGERS
-from keraunos.core.errors import ShapeError, SymbolicError, one_of
+from keraunos.core.dtypes import COMPLEX, INTEGERS
+from keraunos.core.errors import DTypeError, ShapeError, SymbolicError, one_of
 from keraunos.core.op import Operand, Tensor
 from keraunos.core.spec import UNKNOWN, Spec, Symbolic, same_dim, show, size_of
 from keraunos.ops import shaping
@@ -17,8 +17,6 @@ from keraunos.ops.elementwise import add, cast, equal, greater, greater_equal, l
 from keraunos.ops.reductions import max, min, prod, sum
 from keraunos.ops.rules import Same, declare
 from keraunos.ops.shaping import broadcast_to, concatenate, dtype, expand_dims, get_item, ndim, pad_constant, reshape, take
-
-_REDUCTIONS = {"add": sum, "mul": prod, "max": max, "min": min}
 
 
 def data_size(n: Any, fix: str) -> Any:
@@ -40,6 +38,27 @@ def as_places(indices: Any) -> Any:
     return indices if dtype(indices) == "int64" else cast(indices, "int32")
 
 
+def _limit(name: str, sign: int) -> Any:
+    """The least (-1) or greatest (1) value of a dtype."""
+    if name in COMPLEX:
+        raise DTypeError("Complex numbers have no order.", received=name)
+    if name == "bool":
+        return sign > 0
+    if name in INTEGERS:
+        info = np.iinfo(name)
+        return int(info.max if sign > 0 else info.min)
+    return sign * math.inf
+
+
+# How elements are combined, and what changes nothing then, by dtype.
+_REDUCTIONS: dict[str, Any] = {
+    "add": (sum, lambda name: 0),
+    "mul": (prod, lambda name: 1),
+    "max": (max, lambda name: _limit(name, -1)),
+    "min": (min, lambda name: _limit(name, 1)),
+}
+
+
 def scatter_rows(x: Tensor, places: Operand, updates: Operand, reduction: str | None = None) -> Same:
     """`x` with its rows at `places` replaced by `updates`, or combined with them.
 
@@ -56,16 +75,10 @@ def scatter_rows(x: Tensor, places: Operand, updates: Operand, reduction: str | 
         last = max(where(hit, add(arange(shaping.shape(places)[0]), 1), 0), 1, initial=0)
         chosen = take(pad_constant(updates, ((1, 0), *((0, 0) for _ in further)), 0), last, 0)
         return where(expand_dims(greater(last, 0), further), chosen, x)
-    before = expand_dims(x, 1)
-    neutral: Any = {"add": 0, "mul": 1}.get(reduction, before)
-    changes = where(expand_dims(hit, tuple(i + 1 for i in further)), expand_dims(updates, 0), cast(neutral, dtype(x)))
-    return cast(_REDUCTIONS[reduction](concatenate([before, changes], 1), 1), dtype(x))
-
-
-def _combined(x: Any, places: Any, updates: Any, reduction: str | None) -> Any:
-    if dtype(x) == "bool" and reduction:
-        reduction = {"add": "max", "mul": "min"}.get(reduction, reduction)
-    return scatter_rows(x, places, updates, reduction)
+    reduce, neutral = _REDUCTIONS[reduction]
+    neutral = full((), neutral(dtype(x)), dtype(x))
+    changes = where(expand_dims(hit, tuple(i + 1 for i in further)), expand_dims(updates, 0), neutral)
+    return cast(reduce(concatenate([expand_dims(x, 1), changes], 1), 1), dtype(x))
 
 
 # ---- by index ----
@@ -100,7 +113,7 @@ def scatter_update(inputs: Tensor, indices: Operand, updates: Operand, reduction
     updates = cast(shaping.convert_to_tensor(updates), dtype(inputs))
     updates = reshape(broadcast_to(updates, (*given[:-1], *rest)), (count, *rest))
     places = reshape(_flat(as_places(indices), own[:depth]), (count,))
-    return reshape(_combined(reshape(inputs, (size_of(own[:depth]), *rest)), places, updates, reduction), own)
+    return reshape(scatter_rows(reshape(inputs, (size_of(own[:depth]), *rest)), places, updates, reduction), own)
 
 
 def _flat(indices: Any, sizes: tuple[Any, ...]) -> Any:
@@ -132,7 +145,7 @@ def scatter(indices: Operand, values: Tensor, shape: Any) -> Same:
 
 
 # ---- by segment ----
-def _by_segment(data: Any, segment_ids: Any, num_segments: Any, reduction: str, start: Any) -> Any:
+def _by_segment(data: Any, segment_ids: Any, num_segments: Any, reduction: str) -> Any:
     own, ids = shaping.shape(data), shaping.shape(segment_ids)
     if len(ids) != 1 or not own or not same_dim(ids[0], own[0]):
         expected = "one id for each row of data"
@@ -140,17 +153,8 @@ def _by_segment(data: Any, segment_ids: Any, num_segments: Any, reduction: str, 
     ids = as_places(segment_ids)
     if num_segments is None:
         num_segments = data_size(add(max(ids, initial=-1), 1), "pass num_segments=")
-    return _combined(full((num_segments, *own[1:]), start, dtype(data)), ids, data, reduction)
-
-
-def _limit(name: str, sign: int) -> Any:
-    """The least (-1) or greatest (1) value of a dtype."""
-    if name == "bool":
-        return sign > 0
-    if name in INTEGERS:
-        info = np.iinfo(name)
-        return int(info.max if sign > 0 else info.min)
-    return sign * math.inf
+    start = full((num_segments, *own[1:]), _REDUCTIONS[reduction][1](dtype(data)), dtype(data))
+    return scatter_rows(start, ids, data, reduction)
 
 
 def segment_sum(data: Tensor, segment_ids: Operand, num_segments: Any = None, sorted: bool = False) -> Same:
@@ -172,22 +176,22 @@ def segment_sum(data: Tensor, segment_ids: Operand, num_segments: Any = None, so
     >>> ops.convert_to_numpy(ops.segment_sum([1, 2, 3, 4], [0, 0, 2, 2], num_segments=3)).tolist()
     [3, 0, 7]
     """
-    return _by_segment(data, segment_ids, num_segments, "add", 0)
+    return _by_segment(data, segment_ids, num_segments, "add")
 
 
 def segment_prod(data: Tensor, segment_ids: Operand, num_segments: Any = None, sorted: bool = False) -> Same:
     """The products of the rows of each segment, 1 for one without rows; the arguments are those of `segment_sum`."""
-    return _by_segment(data, segment_ids, num_segments, "mul", 1)
+    return _by_segment(data, segment_ids, num_segments, "mul")
 
 
 def segment_max(data: Tensor, segment_ids: Operand, num_segments: Any = None, sorted: bool = False) -> Same:
     """The greatest of the rows of each segment, the dtype's least value for one without rows; the arguments are those of `segment_sum`."""
-    return _by_segment(data, segment_ids, num_segments, "max", _limit(dtype(data), -1))
+    return _by_segment(data, segment_ids, num_segments, "max")
 
 
 def segment_min(data: Tensor, segment_ids: Operand, num_segments: Any = None, sorted: bool = False) -> Same:
     """The smallest of the rows of each segment, the dtype's greatest value for one without rows; the arguments are those of `segment_sum`."""
-    return _by_segment(data, segment_ids, num_segments, "min", _limit(dtype(data), 1))
+    return _by_segment(data, segment_ids, num_segments, "min")
 
 
 declare(globals())

@@ -27,7 +27,7 @@ from keraunos.ops.elementwise import (
     subtract,
     where,
 )
-from keraunos.ops.reductions import any, argsort, cumsum, max, min, sum
+from keraunos.ops.reductions import any, argsort, cumsum, max, min, sort, sum
 from keraunos.ops.rules import Boolean, Composed, Floating, Index, Promoted, Same, declare
 from keraunos.ops.scattering import as_places, data_size, scatter_rows
 from keraunos.ops.shaping import concatenate, dtype, expand_dims, flip, get_item, moveaxis, ndim, ravel, reshape, shape, size, take
@@ -158,7 +158,8 @@ def isin(x1: Tensor, x2: Tensor, assume_unique: bool = False, invert: bool = Fal
     >>> ops.convert_to_numpy(ops.isin([1, 2, 3], [2, 5])).tolist()
     [False, True, False]
     """
-    found = any(equal(expand_dims(x1, -1), ravel(x2)), -1)
+    ordered = sort(ravel(x2))
+    found = logical_and(less(searchsorted(ordered, x1), searchsorted(ordered, x1, "right")), equal(x1, x1))
     return logical_not(found) if invert else found
 
 
@@ -195,15 +196,15 @@ def unique(
     rows = reshape(x, (-1,) if own else (1,)) if axis is None else moveaxis(x, axis, 0)
     n = shape(rows)[0]
     if isinstance(n, int) and not n:  # nothing to take
-        values, starts = full((size or 0, *shape(rows)[1:]), 0 if fill_value is None else fill_value, dtype(x)), zeros(size or 0, "int32")
-        group, order, counts = zeros(0, "int32"), zeros(0, "int32"), zeros(size or 0, "int32")
+        size = size or 0
+        values, starts = full((size, *shape(rows)[1:]), 0 if fill_value is None else fill_value, dtype(x)), zeros(size, "int32")
+        group = order = zeros(0, "int32")
     else:
         order, new = _in_order(rows)
         group = subtract(cumsum(cast(new, "int32"), 0), 1)
         count = add(get_item(group, -1), 1)
         size = data_size(count, "pass size=") if size is None else size
         starts = scatter_rows(full((size,), get_item(order, 0), "int32"), where(new, group, -1), order)
-        counts = scatter_rows(zeros(size, "int32"), group, ones_like(group), "add")
         values = take(rows, starts, 0)
         if fill_value is not None:
             filler = less(arange(size), count)
@@ -213,7 +214,8 @@ def unique(
     if return_inverse:
         inverse = scatter_rows(zeros_like(group), order, group)
         out.append(reshape(inverse, own) if axis is None else inverse)
-    out += [counts] if return_counts else []
+    if return_counts:
+        out.append(scatter_rows(zeros(size, "int32"), group, ones_like(group), "add"))
     return tuple(out) if len(out) > 1 else out[0]
 
 

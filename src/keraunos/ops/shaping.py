@@ -351,7 +351,7 @@ def slice_update(inputs: Tensor, start_indices: Operands, updates: Operand) -> T
 declare(globals())
 
 __all__ = [
-    "array", "broadcast_to", "concatenate", "convert_to_numpy", "convert_to_tensor", "copy", "diff", "dtype", "expand_dims", "flip", "get_item", "is_tensor", "moveaxis",
-    "ndim", "pad", "ravel", "repeat", "reshape", "roll", "shape", "size", "slice", "slice_update", "split", "squeeze", "stack", "swapaxes", "take",
+    "array", "broadcast_to", "concatenate", "convert_to_numpy", "convert_to_tensor", "copy", "diff", "dtype", "expand_dims", "flip", "get_item", "is_tensor",
+    "moveaxis", "ndim", "pad", "ravel", "repeat", "reshape", "roll", "shape", "size", "slice", "slice_update", "split", "squeeze", "stack", "swapaxes", "take",
     "take_along_axis", "tile", "transpose", "unstack",
 ]  # fmt: skip
