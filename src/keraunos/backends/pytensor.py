@@ -40,6 +40,7 @@ with warnings.catch_warnings():
     from pytensor.graph.rewriting.basic import MergeOptimizer, SequentialGraphRewriter, in2out, node_rewriter
     from pytensor.graph.traversal import graph_inputs
     from pytensor.ifelse import ifelse
+    from pytensor.link.vm import VMLinker
     from pytensor.tensor.elemwise import Elemwise
     from pytensor.tensor.rewriting.basic import register_canonicalize
 
@@ -84,6 +85,7 @@ pt.basic._as_tensor_variable.register(Traced, lambda x, *_, **__: x.variable)
 
 class _State(threading.local):
     depth = 0  # how many functions are being traced, one within another
+    mode: Any = "PLAIN"  # how the outermost will be compiled
 
 
 _state = _State()
@@ -122,7 +124,7 @@ def _at_once(fgraph: Any, node: Any) -> Any:
 
 @functools.cache
 def _plain() -> Any:
-    return Mode(linker="py", optimizer=SequentialGraphRewriter(in2out(_at_once, name="at_once"), MergeOptimizer()))
+    return Mode(linker=VMLinker(use_cloop=False, c_thunks=False), optimizer=SequentialGraphRewriter(in2out(_at_once, name="at_once"), MergeOptimizer()))
 
 
 def _mode_of(chosen: Any) -> Any:
@@ -210,12 +212,12 @@ def rows(x: Any, places: Any) -> Any:
 
 # ---- tracing ----
 @contextlib.contextmanager
-def _tracing() -> Any:
-    _state.depth += 1
+def _tracing(chosen: Any = None) -> Any:
+    former, _state.depth, _state.mode = _state.mode, _state.depth + 1, chosen or _state.mode
     try:
         yield
     finally:
-        _state.depth -= 1
+        _state.depth, _state.mode = _state.depth - 1, former
 
 
 def _input(x: Any) -> Any:
@@ -292,7 +294,7 @@ class _Compiled:
         self.lock = threading.RLock()
         self.places = [i for i, x in enumerate(leaves) if x is not None]
         inputs = {i: _input(leaves[i]) for i in self.places}
-        with _tracing():
+        with _tracing(chosen):
             out = fn(*tree.pack_sequence_as(args, [Traced(inputs[i]) if i in inputs else None for i in range(len(leaves))]))
         given = len(tree.flatten(args[0])) if donate else 0
         place_of = {id(x): i for i, x in inputs.items()}
@@ -425,9 +427,14 @@ def _test(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *xs: _cast(function(*_alike(xs)[0]), "bool")
 
 
+def _sign(x):
+    return pt.switch(pt.eq(x, 0), x, x / pt.abs(x)) if x.dtype in dtypes.COMPLEX else pt.sign(x)
+
+
 def _logaddexp(a, b):
-    same = pt.and_(pt.eq(a, b), pt.isinf(a))
-    return b + pt.softplus(pt.switch(same, pt.zeros_like(a), a - b))
+    larger, same = a >= b, pt.and_(pt.eq(a, b), pt.isinf(a))
+    high, low = pt.switch(larger, a, b), pt.switch(larger, b, a)
+    return high + pt.softplus(pt.switch(same, pt.zeros_like(a), low - high))
 
 
 def _whole(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -442,11 +449,11 @@ def _whole(function: Callable[..., Any]) -> Callable[..., Any]:
     return divide
 
 
-_NAMED = """sqrt exp expm1 log log1p log2 log10 sin cos tan arcsin arccos arctan arctan2 sinh cosh tanh arcsinh arccosh arctanh erf sigmoid softplus
+_NAMED = """sqrt exp expm1 log log1p log2 log10 sin cos tan arcsin arccos arctan arctan2 sinh cosh tanh arcsinh arccosh arctanh erf erfinv sigmoid softplus
 floor ceil maximum minimum"""
 _ARITHMETIC = {
     **{name: getattr(pt, name) for name in _NAMED.split()}, "subtract": pt.sub, "true_divide": pt.true_div, "floor_divide": _whole(pt.int_div),
-    "mod": _whole(pt.mod), "power": pt.pow, "negative": pt.neg, "sign": pt.sign, "logaddexp": _logaddexp,
+    "mod": _whole(pt.mod), "power": pt.pow, "negative": pt.neg, "sign": _sign, "logaddexp": _logaddexp,
     "bitwise_and": pt.bitwise_and, "bitwise_or": pt.bitwise_or, "bitwise_xor": pt.bitwise_xor, "bitwise_invert": pt.bitwise_not,
 }  # fmt: skip
 _TESTS = {
@@ -947,7 +954,8 @@ def scan(f: Any, init: Any, xs: Any, count: Any, reverse: bool, unroll: Any) -> 
         ys = len(_flat(form[0]))
         if not start and not ys:
             return init, form[0]
-        found = pytensor.scan(step, rows, [*start, *[None] * ys], n_steps=count, go_backwards=reverse, return_list=True, return_updates=False)
+        options = {"n_steps": count, "go_backwards": reverse, "mode": _mode_of(_state.mode), "return_list": True, "return_updates": False}
+        found = pytensor.scan(step, rows, [*start, *[None] * ys], **options)
     stacked = [x[::-1] if reverse else x for x in found[len(start) :]]
     stacked = stacked if count is None else [pt.specify_shape(x, (count, *x.type.shape[1:])) for x in stacked]
     return _refilled(init, [x[-1] for x in found[: len(start)]]), _refilled(form[0], stacked)
