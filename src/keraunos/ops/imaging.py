@@ -322,7 +322,7 @@ def _gaussian(size: int, sigma: Any, name: str) -> Any:
 def gaussian_blur(images: Tensor, kernel_size: Any = (3, 3), sigma: Operand = (1.0, 1.0), data_format: str | None = None) -> Floating:
     """The images blurred by a Gaussian, with zeros beyond their edges; integers become floats.
 
-    Keras 3.15.1 itself does so only for "channels_first"; its channels-last result is not blurred downwards.
+    Keras 3.15.1 itself exchanges height and width where the channels are first, and where they are last it blurs along the width alone.
 
     Args:
         images: `(batch, height, width, channels)`, or one image without the batch; for "channels_first" the channels before the height.
