@@ -370,15 +370,45 @@ def _or_bool(of_bool: Any, function: Any) -> Any:
     return _pair(lambda x1, x2: of_bool(x1, x2) if x1.dtype == tf.bool else function(x1, x2))
 
 
+def _parts(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    return tf.math.real(x), tf.math.imag(x)
+
+
+def _by_parts(function: Any) -> Any:
+    """A function of real numbers, applied to the parts of complex ones."""
+    return lambda x, *more, **options: (
+        tf.complex(*(function(part, *more, **options) for part in _parts(x))) if x.dtype.is_complex else function(x, *more, **options)
+    )
+
+
+def _comparison(function: Any) -> Any:
+    """A comparison, for complex numbers as NumPy has it: by the imaginary parts where the real ones are equal."""
+    of_reals = _through(f"bool {_FLOAT8}", function, back=False)
+
+    def compare(x1: Any, x2: Any) -> Any:
+        if not x1.dtype.is_complex:
+            return of_reals(x1, x2)
+        (re1, im1), (re2, im2) = _parts(x1), _parts(x2)
+        return tf.where(tf.equal(re1, re2), function(im1, im2), function(re1, re2))
+
+    return _pair(compare)
+
+
+less, less_equal, greater, greater_equal = map(_comparison, (tf.math.less, tf.math.less_equal, tf.math.greater, tf.math.greater_equal))
+
+
+def _of_two(of_bool: Any, function: Any, before: Any) -> Any:
+    """The extreme of two; NaN is one."""
+    of_reals = _or_bool(of_bool, _through(_FLOAT8, function))
+    return _pair(lambda x1, x2: tf.where(isnan(x1) | before(x1, x2), x1, x2) if x1.dtype.is_complex else of_reals(x1, x2))
+
+
 # ---- elementwise ----
 add, multiply = _or_bool(tf.logical_or, tf.math.add), _or_bool(tf.logical_and, tf.math.multiply)
-maximum, minimum = (_or_bool(b, _through(_FLOAT8, f)) for b, f in ((tf.logical_or, tf.math.maximum), (tf.logical_and, tf.math.minimum)))
+maximum, minimum = _of_two(tf.logical_or, tf.math.maximum, greater), _of_two(tf.logical_and, tf.math.minimum, less)
 subtract, true_divide = _pair(tf.math.subtract), _pair(tf.math.divide)
 power, arctan2 = _pair(_through(f"{_UNSIGNED} int8 int16", tf.math.pow)), _pair(tf.math.atan2)
 equal, not_equal = _pair(tf.math.equal), _pair(tf.math.not_equal)
-less, less_equal, greater, greater_equal = (
-    _pair(_through(f"bool {_FLOAT8}", f, back=False)) for f in (tf.math.less, tf.math.less_equal, tf.math.greater, tf.math.greater_equal)
-)
 logical_and, logical_or, logical_xor, logical_not = _pair(tf.logical_and), _pair(tf.logical_or), _pair(tf.math.logical_xor), tf.logical_not
 sqrt, exp, expm1, log, log1p, sigmoid, rsqrt = tf.math.sqrt, tf.math.exp, tf.math.expm1, tf.math.log, tf.math.log1p, tf.math.sigmoid, tf.math.rsqrt
 sin, cos, tan, sinh, cosh, tanh = tf.math.sin, tf.math.cos, tf.math.tan, tf.math.sinh, tf.math.cosh, tf.math.tanh
@@ -424,11 +454,15 @@ def log10(x):
 
 @_pair
 def logaddexp(x1, x2):
+    if x1.dtype.is_complex:
+        top = maximum(x1, x2)
+        return top + tf.math.log1p(tf.math.exp(minimum(x1, x2) - top))
     above = x1 > x2
     gap = tf.where((x1 == x2) & tf.math.is_inf(x1), tf.zeros_like(x1), x1 - x2)
     return tf.where(above, x1, x2) + tf.math.softplus(tf.where(above, -gap, gap))
 
 
+@_by_parts
 def round_(x, decimals=0):
     if decimals == 0 or (decimals > 0 and not x.dtype.is_floating):
         return tf.math.round(x) if x.dtype.is_floating else x
@@ -526,7 +560,11 @@ def _reduction(function: Any) -> Any:
 
 
 sum_, mean = _wide_sum(_reduction(tf.math.reduce_sum)), _wide_sum(_reduction(tf.math.reduce_mean))
-any_, all_, logsumexp = _reduction(tf.math.reduce_any), _reduction(tf.math.reduce_all), _reduction(tf.math.reduce_logsumexp)
+any_, all_ = _reduction(tf.math.reduce_any), _reduction(tf.math.reduce_all)
+
+
+def logsumexp(x, axis=None, keepdims=False):
+    return tf.math.reduce_logsumexp(x, axis, keepdims) if x.dtype.is_floating else NotImplemented
 
 
 def prod(x, axis=None, keepdims=False, dtype=None):
@@ -534,8 +572,14 @@ def prod(x, axis=None, keepdims=False, dtype=None):
 
 
 def _extreme(function: Any, of_bool: Any, of_two: Any) -> Any:
+    def of_complex(x, axis, keepdims):
+        re, im = _parts(x)
+        top = function(re, axis, True)
+        worst = function(tf.zeros([0], re.dtype), 0)
+        return tf.complex(function(re, axis, keepdims), function(tf.where(tf.equal(re, top), im, worst), axis, keepdims))
+
     def extreme(x, axis=None, keepdims=False, initial=None):
-        out = (of_bool if x.dtype == tf.bool else function)(x, axis, keepdims)
+        out = (of_bool if x.dtype == tf.bool else of_complex if x.dtype.is_complex else function)(x, axis, keepdims)
         return out if initial is None else of_two(out, cast(initial, dtype_of(x)) if isinstance(initial, tf.Tensor) else _like(initial, x))
 
     return extreme
@@ -545,13 +589,17 @@ max_ = _extreme(_through(_FLOAT8, tf.math.reduce_max), tf.math.reduce_any, maxim
 min_ = _extreme(_through(_FLOAT8, tf.math.reduce_min), tf.math.reduce_all, minimum)
 
 
-def _place_of(function: Any) -> Any:
+def _place_of(function: Any, extreme: Any) -> Any:
     """The place of an extreme; NaN is one."""
 
     def place_of(x, axis=None, keepdims=False):
         rank = x.shape.rank
+        if x.dtype.is_complex:  # that of what equals the extreme
+            x, chosen = tf.cast(tf.equal(x, extreme(x, axis, True)), tf.int32), tf.math.argmax
+        else:
+            chosen = function
         flat, at = (tf.reshape(x, [-1]), 0) if axis is None else (x, axis)
-        out = function(flat, at, tf.int32)
+        out = chosen(flat, at, tf.int32)
         if x.dtype.is_floating:
             nan = tf.math.is_nan(flat)
             out = tf.where(tf.reduce_any(nan, at), tf.argmax(nan, at, tf.int32), out)
@@ -560,7 +608,7 @@ def _place_of(function: Any) -> Any:
     return place_of
 
 
-argmax, argmin = _place_of(tf.math.argmax), _place_of(tf.math.argmin)
+argmax, argmin = _place_of(tf.math.argmax, max_), _place_of(tf.math.argmin, min_)
 
 
 def _running(function: Any) -> Any:
@@ -595,6 +643,11 @@ def _swapped(x: tf.Tensor, axis: int) -> tf.Tensor:
 
 
 def _order(x: tf.Tensor) -> tf.Tensor:
+    """The places of the elements in ascending order, along the last axis."""
+    if x.dtype.is_complex:
+        re, im = _parts(x)
+        first, batch = _order(im), x.shape.rank - 1
+        return tf.gather(first, _order(tf.gather(re, first, axis=-1, batch_dims=batch)), axis=-1, batch_dims=batch)
     return tf.math.top_k(tf.bitwise.invert(_ranks(x)), _sizes(x)[-1]).indices
 
 
@@ -610,7 +663,7 @@ def argsort(x, axis=-1):
 
 
 def top_k(x, k, sorted=True):
-    places = tf.math.top_k(_ranks(x), k, sorted).indices
+    places = _order(-x)[..., :k] if x.dtype.is_complex else tf.math.top_k(_ranks(x), k, sorted).indices
     return tf.gather(x, places, axis=-1, batch_dims=x.shape.rank - 1), places
 
 
@@ -663,7 +716,7 @@ def tile(x, repeats):
     repeats = list(repeats) if hasattr(repeats, "__len__") else [repeats]
     rank = x.shape.rank
     x = tf.reshape(x, [1] * (len(repeats) - rank) + _sizes(x))
-    return tf.tile(x, [1] * (rank - len(repeats)) + repeats)
+    return _through("uint16", tf.tile)(x, [1] * (rank - len(repeats)) + repeats)
 
 
 def pad_constant(x, widths, value):
@@ -682,6 +735,8 @@ def _places(indices: Any, size: Any) -> Any:
 
 
 def get_item(x, key):
+    if key.__class__ is int:
+        return x[key]
     key = list(key) if isinstance(key, tuple) else [np.asarray(key) if isinstance(key, list) else key]
     masks = [isinstance(k, (tf.Tensor, np.ndarray)) and dtypes.standardize_dtype(k.dtype) == "bool" for k in key]
     arrays = [m or (isinstance(k, (tf.Tensor, np.ndarray)) and len(k.shape) > 0) for k, m in zip(key, masks, strict=True)]
@@ -773,7 +828,7 @@ def diagonal(x, offset=0, axis1=0, axis2=1):
 
 # ---- searching and scattering ----
 def searchsorted(sorted_sequence, values, side="left"):
-    if sorted_sequence.shape.rank != 1 or side not in ("left", "right"):
+    if sorted_sequence.shape.rank != 1 or sorted_sequence.dtype.is_complex or side not in ("left", "right"):
         return NotImplemented
     return tf.reshape(tf.searchsorted(_ranks(sorted_sequence), tf.reshape(_ranks(values), [-1]), side), tf.shape(values))
 
@@ -803,12 +858,14 @@ fft, fft2, ifft2 = _of_pair(tf.signal.fft), _of_pair(tf.signal.fft2d), _of_pair(
 
 
 def rfft(x, fft_length=None):
-    out = tf.signal.rfft(x, fft_length and [fft_length])
+    out = tf.signal.rfft(x[..., :fft_length], fft_length and [fft_length])
     return tf.math.real(out), tf.math.imag(out)
 
 
 def irfft(x, fft_length=None):
-    return tf.signal.irfft(as_complex(*x), fft_length and [fft_length]) if len(x) == 2 and x[0].shape == x[1].shape else NotImplemented
+    if len(x) != 2 or x[0].shape != x[1].shape or (fft_length is not None and (fft_length < 2 or x[0].shape[-1] != fft_length // 2 + 1)):
+        return NotImplemented  # TensorFlow's gradient is wrong for what is filled up
+    return tf.signal.irfft(as_complex(*x), fft_length and [fft_length])
 
 
 # ---- linear algebra ----
@@ -869,7 +926,8 @@ def svd(x, full_matrices=True, compute_uv=True):
 
 
 def slogdet(x):
-    return tuple(tf.linalg.slogdet(x))
+    sign, size = tf.linalg.slogdet(x)
+    return sign, tf.math.real(size)
 
 
 def lu_factor(x):
@@ -919,27 +977,19 @@ solve_triangular = _solving(lambda a, b, lower: tf.linalg.triangular_solve(a, b,
 
 
 # ---- neural networks ----
-relu6, selu, softsign, softplus = tf.nn.relu6, tf.nn.selu, tf.nn.softsign, tf.math.softplus
+def _of_reals(function: Any) -> Any:
+    return lambda x: function(x) if x.dtype.is_floating else NotImplemented
 
 
-def relu(x):
-    return tf.nn.relu(x) if x.dtype.is_floating else NotImplemented
+relu, relu6, selu, softsign, softplus = map(_of_reals, (tf.nn.relu, tf.nn.relu6, tf.nn.selu, tf.nn.softsign, tf.math.softplus))
+log_sigmoid = _of_reals(lambda x: -tf.math.softplus(-x))
 
 
-def log_sigmoid(x):
-    return -tf.math.softplus(-x)
+def _along(function: Any) -> Any:
+    return lambda x, axis=-1: function(x, axis) if isinstance(axis, int) and x.shape.rank and x.dtype.is_floating else NotImplemented
 
 
-def silu(x):
-    return x * tf.math.sigmoid(x)
-
-
-def softmax(x, axis=-1):
-    return tf.nn.softmax(x, axis) if isinstance(axis, int) and x.shape.rank else NotImplemented
-
-
-def log_softmax(x, axis=-1):
-    return tf.nn.log_softmax(x, axis) if isinstance(axis, int) and x.shape.rank else NotImplemented
+softmax, log_softmax = _along(tf.nn.softmax), _along(tf.nn.log_softmax)
 
 
 # Convolutions and pooling: the kernels for CPUs want the channels last, and two or three spatial axes.
@@ -982,6 +1032,18 @@ def _conv(x: Any, kernel: Any, strides: Any, dilation: Any, padding: str) -> Any
     return tf.concat([_conv(part, k, strides, dilation, padding) for part, k in parts], -1)
 
 
+def _bilinear(function: Any) -> Any:
+    """A product of real tensors, for complex ones by their parts."""
+
+    def product(x: Any, y: Any) -> Any:
+        if not x.dtype.is_complex:
+            return function(x, y)
+        (a, b), (c, d) = _parts(x), _parts(y)
+        return tf.complex(function(a, c) - function(b, d), function(a, d) + function(b, c))
+
+    return product
+
+
 _of_floats = functools.partial(_through, "bool uint8 uint16 uint32 int8 int16 int32 int64")
 _whole = functools.partial(_through, "bool uint8 uint16 uint32 int8 int16")
 
@@ -989,7 +1051,7 @@ _whole = functools.partial(_through, "bool uint8 uint16 uint32 int8 int16")
 def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1):
     _threads.windows = True
     plan = windows.conv(_shape(inputs), _shape(kernel), strides, padding, data_format, dilation_rate)
-    run = _whole(_of_floats(lambda x, k: _conv(x, k, plan.strides, plan.dilation, padding)))
+    run = _bilinear(_whole(_of_floats(lambda x, k: _conv(x, k, plan.strides, plan.dilation, padding))))
     return _restored(run(_channels_last(inputs, plan), kernel), plan)
 
 
@@ -1024,7 +1086,7 @@ def conv_transpose(inputs, kernel, strides=1, padding="valid", output_padding=No
     plan = windows.conv_transpose(shape, _shape(kernel), strides, padding, output_padding, data_format, dilation_rate)
     x, kernel = _channels_last(inputs, plan), _dilated(kernel, plan.dilation)
     ends = [(n - 1) * s + k for n, s, k in zip(_sizes(x)[1:-1], plan.strides, kernel.shape, strict=False)]
-    out = _whole(_of_floats(lambda x, k: _conv_transpose(x, k, plan.strides, ends)))(x, kernel)
+    out = _bilinear(_whole(_of_floats(lambda x, k: _conv_transpose(x, k, plan.strides, ends))))(x, kernel)
     if any(before > 0 or behind > 0 for before, behind in plan.pads):
         out = out[(slice(None), *(slice(max(before, 0), end - max(behind, 0)) for end, (before, behind) in zip(ends, plan.pads, strict=True)))]
     if any(before < 0 or behind < 0 for before, behind in plan.pads):
@@ -1055,13 +1117,13 @@ def _pooling(function: Any) -> Any:
     return pooling
 
 
-max_pool, average_pool = _pooling(_of_floats(_whole(_pooled(tf.nn.max_pool)))), _pooling(_pooled(tf.nn.avg_pool))
+max_pool, average_pool = _pooling(_of_floats(_whole(_pooled(tf.nn.max_pool)))), _pooling(_by_parts(_pooled(tf.nn.avg_pool)))
 
 
 # ---- crossentropies ----
 def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
     rank = output.shape.rank
-    if not from_logits or axis not in (-1, rank - 1) or not target.shape.rank:
+    if not from_logits or axis not in (-1, rank - 1) or not target.shape.rank or not output.dtype.is_floating:
         return NotImplemented
     target = tf.squeeze(target, -1) if target.shape.rank == rank and target.shape[-1] == 1 else target
     if not target.shape.is_compatible_with(output.shape[:-1]):
@@ -1073,7 +1135,7 @@ def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
 
 
 def categorical_crossentropy(target, output, from_logits=False, axis=-1):
-    if not from_logits or target.shape != output.shape or not output.shape.rank:
+    if not from_logits or target.shape != output.shape or not output.shape.rank or not output.dtype.is_floating:
         return NotImplemented
     return tf.nn.softmax_cross_entropy_with_logits(tf.cast(target, output.dtype), output, axis)
 

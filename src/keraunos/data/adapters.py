@@ -129,7 +129,7 @@ class ArraySource:
     @property
     def nbytes(self) -> int:
         """The size of the arrays."""
-        return sum(int(a.nbytes) for a in tree.flatten(self.data) if a is not None)
+        return sum(math.prod(a.shape) * dtypes.BITS[dtypes.standardize_dtype(a.dtype)] // 8 for a in tree.flatten(self.data) if a is not None)
 
     def order(self, epoch: int) -> np.ndarray:
         """The order of the samples in an epoch."""
@@ -139,7 +139,12 @@ class ArraySource:
 
     def take(self, rows: Any) -> Any:
         """The samples of these rows, as `(x, y, sample_weight)`."""
-        return tree.map_structure(lambda a: None if a is None else a[rows], self.data)
+        backend = config.active()
+
+        def of(a: Any) -> Any:
+            return None if a is None else a[rows] if isinstance(a, np.ndarray) or isinstance(rows, slice) else backend.rows(a, backend.indices(rows))
+
+        return tree.map_structure(of, self.data)
 
     @property
     def head(self) -> Any:

@@ -82,7 +82,7 @@ def softplus(x: Tensor) -> Floating:
 
 def softsign(x: Tensor) -> Floating:
     """`x / (abs(x) + 1)`."""
-    return x / add(abs(x), 1.0)
+    return true_divide(x, add(abs(x), 1.0))
 
 
 def log_sigmoid(x: Tensor) -> Floating:

@@ -26,6 +26,7 @@ from keraunos.ops.special import psnr
 
 from keraunos.ops.elementwise import (  # isort: skip
     abs, add, cast, clip, equal, exp, greater, isfinite, less, log, log1p, logical_and, maximum, power, rsqrt, square, stop_gradient, subtract,
+    true_divide,
 )  # fmt: skip
 
 
@@ -243,7 +244,7 @@ def normalize(x: Tensor, axis: Any = -1, order: int = 2, epsilon: float | None =
         raise ArgumentError("order must be an integer of at least 1.", received=f"order={order!r}")
     total = sum(square(x) if order == 2 else power(abs(x), order), axis=axis, keepdims=True)
     # The bound is set below the root, so that the gradient at 0 is 0 and not NaN.
-    return x / power(maximum(total, (config.epsilon() if epsilon is None else epsilon) ** order), 1.0 / order)
+    return true_divide(x, power(maximum(total, (config.epsilon() if epsilon is None else epsilon) ** order), 1.0 / order))
 
 
 declare(globals())
