@@ -31,6 +31,7 @@ class Case:
         before: Static arguments by position, before the tensors.
         compiles: Whether the result's shape follows from those of the inputs, so that a compiler can know it.
         signless: Whether absolute values are compared, where signs and phases are the engine's choice.
+        singular: Whether there may be no finite result: then engines agree in that, and are free to say NaN or infinity.
     """
 
     op: str
@@ -47,6 +48,7 @@ class Case:
     args: tuple[Any, ...] = ()
     before: tuple[Any, ...] = ()
     signless: bool = False
+    singular: bool = False
     compiles: bool = True
 
     def arrays(self, dtype: str, random: np.random.Generator | None = None) -> list[np.ndarray]:

@@ -60,6 +60,8 @@ def test_every_dtype(op: str, name: str) -> None:
                 factor = case.tolerance * TOLERANCE.get(dtype, TOLERANCE.get(wanted_dtype, 0))
                 wide = WIDE.get(wanted_dtype, "int64")
                 a, b = (case.seen(backend.to_numpy(x)) for backend, x in ((engine, got), (reference, want)))
+                if case.singular:
+                    a, b = (np.where(np.isfinite(x), x, np.nan) for x in (a, b))
                 try:
                     np.testing.assert_allclose(np.asarray(a).astype(wide), np.asarray(b).astype(wide), 4 * factor, 4 * factor)
                 except AssertionError as error:

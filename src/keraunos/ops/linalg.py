@@ -17,7 +17,8 @@ from keraunos.core.errors import ArgumentError, ArgumentTypeError, DTypeError, S
 from keraunos.core.graph import KerasTensor, Operation, record
 from keraunos.core.missing import answer_for
 from keraunos.core.op import Operand, Tensor, spec_of
-from keraunos.core.spec import OPERATORS, Spec, normalize_axes, same_dim, show
+from keraunos.core.spec import Spec, normalize_axes, same_dim, show
+from keraunos.ops.complexes import conjugate
 from keraunos.ops.creation import arange, eye, tril, triu, zeros_like
 from keraunos.ops.decompositions import cholesky, eig, eigh, lu_factor, matrices, qr, solve, solved, squares, svd
 from keraunos.ops.elementwise import (
@@ -47,7 +48,7 @@ from keraunos.ops.shaping import convert_to_tensor, dtype, expand_dims, moveaxis
 
 def _adjoint(x: Any) -> Any:
     x = swapaxes(x, -1, -2)
-    return OPERATORS["conjugate"](x) if dtype(x) in COMPLEX else x
+    return conjugate(x) if dtype(x) in COMPLEX else x
 
 
 def _identity(x: Any) -> Any:
