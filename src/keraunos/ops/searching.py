@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import builtins
+import math
 from typing import Annotated, Any
 
 from keraunos.core import dtypes
 from keraunos.core.errors import ArgumentError, BackendError, DTypeError, ShapeError, one_of
 from keraunos.core.op import DTypeRule, Operand, Operands, Tensor, Tensors
-from keraunos.core.spec import UNKNOWN, Symbolic, normalize_axis, show, size_of
+from keraunos.core.spec import UNKNOWN, normalize_axis, show, size_of
 from keraunos.ops.creation import arange, full, linspace, ones, ones_like, zeros, zeros_like
 from keraunos.ops.elementwise import (
     add,
@@ -308,10 +309,10 @@ def histogram(x: Tensor, bins: int = 10, range: Any = None) -> tuple[Floating, F
         if len(range) != 2 or not range[0] < range[1]:
             raise ArgumentError("range is no ascending pair.", where="range", received=range, expected="(least, greatest)")
         low, high = (cast(float(edge), dtype(x)) for edge in range)
-    elif not isinstance(x, Symbolic) and size(x) == 0:
-        low, high = (cast(edge, dtype(x)) for edge in (0.0, 1.0))
     else:
-        low, high = min(x), max(x)
+        low, high = min(x, initial=math.inf), max(x, initial=-math.inf)
+        nothing = less(high, low)
+        low, high = where(nothing, 0, low), where(nothing, 1, high)
         half = cast(multiply(0.5, cast(equal(low, high), "float32")), dtype(x))  # one value lies in the middle
         low, high = subtract(low, half), add(high, half)
     edges = linspace(low, high, bins + 1, dtype=dtype(x))
