@@ -294,6 +294,8 @@ FILTERS = [
     Case("slid", _slid, ((3, 4, 2), np.array([1, 2, -1], "float32")), args=(-2, True), known=(3,)),
     Case("slid", _slid, ((2, 3, 4), np.array([1, 2, -1], "float32")), args=(-1, True), known=(3,)),
     Case("slid", _slid, ((2, 3, 4, 2), np.array([1, 2], "int32")), ("float32", "bfloat16", "int32"), args=(-2, False), known=(4,)),
+    Case("slid", _slid, ((2, 3, 2), np.arange(10, dtype="float32")), args=(-2, True), known=(3,)),
+    Case("slid", _slid, ((1, 11, 2), np.arange(10, dtype="float32")), args=(-2, False), known=(3,)),
     Case("gaussian_blur", _blur, ((2, 3, 4, 2),), FLOATS),
     Case("gaussian_blur", _blur, ((2, 3, 4),), kwargs={"kernel_size": (4, 3), "sigma": (0.7, 2.0), **FIRST}),
     Case("sobel_edges", _sobel, ((2, 3, 4, 2),), (*FLOATS, "uint8", "bool"), low=0),

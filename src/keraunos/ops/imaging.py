@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import functools
 import itertools
 from collections.abc import Sequence
 from typing import Any
@@ -22,7 +23,9 @@ from keraunos.ops.elementwise import (
     equal,
     exp,
     greater,
+    greater_equal,
     less,
+    logical_and,
     mod,
     multiply,
     square,
@@ -30,9 +33,10 @@ from keraunos.ops.elementwise import (
     true_divide,
     where,
 )  # fmt: skip
+from keraunos.ops.products import tensordot
 from keraunos.ops.reductions import max, mean, min, sum
 from keraunos.ops.rules import Composed, Floating, Same, declare
-from keraunos.ops.shaping import concatenate, dtype, expand_dims, get_item, ndim, pad_constant, shape, stack
+from keraunos.ops.shaping import concatenate, dtype, expand_dims, get_item, moveaxis, ndim, pad_constant, shape, stack, take
 
 _ALL = builtins.slice(None)
 
@@ -296,20 +300,30 @@ def _patches(images: Any, rank: int, size: Any, strides: Any, dilation: Any, pad
 
 
 # ---- filters ----
+def along(x: Any, matrix: Any, axis: int) -> Any:
+    """`matrix`, of shape `(new, old)`, times the vectors in `axis`."""
+    return moveaxis(tensordot(x, matrix, [[axis], [1]]), -1, axis)
+
+
 def slid(images: Tensor, weights: Operand, axis: int, same: bool) -> Composed:
     """The sums of neighbours along `axis` (from the end), by weights; with `same`, zeros around keep the size.
 
-    Slices that are added up: a compiler makes one pass of them, where its convolution of few channels takes many times as long on CPUs.
+    Few are slices that are added up, of which a compiler makes one pass, where its convolution of few channels takes many times as long on CPUs.
     """
-    count = shape(weights)[0]
-    x = enlarged(images, (axis,), ((count - 1) // 2,), (count // 2,)) if same else images
-    length = shape(x)[axis] - (count - 1)
-    before = [_ALL] * (ndim(x) + axis)
-    total: Any = None
-    for i in range(count):
-        part = multiply(get_item(x, (*before, builtins.slice(i, i + length))), get_item(weights, i))
-        total = part if total is None else add(total, part)
-    return total
+    count, n = shape(weights)[0], shape(images)[axis]
+    before = (count - 1) // 2 if same else 0
+    length = n if same else n - (count - 1)
+    if count > _FEW:
+        place = subtract(add(arange(n, dtype="int32"), before), expand_dims(arange(length, dtype="int32"), 1))
+        inside = logical_and(greater_equal(place, 0), less(place, count))
+        return along(images, where(inside, take(weights, clip(place, 0, count - 1), 0), 0), axis)
+    x = enlarged(images, (axis,), (before,), (count - 1 - before,)) if same else images
+    key = [_ALL] * (ndim(x) + axis)
+    parts = (multiply(get_item(x, (*key, builtins.slice(i, i + length))), get_item(weights, i)) for i in range(count))
+    return functools.reduce(add, parts)
+
+
+_FEW = 8  # more neighbours are quicker as the product with a matrix
 
 
 def _gaussian(size: int, sigma: Any, name: str) -> Any:

@@ -44,8 +44,7 @@ from keraunos.ops.elementwise import (
     true_divide,
     where,
 )  # fmt: skip
-from keraunos.ops.imaging import cut, enlarged, gaussian_blur, image_axes
-from keraunos.ops.products import tensordot
+from keraunos.ops.imaging import along, cut, enlarged, gaussian_blur, image_axes
 from keraunos.ops.reductions import sum
 from keraunos.ops.rules import Composed, Floating, Same, declare
 from keraunos.ops.shaping import (
@@ -117,7 +116,7 @@ _FEW = 8  # so many gathered rows are cheaper than a matrix product
 def _along(x: Any, weights: Any, indices: Any, axis: int) -> Any:
     """The vectors in `axis` times weights of shape `(new, old)`, or only those at `indices`."""
     if indices is None:
-        return moveaxis(tensordot(x, weights, [[axis], [1]]), -1, axis)
+        return along(x, weights, axis)
     parts = (multiply(take(x, i, axis), w.reshape(-1, *[1] * (-1 - axis))) for i, w in zip(indices.T, weights.T, strict=True))
     return functools.reduce(add, parts)
 
@@ -132,7 +131,8 @@ def _saturated(x: Any, name: str) -> Any:
     if name not in dtypes.INTEGERS:
         return cast(not_equal(x, 0) if name == "bool" else x, name)
     bounds = np.iinfo(name)
-    return cast(clip(round(x), float(bounds.min), float(np.nextafter(np.float32(bounds.max + 1), 0)) if dtypes.BITS[name] > 16 else float(bounds.max)), name)
+    largest = bounds.max if dtypes.BITS[name] <= 16 else np.nextafter(np.float32(bounds.max), np.float32(0))  # of those that float32 has
+    return cast(clip(round(x), float(bounds.min), float(largest)), name)
 
 
 def rescaled(images: Tensor, size: tuple[int, int], method: str, antialias: bool, last: bool) -> Same:
@@ -254,7 +254,7 @@ def scale_and_translate(
     for i, axis in enumerate(axes):
         s, t = (get_item(cast(v, _working(dtype(images))), i) for v in (scale, translation))
         matrix = _weights(sizes[axis], target[axis], s, t, _SYNONYMS.get(method, method), antialias)
-        images = _along(images, cast(matrix, dtype(images)), None, axis)
+        images = along(images, cast(matrix, dtype(images)), axis)
     return images
 
 
@@ -297,27 +297,25 @@ def _sampled(rows: Any, coordinates: Sequence[Any], sizes: Sequence[Any], order:
         fill_value: The constant there.
         base: The index in `rows` of the first element of the tensor that each place belongs to.
     """
-    name = dtype(rows)
-    axes: list[list[tuple[Any, Any]]] = []  # for each axis the indices that count, and how much
-    for x in coordinates:
+    name, constant = dtype(rows), fill_mode == "constant"
+    axes = []  # for each axis the indices that count, how much, and whether they lie within it
+    for x, n in zip(coordinates, sizes, strict=True):
         low = floor(x) if order else _away(x)
         part, i = subtract(x, low), cast(low, "int32")
-        axes.append([(i, subtract(1, part)), (add(i, 1), part)] if order else [(i, None)])
-    total: Any = None
+        choices = [(i, subtract(1, part)), (add(i, 1), part)] if order else [(i, None)]
+        axes.append([(_wrapped(i, n, fill_mode), share, logical_and(greater_equal(i, 0), less(i, n)) if constant else None) for i, share in choices])
+    corners = []
     for corner in itertools.product(*axes):
-        index, weight, inside = base, None, None
-        for (i, share), n in zip(corner, sizes, strict=True):
-            index = add(multiply(index, n), _wrapped(i, n, fill_mode))
-            weight = share if weight is None else multiply(weight, share)
-            if fill_mode == "constant":
-                here = logical_and(greater_equal(i, 0), less(i, n))
-                inside = here if inside is None else logical_and(inside, here)
-        value = take(rows, index, 0)
-        if ndim(rows) > 1:
-            weight, inside = (None if v is None else expand_dims(v, -1) for v in (weight, inside))
-        value = value if inside is None else where(inside, value, full((), _constant(fill_value, name), name))
-        value = value if weight is None else multiply(cast(value, dtype(weight)) if name == "bool" else value, weight)
-        total = value if total is None else add(total, value)
+        places, shares, insides = zip(*corner, strict=True)
+        value = take(rows, functools.reduce(lambda index, place: add(multiply(index, place[0]), place[1]), zip(sizes, places, strict=True), base), 0)
+        widen = functools.partial(expand_dims, axis=-1) if ndim(rows) > 1 else lambda v: v
+        if constant:
+            value = where(widen(functools.reduce(logical_and, insides)), value, full((), _constant(fill_value, name), name))
+        if order:
+            weight = widen(functools.reduce(multiply, shares))
+            value = multiply(cast(value, dtype(weight)) if name == "bool" else value, weight)
+        corners.append(value)
+    total = functools.reduce(add, corners)
     return cast(_away(total), name) if order and name in dtypes.INTEGERS else cast(total, name)
 
 
