@@ -148,9 +148,16 @@ def parts(xp: Any, x: Any, plan: windows.Windows, fill: Any = 0) -> list[Any]:
 
 
 def pooled(xp: Any, x: Any, plan: windows.Windows, combine: Callable[[Any, Any], Any], fill: Any) -> Any:
-    """`combine` over the elements of each window."""
-    out = functools.reduce(combine, parts(xp, x if plan.last else xp.moveaxis(x, 1, -1), plan, fill))
-    return out if plan.last else xp.moveaxis(out, -1, 1)
+    """`combine` over the elements of each window, along one axis after another."""
+    x = x if plan.last else xp.moveaxis(x, 1, -1)
+    for axis in range(plan.rank):
+        size, strides, pads = (
+            tuple(given[i] if i == axis else other for i in range(plan.rank)) for given, other in ((plan.size, 1), (plan.strides, 1), (plan.pads, (0, 0)))
+        )
+        counts = plan.shape[plan.spatial][: axis + 1] + tuple(x.shape[axis + 2 : -1])
+        along = plan._replace(size=size, strides=strides, pads=pads, shape=(x.shape[0], *counts, x.shape[-1]), last=True)
+        x = functools.reduce(combine, parts(xp, x, along, fill))
+    return x if plan.last else xp.moveaxis(x, -1, 1)
 
 
 def conv(xp: Any, inputs: Any, kernel: Any, plan: windows.Windows) -> Any:

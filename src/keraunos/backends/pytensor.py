@@ -124,7 +124,9 @@ def _at_once(fgraph: Any, node: Any) -> Any:
 
 @functools.cache
 def _plain() -> Any:
-    return Mode(linker=VMLinker(use_cloop=False, c_thunks=False), optimizer=SequentialGraphRewriter(in2out(_at_once, name="at_once"), MergeOptimizer()))
+    return Mode(
+        linker=VMLinker(use_cloop=False, c_thunks=False), optimizer=SequentialGraphRewriter(in2out(_without_custom, _at_once, name="at_once"), MergeOptimizer())
+    )
 
 
 def _mode_of(chosen: Any) -> Any:
@@ -570,24 +572,33 @@ def _as_number(x: Any) -> Any:
     return _cast(x, "int8") if x.dtype == "bool" else x
 
 
-def _extreme(function: Callable[..., Any], of_two: Callable[..., Any]) -> Callable[..., Any]:
+def _extreme(function: Callable[..., Any]) -> Callable[..., Any]:
     def run(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
         axes = _axes(x, axis)
+        if not axes:
+            return x
         if initial is not None:  # beside the elements, of which there may be none
-            initial = pt.as_tensor_variable(initial if isinstance(initial, Variable) else np.asarray(initial, x.dtype))
-            if any(x.type.shape[i] == 0 for i in axes):
-                return pt.alloc(initial, *(1 if i in axes else d for i, d in enumerate(x.type.shape) if keepdims or i not in axes))
-        out = _cast(function(_as_number(x), axes, keepdims=keepdims), x.dtype) if axes else x
-        return out if initial is None else of_two(out, initial)
+            value = initial if isinstance(initial, Variable) else np.asarray(initial, x.dtype)
+            x = pt.join(axes[0], x, pt.alloc(value, *(1 if i == axes[0] else x.shape[i] if d is None else d for i, d in enumerate(x.type.shape))))
+        top = _cast(function(_as_number(x), axes, keepdims=True), x.dtype)
+        if x.dtype in dtypes.FLOATS:  # PyTensor's gradient counts each of equal ones in full
+            top = _Custom(lambda upstream: [Traced(_shared_out(upstream.variable, x, top, axes))], 1)(x, top)
+        return top if keepdims else top.dimshuffle([i for i in range(x.ndim) if i not in axes])
 
     return run
+
+
+def _shared_out(upstream: Any, x: Any, top: Any, axes: Sequence[int]) -> Any:
+    """The gradient of an extreme, in equal parts to the elements that have its value."""
+    chosen = _cast(pt.eq(x, top), x.dtype)
+    return upstream * chosen / _cast(pt.sum(chosen, axes, keepdims=True), x.dtype)
 
 
 _op("sum", _reduction(lambda x, axes, keepdims: pt.sum(x, axes, dtype=x.dtype, keepdims=keepdims)))
 _op("any", _reduction(lambda x, axes, keepdims: pt.any(x, axes, keepdims=keepdims)))
 _op("all", _reduction(lambda x, axes, keepdims: pt.all(x, axes, keepdims=keepdims)))
-_op("max", _extreme(pt.max, pt.maximum))
-_op("min", _extreme(lambda x, axes, keepdims: pt.min(x, axes, keepdims=keepdims), pt.minimum))
+_op("max", _extreme(pt.max))
+_op("min", _extreme(pt.min))
 
 
 def _place_of_largest(x: Any, axis: Any, keepdims: bool) -> Any:
@@ -807,18 +818,32 @@ def einsum_(subscripts, *operands):
 
 @traced
 def cholesky_(x, upper=False):
-    return pt.linalg.cholesky(x, lower=not upper)
+    return pt.linalg.cholesky(_symmetric(x), lower=not upper)
 
 
-_op("eigh", lambda x: tuple(pt.linalg.eigh(x)))
+def _symmetric(x: Any) -> Any:
+    """The symmetric part of matrices, Hermitian for complex ones."""
+    return (x + pt.conj(x).mT) / np.asarray(2, x.dtype)
+
+
+_op("eigh", lambda x: tuple(pt.linalg.eigh(_symmetric(x))))
 _op("solve", lambda a, b: (lambda xs: pt.linalg.solve(*xs[0], b_ndim=1 if xs[0][1].ndim == 1 else 2))(_alike((a, b))))
 _op("qr", lambda x, mode="reduced": tuple(pt.linalg.qr(x, mode="economic" if mode == "reduced" else "full")))
 _op("det", lambda x: pt.linalg.det(x))
+_op("slogdet", lambda x: tuple(pt.linalg.slogdet(x)))
+
+
+@composed
+def lu_factor_(x):
+    if x.shape[-1] != x.shape[-2]:
+        return _numeric("lu_factor")(x)
+    lu, pivots = pt.linalg.lu_factor(x.variable)
+    return Traced(lu), Traced(_cast(pivots, "int32"))
 
 
 @traced
 def svd_(x, full_matrices=True, compute_uv=True):
-    out = pt.linalg.svd(x, full_matrices, compute_uv)
+    out = pt.linalg.svd(x, full_matrices and x.type.shape[-1] != x.type.shape[-2], compute_uv)
     return tuple(out) if compute_uv else out
 
 
