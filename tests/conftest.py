@@ -14,7 +14,7 @@ from keraunos.core import config
 
 os.environ.setdefault("KERAUNOS_PYTENSOR_MODE", "PLAIN")  # tests run each program a few times: compiling would take longer
 # Which engines are tested; the environment may name fewer.
-BACKENDS = tuple(os.environ.get("KERAUNOS_TEST_BACKENDS", "numpy jax torch").split())
+BACKENDS = tuple(os.environ.get("KERAUNOS_TEST_BACKENDS", "numpy jax torch tensorflow").split())
 TRAINING = tuple(name for name in BACKENDS if name != "numpy")  # those with gradients
 
 

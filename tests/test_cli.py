@@ -11,6 +11,7 @@ import sys
 import pytest
 
 import keraunos as package
+from tests.conftest import BACKENDS
 
 
 def keraunos(*arguments, cwd=None, timeout=300):
@@ -75,7 +76,7 @@ def test_mistakes_are_one_message():
         assert words in done.stderr and "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("engine", ["jax", "torch"])
+@pytest.mark.parametrize("engine", [name for name in ("jax", "torch", "tensorflow") if name in BACKENDS])
 def test_demo_reads_digits(engine, tmp_path):
     done = keraunos("demo", "--backend", engine, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -37,7 +37,7 @@ OWN: list[tuple[str, dict[str, Any]]] = [
     ("Ftrl", {"l1_regularization_strength": 0.01, "l2_regularization_strength": 0.1, "l2_shrinkage_regularization_strength": 0.1, "beta": 0.2}),
 ]  # fmt: skip
 CASES = [(name, options) for name in ("SGD", "Adam", "RMSprop") for options in BASE] + [(name, {}) for name in CLASSES[2:]] + OWN
-MODES = ("numpy", "jax", "jax compiled", "torch", "torch generic", "torch stateless")
+MODES = ("numpy", "jax", "jax compiled", "torch", "torch generic", "torch stateless", *(name for name in ("tensorflow",) if name in BACKENDS))
 
 RNG = np.random.default_rng(0)
 SHAPES = [(4, 3), (3,), (2, 2, 2)]
