@@ -34,6 +34,11 @@ def keras() -> Any:
     return pytest.importorskip("keras")
 
 
+def test_relu_up_to_a_value_keeps_nan_and_integers(backend: Any) -> None:
+    np.testing.assert_array_equal(_array(activations.relu(np.array([np.nan, -1, 3], "float32"), max_value=2.0)), [np.nan, 0, 2])
+    assert ops.dtype(activations.relu(np.array([-1, 3]), max_value=2.0)) == ops.dtype(activations.relu(np.array([-1, 3])))
+
+
 NAMES = [n for n in activations.__all__ if n not in ("deserialize", "get", "serialize", "threshold", "sparsemax")]
 
 

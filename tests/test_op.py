@@ -13,7 +13,7 @@ import pytest
 
 from keraunos import ops
 from keraunos.core import config
-from keraunos.core.errors import ArgumentError, ArgumentTypeError, KeraunosError, ShapeError, SymbolicError
+from keraunos.core.errors import ArgumentError, ArgumentTypeError, DTypeError, KeraunosError, ShapeError, SymbolicError
 from keraunos.core.graph import KerasTensor
 from keraunos.core.op import FLOATING, Tensor, composite, op_of
 from keraunos.core.spec import OPERATORS, Spec
@@ -51,6 +51,10 @@ WRONG = [
     (ArgumentTypeError, "x2 is a dict, not a tensor", lambda x: ops.add(ONES, {})),
     (ArgumentTypeError, "einsum takes no option 'optimise'", lambda x: ops.einsum("ij->ji", x, optimise=True)),
     (TypeError, "Did you mean 'float32'", lambda x: ops.cast(x, "flaot32")),
+    (ArgumentTypeError, "axis must be an integer.\nWhere: ops.softmax, axis\nReceived: 'rows'", lambda x: ops.softmax(x, axis="rows")),
+    (ArgumentTypeError, "x is None, not a tensor.\nWhere: ops.elu", lambda x: ops.elu(None)),
+    (DTypeError, "Text cannot be computed with.\nWhere: ops.relu", lambda x: ops.relu(np.array(["1", "2"]))),
+    (ShapeError, "rows of unequal lengths is no tensor.\nWhere: ops.relu", lambda x: ops.relu([[1, 2], [3]])),
 ]
 
 

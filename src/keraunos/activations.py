@@ -8,7 +8,7 @@ from keraunos.core.missing import answer_for
 from keraunos.core.op import NUMERIC, Tensor, composite
 from keraunos.core.registry import Registry
 from keraunos.ops import nn
-from keraunos.ops.elementwise import exp, greater, minimum, multiply, sigmoid, subtract, tanh, where
+from keraunos.ops.elementwise import cast, clip, exp, greater, minimum, multiply, sigmoid, subtract, tanh, where
 
 from keraunos.ops.nn import (  # isort: skip
     celu, elu, glu, hard_shrink, hard_sigmoid, hard_silu, hard_swish, hard_tanh, leaky_relu, log_sigmoid, log_softmax, mish, relu6, selu, silu, soft_shrink,
@@ -43,6 +43,8 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
 
 @composite(dtype=NUMERIC)
 def _bent(x: Tensor, negative_slope: float, max_value: float | None, threshold: float) -> Tensor:
+    if negative_slope == 0 and threshold == 0:  # NaN stays, and integers stay integers
+        return cast(clip(x, 0, max_value), x.dtype)
     below = multiply(subtract(x, threshold), negative_slope) if negative_slope else 0
     out = where(greater(x, threshold), x, below)
     return out if max_value is None else minimum(out, max_value)

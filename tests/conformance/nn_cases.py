@@ -179,7 +179,7 @@ SOFT = np.array([[0.1, 0.2, 0.7], [1.0, 0.0, 0.0]], "float32")
 BITS = np.array([[0.0, 1.0, 0.25], [1.0, 0.0, 1.0]], "float32")
 
 ACTIVATIONS = [
-    Case("relu", lambda x: np.maximum(x, 0), dtypes=(*FLOATS, "int8", "uint8")),
+    Case("relu", lambda x: np.maximum(x, 0), dtypes=(*FLOATS, "int8", "uint8", "bool")),
     Case("relu6", lambda x: np.clip(x, 0, 6), low=-3, high=9, dtypes=FLOATS),
     Case("leaky_relu", lambda x, s=0.2: np.where(x > 0, x, s * x), dtypes=FLOATS),
     Case("leaky_relu", lambda x, negative_slope: np.where(x > 0, x, negative_slope * x), kwargs={"negative_slope": 0.3}),
@@ -199,7 +199,7 @@ ACTIVATIONS = [
     Case("softsign", lambda x: x / (1 + np.abs(x)), dtypes=FLOATS),
     Case("hard_sigmoid", lambda x: np.clip(x + 3, 0, 6) / 6, dtypes=FLOATS, low=-5, high=5),
     Case("hard_silu", lambda x: x * np.clip(x + 3, 0, 6) / 6, dtypes=FLOATS, low=-5, high=5, tolerance=2),
-    Case("hard_tanh", lambda x: np.clip(x, -1, 1), dtypes=(*FLOATS, "int8")),
+    Case("hard_tanh", lambda x: np.clip(x, -1, 1), dtypes=(*FLOATS, "int8", "uint8")),
     Case("tanh_shrink", lambda x: x - np.tanh(x), dtypes=FLOATS, tolerance=4),
     Case("soft_shrink", lambda x, t=0.5: np.sign(x) * np.maximum(np.abs(x) - t, 0), dtypes=FLOATS),
     Case("hard_shrink", lambda x, t=0.5: np.where(np.abs(x) > t, x, 0), dtypes=FLOATS),
@@ -216,7 +216,10 @@ ACTIVATIONS = [
     Case("softmax", _softmax, (np.array([[1e4, -1e4, 0], [88, 89, 90]], "float32"),), grad=False),
     Case("log_softmax", _log_softmax, dtypes=FLOATS),
     Case("log_softmax", _log_softmax, ((2, 3, 4),), kwargs={"axis": (0, 2)}),
+    Case("softmax", lambda x: x, ((2, 0),), grad=False),
+    Case("log_softmax", lambda x: x, ((0,),), grad=False),
     Case("sparsemax", _sparsemax, ((3, 5),), FLOATS, tolerance=2),
+    Case("sparsemax", lambda x: np.array([[0.25, 0.75, 0]]), (np.array([[0, 0.5, -np.inf]], "float32"),), grad=False),
     Case("sparsemax", _sparsemax, ((5, 3),), kwargs={"axis": 0}),
 ]  # fmt: skip
 

@@ -244,7 +244,7 @@ def round_(x, decimals=0):
 
 
 def clip(x, x_min, x_max):
-    if x_min.__class__ in _SCALARS and x_max.__class__ in _SCALARS and x.__class__ not in _SCALARS:
+    if x_min.__class__ in _SCALARS and x_max.__class__ in _SCALARS and x.__class__ not in _SCALARS and x.dtype is not torch.uint8:  # there, -1 is 255
         return torch.clamp(x, x_min, x_max)
     return NotImplemented
 
@@ -576,8 +576,12 @@ def jvp(fun, primals, tangents, has_aux=False):
 
 
 # ---- neural networks ----
-relu, relu6, elu, selu, celu, silu, mish = torch.relu, F.relu6, F.elu, F.selu, F.celu, F.silu, F.mish
+relu6, elu, selu, celu, silu, mish = F.relu6, F.elu, F.selu, F.celu, F.silu, F.mish
 softsign, log_sigmoid, hard_sigmoid, hard_silu, tanh_shrink = F.softsign, F.logsigmoid, F.hardsigmoid, F.hardswish, F.tanhshrink
+
+
+def relu(x):
+    return NotImplemented if x.dtype is torch.bool else torch.relu(x)
 
 
 def leaky_relu(x, negative_slope=0.2):
@@ -593,11 +597,11 @@ def softplus(x):
 
 
 def softmax(x, axis=-1):
-    return torch.softmax(x, axis) if isinstance(axis, int) else NotImplemented
+    return torch.softmax(x, axis) if isinstance(axis, int) and x.ndim else NotImplemented
 
 
 def log_softmax(x, axis=-1):
-    return torch.log_softmax(x, axis) if isinstance(axis, int) else NotImplemented
+    return torch.log_softmax(x, axis) if isinstance(axis, int) and x.ndim else NotImplemented
 
 
 def top_k(x, k, sorted=True):

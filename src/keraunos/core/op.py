@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec
 
 from keraunos.core import config, dtypes
-from keraunos.core.errors import ArgumentTypeError, BackendError, KeraunosError, suggestion
+from keraunos.core.errors import ArgumentTypeError, BackendError, DTypeError, KeraunosError, ShapeError, suggestion
 from keraunos.core.graph import KerasTensor, Operation, record, strip
 from keraunos.core.scope import scope
 from keraunos.core.spec import OPERATORS, Spec, Unknown
@@ -204,17 +204,18 @@ class Op:
 
     def bind(self, args: Any, kwargs: dict[str, Any]) -> None:
         """Raise unless the arguments fit the signature, with tensors where they must be."""
+        place = f"ops.{self.name}"
         try:
             self.signature.bind(*args, **kwargs)
         except TypeError as error:
             if wrong := next((name for name in kwargs if name not in self.parameters), None):
-                raise ArgumentTypeError(f"{self.name} has no argument '{wrong}'.", fix=suggestion(wrong, self.parameters)) from None
+                raise ArgumentTypeError(f"{self.name} has no argument '{wrong}'.", where=place, fix=suggestion(wrong, self.parameters)) from None
             plain = [p.replace(annotation=p.empty) for p in self.signature.parameters.values()]
-            raise ArgumentTypeError(f"{self.name}() {error}.", fix=f"the signature is {self.name}{inspect.Signature(plain)}") from None
+            raise ArgumentTypeError(f"{self.name}() {error}.", where=place, fix=f"the signature is {self.name}{inspect.Signature(plain)}") from None
         single = self.tensors - self.lists
         for (name, _), x in zip(self.positional, args, strict=False):
             if name in single and classify(config.active(), x) == 0 and (x is not None or name not in self.optional):
-                raise ArgumentTypeError(f"{name} is {'None' if x is None else f'a {type(x).__name__}'}, not a tensor.")
+                raise ArgumentTypeError(f"{name} is {'None' if x is None else f'a {type(x).__name__}'}, not a tensor.", where=place)
 
     def by_position(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """The arguments by position, as far as they have one, taken out of `kwargs`: engines' functions name theirs differently."""
@@ -269,13 +270,22 @@ class Op:
                 return out
             return Spec(out, self.dtype.output([_dtype_name(x) for x in self.operands_of(args, self.promoted)]))
         except KeraunosError as error:
-            raise error.at(f"ops.{self.name}") from None
+            raise self.locate(error) from None
 
     def symbolic(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Infer the result's spec; record a graph node if an argument came from `Input`."""
         specs = self.spec(args, kwargs)
         recorded = any(isinstance(x, KerasTensor) and x.record_history for x in self.operands_of(args))
         return record(Operation(function), args, kwargs, specs) if recorded else specs
+
+    def locate(self, error: KeraunosError) -> KeraunosError:
+        """Say in an error which op it is about, and which argument; for an op of a body this is the op that was called."""
+        where = str(error.where or "")
+        argument = where.rpartition(", ")[2]
+        if not where or where.startswith("ops.") or argument in self.parameters:
+            error.where = ""
+            error.at(f"ops.{self.name}, {argument}" if argument in self.parameters else f"ops.{self.name}")
+        return error
 
     def explain(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Raise the clear form of an engine's error, if the spec rule finds what is wrong."""
@@ -370,7 +380,9 @@ def _function(op: Op) -> Callable[..., Any]:
                 args = op.promote(backend, args)
             return run(*args, **kwargs)
         except KeraunosError as error:
-            error.at(f"ops.{op.name}")
+            if op.shape is None and isinstance(error, ArgumentTypeError):  # the body's op means an argument of its own
+                op.bind(args, kwargs)
+            op.locate(error)
             raise
         except Exception:
             op.explain(args, kwargs)
@@ -404,7 +416,28 @@ def _must_convert(op: Op, backend: Any, args: tuple[Any, ...]) -> bool:
 
 def _converted(backend: Any, x: Any) -> Any:
     kind = classify(backend, x)
-    return x.value if kind == VARIABLE else x if kind <= SCALAR else backend.array(x)
+    if kind == VARIABLE or kind <= SCALAR:
+        return x.value if kind == VARIABLE else x
+    try:
+        return backend.array(x)
+    except (TypeError, ValueError) as error:
+        raise _unconvertible(x) or error from None
+
+
+def _unconvertible(x: Any) -> KeraunosError | None:
+    """What is wrong with data that no tensor can be made of, if that can be said."""
+    import numpy as np
+
+    try:
+        kind = np.asarray(x).dtype.kind
+    except ValueError:
+        fix = "make them equal, such as by ops.pad or utils.pad_sequences"
+        return ShapeError("A list of rows of unequal lengths is no tensor.", received=f"a {type(x).__name__} of {len(x)}", fix=fix)
+    if kind in "SUT":
+        return DTypeError("Text cannot be computed with.", received="string", fix="turn it into numbers first")
+    return (
+        ArgumentTypeError("No tensor can be made of these objects.", received=f"a {type(x).__name__} of objects", fix="pass numbers") if kind == "O" else None
+    )
 
 
 def _alike(op: Op, backend: Any, xs: Any, kept: dict[Any, frozenset[type] | None]) -> bool:

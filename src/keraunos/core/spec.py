@@ -13,7 +13,7 @@ import numbers
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from keraunos.core.errors import ShapeError, SymbolicError
+from keraunos.core.errors import ArgumentTypeError, ShapeError, SymbolicError
 
 
 class Unknown:
@@ -225,7 +225,10 @@ def normalize_axis(axis: int, ndim: int, name: str = "axis") -> int:
 
     Raises:
         ShapeError: There is no such axis.
+        ArgumentTypeError: It is no integer.
     """
+    if not hasattr(axis, "__index__"):
+        raise ArgumentTypeError(f"{name} must be an integer.", where=name, received=repr(axis))
     if not -ndim <= axis < ndim:
         expected = f"{-ndim} to {ndim - 1}" if ndim else "a tensor with axes"
         raise ShapeError(f"There is no axis {axis} in a tensor of {ndim} axes.", where=name, expected=expected)
@@ -236,7 +239,7 @@ def normalize_axes(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ..
     """The axes counted from the front; None is all of them."""
     if axis is None:
         return tuple(range(ndim))
-    given: Any = axis if hasattr(axis, "__iter__") else [axis]
+    given: Any = axis if hasattr(axis, "__iter__") and not isinstance(axis, str) else [axis]
     axes = tuple(normalize_axis(a, ndim) for a in given)
     if len(set(axes)) != len(axes):
         raise ShapeError(f"An axis is named twice in {axis}.", where="axis")

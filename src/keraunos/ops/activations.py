@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from keraunos.core.op import Tensor
+from keraunos.core.spec import known, normalize_axes
 from keraunos.ops.creation import ones_like
 from keraunos.ops.reductions import cumsum, max, sort, sum
 from keraunos.ops.rules import Floating, Numeric, Promoted, declare
@@ -146,6 +147,11 @@ def glu(x: Tensor, axis: int = -1) -> Floating:
     return first * sigmoid(second)
 
 
+def _largest(x: Any, axis: Any) -> Any:
+    normalize_axes(axis, len(x.shape))
+    return stop_gradient(max(x, axis=axis, keepdims=True, initial=None if math.prod(x.shape if known(x.shape) else ()) else 0))
+
+
 def softmax(x: Tensor, axis: Any = -1) -> Floating:
     """`exp(x) / sum(exp(x))` along one or more axes, computed stably; None is all of them.
 
@@ -155,13 +161,13 @@ def softmax(x: Tensor, axis: Any = -1) -> Floating:
     >>> ops.convert_to_numpy(ops.softmax([1.0, 1.0])).tolist()
     [0.5, 0.5]
     """
-    e = exp(x - stop_gradient(max(x, axis=axis, keepdims=True)))
+    e = exp(x - _largest(x, axis))
     return e / sum(e, axis=axis, keepdims=True)
 
 
 def log_softmax(x: Tensor, axis: Any = -1) -> Floating:
     """`log(softmax(x))`, computed stably."""
-    z = x - stop_gradient(max(x, axis=axis, keepdims=True))
+    z = x - _largest(x, axis)
     return z - log(sum(exp(z), axis=axis, keepdims=True))
 
 
@@ -169,8 +175,9 @@ def sparsemax(x: Tensor, axis: int = -1) -> Floating:
     """The nearest point of the probability simplex, where many entries are 0 ([Martins and Astudillo, 2016](https://arxiv.org/abs/1602.02068))."""
     z = flip(sort(x, axis=axis), axis=axis)
     rank = cumsum(ones_like(z), axis=axis)
-    support = cast(greater(add(rank * z, 1.0), cumsum(z, axis=axis)), z.dtype)
-    tau = subtract(sum(support * z, axis=axis, keepdims=True), 1.0) / sum(support, axis=axis, keepdims=True)
+    support = greater(add(rank * z, 1.0), cumsum(z, axis=axis))
+    chosen = where(support, z, 0.0)  # the rest may be masked by -inf
+    tau = subtract(sum(chosen, axis=axis, keepdims=True), 1.0) / sum(cast(support, z.dtype), axis=axis, keepdims=True)
     return maximum(x - tau, 0)
 
 

@@ -266,8 +266,14 @@ def clip(x: Tensor, x_min: Tensor | None, x_max: Tensor | None) -> Numeric:
     >>> ops.convert_to_numpy(ops.clip([-2.0, 0.5, 3.0], 0.0, 1.0)).tolist()
     [0.0, 0.5, 1.0]
     """
-    x = x if x_min is None else maximum(x, x_min)
-    return x if x_max is None else minimum(x, x_max)
+    x = x if x_min is None else maximum(x, _representable(x_min, x))
+    return x if x_max is None else minimum(x, _representable(x_max, x))
+
+
+def _representable(bound: Any, x: Any) -> Any:
+    """A Python integer as the nearest that the dtype of `x` holds."""
+    name = dtypes.common(x) if bound.__class__ is int else ""
+    return sorted((bound, *dtypes.limits(name)))[1] if name in dtypes.INTEGERS else bound
 
 
 def rsqrt(x: Tensor) -> Floating:
