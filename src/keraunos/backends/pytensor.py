@@ -34,7 +34,7 @@ with warnings.catch_warnings():
     import pytensor
     import pytensor.tensor as pt
     from pytensor.compile.mode import Mode, get_mode
-    from pytensor.gradient import DisconnectedType, disconnected_grad
+    from pytensor.gradient import DisconnectedType, disconnected_grad, pullback
     from pytensor.graph.basic import Apply, Constant, Variable
     from pytensor.graph.op import Op
     from pytensor.graph.rewriting.basic import MergeOptimizer, SequentialGraphRewriter, in2out, node_rewriter
@@ -830,15 +830,15 @@ _op("eigh", lambda x: tuple(pt.linalg.eigh(_symmetric(x))))
 _op("solve", lambda a, b: (lambda xs: pt.linalg.solve(*xs[0], b_ndim=1 if xs[0][1].ndim == 1 else 2))(_alike((a, b))))
 _op("qr", lambda x, mode="reduced": tuple(pt.linalg.qr(x, mode="economic" if mode == "reduced" else "full")))
 _op("det", lambda x: pt.linalg.det(x))
-_op("slogdet", lambda x: tuple(pt.linalg.slogdet(x)))
 
 
 @composed
 def lu_factor_(x):
+    lu, pivots = _numeric("lu_factor")(x)  # which singular matrices have as well
     if x.shape[-1] != x.shape[-2]:
-        return _numeric("lu_factor")(x)
-    lu, pivots = pt.linalg.lu_factor(x.variable)
-    return Traced(lu), Traced(_cast(pivots, "int32"))
+        return lu, pivots
+    smooth = pt.linalg.lu_factor(x.variable)[0]
+    return Traced(_Custom(lambda upstream: [Traced(pullback(smooth, x.variable, upstream.variable))], 1)(x.variable, lu.variable)), pivots
 
 
 @traced
