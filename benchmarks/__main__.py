@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--engines jax,torch] [--only tiny,mlp,…] [--rounds 5]`: one table, and docs/benchmarks.md."""
+"""`python -m benchmarks [--engines jax,torch,tensorflow,pytensor] [--only tiny,mlp,…] [--rounds 5]`: one table, and docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ HEAD = """# Benchmarks
 Milliseconds per step in `fit` (`tiny`, `mlp`, `cnn`), per call (`predict-1`: one sample through `mlp`; `dispatch`: the mean of `add` and
 `matmul` on 4 by 4 tensors, run eagerly, the least of many runs), or over bare Python (`import`).
 Peers run in turn in one process per engine; medians of {rounds} rounds. Absolute times differ between machines: read the ratios.
-`raw` is a hand-written loop (JAX: `jit`, optax, donated state; PyTorch: eager, fused Adam), on the same data, batches and optimizer.
+`raw` is a hand-written loop (JAX: `jit`, optax, donated state; PyTorch: eager, fused Adam; TensorFlow: `tf.function`, XLA without convolutions;
+PyTensor: shared variables and updates, its default linker), on the same data, batches and optimizer. Keras has no PyTensor.
 For `import` the row compares `import keraunos` with `import keras` on that engine.
 
 Measured by `make bench` on {machine}, Python {python}, {versions}.
@@ -46,7 +47,7 @@ def import_time(module: str, engine: str, rounds: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("--engines", default="jax,torch")
+    parser.add_argument("--engines", default="jax,torch,tensorflow,pytensor")
     parser.add_argument("--only", default=",".join(ROWS))
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
@@ -58,7 +59,7 @@ def main() -> None:
             if done.returncode:
                 sys.exit(done.stderr[-3000:])
             found = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("RESULT "))[7:])
-            if "import" in names:
+            if "import" in names and engine != "pytensor":
                 found["import"] = {
                     "keraunos": import_time("keraunos", engine, options.rounds),
                     "keras": import_time("keras", engine, max(3, options.rounds // 2)),
@@ -67,23 +68,16 @@ def main() -> None:
     table = Table("workload", "engine", "raw ms", "Keraunos ms", "Keras ms", "/ raw", "/ Keras")
     lines = []
     for name, engine, t in rows:
-        raw = t.get("raw")
-        cells = [
-            name,
-            engine,
-            f"{raw:.3g}" if raw else "–",
-            f"{t['keraunos']:.3g}",
-            f"{t['keras']:.3g}",
-            f"{t['keraunos'] / raw:.2f}" if raw else "–",
-            f"{t['keraunos'] / t['keras']:.2f}",
-        ]
+        raw, ours, keras = t.get("raw"), t["keraunos"], t.get("keras")
+        times = [f"{x:.3g}" if x else "–" for x in (raw, ours, keras)]
+        cells = [name, engine, *times, *(f"{ours / x:.2f}" if x else "–" for x in (raw, keras))]
         table.add_row(*cells)
         lines.append("| " + " | ".join(cells) + " |")
     console.print(table)
     if set(names) == set(ROWS):
         from importlib.metadata import version
 
-        versions = ", ".join(f"{p} {version(p)}" for p in ("numpy", "jax", "torch", "keras", "optax"))
+        versions = ", ".join(f"{p} {version(p)}" for p in ("numpy", "jax", "torch", "tensorflow", "pytensor", "keras", "optax"))
         machine = f"{os.cpu_count()} CPU cores ({platform.machine()})"
         DOC.parent.mkdir(exist_ok=True)
         DOC.write_text(

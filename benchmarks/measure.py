@@ -34,19 +34,20 @@ def build(keras, sizes, conv, shape):
 def main(engine: str, names: list[str], rounds: int) -> dict:
     os.environ["KERAS_BACKEND"] = os.environ["KERAUNOS_BACKEND"] = engine
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import keras
     import numpy as np
 
     import keraunos
-    from benchmarks.raw import RawJax, RawTorch, seconds
+    from benchmarks.raw import RAW, seconds
 
-    found = {}
+    libraries, found = {"keraunos": keraunos}, {}
+    if engine != "pytensor":  # which Keras does not have
+        libraries["keras"] = importlib.import_module("keras")
     rng = np.random.default_rng(1)
-    for name in [n for n in names if n in WORKLOADS]:
+    for name in [n for n in names if n in WORKLOADS and not (engine == "pytensor" and WORKLOADS[n][1])]:  # without a library, PyTensor has no pooling
         sizes, conv, shape, batch, n = WORKLOADS[name]
         x, y = rng.normal(size=(n, *shape)).astype("float32"), rng.integers(0, sizes[-1], n).astype("int32")
-        raw = (RawJax if engine == "jax" else RawTorch)(sizes, conv, x, y, batch)
-        models = {"keraunos": build(keraunos, sizes, conv, shape), "keras": build(keras, sizes, conv, shape)}
+        raw = RAW[engine](sizes, conv, x, y, batch)
+        models = {name_of: build(library, sizes, conv, shape) for name_of, library in libraries.items()}
         runs = {"raw": functools.partial(raw.epochs, EPOCHS)}
         runs.update({k: functools.partial(m.fit, x, y, batch_size=batch, epochs=EPOCHS, verbose=0) for k, m in models.items()})
         times = {k: [] for k in runs}
@@ -61,8 +62,8 @@ def main(engine: str, names: list[str], rounds: int) -> dict:
         sizes, conv, shape, batch, n = WORKLOADS["mlp"]
         x = rng.normal(size=(256, 784)).astype("float32")
         y = np.zeros(256, "int32")
-        raw = (RawJax if engine == "jax" else RawTorch)(sizes, conv, x, y, batch)
-        models = {"keraunos": build(keraunos, sizes, conv, shape), "keras": build(keras, sizes, conv, shape)}
+        raw = RAW[engine](sizes, conv, x, y, batch)
+        models = {name_of: build(library, sizes, conv, shape) for name_of, library in libraries.items()}
         runs = {"raw": lambda: raw.predict_one(x[:1]), **{k: (lambda m=m: m.predict(x[:1], verbose=0)) for k, m in models.items()}}
         times = {k: [] for k in runs}
         for function in runs.values():
@@ -72,8 +73,8 @@ def main(engine: str, names: list[str], rounds: int) -> dict:
             for k, function in runs.items():
                 times[k].append(seconds(lambda f=function: [f() for _ in range(50)]) / 50 * 1000)
         found["predict-1"] = {k: statistics.median(v) for k, v in times.items()}
-    if "dispatch" in names:
-        found["dispatch"] = dispatch(engine, {"keraunos": keraunos, "keras": keras}, rounds)
+    if "dispatch" in names and engine != "pytensor":  # eagerly, it is NumPy
+        found["dispatch"] = dispatch(engine, libraries, rounds)
     return found
 
 

@@ -1,4 +1,4 @@
-"""Hand-written training loops, as one would write them in JAX and in PyTorch without a library."""
+"""Hand-written training loops, as one would write them for each engine without a library."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def initial(sizes, conv=()):
 
 
 class Raw:
-    """What both loops share."""
+    """What the loops share."""
 
     def epochs(self, count):
         """Several passes over the data."""
@@ -112,6 +112,93 @@ class RawTorch(Raw):
     def predict_one(self, x):
         with self.torch.no_grad():
             return self.model(self.torch.from_numpy(x).to(self.device)).cpu().numpy()
+
+
+class RawTensorFlow(Raw):
+    """tf.function with variables, by XLA where that is faster (not for convolutions on CPUs), Adam in operators; the batch is gathered from data on the device."""
+
+    def __init__(self, sizes, conv, x, y, batch):
+        import tensorflow as tf
+
+        self.tf, self.batch, self.n = tf, batch, len(x)
+        self.x, self.y = tf.constant(x), tf.constant(y)
+        pairs = [(tf.Variable(w), tf.Variable(b)) for w, b in initial(sizes, conv)]
+        variables = [v for pair in pairs for v in pair]
+        moments = [(tf.Variable(tf.zeros_like(v)), tf.Variable(tf.zeros_like(v))) for v in variables]
+        count, total, convs = tf.Variable(0.0), tf.Variable(0.0), len(conv)
+
+        def forward(h):
+            for w, b in pairs[:convs]:
+                h = tf.nn.max_pool2d(tf.nn.relu(tf.nn.conv2d(h, w, 1, "VALID") + b), 2, 2, "VALID")
+            h = tf.reshape(h, (h.shape[0], -1))
+            for w, b in pairs[convs:-1]:
+                h = tf.nn.relu(h @ w + b)
+            return h @ pairs[-1][0] + pairs[-1][1]
+
+        @tf.function(autograph=False, jit_compile=not conv)
+        def step(rows):
+            with tf.GradientTape() as tape:
+                logits = forward(tf.gather(self.x, rows))
+                loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(tf.gather(self.y, rows), logits))
+            count.assign_add(1.0)
+            rate = 1e-3 * tf.sqrt(1 - 0.999**count) / (1 - 0.9**count)
+            for v, (m, s), g in zip(variables, moments, tape.gradient(loss, variables), strict=True):
+                m.assign_add((g - m) * 0.1)
+                s.assign_add((g * g - s) * 0.001)
+                v.assign_sub(rate * m / (tf.sqrt(s) + 1e-7))
+            total.assign_add(loss)
+
+        self.step, self.total = step, total
+        self.predict = tf.function(forward, autograph=False, jit_compile=not conv)
+
+    def epoch(self):
+        order = self.tf.constant(np.random.permutation(self.n).astype("int32"))
+        for i in range(self.n // self.batch):
+            self.step(order[i * self.batch : (i + 1) * self.batch])
+        self.total.numpy()
+
+    def predict_one(self, x):
+        return self.predict(self.tf.constant(x)).numpy()
+
+
+class RawPyTensor(Raw):
+    """pytensor.function with shared variables and their updates, Adam in expressions; the batch is gathered from shared data."""
+
+    def __init__(self, sizes, conv, x, y, batch):
+        import pytensor
+        import pytensor.tensor as pt
+
+        self.batch, self.n = batch, len(x)
+        data, labels = pytensor.shared(x), pytensor.shared(y)
+        variables = [pytensor.shared(v) for pair in initial(sizes, conv) for v in pair]
+        rows, count, total = pt.ivector("rows"), pytensor.shared(np.float32(0)), pytensor.shared(np.float32(0))
+
+        def forward(h):
+            for w, b in zip(variables[:-2:2], variables[1:-2:2], strict=True):
+                h = pt.maximum(h @ w + b, 0)
+            return h @ variables[-2] + variables[-1]
+
+        logits = forward(data[rows])
+        chosen = logits[pt.arange(batch), labels[rows]]
+        loss = pt.mean(pt.logsumexp(logits, axis=-1) - chosen)
+        t = count + np.float32(1)
+        rate = np.float32(1e-3) * pt.sqrt(1 - np.float32(0.999) ** t) / (1 - np.float32(0.9) ** t)
+        updates = [(count, t), (total, total + loss)]
+        for v, g in zip(variables, pytensor.grad(loss, variables), strict=True):
+            m, s = (pytensor.shared(np.zeros_like(v.get_value())) for _ in range(2))
+            new_m, new_s = m + (g - m) * np.float32(0.1), s + (g * g - s) * np.float32(0.001)
+            updates += [(m, new_m), (s, new_s), (v, v - rate * new_m / (pt.sqrt(new_s) + np.float32(1e-7)))]
+        self.step, self.total = pytensor.function([rows], [], updates=updates), total
+        inputs = pt.fmatrix("inputs")
+        self.predict_one = pytensor.function([inputs], forward(inputs))
+
+    def epoch(self):
+        order = np.random.permutation(self.n).astype("int32")
+        for i in range(self.n // self.batch):
+            self.step(order[i * self.batch : (i + 1) * self.batch])
+
+
+RAW = {"jax": RawJax, "torch": RawTorch, "tensorflow": RawTensorFlow, "pytensor": RawPyTensor}
 
 
 def seconds(function, *args):
