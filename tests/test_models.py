@@ -106,7 +106,7 @@ def test_sequential_builds_late_and_pops(backend):
 
 def test_native_functions_in_call(backend):
     name = keras.backend.backend()
-    native = {"numpy": "numpy", "jax": "jax.numpy", "torch": "torch", "tensorflow": "tensorflow.math"}[name]
+    native = {"numpy": "numpy", "jax": "jax.numpy", "torch": "torch", "tensorflow": "tensorflow.math", "pytensor": "pytensor.tensor"}[name]
     module = __import__(native, fromlist=["tanh"])
 
     class Native(layers.Layer):

@@ -140,7 +140,7 @@ def test_seeds_from_the_stream_are_equal_on_every_engine() -> None:
             utils.set_random_seed(5)
             random.uniform((1,))
             found.append([host.make_seed() for _ in range(3)])
-    assert found[0] == found[1] == found[2]
+    assert all(seeds == found[0] for seeds in found)
     assert len(set(found[0])) == 3
 
 

@@ -26,7 +26,7 @@ import numpy as np
 from keraunos.backends import _numpy_api
 from keraunos.backends import numpy as eager
 from keraunos.core import dtypes, tree, windows
-from keraunos.core.errors import ArgumentError, BackendError, SymbolicError
+from keraunos.core.errors import ArgumentTypeError, BackendError, SymbolicError
 from keraunos.core.spec import OPERATORS, UNKNOWN, Spec, Symbolic, known, normalize_axes, normalize_axis
 
 with warnings.catch_warnings():
@@ -37,8 +37,9 @@ with warnings.catch_warnings():
     from pytensor.gradient import DisconnectedType, disconnected_grad, pullback
     from pytensor.graph.basic import Apply, Constant, Variable
     from pytensor.graph.op import Op
+    from pytensor.graph.replace import graph_replace
     from pytensor.graph.rewriting.basic import MergeOptimizer, SequentialGraphRewriter, in2out, node_rewriter
-    from pytensor.graph.traversal import graph_inputs
+    from pytensor.graph.traversal import toposort
     from pytensor.ifelse import ifelse
     from pytensor.link.vm import VMLinker
     from pytensor.tensor.elemwise import Elemwise
@@ -231,6 +232,11 @@ def _variable(x: Any) -> Any:
     return x.variable if isinstance(x, Traced) else pt.as_tensor_variable(x)
 
 
+def _called(fn: Any, *args: Any) -> Any:
+    """The result of a function that may have used PyTensor's own."""
+    return tree.map_structure(lambda x: Traced(x) if isinstance(x, Variable) else x, fn(*args))
+
+
 def _evaluated(structure: Any, given: Sequence[Any], values: Sequence[Any]) -> Any:
     """The structure with the values of what is traced in it, for values of the inputs."""
     leaves = tree.flatten(structure)
@@ -247,9 +253,9 @@ def differentiate(fn: Any, values: Any) -> Any:
     else:
         inputs = [_input(np.asarray(x)) for x in values]
     with _tracing():
-        loss, aux = fn([Traced(x) for x in inputs])
+        loss, aux = _called(fn, [Traced(x) for x in inputs])
         if tuple(loss.shape):
-            raise ArgumentError("Only a scalar can be differentiated.", received=f"a tensor of shape {tuple(loss.shape)}", fix="take its sum or mean")
+            raise ArgumentTypeError("Only a scalar can be differentiated.", received=f"a tensor of shape {tuple(loss.shape)}", fix="take its sum or mean")
         gradients = _gradients(loss, inputs)
     out = (loss, aux), gradients
     return out if inside else _evaluated(out, inputs, values)
@@ -297,7 +303,7 @@ class _Compiled:
         self.places = [i for i, x in enumerate(leaves) if x is not None]
         inputs = {i: _input(leaves[i]) for i in self.places}
         with _tracing(chosen):
-            out = fn(*tree.pack_sequence_as(args, [Traced(inputs[i]) if i in inputs else None for i in range(len(leaves))]))
+            out = _called(fn, *tree.pack_sequence_as(args, [Traced(inputs[i]) if i in inputs else None for i in range(len(leaves))]))
         given = len(tree.flatten(args[0])) if donate else 0
         place_of = {id(x): i for i, x in inputs.items()}
         self.form, self.sources, wanted, passed = tree.form(out), [], [], set()
@@ -328,7 +334,7 @@ class _Compiled:
 
 def abstract(fn: Any, shapes: list[tuple[int, ...]], specs_dtypes: list[str]) -> Any:
     with _tracing():
-        return fn(*(Traced(pt.tensor(dtype=d, shape=s)) for s, d in zip(shapes, specs_dtypes, strict=True)))
+        return _called(fn, *(Traced(pt.tensor(dtype=d, shape=s)) for s, d in zip(shapes, specs_dtypes, strict=True)))
 
 
 # ---- how functions of ops are made ----
@@ -966,24 +972,18 @@ def cond(pred: Any, true_fn: Any, false_fn: Any) -> Any:
     return _refilled(first, ifelse(_variable(pred), _flat(first), _flat(second)))
 
 
-def scan(f: Any, init: Any, xs: Any, count: Any, reverse: bool, unroll: Any) -> Any:
-    rows, start, form = _flat(xs), _flat(init), []
-
-    def step(*variables: Any) -> Any:
-        carry, y = f(_refilled(init, variables[len(rows) :]), _refilled(xs, variables[: len(rows)]))
-        form.append(y)
-        return [_fitted(x, s) for x, s in zip(_flat(carry), start, strict=True)] + _flat(y)
-
-    with _tracing():  # how many results a step has must be known beforehand
-        step(*[pt.tensor(dtype=x.dtype, shape=x.type.shape[1:]) for x in rows], *[x.type() for x in start])
-        ys = len(_flat(form[0]))
-        if not start and not ys:
-            return init, form[0]
-        options = {"n_steps": count, "go_backwards": reverse, "mode": _mode_of(_state.mode), "return_list": True, "return_updates": False}
-        found = pytensor.scan(step, rows, [*start, *[None] * ys], **options)
-    stacked = [x[::-1] if reverse else x for x in found[len(start) :]]
-    stacked = stacked if count is None else [pt.specify_shape(x, (count, *x.type.shape[1:])) for x in stacked]
-    return _refilled(init, [x[-1] for x in found[: len(start)]]), _refilled(form[0], stacked)
+def _inner(fn: Callable[..., Any], likes: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
+    """The graph of a loop's body: its inputs (variables as `likes`), its results, and what it takes from outside of the loop."""
+    inputs = [pt.tensor(dtype=x.dtype, shape=x.shape) for x in likes]
+    with _tracing():
+        results = fn(*inputs)
+    within, outside = {id(x) for x in inputs}, {}
+    for node in toposort(results):
+        if any(id(x) in within for x in node.inputs):
+            within.update(map(id, node.outputs))
+            outside.update({id(x): x for x in node.inputs if id(x) not in within})
+    outside.update({id(x): x for x in results if id(x) not in within})
+    return inputs, results, [x for x in outside.values() if not isinstance(x, Constant)]
 
 
 def _fitted(x: Any, like: Any) -> Any:
@@ -991,23 +991,46 @@ def _fitted(x: Any, like: Any) -> Any:
     return pt.specify_shape(_cast(x, like.dtype), like.type.shape) if like.ndim else _cast(x, like.dtype)
 
 
+def scan(f: Any, init: Any, xs: Any, count: Any, reverse: bool, unroll: Any) -> Any:
+    rows, start, y = _flat(xs), _flat(init), None
+
+    def step(*variables: Any) -> Any:
+        nonlocal y
+        carry, y = f(_refilled(init, variables[len(rows) :]), _refilled(xs, variables[: len(rows)]))
+        return [_fitted(x, s) for x, s in zip(_flat(carry), start, strict=True)] + _flat(y)
+
+    likes = [Spec(x.type.shape[1:], x.dtype) for x in rows] + [Spec(x.type.shape, x.dtype) for x in start]
+    inputs, results, outside = _inner(step, likes)
+    if not results:
+        return init, y
+    found = pytensor.scan(
+        lambda *given: graph_replace(results, dict(zip((*inputs, *outside), given, strict=True)), strict=False), rows, [*start, *[None] * (len(results) - len(start))],
+        outside, n_steps=count, go_backwards=reverse, mode=_mode_of(_state.mode), return_list=True, return_updates=False,
+    )  # fmt: skip
+    stacked = [x[::-1] if reverse else x for x in found[len(start) :]]
+    stacked = stacked if count is None else [pt.specify_shape(x, (count, *x.type.shape[1:])) for x in stacked]
+    return _refilled(init, [x[-1] for x in found[: len(start)]]), _refilled(y, stacked)
+
+
 def while_loop(goes_on: Any, body: Any, variables: Any) -> Any:
-    start = [_variable(x) for x in _flat(variables)]
-    inputs = [x.type() for x in start]
-    with _tracing():
-        held = _refilled(variables, inputs)
-        wanted = [_variable(goes_on(*held)), *[_fitted(x, s) for x, s in zip(_flat(body(*held)), start, strict=True)]]
-    outer = [x for x in graph_inputs(wanted) if not isinstance(x, Constant) and not any(x is y for y in inputs)]
+    start = _flat(variables)
+
+    def step(*values: Any) -> Any:
+        held = _refilled(variables, values)
+        return [_variable(goes_on(*held)), *[_fitted(x, s) for x, s in zip(_flat(body(*held)), start, strict=True)]]
+
+    specs = [Spec(x.type.shape, x.dtype) for x in start]
+    inputs, results, outside = _inner(step, specs)
     with _compiling:
-        step = [pytensor.function([*inputs, *outer], out, mode=_plain(), on_unused_input="ignore") for out in (wanted[:1], wanted[1:])]
+        tests, moves = (pytensor.function([*inputs, *outside], out, mode=_plain(), on_unused_input="ignore") for out in (results[:1], results[1:]))
 
     def run(*values: Any) -> Any:
         state, fixed = list(values[: len(start)]), values[len(start) :]
-        while step[0](*state, *fixed)[0]:
-            state = step[1](*state, *fixed)
+        while tests(*state, *fixed)[0]:
+            state = moves(*state, *fixed)
         return list(state)
 
-    found = _by_numbers(run, [Spec(x.type.shape, x.dtype) for x in start], [Traced(x) for x in (*start, *outer)], "a loop whose length is not known")
+    found = _by_numbers(run, specs, [Traced(x) for x in (*start, *outside)], "a loop whose length is not known")
     return _refilled(variables, [x.variable for x in found])
 
 
