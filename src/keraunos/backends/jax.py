@@ -14,9 +14,9 @@ import ml_dtypes
 import numpy as np
 from jax.custom_derivatives import SymbolicZero
 
-from keraunos.backends import _fourier, _numpy_api
+from keraunos.backends import _fourier, _numpy_api, _shared
 from keraunos.core import config, windows
-from keraunos.core.errors import not_positive_definite, one_of
+from keraunos.core.errors import not_positive_definite
 from keraunos.core.variable import Variable
 
 name = "jax"
@@ -155,12 +155,8 @@ globals().update(_fourier.transforms(jnp.fft, as_complex))
 
 
 # ---- linear algebra ----
-jvp, det, solve = jax.jvp, jnp.linalg.det, jnp.linalg.solve
-eig, slogdet = (lambda x, f=f: tuple(f(x)) for f in (jnp.linalg.eig, jnp.linalg.slogdet))
-
-
-def qr(x, mode="reduced"):
-    return tuple(jnp.linalg.qr(x, one_of("mode", mode, ("reduced", "complete"))))
+jvp, solve = jax.jvp, jnp.linalg.solve
+globals().update(_shared.decompositions(jnp.linalg))
 
 
 def cholesky(x, upper=False):
@@ -168,15 +164,6 @@ def cholesky(x, upper=False):
     if not isinstance(out, jax.core.Tracer) and jnp.isnan(out).any():
         raise not_positive_definite()
     return out
-
-
-def eigh(x):
-    return tuple(jnp.linalg.eigh(x))
-
-
-def svd(x, full_matrices=True, compute_uv=True):
-    out = jnp.linalg.svd(x, full_matrices, compute_uv)
-    return tuple(out) if compute_uv else out
 
 
 def lu_factor(x):
@@ -197,6 +184,8 @@ def get_item(x, key):
 
 
 def slice_(inputs, start_indices, shape):
+    if -1 in shape:
+        return inputs[_shared.block(start_indices, shape, inputs.shape)]
     return jax.lax.dynamic_slice(inputs, tuple(start_indices), shape)
 
 
@@ -361,5 +350,5 @@ def draw_binomial(key, counts, probabilities):
 def draw_dropout(key, x, rate, shape):
     # The mask is a hash of the position: it fuses with what stands around it and costs a seventh of JAX's own bits on CPUs.
     index = jax.lax.iota("uint32", math.prod(shape)).reshape(shape)
-    kept = _numpy_api.hashed(index, key[0], key[1]) >= np.uint32(min(round(rate * 2**32), 2**32 - 1))
+    kept = _numpy_api.hashed(index, key[0], key[1]) >= np.uint32(_shared.threshold(rate))
     return jnp.where(kept, x * np.asarray(1 / (1 - rate), x.dtype), 0)

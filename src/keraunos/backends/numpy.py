@@ -13,9 +13,9 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from keraunos.backends import _fourier, _numpy_api
+from keraunos.backends import _fourier, _numpy_api, _shared
 from keraunos.core import dtypes, windows
-from keraunos.core.errors import ArgumentError, BackendError, not_positive_definite, one_of
+from keraunos.core.errors import BackendError, no_such_class
 
 name = "numpy"
 kinds: dict[type, int] = {}
@@ -31,10 +31,10 @@ def _pool(x, plan, largest, fill):
     return _numpy_api.pooled(np, x, plan, np.maximum if largest else np.add, fill)
 
 
-_shared = _numpy_api.functions(np, np_dtype, _pool)
+_api = _numpy_api.functions(np, np_dtype, _pool)
 _quiet = np.errstate(all="ignore")  # no engine but NumPy warns of infinities
-globals().update(_shared)
-globals().update({n: _quiet(_shared[n]) for n in _numpy_api.ELEMENTWISE.split()})
+globals().update(_api)
+globals().update({n: _quiet(_api[n]) for n in _numpy_api.ELEMENTWISE.split()})
 
 
 # ---- what every engine provides ----
@@ -137,35 +137,11 @@ def einsum(subscripts, *operands):
 
 
 # ---- linear algebra ----
-def _symmetric(x):
-    """The symmetric part of matrices, Hermitian for complex ones."""
-    return (x + x.swapaxes(-1, -2).conj()) / 2
-
-
-def cholesky(x, upper=False):
-    try:
-        return np.linalg.cholesky(_symmetric(x), upper=upper)
-    except np.linalg.LinAlgError:
-        if x.shape[-1] == x.shape[-2]:
-            raise not_positive_definite() from None
-        raise
-
-
-def eigh(x):
-    return tuple(np.linalg.eigh(_symmetric(x)))
+globals().update(_shared.decompositions(np.linalg))
 
 
 def eig(x):
     return tuple(out.astype(dtypes.complexed(x.dtype.name)) for out in np.linalg.eig(x))
-
-
-def qr(x, mode="reduced"):
-    return tuple(np.linalg.qr(x, one_of("mode", mode, ("reduced", "complete"))))
-
-
-def svd(x, full_matrices=True, compute_uv=True):
-    out = np.linalg.svd(x, full_matrices, compute_uv)
-    return tuple(out) if compute_uv else out
 
 
 def lu_factor(x):
@@ -198,29 +174,17 @@ def solve(a, b):
     return out
 
 
-def det(x):
-    return np.asarray(np.linalg.det(x))
-
-
-def slogdet(x):
-    return tuple(map(np.asarray, np.linalg.slogdet(x)))
-
-
 # ---- selection ----
 get_item = rows = operator.getitem
 
 
-def _block(starts, shape):
-    return tuple(slice(int(s), int(s) + n) for s, n in zip(starts, shape, strict=True))
-
-
 def slice_(inputs, start_indices, shape):
-    return inputs[_block(start_indices, shape)]
+    return inputs[_shared.block(start_indices, shape, inputs.shape)]
 
 
 def slice_update(inputs, start_indices, updates):
     out = np.array(inputs)
-    out[_block(start_indices, updates.shape)] = updates
+    out[_shared.block(start_indices, updates.shape, out.shape)] = updates
     return out
 
 
@@ -266,13 +230,16 @@ def conv_transpose(inputs, kernel, *options):
 def top_k(x, k, sorted=True):
     if k > x.shape[-1]:
         raise ValueError  # the rule tells more
-    indices = np.argsort(~x if x.dtype.kind in "biu" else -x, axis=-1, kind="stable")[..., :k]
+    indices = np.argsort(~x if x.dtype.kind in "biu" else -x, axis=-1, kind="stable")
+    if (nan := np.isnan(x)).any():  # as on all engines, NaN comes first
+        indices = np.take_along_axis(indices, np.argsort(~np.take_along_axis(nan, indices, -1), axis=-1, kind="stable"), -1)
+    indices = indices[..., :k]
     return np.take_along_axis(x, indices, -1), indices.astype("int32")
 
 
 def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
     if target.size and not (0 <= target.min() and target.max() < output.shape[axis]):
-        raise ArgumentError(f"target has classes from {target.min()} to {target.max()}.", where="target", expected=f"0 to {output.shape[axis] - 1}")
+        raise no_such_class(output.shape[axis])
     return NotImplemented
 
 

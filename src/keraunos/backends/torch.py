@@ -16,10 +16,14 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from keraunos.backends import _foreign, _fourier
-from keraunos.core import config, dtypes, windows
-from keraunos.core.errors import ArgumentError, BackendError, not_positive_definite, one_of
+from keraunos.backends import _foreign, _fourier, _shared
+from keraunos.backends._shared import SCALARS
+from keraunos.backends._torch_networks import *
+from keraunos.backends._torch_networks import nested
+from keraunos.core import dtypes
+from keraunos.core.errors import BackendError
 from keraunos.core.scope import scope, within
+from keraunos.core.spec import normalize_axes
 
 name = "torch"
 kinds: dict[type, int] = {}
@@ -28,7 +32,6 @@ strict_dtypes: frozenset[str] = frozenset()
 stateful = True
 
 _threads = threading.local()
-_SCALARS = frozenset({int, float, bool, complex})
 _run_backward = torch.autograd.Variable._execution_engine.run_backward
 _NAMES = {getattr(torch, n): n for n in dtypes.BITS if hasattr(torch, n) and isinstance(getattr(torch, n), torch.dtype)}
 _DTYPES = {n: d for d, n in _NAMES.items()}
@@ -122,8 +125,8 @@ def store(old: torch.Tensor, new: torch.Tensor, trainable: bool) -> torch.Tensor
 def differentiate(fn: Any, values: Any) -> Any:
     if not all(v.requires_grad for v in values):
         values = [v.detach().requires_grad_() for v in values]
-    depth = _threads.__dict__.get("depth", 0)
-    _threads.depth = depth + 1
+    depth = nested.depth
+    nested.depth += 1
     try:
         with torch.enable_grad():
             loss, aux = fn(values)
@@ -135,7 +138,7 @@ def differentiate(fn: Any, values: Any) -> Any:
                 gradients = _run_backward((loss,), (torch.ones_like(loss),), False, False, tuple(values), allow_unreachable=True, accumulate_grad=False)
                 gradients = [torch.zeros_like(v) if g is None else g for g, v in zip(gradients, values, strict=True)]
     finally:
-        _threads.depth = depth
+        nested.depth = depth
     return (loss if depth else loss.detach(), aux), list(gradients)
 
 
@@ -196,15 +199,29 @@ def synchronize(x: Any) -> None:
 
 # ---- elementwise ----
 # Direct functions: nothing stands between an op and PyTorch that need not.
-add, subtract, multiply, true_divide = operator.add, operator.sub, operator.mul, operator.truediv
+add, multiply, true_divide = operator.add, operator.mul, operator.truediv
 floor_divide, mod, power = operator.floordiv, operator.mod, operator.pow
 negative, square, rsqrt, reciprocal = torch.neg, torch.square, torch.rsqrt, torch.reciprocal
 equal, not_equal, less, less_equal, greater, greater_equal = operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge
-logical_and, logical_or, logical_xor, logical_not = operator.and_, operator.or_, operator.xor, torch.logical_not
+logical_not = torch.logical_not
 _SHARED = """sqrt exp expm1 log log1p log2 log10 sigmoid sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh erf erfinv floor ceil
 isnan isinf isfinite nan_to_num erfc exp2 i0 signbit sinc"""
 globals().update({n: getattr(torch, n) for n in _SHARED.split()})
 stop_gradient = torch.Tensor.detach
+
+
+def subtract(x1, x2):
+    if x1.__class__ is bool or x2.__class__ is bool:  # which PyTorch refuses
+        return (+x1) - (+x2)
+    return x1 - x2
+
+
+def _of_truths(function):
+    """`function` of two tensors of bools, either of which may be a Python scalar: what is not 0 is true."""
+    return lambda x1, x2: function(bool(x1) if x1.__class__ in SCALARS else x1, bool(x2) if x2.__class__ in SCALARS else x2)
+
+
+logical_and, logical_or, logical_xor = _of_truths(operator.and_), _of_truths(operator.or_), _of_truths(operator.xor)
 
 
 def sign(x):
@@ -212,26 +229,10 @@ def sign(x):
     return torch.where(torch.isnan(x), x, out) if x.is_floating_point() else out  # of NaN, PyTorch says 0
 
 
-def _pair(function):
-    """`function` of two tensors, either of which may be a Python scalar."""
-
-    def paired(x1, x2):
-        if x1.__class__ in _SCALARS:
-            x1 = torch.scalar_tensor(x1, dtype=x2.dtype, device=x2.device)
-        elif x2.__class__ in _SCALARS:
-            x2 = torch.scalar_tensor(x2, dtype=x1.dtype, device=x1.device)
-        return function(x1, x2)
-
-    return paired
-
-
+_pair = _shared.pair(lambda x, like: torch.scalar_tensor(x, dtype=like.dtype, device=like.device))
 maximum, minimum, logaddexp, arctan2 = _pair(torch.maximum), _pair(torch.minimum), _pair(torch.logaddexp), _pair(torch.arctan2)
-
-
 hypot, logaddexp2, nextafter = _pair(torch.hypot), _pair(torch.logaddexp2), _pair(torch.nextafter)
 as_complex = _pair(lambda real, imag: torch.complex(*torch.broadcast_tensors(real, imag)))
-
-
 globals().update(_fourier.transforms(torch.fft, as_complex))
 
 
@@ -240,11 +241,13 @@ def absolute(x):
 
 
 def round_(x, decimals=0):
-    return torch.round(x, decimals=decimals) if x.is_floating_point() or decimals < 0 else x
+    if x.is_floating_point():
+        return torch.round(x, decimals=decimals)
+    return torch.round(x.double(), decimals=decimals).to(x.dtype) if decimals < 0 else x
 
 
 def clip(x, x_min, x_max):
-    if x_min.__class__ in _SCALARS and x_max.__class__ in _SCALARS and x.__class__ not in _SCALARS and x.dtype is not torch.uint8:  # there, -1 is 255
+    if x_min.__class__ in SCALARS and x_max.__class__ in SCALARS and x.__class__ not in SCALARS and x.dtype is not torch.uint8:  # there, -1 is 255
         return torch.clamp(x, x_min, x_max)
     return NotImplemented
 
@@ -270,17 +273,9 @@ def imag(x):
 
 
 # ---- bits ----
-_UNSIGNED = {torch.uint16: 16, torch.uint32: 32, torch.uint64: 64}
-
-
 def _bits(function):
     """`function`, by signed integers of 64 bits for the unsigned ones, for which PyTorch lacks it."""
-
-    def of(*xs):
-        kind = next((x.dtype for x in xs if x.__class__ not in _SCALARS), None)
-        return function(*xs) if kind not in _UNSIGNED else function(*(x if x.__class__ in _SCALARS else x.long() for x in xs)).to(kind)
-
-    return of
+    return _shared.through(dict.fromkeys(_WIDER, torch.int64), torch.Tensor.to, function)
 
 
 bitwise_and, bitwise_or, bitwise_xor, bitwise_invert = operator.and_, operator.or_, operator.xor, _bits(torch.bitwise_not)
@@ -289,7 +284,7 @@ fmax, fmin, fmod = _bits(_pair(torch.fmax)), _bits(_pair(torch.fmin)), _bits(_pa
 
 
 def right_shift(x, y):
-    if x.__class__ not in _SCALARS and x.dtype == torch.uint64:  # no sign comes in
+    if x.__class__ not in SCALARS and x.dtype == torch.uint64:  # no sign comes in
         first = (x.long() >> 1) & 0x7FFFFFFFFFFFFFFF
         return torch.where(array(y).long() > 0, first >> (array(y).long() - 1), x.long()).to(torch.uint64)
     return _bits(operator.rshift)(x, y)
@@ -312,21 +307,19 @@ def mean(x, axis=None, keepdims=False):
     return x if axis == () else torch.mean(x, axis, keepdims)
 
 
-def _axes(x, axis):
-    return tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
-
-
 def prod(x, axis=None, keepdims=False, dtype=None):
     if x.dtype is torch.uint32 and dtype is None:
         return prod(x.to(torch.int64), axis, keepdims).to(torch.uint32)
     out = x.to(torch_dtype(dtype)) if dtype else x
-    for i in sorted((a % x.ndim for a in _axes(x, axis)), reverse=True):
+    for i in sorted(normalize_axes(axis, x.ndim), reverse=True):
         out = torch.prod(out, i, keepdims, dtype=out.dtype)
     return out
 
 
 def _extreme(function, of_two):
     def extreme(x, axis=None, keepdims=False, initial=None):
+        if initial is not None and initial.__class__ not in SCALARS:
+            initial = array(initial, dtype_of(x))
         if initial is not None and not x.numel():
             return torch.full_like(torch.sum(x, axis, keepdims), initial, dtype=x.dtype)
         out = x if axis == () else function(x, () if axis is None else axis, keepdims)
@@ -346,16 +339,17 @@ argmax, argmin = _place_of(torch.argmax), _place_of(torch.argmin)
 
 
 def _over_axes(function):
-    return lambda x, axis=None, keepdims=False: function(x, _axes(x, axis), keepdims)
+    return lambda x, axis=None, keepdims=False: function(x, normalize_axes(axis, x.ndim), keepdims)
 
 
-any_, all_, logsumexp = _over_axes(torch.any), _over_axes(torch.all), _over_axes(torch.logsumexp)
+any_, all_ = _over_axes(torch.any), _over_axes(torch.all)
+logsumexp = _over_axes(lambda x, axes, keepdims: torch.logsumexp(x, axes, keepdims) if axes else NotImplemented)
 
 
 def _running(function):
     def running(x, axis=None, dtype=None):
         x, axis = (x.reshape(-1), 0) if axis is None else (x, axis)
-        return function(x, axis, dtype=torch_dtype(dtype) if dtype else x.dtype)
+        return function(x.bool(), axis).bool() if dtype == "bool" else function(x, axis, dtype=torch_dtype(dtype) if dtype else x.dtype)
 
     return running
 
@@ -378,7 +372,7 @@ diff, tril, triu = torch.diff, torch.tril, torch.triu
 
 
 def full(shape, fill_value, dtype=None):
-    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    shape = tuple(shape) if hasattr(shape, "__len__") else (shape,)
     if not isinstance(fill_value, (int, float)):
         return torch.as_tensor(fill_value, dtype=torch_dtype(dtype or dtypes.standardize_dtype(None)), device=device()).expand(shape)
     return torch.full(shape, fill_value, dtype=torch_dtype(dtype or dtypes.standardize_dtype(None)), device=device())
@@ -386,11 +380,13 @@ def full(shape, fill_value, dtype=None):
 
 def arange(start, stop=None, step=None, dtype=None):
     first, last = (0, start) if stop is None else (start, stop)
-    return torch.arange(first, last, 1 if step is None else step, dtype=torch_dtype(dtype or dtypes.common(start, stop, step)), device=device())
+    step = 1 if step is None else step
+    last = first if (last - first) * step < 0 else last  # which PyTorch refuses
+    return torch.arange(first, last, step, dtype=torch_dtype(dtype or dtypes.common(start, stop, step)), device=device())
 
 
 def reshape(x, newshape):
-    return torch.reshape(x, (newshape,) if isinstance(newshape, int) else newshape)
+    return torch.reshape(x, tuple(newshape) if hasattr(newshape, "__len__") else (newshape,))
 
 
 def transpose(x, axes=None):
@@ -422,7 +418,7 @@ def tile(x, repeats):
 
 
 def pad_constant(x, widths, value):
-    return torch.nn.functional.pad(x, [int(n) for pair in reversed(widths) for n in pair], value=value)
+    return F.pad(x, [int(n) for pair in reversed(widths) for n in pair], value=value)
 
 
 def get_item(x, key):
@@ -459,7 +455,7 @@ def take(x, indices, axis=None):
         x, axis = x.reshape(-1), 0
     indices = _places(indices, x.shape[axis])
     if axis == 0 and x.ndim == 2:
-        return torch.nn.functional.embedding(indices, x)  # its gradient is the quickest
+        return F.embedding(indices, x)  # its gradient is the quickest
     axis = axis % x.ndim
     out = torch.index_select(x, axis, indices.reshape(-1))
     return out if indices.ndim == 1 else out.reshape(x.shape[:axis] + indices.shape + x.shape[axis + 1 :])
@@ -471,17 +467,13 @@ def take_along_axis(x, indices, axis=None):
     return torch.take_along_dim(x, _places(indices, x.shape[axis]).to(torch.int64), axis)
 
 
-def _block(starts, shape):
-    return tuple(slice(int(s), int(s) + n) for s, n in zip(starts, shape, strict=True))
-
-
 def slice_(inputs, start_indices, shape):
-    return inputs[_block(start_indices, shape)]
+    return inputs[_shared.block(start_indices, shape, inputs.shape)]
 
 
 def slice_update(inputs, start_indices, updates):
     out = inputs.clone()
-    out[_block(start_indices, updates.shape)] = updates.to(out.dtype)
+    out[_shared.block(start_indices, updates.shape, out.shape)] = updates.to(out.dtype)
     return out
 
 
@@ -516,38 +508,36 @@ def scatter_rows(x, places, updates, reduction=None):
 
 
 # ---- linear algebra ----
-matmul, tensordot, einsum, diagonal, diag = torch.matmul, torch.tensordot, torch.einsum, torch.diagonal, torch.diag
+diagonal, diag = torch.diagonal, torch.diag
+
+
+def _product(function):
+    """`function`, by floats where PyTorch has it for no integers or bools: of bools a sum is whether any is true."""
+
+    def product(*args):
+        try:
+            return function(*args)
+        except RuntimeError:
+            kind = next(x.dtype for x in args if isinstance(x, torch.Tensor))
+            if kind.is_floating_point or kind.is_complex:
+                raise
+            return function(*(x.double() if isinstance(x, torch.Tensor) else x for x in args)).to(kind)
+
+    return product
+
+
+def _contracted(x1, x2, axes=2):
+    return torch.tensordot(x1, x2, [[a] if isinstance(a, int) else list(a) for a in axes] if hasattr(axes, "__len__") else axes)
+
+
+matmul, tensordot, einsum = _product(torch.matmul), _product(_contracted), _product(torch.einsum)
 
 
 def affine(x, kernel, bias):
-    return torch.addmm(bias, x, kernel) if x.dim() == 2 else torch.nn.functional.linear(x, kernel.mT, bias)
+    return torch.addmm(bias, x, kernel) if x.dim() == 2 else F.linear(x, kernel.mT, bias)
 
 
-det = torch.linalg.det
-eig, slogdet = (lambda x, f=f: tuple(f(x)) for f in (torch.linalg.eig, torch.linalg.slogdet))
-
-
-def qr(x, mode="reduced"):
-    return tuple(torch.linalg.qr(x, one_of("mode", mode, ("reduced", "complete"))))
-
-
-def _symmetric(x):
-    return (x + x.mH) / 2
-
-
-def cholesky(x, upper=False):
-    try:
-        return torch.linalg.cholesky(_symmetric(x), upper=upper)
-    except torch.linalg.LinAlgError:
-        raise not_positive_definite() from None
-
-
-def eigh(x):
-    return tuple(torch.linalg.eigh(_symmetric(x)))
-
-
-def svd(x, full_matrices=True, compute_uv=True):
-    return tuple(torch.linalg.svd(x, full_matrices)) if compute_uv else torch.linalg.svdvals(x)
+globals().update(_shared.decompositions(torch.linalg))
 
 
 def lu_factor(x):
@@ -573,281 +563,6 @@ def jvp(fun, primals, tangents, has_aux=False):
         warnings.simplefilter("ignore", DeprecationWarning)
         import torch._decomp.decompositions_for_jvp  # pyright: ignore[reportUnusedImport]
     return torch.func.jvp(fun, primals, tangents, has_aux=has_aux)
-
-
-# ---- neural networks ----
-relu6, elu, selu, celu, silu, mish = F.relu6, F.elu, F.selu, F.celu, F.silu, F.mish
-softsign, log_sigmoid, hard_sigmoid, hard_silu, tanh_shrink = F.softsign, F.logsigmoid, F.hardsigmoid, F.hardswish, F.tanhshrink
-
-
-def relu(x):
-    return NotImplemented if x.dtype is torch.bool else torch.relu(x)
-
-
-def leaky_relu(x, negative_slope=0.2):
-    return F.leaky_relu(x, negative_slope)
-
-
-def gelu(x, approximate=True):
-    return F.gelu(x, approximate="tanh" if approximate else "none")
-
-
-def softplus(x):
-    return F.softplus(x, 1.0, 40.0)
-
-
-def softmax(x, axis=-1):
-    return torch.softmax(x, axis) if isinstance(axis, int) and x.ndim else NotImplemented
-
-
-def log_softmax(x, axis=-1):
-    return torch.log_softmax(x, axis) if isinstance(axis, int) and x.ndim else NotImplemented
-
-
-def top_k(x, k, sorted=True):
-    values, indices = torch.topk(x, k, sorted=sorted)
-    return values, indices.to(torch.int32)
-
-
-# The engine wants channels first: a permuted view is that with the memory of channels last, which its kernels know.
-_FIRST = {1: (0, 2, 1), 2: (0, 3, 1, 2), 3: (0, 4, 1, 2, 3)}
-_LAST = {1: (0, 2, 1), 2: (0, 2, 3, 1), 3: (0, 2, 3, 4, 1)}
-_CONV = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
-_CONV_TRANSPOSE = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
-_MAX_POOL = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
-_AVERAGE_POOL = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
-
-
-def _padded(x, plan, value=0.0):
-    """The inputs, channels first, and the padding that is left to the engine."""
-    x = x.permute(_FIRST[plan.rank]) if plan.last else x
-    if plan.symmetric:
-        return x, tuple(before for before, _ in plan.pads)
-    return F.pad(x, [n for pair in reversed(plan.pads) for n in pair], value=value), (0,) * plan.rank
-
-
-def _restored(x, plan):
-    return x.permute(_LAST[plan.rank]) if plan.last else x
-
-
-def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1):
-    return biased_conv(inputs, kernel, None, strides, padding, data_format, dilation_rate)
-
-
-def biased_conv(inputs, kernel, bias, strides=1, padding="valid", data_format=None, dilation_rate=1):
-    plan = windows.conv(inputs.shape, kernel.shape, strides, padding, data_format, dilation_rate)
-    x, pads = _padded(inputs, plan)
-    rank = plan.rank
-    kernel = kernel.permute(rank + 1, rank, *range(rank))
-    return _restored(_CONV[rank](x, kernel, bias, plan.strides, pads, plan.dilation, plan.groups), plan)
-
-
-def conv_transpose(inputs, kernel, strides=1, padding="valid", output_padding=None, data_format=None, dilation_rate=1):
-    plan = windows.conv_transpose(inputs.shape, kernel.shape, strides, padding, output_padding, data_format, dilation_rate)
-    rank = plan.rank
-    x = inputs.permute(_FIRST[rank]) if plan.last else inputs
-    kernel = kernel.permute(rank + 1, rank, *range(rank))
-    added = [before - behind for before, behind in plan.pads]
-    if all(before >= 0 and 0 <= a < s for a, s, (before, _) in zip(added, plan.strides, plan.pads, strict=True)):
-        out = _CONV_TRANSPOSE[rank](x, kernel, None, plan.strides, [before for before, _ in plan.pads], added, 1, plan.dilation)
-    else:
-        out = _CONV_TRANSPOSE[rank](x, kernel, None, plan.strides, 0, 0, 1, plan.dilation)
-        out = F.pad(out, [-n for pair in reversed(plan.pads) for n in pair])
-    return _restored(out, plan)
-
-
-def max_pool(inputs, pool_size, strides=None, padding="valid", data_format=None):
-    if not inputs.dtype.is_floating_point:
-        return max_pool(inputs.double(), pool_size, strides, padding, data_format).to(inputs.dtype)
-    plan = windows.pool(inputs.shape, pool_size, strides, padding, data_format)
-    x, pads = _padded(inputs, plan, -math.inf)
-    return _restored(_MAX_POOL[plan.rank](x, plan.size, plan.strides, pads), plan)
-
-
-def average_pool(inputs, pool_size, strides=None, padding="valid", data_format=None):
-    plan = windows.pool(inputs.shape, pool_size, strides, padding, data_format)
-    if plan.rank == 3 and inputs.dtype in (torch.float16, torch.bfloat16) and inputs.device.type == "cpu":  # which has no kernel for these
-        return average_pool(inputs.float(), pool_size, strides, padding, data_format).to(inputs.dtype)
-    x, pads = _padded(inputs, plan)
-    out = _restored(_AVERAGE_POOL[plan.rank](x, plan.size, plan.strides, pads, count_include_pad=False), plan)
-    if plan.symmetric:
-        return out
-    share = math.prod(plan.size) / torch.from_numpy(plan.counts(inputs.shape[plan.spatial])).to(out)
-    return out * (share if plan.last else share.movedim(-1, 1))
-
-
-def _adaptive(kernels):
-    def pool(inputs, output_size, data_format=None):
-        _, parts = windows.adaptive(inputs.shape, output_size, data_format)
-        rank, last = len(parts), windows.channels_last(data_format)
-        if not inputs.dtype.is_floating_point or (inputs.itemsize == 2 and inputs.device.type == "cpu"):
-            return NotImplemented
-        out = kernels[rank](inputs.permute(_FIRST[rank]) if last else inputs, [count for _, count in parts])
-        return out.permute(_LAST[rank]) if last else out
-
-    return pool
-
-
-adaptive_average_pool = _adaptive({1: F.adaptive_avg_pool1d, 2: F.adaptive_avg_pool2d, 3: F.adaptive_avg_pool3d})
-adaptive_max_pool = _adaptive({1: F.adaptive_max_pool1d, 2: F.adaptive_max_pool2d, 3: F.adaptive_max_pool3d})
-
-
-def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
-    return F.unfold(x, kernel_size, dilation, padding, stride) if x.dim() == 4 and x.dtype.is_floating_point else NotImplemented
-
-
-def fold(x, output_size, kernel_size, dilation=1, padding=0, stride=1):
-    return F.fold(x, output_size, kernel_size, dilation, padding, stride) if x.dim() == 3 and x.dtype.is_floating_point else NotImplemented
-
-
-# ---- attention ----
-def dot_product_attention(query, key, value, bias=None, mask=None, scale=None, is_causal=False, flash_attention=None, attn_logits_soft_cap=None):
-    fits = query.dim() == key.dim() == value.dim() == 4 and key.shape[2] and not query.shape[2] % key.shape[2]
-    # A gradient of a gradient goes through the body: the fused kernels have none.
-    if flash_attention is False or attn_logits_soft_cap is not None or not fits or _threads.__dict__.get("depth", 0) > 1:
-        return NotImplemented
-    live = None
-    if mask is not None:
-        mask = mask.to(torch.bool)
-        if is_causal:
-            mask = mask & torch.ones(query.shape[1], key.shape[1], dtype=torch.bool, device=query.device).tril()
-            is_causal = False
-        live = mask.any(-1, keepdim=True)
-        mask = mask | ~live
-        bias = mask if bias is None else torch.where(mask, bias, -math.inf)
-    elif bias is not None and is_causal:
-        return NotImplemented
-    bias = bias.to(query.dtype) if bias is not None and bias.is_floating_point() else bias
-    q, k, v = query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2)
-    groups = q.shape[1] // k.shape[1]
-    if flash_attention:
-        from torch.backends.cuda import SDPAParams, can_use_flash_attention
-
-        if not (query.is_cuda and can_use_flash_attention(SDPAParams(q, k, v, bias, 0.0, is_causal, groups > 1))):
-            return NotImplemented
-    out = F.scaled_dot_product_attention(q, k, v, bias, 0.0, is_causal, scale=scale, enable_gqa=groups > 1)
-    if live is not None:  # a query that sees no key gets the mean, which the kernels do not agree on
-        out = torch.where(live, out, v.mean(2, keepdim=True).repeat_interleave(groups, 1))
-    return out.transpose(1, 2)
-
-
-def ctc_loss(target, output, target_length, output_length, mask_index=0):
-    shapes = (target.shape[:1], target_length.shape, output_length.shape)
-    fits = output.dim() == 3 and target.dim() == 2 and all(shape == output.shape[:1] for shape in shapes) and 0 <= mask_index < output.shape[2]
-    if not fits or output.is_complex() or _threads.__dict__.get("depth", 0) > 1:  # its gradient has no gradient
-        return NotImplemented
-    target, count, steps = (x.to(torch.int64) for x in (target, target_length, output_length))
-    target, steps = target.clamp(0, output.shape[2] - 1), steps.clamp(0, output.shape[1])
-    chances = torch.log_softmax(output if output.dtype == torch.float64 else output.float(), 2).clamp(min=-1e30)
-    loss = F.ctc_loss(chances.transpose(0, 1), target, steps, count, mask_index, "none", zero_infinity=True)
-    # Its gradient of what is impossible is NaN, or with `zero_infinity` the loss is 0: so that is seen from the lengths.
-    again = (target[:, 1:] == target[:, :-1]) & (torch.arange(1, target.shape[1], device=target.device) < count[:, None])
-    return torch.where((steps >= count + again.sum(1)) & (loss < 1e29), loss, math.inf)
-
-
-def _rows(output, axis):
-    """Outputs of a crossentropy with the classes along axis 1, and the shape of the result."""
-    axis %= output.ndim
-    shape = (*output.shape[:axis], *output.shape[axis + 1 :])
-    if axis == output.ndim - 1:
-        return output.reshape(-1, output.shape[-1]), shape
-    return output.movedim(axis, 1), shape
-
-
-def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
-    if not from_logits:
-        return NotImplemented
-    try:
-        if output.ndim == 2 and target.ndim == 1 and axis in (-1, 1) and len(target) == len(output):
-            return F.cross_entropy(output, target.long(), reduction="none")
-        rows, shape = _rows(output, axis)
-        if target.shape not in (shape, (*output.shape[: axis % output.ndim], 1, *output.shape[axis % output.ndim + 1 :])):
-            return NotImplemented
-        return F.cross_entropy(rows, target.reshape(-1 if rows.ndim == 2 else shape).long(), reduction="none").reshape(shape)
-    except IndexError:
-        raise ArgumentError("target has a class that output does not have.", where="target", expected=f"0 to {output.shape[axis] - 1}") from None
-
-
-def categorical_crossentropy(target, output, from_logits=False, axis=-1):
-    if not from_logits or target.shape != output.shape:
-        return NotImplemented
-    rows, shape = _rows(output, axis)
-    return F.cross_entropy(rows, _rows(target.to(output.dtype), axis)[0], reduction="none").reshape(shape)
-
-
-def binary_crossentropy(target, output, from_logits=False):
-    if not from_logits or target.shape != output.shape:
-        return NotImplemented
-    return F.binary_cross_entropy_with_logits(output, target.to(output.dtype), reduction="none")
-
-
-def _channels(x, axis):
-    """`x` with `axis` at place 1 without a copy where possible, and how to undo it; None where it takes more."""
-    if axis % x.ndim == x.ndim - 1:
-        if x.is_contiguous():
-            return x.reshape(-1, x.shape[-1]), lambda y: y.reshape(x.shape)
-        return x.movedim(-1, 1), lambda y: y.movedim(1, -1)
-    return (x if axis % x.ndim == 1 else None), lambda y: y
-
-
-def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilon=1e-3):
-    rows, restore = _channels(x, axis)
-    if rows is None or any(p is not None and p.shape != (rows.shape[1],) for p in (mean, variance, offset, scale)):
-        return NotImplemented
-    if torch.is_grad_enabled() and (mean.requires_grad or variance.requires_grad):
-        return NotImplemented  # the engine's gradient stops at given statistics
-    return restore(F.batch_norm(rows, mean, variance, scale, offset, False, 0.0, epsilon))
-
-
-def standardize_batch(x, axis, offset=None, scale=None, epsilon=1e-3):
-    rows, restore = _channels(x, axis)
-    if rows is None or rows.numel() <= rows.shape[1] or any(p is not None and p.shape != (rows.shape[1],) for p in (offset, scale)):
-        return NotImplemented
-    out, mean, inverse = torch.native_batch_norm(rows, scale, offset, None, None, True, 0.0, epsilon)
-    mean, inverse = mean.detach(), inverse.detach()
-    return restore(out), mean.to(x.dtype), (inverse.pow(-2) - epsilon).clamp_min_(0).to(x.dtype)
-
-
-def _last_axes(x, axis, *parameters):
-    """The sizes of `axis` if they are the last axes and the parameters have their shape, else None."""
-    axes = sorted(a % x.ndim for a in (axis if isinstance(axis, (list, tuple)) else [axis]))
-    shape = x.shape[x.ndim - len(axes) :]
-    fits = axes == list(range(x.ndim - len(axes), x.ndim)) and all(p is None or p.shape == shape for p in parameters)
-    return shape if fits else None
-
-
-def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwargs):
-    shape = None if kwargs else _last_axes(x, axis, gamma, beta)
-    return NotImplemented if shape is None else F.layer_norm(x, shape, gamma, beta, config.epsilon() if epsilon is None else epsilon)
-
-
-def rms_normalization(x, scale=None, axis=-1, epsilon=None):
-    shape = _last_axes(x, axis, scale)
-    return NotImplemented if shape is None else F.rms_norm(x, shape, scale, config.epsilon() if epsilon is None else epsilon)
-
-
-# ---- images ----
-def rescaled(images, size, method, antialias, last):
-    height, width = images.shape[-3:-1] if last else images.shape[-2:]
-    widened = antialias or (height <= size[0] and width <= size[1])  # the engine's other cubic is not Keys'
-    if images.dtype not in (torch.float32, torch.float64) or method not in ("bilinear", "bicubic") or (method == "bicubic" and not widened):
-        return NotImplemented
-    x = images.reshape(-1, *images.shape[-3:])
-    out = F.interpolate(x.permute(_FIRST[2]) if last else x, size, mode=method, align_corners=False, antialias=antialias or method == "bicubic")
-    out = out.permute(_LAST[2]) if last else out
-    return out.reshape(*images.shape[:-3], *out.shape[1:])
-
-
-def slid(images, weights, axis, same):
-    count = len(weights)
-    if images.dtype not in (torch.float32, torch.float64) or images.ndim < 3 or (same and not count % 2):
-        return NotImplemented
-    x = images.reshape(-1, *images.shape[-3:])
-    x = x if axis == -1 else x.permute(_FIRST[2])  # two of the axes for the kernel, and any third for the channels
-    kernel = weights.to(x.dtype).reshape((1, 1, count, 1) if axis == -3 else (1, 1, 1, count)).expand(x.shape[1], -1, -1, -1)
-    out = F.conv2d(x, kernel, padding=tuple(n // 2 * same for n in kernel.shape[2:]), groups=x.shape[1])
-    out = out if axis == -1 else out.permute(_LAST[2])
-    return out.reshape(*images.shape[:-3], *out.shape[1:])
 
 
 # ---- random ----
@@ -903,7 +618,7 @@ def draw_dropout(key, x, rate, shape):
     bits, dtype = (16, torch.int16) if short else (32, torch.int32)
     n, each = math.prod(shape), 64 // bits
     numbers = torch.empty((n + each - 1) // each, dtype=torch.int64).random_(-(2**63), None, generator=generator).view(dtype)[:n].view(shape)
-    return x * (numbers >= min(round(rate * 2**bits), 2**bits - 1) - 2 ** (bits - 1)).to(x.dtype).mul_(scale)
+    return x * (numbers >= _shared.threshold(rate, bits) - 2 ** (bits - 1)).to(x.dtype).mul_(scale)
 
 
 # ---- optimizers ----

@@ -136,6 +136,11 @@ def not_positive_definite() -> ArgumentError:
     return ArgumentError("x is not positive definite.", fix="pass a symmetric matrix, with a small multiple of the identity added if need be")
 
 
+def no_such_class(classes: int) -> ArgumentError:
+    """What a crossentropy says of a label beyond the outputs."""
+    return ArgumentError("target has a class that output does not have.", where="target", expected=f"0 to {classes - 1}")
+
+
 def one_of(name: str, value: Any, options: Iterable[str], where: Any = None) -> Any:
     """`value`, which must be one of a few.
 

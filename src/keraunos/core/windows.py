@@ -10,6 +10,9 @@ from keraunos.core import config
 from keraunos.core.errors import ArgumentError, ShapeError, one_of
 from keraunos.core.spec import UNKNOWN, Shape, show
 
+# The order of axes that puts the channels first, or last, by the number of spatial axes.
+FIRST = {1: (0, 2, 1), 2: (0, 3, 1, 2), 3: (0, 4, 1, 2, 3)}
+LAST = {1: (0, 2, 1), 2: (0, 2, 3, 1), 3: (0, 2, 3, 4, 1)}
 _AXES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 
 

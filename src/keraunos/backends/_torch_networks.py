@@ -1,0 +1,286 @@
+"""PyTorch's functions for neural networks, attention and images."""
+
+# What engines take is wider than what their annotations say.
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
+from __future__ import annotations
+
+import math
+import threading
+
+import torch
+import torch.nn.functional as F
+
+from keraunos.core import config, windows
+from keraunos.core.errors import no_such_class
+
+
+class _Nested(threading.local):
+    depth = 0
+
+
+nested = _Nested()  # how many gradients are being taken, one within another; some fused kernels have no gradient of theirs
+
+
+# ---- neural networks ----
+relu6, elu, selu, celu, silu, mish = F.relu6, F.elu, F.selu, F.celu, F.silu, F.mish
+softsign, log_sigmoid, hard_sigmoid, hard_silu, tanh_shrink = F.softsign, F.logsigmoid, F.hardsigmoid, F.hardswish, F.tanhshrink
+
+
+def relu(x):
+    return NotImplemented if x.dtype is torch.bool else torch.relu(x)
+
+
+def leaky_relu(x, negative_slope=0.2):
+    return F.leaky_relu(x, negative_slope)
+
+
+def gelu(x, approximate=True):
+    return F.gelu(x, approximate="tanh" if approximate else "none")
+
+
+def softplus(x):
+    return F.softplus(x, 1.0, 40.0)
+
+
+def _along(function):
+    return lambda x, axis=-1: function(x, axis) if isinstance(axis, int) and x.ndim else NotImplemented
+
+
+softmax, log_softmax = _along(torch.softmax), _along(torch.log_softmax)
+
+
+def top_k(x, k, sorted=True):
+    values, indices = torch.topk(x.byte() if x.dtype is torch.bool else x, k, sorted=sorted)
+    return values.to(x.dtype), indices.to(torch.int32)
+
+
+# The engine wants channels first: a permuted view is that with the memory of channels last, which its kernels know.
+_CONV = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
+_CONV_TRANSPOSE = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
+_MAX_POOL = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
+_AVERAGE_POOL = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
+
+
+def _padded(x, plan, value=0.0):
+    """The inputs, channels first, and the padding that is left to the engine."""
+    x = x.permute(windows.FIRST[plan.rank]) if plan.last else x
+    if plan.symmetric:
+        return x, tuple(before for before, _ in plan.pads)
+    return F.pad(x, [n for pair in reversed(plan.pads) for n in pair], value=value), (0,) * plan.rank
+
+
+def _restored(x, plan):
+    return x.permute(windows.LAST[plan.rank]) if plan.last else x
+
+
+def conv(inputs, kernel, *options):
+    return biased_conv(inputs, kernel, None, *options)
+
+
+def biased_conv(inputs, kernel, bias, strides=1, padding="valid", data_format=None, dilation_rate=1):
+    plan = windows.conv(inputs.shape, kernel.shape, strides, padding, data_format, dilation_rate)
+    x, pads = _padded(inputs, plan)
+    rank = plan.rank
+    kernel = kernel.permute(rank + 1, rank, *range(rank))
+    return _restored(_CONV[rank](x, kernel, bias, plan.strides, pads, plan.dilation, plan.groups), plan)
+
+
+def conv_transpose(inputs, kernel, strides=1, padding="valid", output_padding=None, data_format=None, dilation_rate=1):
+    plan = windows.conv_transpose(inputs.shape, kernel.shape, strides, padding, output_padding, data_format, dilation_rate)
+    rank = plan.rank
+    x = inputs.permute(windows.FIRST[rank]) if plan.last else inputs
+    kernel = kernel.permute(rank + 1, rank, *range(rank))
+    added = [before - behind for before, behind in plan.pads]
+    if all(before >= 0 and 0 <= a < s for a, s, (before, _) in zip(added, plan.strides, plan.pads, strict=True)):
+        out = _CONV_TRANSPOSE[rank](x, kernel, None, plan.strides, [before for before, _ in plan.pads], added, 1, plan.dilation)
+    else:
+        out = _CONV_TRANSPOSE[rank](x, kernel, None, plan.strides, 0, 0, 1, plan.dilation)
+        out = F.pad(out, [-n for pair in reversed(plan.pads) for n in pair])
+    return _restored(out, plan)
+
+
+def max_pool(inputs, pool_size, strides=None, padding="valid", data_format=None):
+    if not inputs.dtype.is_floating_point:
+        return max_pool(inputs.double(), pool_size, strides, padding, data_format).to(inputs.dtype)
+    plan = windows.pool(inputs.shape, pool_size, strides, padding, data_format)
+    x, pads = _padded(inputs, plan, -math.inf)
+    return _restored(_MAX_POOL[plan.rank](x, plan.size, plan.strides, pads), plan)
+
+
+def average_pool(inputs, pool_size, strides=None, padding="valid", data_format=None):
+    plan = windows.pool(inputs.shape, pool_size, strides, padding, data_format)
+    if plan.rank == 3 and inputs.dtype in (torch.float16, torch.bfloat16) and inputs.device.type == "cpu":  # which has no kernel for these
+        return average_pool(inputs.float(), pool_size, strides, padding, data_format).to(inputs.dtype)
+    x, pads = _padded(inputs, plan)
+    out = _restored(_AVERAGE_POOL[plan.rank](x, plan.size, plan.strides, pads, count_include_pad=False), plan)
+    if plan.symmetric:
+        return out
+    share = math.prod(plan.size) / torch.from_numpy(plan.counts(inputs.shape[plan.spatial])).to(out)
+    return out * (share if plan.last else share.movedim(-1, 1))
+
+
+def _adaptive(kernels):
+    def pool(inputs, output_size, data_format=None):
+        _, parts = windows.adaptive(inputs.shape, output_size, data_format)
+        rank, last = len(parts), windows.channels_last(data_format)
+        if not inputs.dtype.is_floating_point or (inputs.itemsize == 2 and inputs.device.type == "cpu"):
+            return NotImplemented
+        out = kernels[rank](inputs.permute(windows.FIRST[rank]) if last else inputs, [count for _, count in parts])
+        return out.permute(windows.LAST[rank]) if last else out
+
+    return pool
+
+
+adaptive_average_pool = _adaptive({1: F.adaptive_avg_pool1d, 2: F.adaptive_avg_pool2d, 3: F.adaptive_avg_pool3d})
+adaptive_max_pool = _adaptive({1: F.adaptive_max_pool1d, 2: F.adaptive_max_pool2d, 3: F.adaptive_max_pool3d})
+
+
+def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
+    return F.unfold(x, kernel_size, dilation, padding, stride) if x.dim() == 4 and x.dtype.is_floating_point else NotImplemented
+
+
+def fold(x, output_size, kernel_size, dilation=1, padding=0, stride=1):
+    return F.fold(x, output_size, kernel_size, dilation, padding, stride) if x.dim() == 3 and x.dtype.is_floating_point else NotImplemented
+
+
+# ---- attention ----
+def dot_product_attention(query, key, value, bias=None, mask=None, scale=None, is_causal=False, flash_attention=None, attn_logits_soft_cap=None):
+    fits = query.dim() == key.dim() == value.dim() == 4 and key.shape[:3] == value.shape[:3] and key.shape[2] and not query.shape[2] % key.shape[2]
+    # A gradient of a gradient goes through the body: the fused kernels have none.
+    if flash_attention is False or attn_logits_soft_cap is not None or not fits or nested.depth > 1:
+        return NotImplemented
+    live = None
+    if mask is not None:
+        mask = mask.to(torch.bool)
+        if is_causal:
+            mask = mask & torch.ones(query.shape[1], key.shape[1], dtype=torch.bool, device=query.device).tril()
+            is_causal = False
+        live = mask.any(-1, keepdim=True)
+        mask = mask | ~live
+        bias = mask if bias is None else torch.where(mask, bias, -math.inf)
+    elif bias is not None and is_causal:
+        return NotImplemented
+    bias = bias.to(query.dtype) if bias is not None and bias.is_floating_point() else bias
+    q, k, v = query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2)
+    groups = q.shape[1] // k.shape[1]
+    if flash_attention:
+        from torch.backends.cuda import SDPAParams, can_use_flash_attention
+
+        if not (query.is_cuda and can_use_flash_attention(SDPAParams(q, k, v, bias, 0.0, is_causal, groups > 1))):
+            return NotImplemented
+    out = F.scaled_dot_product_attention(q, k, v, bias, 0.0, is_causal, scale=scale, enable_gqa=groups > 1)
+    if live is not None:  # a query that sees no key gets the mean, which the kernels do not agree on
+        out = torch.where(live, out, v.mean(2, keepdim=True).repeat_interleave(groups, 1))
+    return out.transpose(1, 2)
+
+
+def ctc_loss(target, output, target_length, output_length, mask_index=0):
+    shapes = (target.shape[:1], target_length.shape, output_length.shape)
+    fits = output.dim() == 3 and target.dim() == 2 and all(shape == output.shape[:1] for shape in shapes) and 0 <= mask_index < output.shape[2]
+    if not fits or output.is_complex() or nested.depth > 1:  # its gradient has no gradient
+        return NotImplemented
+    target, count, steps = (x.to(torch.int64) for x in (target, target_length, output_length))
+    target, steps = target.clamp(0, output.shape[2] - 1), steps.clamp(0, output.shape[1])
+    chances = torch.log_softmax(output if output.dtype == torch.float64 else output.float(), 2).clamp(min=-1e30)
+    loss = F.ctc_loss(chances.transpose(0, 1), target, steps, count, mask_index, "none", zero_infinity=True)
+    # Its gradient of what is impossible is NaN, or with `zero_infinity` the loss is 0: so that is seen from the lengths.
+    again = (target[:, 1:] == target[:, :-1]) & (torch.arange(1, target.shape[1], device=target.device) < count[:, None])
+    return torch.where((steps >= count + again.sum(1)) & (loss < 1e29), loss, math.inf)
+
+
+def _rows(output, axis):
+    """Outputs of a crossentropy with the classes along axis 1, and the shape of the result."""
+    axis %= output.ndim
+    shape = (*output.shape[:axis], *output.shape[axis + 1 :])
+    if axis == output.ndim - 1:
+        return output.reshape(-1, output.shape[-1]), shape
+    return output.movedim(axis, 1), shape
+
+
+def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
+    if not from_logits:
+        return NotImplemented
+    try:
+        if output.ndim == 2 and target.ndim == 1 and axis in (-1, 1) and len(target) == len(output):
+            return F.cross_entropy(output, target.long(), reduction="none")
+        rows, shape = _rows(output, axis)
+        if target.shape not in (shape, (*output.shape[: axis % output.ndim], 1, *output.shape[axis % output.ndim + 1 :])):
+            return NotImplemented
+        return F.cross_entropy(rows, target.reshape(-1 if rows.ndim == 2 else shape).long(), reduction="none").reshape(shape)
+    except IndexError:
+        raise no_such_class(output.shape[axis]) from None
+
+
+def binary_crossentropy(target, output, from_logits=False):
+    if not from_logits or target.shape != output.shape:
+        return NotImplemented
+    return F.binary_cross_entropy_with_logits(output, target.to(output.dtype), reduction="none")
+
+
+def _channels(x, axis):
+    """`x` with `axis` at place 1 without a copy where possible, and how to undo it; None where it takes more."""
+    if axis % x.ndim == x.ndim - 1:
+        if x.is_contiguous():
+            return x.reshape(-1, x.shape[-1]), lambda y: y.reshape(x.shape)
+        return x.movedim(-1, 1), lambda y: y.movedim(1, -1)
+    return (x if axis % x.ndim == 1 else None), lambda y: y
+
+
+def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilon=1e-3):
+    rows, restore = _channels(x, axis)
+    if rows is None or not rows.shape[1] or any(p is not None and p.shape != (rows.shape[1],) for p in (mean, variance, offset, scale)):
+        return NotImplemented
+    if torch.is_grad_enabled() and (mean.requires_grad or variance.requires_grad):
+        return NotImplemented  # the engine's gradient stops at given statistics
+    return restore(F.batch_norm(rows, mean, variance, scale, offset, False, 0.0, epsilon))
+
+
+def standardize_batch(x, axis, offset=None, scale=None, epsilon=1e-3):
+    rows, restore = _channels(x, axis)
+    if rows is None or rows.numel() <= rows.shape[1] or any(p is not None and p.shape != (rows.shape[1],) for p in (offset, scale)):
+        return NotImplemented
+    out, mean, inverse = torch.native_batch_norm(rows, scale, offset, None, None, True, 0.0, epsilon)
+    mean, inverse = mean.detach(), inverse.detach()
+    return restore(out), mean.to(x.dtype), (inverse.pow(-2) - epsilon).clamp_min_(0).to(x.dtype)
+
+
+def _last_axes(x, axis, *parameters):
+    """The sizes of `axis` if they are the last axes and the parameters have their shape, else None."""
+    axes = sorted(a % x.ndim for a in (axis if isinstance(axis, (list, tuple)) else [axis]))
+    shape = x.shape[x.ndim - len(axes) :]
+    fits = axes == list(range(x.ndim - len(axes), x.ndim)) and all(p is None or (isinstance(p, torch.Tensor) and p.shape == shape and p.dtype == x.dtype) for p in parameters)
+    return shape if fits else None
+
+
+def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwargs):
+    shape = None if kwargs else _last_axes(x, axis, gamma, beta)
+    return NotImplemented if shape is None else F.layer_norm(x, shape, gamma, beta, config.epsilon() if epsilon is None else epsilon)
+
+
+def rms_normalization(x, scale=None, axis=-1, epsilon=None):
+    shape = _last_axes(x, axis, scale)
+    return NotImplemented if shape is None else F.rms_norm(x, shape, scale, config.epsilon() if epsilon is None else epsilon)
+
+
+# ---- images ----
+def rescaled(images, size, method, antialias, last):
+    height, width = images.shape[-3:-1] if last else images.shape[-2:]
+    widened = antialias or (height <= size[0] and width <= size[1])  # the engine's other cubic is not Keys'
+    if images.dtype not in (torch.float32, torch.float64) or method not in ("bilinear", "bicubic") or (method == "bicubic" and not widened):
+        return NotImplemented
+    x = images.reshape(-1, *images.shape[-3:])
+    out = F.interpolate(x.permute(windows.FIRST[2]) if last else x, size, mode=method, align_corners=False, antialias=antialias or method == "bicubic")
+    out = out.permute(windows.LAST[2]) if last else out
+    return out.reshape(*images.shape[:-3], *out.shape[1:])
+
+
+def slid(images, weights, axis, same):
+    count = len(weights)
+    if images.dtype not in (torch.float32, torch.float64) or images.ndim < 3 or (same and not count % 2):
+        return NotImplemented
+    x = images.reshape(-1, *images.shape[-3:])
+    x = x if axis == -1 else x.permute(windows.FIRST[2])  # two of the axes for the kernel, and any third for the channels
+    kernel = weights.to(x.dtype).reshape((1, 1, count, 1) if axis == -3 else (1, 1, 1, count)).expand(x.shape[1], -1, -1, -1)
+    out = F.conv2d(x, kernel, padding=tuple(n // 2 * same for n in kernel.shape[2:]), groups=x.shape[1])
+    out = out if axis == -1 else out.permute(windows.LAST[2])
+    return out.reshape(*images.shape[:-3], *out.shape[1:])
