@@ -54,6 +54,14 @@ WRONG = [
     (ArgumentTypeError, "axis must be an integer.\nWhere: ops.softmax, axis\nReceived: 'rows'", lambda x: ops.softmax(x, axis="rows")),
     (ArgumentTypeError, "x is None, not a tensor.\nWhere: ops.elu", lambda x: ops.elu(None)),
     (DTypeError, "Text cannot be computed with.\nWhere: ops.relu", lambda x: ops.relu(np.array(["1", "2"]))),
+    (ArgumentTypeError, "x\\[0\\] is a str, not a tensor.\nWhere: ops.fft", lambda x: ops.fft(("a", "b"))),
+    (ShapeError, "A number alone has no axis to go along.\nWhere: ops.rfft, x", lambda x: ops.rfft(1.0)),
+    (ShapeError, "A transform needs one element or more", lambda x: ops.fft((x[:, :0], x[:, :0]))),
+    (ArgumentError, "A transform needs one element or more.\nWhere: ops.irfft, fft_length\nReceived: 'all'", lambda x: ops.irfft((x, x), "all")),
+    (DTypeError, "This transform is of real numbers", lambda x: ops.rfft(ops.cast(x, "complex64"))),
+    (ArgumentError, "sequence_stride must be an integer of at least 1.\nWhere: ops.stft", lambda x: ops.stft(x, 2, 0.5, 2)),
+    (ArgumentError, "num_classes must be an integer of at least 0.\nWhere: ops.one_hot", lambda x: ops.one_hot(x, 2.0)),
+    (ShapeError, "query, key and value do not fit", lambda x: ops.dot_product_attention(*(ops.zeros((2, n, 2, 4)) for n in (3, 4, 5)))),
     (ShapeError, "rows of unequal lengths is no tensor.\nWhere: ops.relu", lambda x: ops.relu([[1, 2], [3]])),
 ]
 

@@ -61,6 +61,7 @@ def _istft(x, sequence_length, stride, fft_length, length=None, window="hann", c
 CASES = [
     *[Case("fft", _of_pair(np.fft.fft), (s, s), dtypes, listed=True) for s, dtypes in (((2, 6), FLOATS), ((5,), ("float32",)), ((1,), ("float32",)))],
     Case("fft", _of_pair(np.fft.fft), LONG, listed=True, grad=False, tolerance=4),
+    Case("fft", _of_pair(np.fft.fft), ((0, 6), (0, 6)), listed=True, grad=False),
     Case("fft2", _of_pair(np.fft.fft2), ((2, 3, 4),) * 2, ("float32", "bfloat16"), listed=True),
     Case("ifft2", _of_pair(np.fft.ifft2), ((2, 3, 4),) * 2, ("float32", "bfloat16"), listed=True),
     *[Case("rfft", _rfft, ((2, 6),), FLOATS if n is None else ("float32",), kwargs={"fft_length": n}) for n in (None, 4, 9, 8)],

@@ -226,7 +226,9 @@ ACTIVATIONS = [
 CLASSES = [
     Case("one_hot", _one_hot, (ROWS,), kwargs={"num_classes": 4}, grad=False),
     Case("one_hot", _one_hot, (np.array([-1, 0, 3], "int32"),), kwargs={"num_classes": 3, "axis": 0, "dtype": "int8"}, grad=False),
+    Case("one_hot", _one_hot, (np.array(2),), kwargs={"num_classes": 4}, grad=False),
     Case("multi_hot", lambda x, num_classes: _one_hot(x, num_classes).max(1), (ROWS,), kwargs={"num_classes": 4}, grad=False),
+    Case("multi_hot", lambda x, num_classes: np.zeros(4), (np.zeros(0, "int32"),), kwargs={"num_classes": 4}, grad=False, known=(0,)),
     Case("multi_hot", lambda x, num_classes: _one_hot(x, num_classes).max(0), (LABELS,), kwargs={"num_classes": 4}, grad=False),
     Case("multi_hot", lambda x, num_tokens: _one_hot(x, num_tokens).max(1), (ROWS,), kwargs={"num_tokens": 4}, grad=False),
     Case("top_k", lambda x, k: (-np.sort(-x, -1)[..., :k], np.argsort(-x, -1, kind="stable")[..., :k]), ((2, 5),), ("float32", "float16", "bfloat16"), {"k": 2}, grad=False),
@@ -259,6 +261,9 @@ NORMALIZATIONS = [
     Case("rms_normalization", _rms, ((2, 3, 4),), FLOATS[:3], tolerance=2),
     Case("rms_normalization", _rms, ((2, 3, 4), (4,)), kwargs={"epsilon": 0.1}),
     Case("rms_normalization", _rms, ((2, 3, 4),), kwargs={"axis": (0, 1)}),
+    Case("rms_normalization", lambda x, scale: scale * _rms(x), ((2, 3, 4),), kwargs={"scale": 2.0}),
+    Case("rms_normalization", _rms, ((2, 3), np.array([1, 2, 3], "float32")), ("float16",), grad=False, tolerance=2),
+    Case("layer_normalization", _layer, ((2, 3), np.array([1, 2, 3], "float32"), np.array([1, 2, 3], "float32")), ("float16",), grad=False, tolerance=4),
     *[Case("normalize", _normalize, ((2, 3, 4),), kwargs={"order": order}, low=0.3) for order in (1, 2, 3)],
     Case("normalize", _normalize, ((2, 3, 4),), kwargs={"axis": (0, 1)}),
 ]  # fmt: skip
@@ -268,6 +273,7 @@ SAME, STRIDED = {"padding": "same"}, {"padding": "same", "strides": 2}
 CONVOLUTIONS = [
     *[Case("conv", _conv, ((2, 6, 5, 2), (3, 2, 2, 3)), kwargs=k) for k in ({}, SAME, STRIDED, {"strides": (2, 1)}, {"dilation_rate": 2}, {"dilation_rate": (1, 2), **STRIDED})],
     Case("conv", _conv, ((2, 6, 5, 2), (3, 2, 2, 3)), ("float16", "int32"), tolerance=2),
+    Case("conv", _conv, ((2, 9, 2), (2, 2, 3)), kwargs={"dilation_rate": 2, **STRIDED}),  # windows as long as the stride, but with holes
     *[Case("conv", _conv, ((2, 5, 5, 1), (3, 3, 1, 4)), kwargs=k) for k in ({}, SAME, STRIDED)],
     *[Case("conv", _conv, ((2, 5, 5, 3), (1, 1, 3, 4)), kwargs=k) for k in ({}, STRIDED)],
     *[Case("conv", _conv, ((2, 3, 6, 5), (3, 2, 3, 4)), kwargs={**k, **FIRST_}) for k in ({}, STRIDED)],

@@ -139,7 +139,7 @@ def parts(xp: Any, x: Any, plan: windows.Windows, fill: Any = 0) -> list[Any]:
     sizes = plan.shape[plan.spatial]
     if any(map(sum, plan.pads)):
         x = xp.pad(x, ((0, 0), *plan.pads, (0, 0)), constant_values=fill)
-    if plan.size == plan.strides:  # windows do not overlap: a view is cheaper than slices
+    if plan.size == plan.strides and set(plan.dilation) <= {1}:  # windows do not overlap: a view is cheaper than slices
         x = x[(slice(None), *(slice(n * s) for n, s in zip(sizes, plan.size, strict=True)))]
         x = xp.reshape(x, (x.shape[0], *(d for pair in zip(sizes, plan.size, strict=True) for d in pair), x.shape[-1]))
         return [x[(slice(None), *(d for i in offset for d in (slice(None), i)))] for offset in np.ndindex(*plan.size)]

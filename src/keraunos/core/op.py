@@ -106,6 +106,7 @@ class Op:
         self.variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
         self.names = [p.name for p in parameters if p.kind <= p.VAR_POSITIONAL]
         self.static_at = {i for i, name in enumerate(self.names) if name not in self.tensors}
+        self.listed_at = {i for i, name in enumerate(self.names) if name in self.lists}
         self.dtype_at = self.parameters.index("dtype") if "dtype" in kinds else -1
         # Takes the promoted arguments out of all, if that can be told without looking at names.
         at = [i for i, name in enumerate(kinds) if name in self.promoted]
@@ -216,6 +217,10 @@ class Op:
         for (name, _), x in zip(self.positional, args, strict=False):
             if name in single and classify(config.active(), x) == 0 and (x is not None or name not in self.optional):
                 raise ArgumentTypeError(f"{name} is {'None' if x is None else f'a {type(x).__name__}'}, not a tensor.", where=place)
+            if name in self.lists & self.promoted and isinstance(x, (list, tuple)):
+                for i, y in enumerate(x):
+                    if classify(config.active(), y) == 0:
+                        raise ArgumentTypeError(f"{name}[{i}] is {'None' if y is None else f'a {type(y).__name__}'}, not a tensor.", where=place)
 
     def by_position(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """The arguments by position, as far as they have one, taken out of `kwargs`: engines' functions name theirs differently."""
@@ -349,6 +354,7 @@ def classify(backend: Any, x: Any) -> int:
 def _function(op: Op) -> Callable[..., Any]:
     """The function that users call."""
     plans, casts, operands, dtype_at = op.plans, op.dtype.inputs is not None, op.operands, op.dtype_at
+    of_operand = op.shape is None and op.names[:1] != [] and op.names[0] in op.tensors - op.promoted - op.lists
 
     @functools.wraps(op.body)
     def function(*args: Any, **kwargs: Any) -> Any:
@@ -373,6 +379,8 @@ def _function(op: Op) -> Callable[..., Any]:
                 if kind & VARIABLE:
                     args = tuple([x.value if kinds.get(x.__class__) == VARIABLE else x for x in args])
             run, kept = plans.get(backend) or op.plan(backend)
+            if of_operand and kind & SCALAR and args[0].__class__ in _SCALARS:  # a body looks at its shape
+                args = (backend.array(args[0]), *args[1:])
             if not casts:
                 if kind & SCALAR and args[0].__class__ in _SCALARS:
                     args = op.map(lambda x: backend.array(x) if x.__class__ in _SCALARS else x, args, op.promoted)
@@ -406,7 +414,7 @@ def _must_convert(op: Op, backend: Any, args: tuple[Any, ...]) -> bool:
     kinds = backend.kinds
     for i, x in enumerate(args):
         if kinds[x.__class__] & SEQUENCE:
-            if not op.lists and i not in op.static_at:
+            if i not in op.static_at and i not in op.listed_at:
                 return True
             for y in x:
                 if y.__class__ is not int and (y.__class__ is Unknown or (op.lists and classify(backend, y) > 3)):

@@ -8,6 +8,7 @@ from keraunos.core import config, dtypes
 from keraunos.core.errors import BackendError, DTypeError, ShapeError
 from keraunos.core.op import Operand, Tensor
 from keraunos.core.spec import Symbolic, show
+from keraunos.ops import rules
 from keraunos.ops.activations import softmax
 from keraunos.ops.creation import tri
 from keraunos.ops.elementwise import add, cast, logical_and, multiply, rsqrt, tanh, true_divide, where
@@ -55,6 +56,8 @@ def dot_product_attention(
     received = ", ".join(f"{name} {show(sizes)}" for name, sizes in shapes.items())
     if wrong := next((name for name, sizes in shapes.items() if len(sizes) != 4), None):
         raise ShapeError(f"{wrong} has {len(shapes[wrong])} axes.", received=received, expected="(batch, places, heads, depth)")
+    if not (rules.equal(shapes["key"][:3], shapes["value"][:3]) and rules.equal(shapes["query"][::3], shapes["key"][::3])):
+        raise ShapeError("query, key and value do not fit.", received=received, expected="one batch, as many values as keys, queries as deep as keys")
     if flash_attention and not isinstance(query, Symbolic):
         fix = "leave flash_attention at None"
         raise BackendError(f"The {config.backend()} backend has no flash attention for these arguments here.", where="flash_attention", fix=fix)

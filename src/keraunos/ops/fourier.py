@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from keraunos.core.errors import ArgumentError, ShapeError, one_of
+from keraunos.core.dtypes import COMPLEX
+from keraunos.core.errors import ArgumentError, DTypeError, ShapeError, one_of
 from keraunos.core.op import Tensor, Tensors
 from keraunos.core.spec import same_dim, show
 from keraunos.ops import rules
@@ -55,6 +56,8 @@ def _turned(re: Any, im: Any, rows: Any, columns: Any, n: Any, product: Any) -> 
 
 def _transform(re: Any, im: Any) -> tuple[Any, Any]:
     n = shape(re)[-1]
+    if isinstance(n, int) and n < 1:
+        raise ShapeError("A transform needs one element or more.", where="x", received=show(shape(re)))
     most = math.isqrt(n) if isinstance(n, int) and n > 32 else 1
     a = next(d for d in range(most, 0, -1) if n % d == 0) if most > 1 else 1
     if a == 1:
@@ -101,13 +104,35 @@ def _fitted(x: Any, n: Any) -> Any:
     if isinstance(own, int) and isinstance(n, int):
         x = x if own >= n else pad(x, [*[(0, 0)] * len(before), (0, n - own)])
         return x if own <= n else get_item(x, (..., slice(0, n)))
-    return get_item(concatenate([x, zeros((*before, n), dtype(x))], -1), (..., slice(0, n)))
+    return reshape(get_item(concatenate([x, zeros((*before, n), dtype(x))], -1), (..., slice(0, n))), (*before, n))  # whose size is known now
 
 
 def _length(n: Any) -> Any:
-    if isinstance(n, int) and n < 1:
-        raise ArgumentError("A transform needs one element or more.", where="fft_length", received=n)
+    if isinstance(n, (str, float)) or (isinstance(n, int) and n < 1):
+        raise ArgumentError("A transform needs one element or more.", where="fft_length", received=repr(n), expected="an integer of at least 1")
     return n
+
+
+def _positive(**sizes: Any) -> None:
+    """Raise unless these are integers of at least 1."""
+    for name, n in sizes.items():
+        if not isinstance(n, int) or n < 1:
+            raise ArgumentError(f"{name} must be an integer of at least 1.", where=name, received=repr(n))
+
+
+def _time(x: Any) -> Any:
+    """The size of the last axis."""
+    if not shape(x):
+        raise ShapeError("A number alone has no axis to go along.", where="x", received=(), expected="(..., time)")
+    return shape(x)[-1]
+
+
+def _signal(x: Any) -> Any:
+    """Real numbers, checked to have an axis of time."""
+    if dtype(x) in COMPLEX:
+        raise DTypeError("This transform is of real numbers.", where="x", received=dtype(x), fix="use ops.fft((ops.real(x), ops.imag(x)))")
+    _time(x)
+    return x
 
 
 def rfft(x: Tensor, fft_length: int | None = None) -> tuple[Wide, Wide]:
@@ -116,7 +141,7 @@ def rfft(x: Tensor, fft_length: int | None = None) -> tuple[Wide, Wide]:
     Args:
         fft_length: The number of elements to transform: those missing are 0, more are cut off; None is as many as there are.
     """
-    n = _length(shape(x)[-1] if fft_length is None else fft_length)
+    n = _length(shape(_signal(x))[-1] if fft_length is None else fft_length)
     x = _fitted(x, n)
     re, im = (get_item(y, (..., slice(0, n // 2 + 1))) for y in fft((x, zeros_like(x))))
     return re, im
@@ -153,10 +178,8 @@ def extract_sequences(x: Tensor, sequence_length: int, sequence_stride: int) -> 
     >>> ops.convert_to_numpy(ops.extract_sequences([1, 2, 3, 4, 5], 3, 2)).tolist()
     [[1, 2, 3], [3, 4, 5]]
     """
-    for name, value in (("sequence_length", sequence_length), ("sequence_stride", sequence_stride)):
-        if value < 1:
-            raise ArgumentError(f"{name} must be positive.", where=name, received=value)
-    room = shape(x)[-1] - sequence_length + 1
+    _positive(sequence_length=sequence_length, sequence_stride=sequence_stride)
+    room = _time(x) - sequence_length + 1
     starts = arange(0, max(room, 0) if isinstance(room, int) else room, sequence_stride)
     return take(x, add(expand_dims(starts, 1), arange(sequence_length)), -1)
 
@@ -210,7 +233,8 @@ def stft(x: Tensor, sequence_length: int, sequence_stride: int, fft_length: int,
     >>> ops.shape(re)
     (2, 9, 9)
     """
-    seen = None if window is None else _window(window, sequence_length, fft_length, dtype(x))
+    _positive(sequence_length=sequence_length, sequence_stride=sequence_stride, fft_length=fft_length)
+    seen = None if window is None else _window(window, sequence_length, fft_length, dtype(_signal(x)))
     if center:
         x = pad(x, [*[(0, 0)] * (len(shape(x)) - 1), (fft_length // 2, fft_length // 2)], "reflect")
     frames = extract_sequences(x, fft_length, sequence_stride)
@@ -229,6 +253,7 @@ def istft(
     References:
         D. W. Griffin and J. S. Lim, Signal estimation from modified short-time Fourier transform, 1984.
     """
+    _positive(sequence_length=sequence_length, sequence_stride=sequence_stride, fft_length=fft_length)
     frames = irfft(_pair(x, 2), fft_length)
     kind = dtype(frames)
     seen = _window(np.ones(fft_length) if window is None else window, fft_length if window is None else sequence_length, fft_length, kind)

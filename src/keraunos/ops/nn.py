@@ -25,7 +25,7 @@ from keraunos.ops.shaping import expand_dims, reshape, squeeze, take_along_axis
 from keraunos.ops.special import psnr
 
 from keraunos.ops.elementwise import (  # isort: skip
-    abs, add, cast, clip, equal, exp, greater, isfinite, less, log, log1p, logical_and, maximum, power, rsqrt, square, stop_gradient, subtract,
+    abs, add, cast, clip, equal, exp, greater, isnan, less, log, log1p, logical_and, logical_not, maximum, power, rsqrt, square, stop_gradient, subtract,
     true_divide,
 )  # fmt: skip
 
@@ -42,6 +42,8 @@ def one_hot(x: Operand, num_classes: int, axis: int = -1, dtype: Any = None, spa
     """
     if sparse:
         raise BackendError("one_hot makes no sparse tensors.", fix="sparse=False")
+    if isinstance(num_classes, (str, float)) or (isinstance(num_classes, int) and num_classes < 0):
+        raise ArgumentError("num_classes must be an integer of at least 0.", received=f"num_classes={num_classes!r}")
     rank = len(x.shape) + 1
     place = normalize_axis(axis, rank)
     classes = reshape(arange(num_classes, dtype="int32"), [num_classes if i == place else 1 for i in range(rank)])
@@ -61,16 +63,17 @@ def multi_hot(inputs: Operand, num_classes: int | None = None, axis: int = -1, d
     num_classes = former if num_classes is None else num_classes
     if num_classes is None:
         raise ArgumentError("multi_hot needs num_classes.", fix="multi_hot(x, num_classes=…)")
-    return max(one_hot(inputs, num_classes, axis=axis, dtype=dtype, sparse=sparse), axis=builtins.min(1, len(inputs.shape) - 1))
+    encoded, along = one_hot(inputs, num_classes, axis=axis, dtype=dtype, sparse=sparse), builtins.min(1, len(inputs.shape) - 1)
+    return max(encoded, axis=along, initial=0 if encoded.shape[along] == 0 else None)
 
 
 def in_top_k(targets: Operand, predictions: Tensor, k: int) -> Composed:
-    """Whether each target class is among the `k` largest predictions of its row; ties count."""
+    """Whether each target class is among the `k` largest predictions of its row; ties count, NaN does not."""
     targets = cast(targets, "int32")
     nearest = clip(targets, 0, predictions.shape[-1] - 1)
     own = take_along_axis(predictions, expand_dims(nearest, -1), axis=-1)
     above = sum(cast(greater(predictions, own), "int32"), axis=-1)
-    return logical_and(logical_and(less(above, k), isfinite(squeeze(own, -1))), equal(nearest, targets))
+    return logical_and(logical_and(less(above, k), logical_not(isnan(squeeze(own, -1)))), equal(nearest, targets))
 
 
 # ---- crossentropies ----
@@ -114,7 +117,7 @@ def _check_equal(target: Any, output: Any) -> None:
         raise ShapeError("target and output must have one shape.", received=f"target {show(target.shape)}, output {show(output.shape)}", fix=fix)
 
 
-def categorical_crossentropy(target: Operand, output: Tensor, from_logits: bool = False, axis: int = -1) -> Floating:
+def categorical_crossentropy(target: Tensor, output: Tensor, from_logits: bool = False, axis: int = -1) -> Floating:
     """`-sum(target * log(p))` along `axis`.
 
     Args:
@@ -128,7 +131,7 @@ def categorical_crossentropy(target: Operand, output: Tensor, from_logits: bool 
     return -sum(_like(target, p) * p, axis=axis)
 
 
-def binary_crossentropy(target: Operand, output: Tensor, from_logits: bool = False) -> Floating:
+def binary_crossentropy(target: Tensor, output: Tensor, from_logits: bool = False) -> Floating:
     """`-target * log(p) - (1 - target) * log(1 - p)`, element by element.
 
     Args:
@@ -176,11 +179,11 @@ def moments(x: Tensor, axes: Any, keepdims: bool = False, synchronized: bool = F
 
 
 def _along(parameter: Any, x: Any, axes: tuple[int, ...], name: str) -> Any:
-    """A parameter that lies along `axes` of `x`, with axes of size 1 so that it broadcasts."""
+    """A parameter that lies along `axes` of `x`, or one number, with axes of size 1 so that it broadcasts."""
     shape, wanted = tuple(parameter.shape), tuple(x.shape[i] for i in axes)
-    if len(shape) != len(x.shape) and not rules.equal(shape, wanted):
+    if len(shape) not in (0, len(x.shape)) and not rules.equal(shape, wanted):
         raise ShapeError(f"{name} must have the shape of the normalized axes.", received=f"{name} {show(shape)}, x {show(x.shape)}", expected=show(wanted))
-    if len(shape) == len(x.shape) or axes[0] == len(x.shape) - len(axes):
+    if len(shape) in (0, len(x.shape)) or axes[0] == len(x.shape) - len(axes):
         return parameter
     sizes = shaping.shape(parameter)
     return reshape(parameter, [sizes[axes.index(i)] if i in axes else 1 for i in range(len(x.shape))])
@@ -210,10 +213,10 @@ def _by_root(x: Any, wide: Any, axes: tuple[int, ...], epsilon: float | None, sc
     """`wide` over its root mean square, or that `of` another, in the dtype of `x`, times `scale`."""
     least = config.epsilon() if epsilon is None else epsilon
     out = _like(wide * rsqrt(add(mean(square(wide if of is None else of), axis=axes, keepdims=True), least)), x)
-    return out if scale is None else out * _along(scale, x, axes, name)
+    return out if scale is None else out * _along(_like(scale, x), x, axes, name)
 
 
-def layer_normalization(x: Tensor, gamma: Tensor = None, beta: Tensor = None, axis: Any = -1, epsilon: float | None = None, **kwargs: Any) -> Floating:
+def layer_normalization(x: Tensor, gamma: Operand = None, beta: Operand = None, axis: Any = -1, epsilon: float | None = None, **kwargs: Any) -> Floating:
     """`x` with mean 0 and variance 1 over `axis`, times `gamma`, plus `beta` ([Ba et al., 2016](https://arxiv.org/abs/1607.06450)).
 
     With Keras's former option `rms_scaling=True` the mean stays as it is, and `beta` is left out.
@@ -223,10 +226,10 @@ def layer_normalization(x: Tensor, gamma: Tensor = None, beta: Tensor = None, ax
     if _former(kwargs, "rms_scaling"):
         return _by_root(x, wide, axes, epsilon, gamma, "gamma", centered)
     out = _by_root(x, centered, axes, epsilon, gamma, "gamma")
-    return out if beta is None else out + _along(beta, x, axes, "beta")
+    return out if beta is None else out + _along(_like(beta, x), x, axes, "beta")
 
 
-def rms_normalization(x: Tensor, scale: Tensor = None, axis: Any = -1, epsilon: float | None = None) -> Floating:
+def rms_normalization(x: Tensor, scale: Operand = None, axis: Any = -1, epsilon: float | None = None) -> Floating:
     """`x / sqrt(mean(x ** 2) + epsilon) * scale` over `axis` ([Zhang and Sennrich, 2019](https://arxiv.org/abs/1910.07467))."""
     return _by_root(x, _wide(x), tuple(sorted(normalize_axes(axis, len(x.shape)))), epsilon, scale, "scale")
 
@@ -242,6 +245,7 @@ def normalize(x: Tensor, axis: Any = -1, order: int = 2, epsilon: float | None =
     """
     if not isinstance(order, int) or order < 1:
         raise ArgumentError("order must be an integer of at least 1.", received=f"order={order!r}")
+    x = x if x.shape else reshape(x, (1,))
     total = sum(square(x) if order == 2 else power(abs(x), order), axis=axis, keepdims=True)
     # The bound is set below the root, so that the gradient at 0 is 0 and not NaN.
     return true_divide(x, power(maximum(total, (config.epsilon() if epsilon is None else epsilon) ** order), 1.0 / order))
