@@ -115,6 +115,8 @@ def mode() -> Any:
 def _at_once(fgraph: Any, node: Any) -> Any:
     """Casts and fills as NumPy's, which PyTensor's own interpreter makes element by element."""
     (out,), kind = node.outputs, node.op.scalar_op.__class__.__name__
+    if kind == "Identity":  # a copy that only kept two expressions apart
+        return node.inputs
     if kind == "Second":
         value, shape = node.inputs[1], out.type.shape
         return [value if value.type.shape == shape and None not in shape else pt.alloc(value, *node.inputs[0].shape)]
@@ -859,7 +861,11 @@ def _added(frame: Any, places: Any, x: Any) -> Any:
     return Traced(pt.inc_subtensor(_variable(frame)[places], _variable(x)))
 
 
-_op("relu", lambda x: pt.switch(x > np.zeros((), x.dtype), x, np.zeros((), x.dtype)))
+@traced
+def relu_(x):
+    """Its gradient at 0 is 0, where that of the maximum is not."""
+    zero = np.zeros((), x.dtype)
+    return pt.switch(x > zero, x, zero) if x.dtype in dtypes.FLOATS else NotImplemented
 
 
 @composed
