@@ -91,6 +91,7 @@ DECOMPOSITIONS = [
     Case("svd", np.linalg.svd, (COMPLEX,), args=(True, True), signless=True, tolerance=10, grad=False),
     Case("lu_factor", _lu, ((2, 3, 3),), FACTORED, tolerance=20),
     Case("lu_factor", _lu, (WIDE,), grad=False),
+    Case("lu_factor", lambda x: (x, np.zeros(0)), ((0, 0),), grad=False),
     Case("lu_factor", _lu, (TALL[0],), grad=False),
 ]
 

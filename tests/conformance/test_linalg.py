@@ -50,6 +50,8 @@ def test_matrices_must_be_square(backend: Any, name: str) -> None:
         (lambda x: ops.norm(x, ord="nuc", axis=0), ArgumentError, "no vector norm of order 'nuc'"),
         (lambda x: ops.norm(x, ord=3), ArgumentError, "no matrix norm of order 3"),
         (lambda x: ops.cdist(x, x[:, :2]), ShapeError, "not equally long"),
+        (lambda x: ops.solve_triangular(x, None), ArgumentTypeError, "b is None, not a tensor"),
+        (lambda x: ops.jvp("sin", (x,), (x,)), ArgumentTypeError, "fun must be a function"),
         (lambda x: ops.jvp(ops.sin, x, x), ArgumentTypeError, "must be lists or tuples"),
         (lambda x: ops.jvp(ops.sin, (x,), (x, x)), ArgumentError, "one structure"),
         (lambda x: ops.jvp(ops.sin, (x,), (x[:2],)), ShapeError, "shape of its primal"),
@@ -74,6 +76,16 @@ def test_jvp(backend: Any, forward: bool, monkeypatch: Any) -> None:
     assert float(dtotal) == -2.0
     value, derivative, aux = ops.jvp(lambda a: (a * a, a + 1), (3.0,), (2.0,), has_aux=True)
     assert [float(y) for y in (value, derivative, aux)] == [9.0, 12.0, 4.0]
+    *_, aux = ops.jvp(lambda a: (a * a, {"size": 2, "next": a + 1}), (3.0,), (2.0,), has_aux=True)
+    assert (aux["size"], float(aux["next"])) == (2, 4.0)
+    with pytest.raises(ArgumentError, match="must return a pair"):
+        ops.jvp(ops.sin, (x,), (dx,), has_aux=True)
+
+
+@pytest.mark.parametrize("name", ["numpy", "torch"])
+def test_singular_values_of_what_is_not_finite(name: str) -> None:
+    with config.backend_scope(name), pytest.raises(ArgumentError, match=r"not finite.*\nWhere: ops.pinv"):
+        ops.pinv(np.array([[np.nan, 1], [1, 1]], "float32"))
 
 
 def test_jvp_needs_an_engine_with_gradients() -> None:

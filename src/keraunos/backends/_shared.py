@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from keraunos.core.errors import not_positive_definite, one_of
+from keraunos.core.errors import ArgumentError, not_positive_definite, one_of
 
 Function = Callable[..., Any]
 SCALARS = frozenset({int, float, bool, complex})
@@ -82,7 +82,11 @@ def decompositions(module: Any) -> dict[str, Function]:
         return tuple(module.qr(x, one_of("mode", mode, ("reduced", "complete"))))
 
     def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
-        return tuple(module.svd(x, full_matrices)) if compute_uv else module.svdvals(x)
+        try:
+            return tuple(module.svd(x, full_matrices)) if compute_uv else module.svdvals(x)
+        except module.LinAlgError:
+            fact, fix = "There are no singular values of numbers that are not finite.", "look for what made NaN or infinity of them, by ops.isfinite"
+            raise ArgumentError(fact, where="x", fix=fix) from None
 
     def eig(x: Any) -> tuple[Any, ...]:
         return tuple(module.eig(x))

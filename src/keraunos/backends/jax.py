@@ -167,7 +167,7 @@ def cholesky(x, upper=False):
 
 
 def lu_factor(x):
-    return jax.lax.linalg.lu(x)[:2]
+    return tuple(jax.lax.linalg.lu(x)[:2])
 
 
 def solve_triangular(a, b, lower=False):

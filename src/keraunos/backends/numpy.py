@@ -146,7 +146,7 @@ def eig(x):
 
 def lu_factor(x):
     *batch, m, n = x.shape
-    lu, pivots = np.array(x).reshape(-1, m, n), np.zeros((math.prod(batch), min(m, n)), "int32")
+    lu, pivots = np.array(x).reshape(math.prod(batch), m, n), np.zeros((math.prod(batch), min(m, n)), "int32")
     each = np.arange(len(lu))
     for j in range(min(m, n)):
         pivots[:, j] = chosen = j + np.abs(lu[:, j:, j]).argmax(1)
@@ -154,7 +154,7 @@ def lu_factor(x):
         pivot = lu[:, j, j, None]
         lu[:, j + 1 :, j] /= np.where(pivot == 0, 1, pivot)  # where it is 0, so is all below it
         lu[:, j + 1 :, j + 1 :] -= lu[:, j + 1 :, j, None] * lu[:, j, None, j + 1 :]
-    return lu.reshape(x.shape), pivots.reshape(*batch, -1) if batch else pivots[0]
+    return lu.reshape(x.shape), pivots.reshape(*batch, min(m, n))
 
 
 def solve(a, b):

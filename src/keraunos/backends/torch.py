@@ -20,7 +20,7 @@ from keraunos.backends import _foreign, _fourier, _shared
 from keraunos.backends._shared import SCALARS
 from keraunos.backends._torch_networks import *
 from keraunos.backends._torch_networks import nested
-from keraunos.core import dtypes
+from keraunos.core import dtypes, tree
 from keraunos.core.errors import BackendError
 from keraunos.core.scope import scope, within
 from keraunos.core.spec import normalize_axes
@@ -296,8 +296,6 @@ def view(x, dtype=None):
 
 # ---- reductions ----
 def sum_(x, axis=None, keepdims=False):
-    if x.dtype is torch.uint32:  # PyTorch has this dtype, but hardly a function for it
-        return sum_(x.to(torch.int64), axis, keepdims).to(torch.uint32)
     if axis == ():
         return x
     return torch.sum(x, axis, keepdims) if x.dtype in float_dtypes else torch.sum(x, axis, keepdims, dtype=x.dtype)
@@ -308,12 +306,11 @@ def mean(x, axis=None, keepdims=False):
 
 
 def prod(x, axis=None, keepdims=False, dtype=None):
-    if x.dtype is torch.uint32 and dtype is None:
-        return prod(x.to(torch.int64), axis, keepdims).to(torch.uint32)
-    out = x.to(torch_dtype(dtype)) if dtype else x
+    kind = torch_dtype(dtype) if dtype else x.dtype
+    out = x.to(_WIDER.get(kind, kind))
     for i in sorted(normalize_axes(axis, x.ndim), reverse=True):
         out = torch.prod(out, i, keepdims, dtype=out.dtype)
-    return out
+    return out.to(kind)
 
 
 def _extreme(function, of_two):
@@ -349,7 +346,8 @@ logsumexp = _over_axes(lambda x, axes, keepdims: torch.logsumexp(x, axes, keepdi
 def _running(function):
     def running(x, axis=None, dtype=None):
         x, axis = (x.reshape(-1), 0) if axis is None else (x, axis)
-        return function(x.bool(), axis).bool() if dtype == "bool" else function(x, axis, dtype=torch_dtype(dtype) if dtype else x.dtype)
+        kind = torch_dtype(dtype) if dtype else x.dtype
+        return function(x.bool(), axis).bool() if dtype == "bool" else function(x, axis, dtype=_WIDER.get(kind, kind)).to(kind)
 
     return running
 
@@ -562,7 +560,18 @@ def jvp(fun, primals, tangents, has_aux=False):
     with warnings.catch_warnings():  # of its own making, when this is first used
         warnings.simplefilter("ignore", DeprecationWarning)
         import torch._decomp.decompositions_for_jvp  # pyright: ignore[reportUnusedImport]
-    return torch.func.jvp(fun, primals, tangents, has_aux=has_aux)
+    if not has_aux:
+        return torch.func.jvp(fun, primals, tangents)
+    held = []  # what is no tensor does not go through
+
+    def of_tensors(*args):
+        out, aux = fun(*args)
+        held[:] = [aux]
+        return out, [x for x in tree.flatten(aux) if isinstance(x, torch.Tensor)]
+
+    value, derivative, tensors = torch.func.jvp(of_tensors, primals, tangents, has_aux=True)
+    left = iter(tensors)
+    return value, derivative, tree.map_structure(lambda x: next(left) if isinstance(x, torch.Tensor) else x, held[0])
 
 
 # ---- random ----

@@ -388,7 +388,7 @@ def _function(op: Op) -> Callable[..., Any]:
                 args = op.promote(backend, args)
             return run(*args, **kwargs)
         except KeraunosError as error:
-            if op.shape is None and isinstance(error, ArgumentTypeError):  # the body's op means an argument of its own
+            if op.shape is None:  # an op of the body means an argument of its own
                 op.bind(args, kwargs)
             op.locate(error)
             raise

@@ -276,6 +276,8 @@ def jvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]
     if not isinstance(primals, (list, tuple)) or not isinstance(tangents, (list, tuple)):
         received = f"{type(primals).__name__} and {type(tangents).__name__}"
         raise ArgumentTypeError("primals and tangents must be lists or tuples.", where="ops.jvp", received=received, fix="jvp(fun, (x,), (dx,))")
+    if not callable(fun):
+        raise ArgumentTypeError("fun must be a function of tensors.", where="ops.jvp", received=f"a {type(fun).__name__}")
     primals, tangents = tree.map_structure(convert_to_tensor, tuple(primals)), tree.map_structure(convert_to_tensor, tuple(tangents))
     try:
         tree.assert_same_structure(primals, tangents)
@@ -290,7 +292,21 @@ def jvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]
             raise ShapeError("A tangent has not the shape of its primal.", where="ops.jvp", received=f"{show(x.shape)} and {show(dx.shape)}")
     if any(isinstance(x, Spec) for x in tree.flatten((primals, tangents))):
         return _symbolic(fun, primals, tangents, has_aux)
-    return (getattr(config.active(), "jvp", None) or _by_gradients)(fun, primals, tangents, has_aux)
+    return (getattr(config.active(), "jvp", None) or _by_gradients)(_paired(fun) if has_aux else fun, primals, tangents, has_aux)
+
+
+def _paired(fun: Callable[..., Any]) -> Callable[..., Any]:
+    """`fun`, checked to return a pair."""
+
+    @functools.wraps(fun)
+    def paired(*args: Any) -> Any:
+        out = fun(*args)
+        if not isinstance(out, (tuple, list)) or len(out) != 2:
+            received = f"a {type(out).__name__}"
+            raise ArgumentError("With has_aux, fun must return a pair.", where="ops.jvp", received=received, fix="return value, aux")
+        return tuple(out)
+
+    return paired
 
 
 def _symbolic(fun: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool) -> Any:
