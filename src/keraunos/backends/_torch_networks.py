@@ -248,7 +248,9 @@ def _last_axes(x, axis, *parameters):
     """The sizes of `axis` if they are the last axes and the parameters have their shape, else None."""
     axes = sorted(a % x.ndim for a in (axis if isinstance(axis, (list, tuple)) else [axis]))
     shape = x.shape[x.ndim - len(axes) :]
-    fits = axes == list(range(x.ndim - len(axes), x.ndim)) and all(p is None or (isinstance(p, torch.Tensor) and p.shape == shape and p.dtype == x.dtype) for p in parameters)
+    fits = axes == list(range(x.ndim - len(axes), x.ndim)) and all(
+        p is None or (isinstance(p, torch.Tensor) and p.shape == shape and p.dtype == x.dtype) for p in parameters
+    )
     return shape if fits else None
 
 

@@ -13,19 +13,18 @@ from __future__ import annotations
 
 import builtins
 import contextlib
-import functools
-import math
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 
+from keraunos.backends import _composed, _shared
 from keraunos.backends import numpy as eager
+from keraunos.backends._onnx_graph import Graph, Value, building, current, dtype_of, emit, opset, require
+from keraunos.backends._tracing import named, ops, refilled, sizes_of, traced
 from keraunos.core import config, dtypes, tree, windows
 from keraunos.core.errors import BackendError, SymbolicError
-from keraunos.core.spec import OPERATORS, UNKNOWN, Shape, Spec, Symbolic, broadcast_shapes, known, normalize_axes, normalize_axis, size_of
+from keraunos.core.spec import OPERATORS, UNKNOWN, Spec, broadcast_shapes, known, normalize_axes, normalize_axis
 
 name = "onnx"
 kinds: dict[type, int] = {}
@@ -39,130 +38,6 @@ _WIDER = {
     "bool": "int32", "int8": "int32", "int16": "int32", "uint8": "int32", "uint16": "int32", "uint32": "int64", "uint64": "int64", "bfloat16": "float32",
     "float8_e4m3fn": "float32", "float8_e5m2": "float32",
 }  # fmt: skip
-
-
-# ---- the graph ----
-class Node:
-    """One ONNX operator: its type, inputs (values, arrays, or None for what is left out), attributes and outputs."""
-
-    __slots__ = ("attributes", "inputs", "outputs", "type")
-
-    def __init__(self, type: str, inputs: Sequence[Any], attributes: dict[str, Any], dtypes: Sequence[str]):
-        self.type, self.inputs, self.attributes = type, list(inputs), attributes
-        self.outputs = [Value(dtype) for dtype in dtypes]
-
-
-class Value(Symbolic):
-    """A tensor of the graph: what a node will compute, or an input.
-
-    Args:
-        dtype: The dtype's name.
-        shape: The sizes, UNKNOWN for dynamic ones; None until it is settled.
-        name: Its name, of inputs.
-    """
-
-    __slots__ = ("__weakref__", "dtype", "name", "shape", "size")
-    __array_ufunc__ = None  # NumPy's operators leave the work to ours
-
-    def __init__(self, dtype: str, shape: Any = None, name: str = ""):
-        self.dtype, self.shape, self.name = dtype, shape, name
-        self.size: Any = None  # of what tensor and axis it is the size, and the size as ONNX has it, if it is one
-
-    def __eq__(self, other: Any) -> Any:
-        return OPERATORS["equal"](self, other)
-
-    def __ne__(self, other: Any) -> Any:
-        return OPERATORS["not_equal"](self, other)
-
-    __hash__ = Symbolic.__hash__
-
-
-class Graph:
-    """Nodes in the order in which they compute, and the inputs and outputs of the whole.
-
-    Args:
-        opset: The version of ONNX's operators.
-        parent: The graph around it, of a branch's or a loop's body.
-    """
-
-    def __init__(self, opset: int, parent: Graph | None = None):
-        self.opset, self.parent = opset, parent
-        self.nodes: list[Node] = []
-        self.inputs: list[Value] = []
-        self.outputs: list[Any] = []
-        self.sizes: dict[tuple[int, int], Value] = {}
-
-    def input(self, dtype: str, shape: Any, name: str = "") -> Value:
-        """A new input."""
-        _supported(dtype)
-        self.inputs.append(Value(dtype, Spec(shape).shape, name))
-        return self.inputs[-1]
-
-
-class _Building(threading.local):
-    graph: Any = None
-
-
-_building = _Building()
-
-
-@contextlib.contextmanager
-def building(graph: Graph) -> Iterator[Graph]:
-    """Within the block, nodes go into this graph."""
-    outer, _building.graph = _building.graph, graph
-    try:
-        yield graph
-    finally:
-        _building.graph = outer
-
-
-class _Ops:
-    """The ops by attribute, for what is made of other ops."""
-
-    def __getattr__(self, name: str) -> Any:
-        return OPERATORS[name]
-
-
-ops = _Ops()
-
-
-def emit(type: str, *inputs: Any, to: Any = None, sized: Any = None, **attributes: Any) -> Any:
-    """A new node's output, or outputs if `to` is a list of their dtypes; without it, it has that of the first input."""
-    for x in inputs:
-        if isinstance(x, Spec):
-            fix = "compute with ops.shape(x), not x.shape, where a size is not known before the run"
-            raise SymbolicError("A tensor that depends on a size that is not known cannot be exported.", received=repr(x), fix=fix)
-    graph = _building.graph
-    if graph is None:
-        raise SymbolicError("A tensor of a model that is being exported was used after the export.", fix="keep no tensors from inside `call`")
-    outputs = to if isinstance(to, list) else [to or dtype_of(inputs[0])]
-    for dtype in outputs:
-        _supported(dtype)
-    node = Node(type, inputs, {k: v for k, v in attributes.items() if v is not None}, outputs)
-    graph.nodes.append(node)
-    if sized is not None:
-        node.outputs[0].shape = tuple(sized)
-    return node.outputs if isinstance(to, list) else node.outputs[0]
-
-
-def _supported(dtype: str) -> None:
-    if dtype in dtypes.COMPLEX or dtype == "string":
-        raise BackendError(f"The onnx backend has no dtype {dtype}.", fix="export the part of the model that computes with real numbers")
-
-
-def opset() -> int:
-    """The version of operators that the graph is written in."""
-    return _building.graph.opset
-
-
-def require(version: int, what: str) -> None:
-    """Raise unless the graph's opset has something.
-
-    Raises:
-        BackendError: It came with a later version.
-    """
-    if opset() < version:
-        raise BackendError(f"ONNX opset {opset()} has no {what}; opset {version} has.", fix=f"export with opset_version={version}")
 
 
 # ---- what every engine provides ----
@@ -188,11 +63,7 @@ def is_traced(x: Any) -> bool:
 
 
 def tracing() -> bool:
-    return _building.graph is not None
-
-
-def dtype_of(x: Any) -> str:
-    return x.dtype if isinstance(x, Value) else eager.dtype_of(x)
+    return current.graph is not None
 
 
 def to_numpy(x: Any) -> Any:
@@ -222,7 +93,7 @@ def settled(out: Any, spec: Callable[[], Any]) -> Any:
 
 def dim(x: Any, axis: int) -> Any:
     """The size of an axis, as a scalar."""
-    key, graph = (id(x), axis), _building.graph
+    key, graph = (id(x), axis), current.graph
     while graph is not None:
         if key in graph.sizes:
             return graph.sizes[key]
@@ -233,31 +104,11 @@ def dim(x: Any, axis: int) -> Any:
         wide = emit("Gather", emit("Shape", x, to="int64", sized=(x.ndim,)), np.array([axis], "int64"), sized=(1,))
     size = emit("Cast", _squeezed(wide, [0]), to="int32", sized=())
     size.size = x, axis, wide
-    _building.graph.sizes[key] = size
+    current.graph.sizes[key] = size
     return size
 
 
 # ---- what the functions below are made of ----
-def traced(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function` where a `Value` is among the arguments, or in a list of them; else NumPy's of the same name, or for want of one the body."""
-    own = function.__name__
-    numbers = eager.__dict__.get(f"{own.rstrip('_')}_") or eager.__dict__.get(own.rstrip("_"))
-
-    @functools.wraps(function)
-    def choose(*args: Any, **options: Any) -> Any:
-        for x in args:
-            if isinstance(x, Value) or (isinstance(x, (list, tuple, slice)) and _holds_values(x)):
-                return function(*args, **options)
-        return NotImplemented if numbers is None else numbers(*args, **options)
-
-    return choose
-
-
-def _holds_values(x: Any) -> bool:
-    parts = (x.start, x.stop, x.step) if isinstance(x, builtins.slice) else x if isinstance(x, (list, tuple)) else ()
-    return any(isinstance(y, Value) or _holds_values(y) for y in parts)
-
-
 def _alike(xs: Sequence[Any]) -> tuple[list[Any], str]:
     """The arguments in one dtype, that of the tensors among them, as values and arrays."""
     dtype = next((dtype_of(x) for x in xs if is_tensor(x)), None)
@@ -265,12 +116,9 @@ def _alike(xs: Sequence[Any]) -> tuple[list[Any], str]:
     return [x if isinstance(x, (Value, Spec)) else np.asarray(x, eager.np_dtype(dtype)) for x in xs], dtype
 
 
-def through(dtypes: Any, function: Callable[..., Any], *xs: Any) -> Any:
-    """`function` of the tensors cast to the dtype that `dtypes` (a table) has for theirs, its result cast back; None stays."""
-    dtype = next(dtype_of(x) for x in xs if x is not None)
-    if dtype not in dtypes:
-        return function(*xs)
-    return cast(function(*(x if x is None else cast(x, dtypes[dtype]) for x in xs)), dtype)
+def through(table: Any, function: Callable[..., Any], *xs: Any) -> Any:
+    """`function` of the tensors cast to the dtype that the table has for theirs, its result cast back; None stays."""
+    return _shared.through(table, cast, function, dtype_of=dtype_of)(*xs)
 
 
 def _widened(x: Any, table: Any = _WIDER) -> Any:
@@ -339,6 +187,9 @@ def _transposed(x: Any, order: Sequence[int]) -> Any:
     return x if list(order) == list(range(len(order))) else emit("Transpose", x, perm=list(order))
 
 
+globals().update({own: traced(function) for own, function in _composed.FUNCTIONS.items()})
+
+
 # ---- elementwise ----
 _ELEMENTWISE = {
     "add": "Add", "subtract": "Sub", "multiply": "Mul", "true_divide": "Div", "negative": "Neg", "absolute": "Abs", "sign": "Sign", "sqrt": "Sqrt",
@@ -348,16 +199,11 @@ _ELEMENTWISE = {
 }  # fmt: skip
 
 
-def _named(function: Callable[..., Any], name: str) -> Callable[..., Any]:
-    function.__name__ = name
-    return traced(function)
-
-
 for _name, _type in _ELEMENTWISE.items():
     _plain = (lambda *xs, _type=_type: emit(_type, *_alike(xs)[0])) if _name.startswith("logical") else elementwise(_type)
-    globals()[_name] = _named(_plain, _name)
+    globals()[_name] = named(_plain, _name)
 for _name, _type in {"less": "Less", "greater": "Greater"}.items():
-    globals()[_name] = _named(test(_type), _name)
+    globals()[_name] = named(test(_type), _name)
 
 
 @traced
@@ -370,18 +216,8 @@ def equal(x1, x2):
 
 
 @traced
-def not_equal(x1, x2):
-    return ops.logical_not(ops.equal(x1, x2))
-
-
-@traced
 def less_equal(x1, x2):
     return test("LessOrEqual")(x1, x2) if opset() >= 12 else ops.logical_or(ops.less(x1, x2), ops.equal(x1, x2))
-
-
-@traced
-def greater_equal(x1, x2):
-    return ops.less_equal(x2, x1)
 
 
 def _extreme(type: str, chosen: str) -> Callable[..., Any]:
@@ -394,7 +230,7 @@ def _extreme(type: str, chosen: str) -> Callable[..., Any]:
     return function
 
 
-maximum, minimum = _named(_extreme("Max", "greater"), "maximum"), _named(_extreme("Min", "less"), "minimum")
+maximum, minimum = named(_extreme("Max", "greater"), "maximum"), named(_extreme("Min", "less"), "minimum")
 
 
 def _divisor(x: Any) -> Any:
@@ -434,47 +270,6 @@ def power(x1, x2):
 
 
 @traced
-def expm1(x):
-    t = ops.tanh(ops.multiply(x, 0.5))  # near 0, where exp(x) - 1 cancels
-    return ops.where(ops.less(ops.absolute(x), 0.5), ops.true_divide(ops.multiply(2.0, t), ops.subtract(1.0, t)), ops.subtract(ops.exp(x), 1.0))
-
-
-@traced
-def log1p(x):
-    u = ops.add(x, 1.0)
-    kept = ops.subtract(u, 1.0)  # the part of x that adding 1 did not round away
-    exact = ops.logical_or(ops.equal(kept, 0.0), ops.equal(kept, math.inf))
-    return ops.where(exact, x, ops.multiply(ops.log(u), ops.true_divide(x, kept)))
-
-
-@traced
-def log2(x):
-    return ops.true_divide(ops.log(x), math.log(2))
-
-
-@traced
-def log10(x):
-    return ops.true_divide(ops.log(x), math.log(10))
-
-
-@traced
-def logaddexp(x1, x2):
-    (x1, x2), _ = _alike((x1, x2))
-    apart = ops.add(ops.maximum(x1, x2), ops.log1p(ops.exp(ops.negative(ops.absolute(ops.subtract(x1, x2))))))
-    return ops.where(ops.equal(x1, x2), ops.add(x1, math.log(2)), apart)
-
-
-@traced
-def arctan2(x1, x2):
-    (x1, x2), dtype = _alike((x1, x2))
-    below, left = (ops.logical_or(ops.less(x, 0), ops.less(ops.true_divide(1, x), 0)) for x in (x1, x2))  # -0 too
-    turn = ops.cast(ops.where(below, -math.pi, math.pi), dtype)
-    right = ops.where(ops.logical_and(ops.equal(x1, 0), ops.equal(x2, 0)), x1, ops.arctan(ops.true_divide(x1, x2)))
-    aside = ops.logical_and(ops.equal(x2, 0), ops.not_equal(x1, 0))
-    return ops.where(aside, ops.multiply(turn, 0.5), ops.where(left, ops.add(right, turn), right))
-
-
-@traced
 def round_(x, decimals=0):
     dtype = dtype_of(x)
     if dtype in dtypes.INTEGERS and decimals >= 0:
@@ -495,27 +290,6 @@ def isnan(x):
 
 
 @traced
-def isinf(x):
-    return ops.equal(ops.absolute(x), math.inf) if dtypes.is_float(dtype_of(x)) else ops.not_equal(x, x)
-
-
-@traced
-def isfinite(x):
-    return ops.less(ops.absolute(x), math.inf) if dtypes.is_float(dtype_of(x)) else ops.equal(x, x)
-
-
-@traced
-def nan_to_num(x, nan=0.0, posinf=None, neginf=None):
-    dtype = dtype_of(x)
-    if not dtypes.is_float(dtype):
-        return x
-    largest = float(ml_dtypes.finfo(eager.np_dtype(dtype)).max)
-    x = ops.where(ops.isnan(x), nan, x)
-    x = ops.where(ops.equal(x, math.inf), largest if posinf is None else posinf, x)
-    return ops.where(ops.equal(x, -math.inf), -largest if neginf is None else neginf, x)
-
-
-@traced
 def where(condition, x1=None, x2=None):
     condition = condition if is_tensor(condition) else np.asarray(condition)
     condition = cast(condition, "bool")
@@ -530,30 +304,6 @@ def cast(x, dtype):
     return x if dtype_of(x) == dtype else emit("Cast", x, to=dtype, sized=x.shape)
 
 
-@traced
-def stop_gradient(variable):
-    return variable
-
-
-@traced
-def bitwise_invert(x):
-    dtype = dtype_of(x)
-    return ops.logical_not(x) if dtype == "bool" else ops.subtract(-1 if dtype.startswith("int") else np.iinfo(dtype).max, x)
-
-
-@traced
-def left_shift(x, y):
-    (x, y), dtype = _alike((x, y))
-    return ops.multiply(x, ops.power(np.array(2, dtype), y))
-
-
-@traced
-def right_shift(x, y):
-    (x, y), dtype = _alike((x, y))
-    least = ops.minimum(y, dtypes.BITS[dtype] - 2)  # beyond, only the sign is left
-    return ops.floor_divide(x, ops.power(np.array(2, dtype), least))
-
-
 def _bitwise(type: str, logical: str) -> Callable[..., Any]:
     def function(x: Any, y: Any) -> Any:
         (x, y), dtype = _alike((x, y))
@@ -566,17 +316,7 @@ def _bitwise(type: str, logical: str) -> Callable[..., Any]:
 
 
 for _name in ("and", "or", "xor"):
-    globals()[f"bitwise_{_name}"] = _named(_bitwise(f"Bitwise{_name.title()}", f"logical_{_name}"), f"bitwise_{_name}")
-
-
-@traced
-def real(x):
-    return x
-
-
-@traced
-def imag(x):
-    return ops.zeros_like(x)
+    globals()[f"bitwise_{_name}"] = named(_bitwise(f"Bitwise{_name.title()}", f"logical_{_name}"), f"bitwise_{_name}")
 
 
 # ---- reductions ----
@@ -590,7 +330,7 @@ def reduction(type: str, since: int = 18) -> Callable[..., Any]:
     return function
 
 
-sum_, mean = _named(reduction("ReduceSum", 13), "sum_"), _named(reduction("ReduceMean"), "mean")
+sum_, mean = named(reduction("ReduceSum", 13), "sum_"), named(reduction("ReduceMean"), "mean")
 
 
 @traced
@@ -607,17 +347,7 @@ def _most(type: str, combine: str) -> Callable[..., Any]:
     return function
 
 
-max_, min_ = _named(_most("ReduceMax", "maximum"), "max_"), _named(_most("ReduceMin", "minimum"), "min_")
-
-
-@traced
-def any_(x, axis=None, keepdims=False):
-    return ops.greater(ops.sum(ops.cast(x, "int32"), axis, keepdims), 0)
-
-
-@traced
-def all_(x, axis=None, keepdims=False):
-    return ops.logical_not(ops.any(ops.logical_not(x), axis, keepdims))
+max_, min_ = named(_most("ReduceMax", "maximum"), "max_"), named(_most("ReduceMin", "minimum"), "min_")
 
 
 def _place(type: str) -> Callable[..., Any]:
@@ -633,7 +363,7 @@ def _place(type: str) -> Callable[..., Any]:
     return function
 
 
-argmax, argmin = _named(_place("ArgMax"), "argmax"), _named(_place("ArgMin"), "argmin")
+argmax, argmin = named(_place("ArgMax"), "argmax"), named(_place("ArgMin"), "argmin")
 
 
 @traced
@@ -686,7 +416,7 @@ def _sorted(part: int) -> Callable[..., Any]:
     return function
 
 
-sort, argsort = _named(_sorted(0), "sort"), _named(_sorted(1), "argsort")
+sort, argsort = named(_sorted(0), "sort"), named(_sorted(1), "argsort")
 
 
 @traced
@@ -695,11 +425,6 @@ def top_k(x, k, sorted=True):
 
 
 # ---- shaping ----
-def sizes_of(x: Any) -> Shape:
-    """The sizes, those that are not known as scalars of the graph."""
-    return tuple(dim(x, i) if d is UNKNOWN else d for i, d in enumerate(x.shape))
-
-
 def _listed(sizes: Any) -> list[Any]:
     """Sizes given as one or as several."""
     return list(sizes) if hasattr(sizes, "__len__") and not isinstance(sizes, Value) else [sizes]
@@ -730,39 +455,8 @@ def broadcast_to(x, shape):
 
 
 @traced
-def roll(x, shift, axis=None):
-    if axis is None:
-        return ops.reshape(ops.roll(ops.reshape(x, (-1,)), shift, 0), sizes_of(x))
-    for by, at in np.nditer([np.asarray(shift), np.asarray(axis)]):
-        at = normalize_axis(int(at), x.ndim)
-        n = sizes_of(x)[at]
-        cut = n - (ops.mod(int(by), n) if isinstance(n, Value) else int(by) % builtins.max(n, 1))
-        before = (builtins.slice(None),) * at
-        x = ops.concatenate([ops.get_item(x, (*before, part)) for part in (builtins.slice(cut, None), builtins.slice(None, cut))], at)
-    return x
-
-
-@traced
 def concatenate(xs, axis=0):
     return emit("Concat", *xs, axis=normalize_axis(axis, xs[0].ndim))
-
-
-@traced
-def repeat_(x, repeats, axis=None):
-    if axis is None:
-        return ops.repeat(ops.reshape(x, (-1,)), repeats, 0)
-    at = normalize_axis(axis, x.ndim)
-    if isinstance(repeats, (list, tuple)) and any(isinstance(r, Value) for r in repeats):
-        repeats = ops.stack([array(r) for r in repeats])
-    if isinstance(repeats, Value) and repeats.ndim:  # each place as often as the running sums of the counts say
-        ends = ops.cumsum(repeats, 0)
-        places = ops.sum(ops.cast(ops.greater_equal(ops.expand_dims(ops.arange(ops.sum(repeats)), 1), ends), "int32"), 1)
-        return ops.take(x, places, at)
-    if isinstance(repeats, Value) or np.size(repeats) == 1:
-        times, sizes = repeats if isinstance(repeats, Value) else int(np.ravel(repeats)[0]), sizes_of(x)
-        wide = ops.broadcast_to(ops.expand_dims(x, at + 1), (*sizes[: at + 1], times, *sizes[at + 1 :]))
-        return ops.reshape(wide, (*sizes[:at], -1, *sizes[at + 1 :]))
-    return ops.take(x, np.repeat(np.arange(len(repeats), dtype="int32"), repeats), at)
 
 
 @traced
@@ -922,17 +616,6 @@ def slice_update(inputs, start_indices, updates):
     return ops.reshape(emit("ScatterElements" if opset() >= 11 else "Scatter", *flat, sized=(UNKNOWN,), axis=0), sizes)
 
 
-@traced
-def diagonal(x, offset=0, axis1=0, axis2=1):
-    i, j = normalize_axis(axis1, x.ndim), normalize_axis(axis2, x.ndim)
-    rest, sizes = [k for k in range(x.ndim) if k not in (i, j)], sizes_of(x)
-    row, column = builtins.max(-offset, 0), builtins.max(offset, 0)
-    rows, columns = sizes[i] - row, sizes[j] - column
-    length = builtins.max(builtins.min(rows, columns), 0) if isinstance(rows, int) and isinstance(columns, int) else ops.maximum(ops.minimum(rows, columns), 0)
-    places = ops.add(ops.multiply(ops.arange(length, dtype="int32"), sizes[j] + 1), row * sizes[j] + column)
-    return ops.take(ops.reshape(ops.transpose(x, (*rest, i, j)), (*(sizes[k] for k in rest), -1)), places, -1)
-
-
 def scatter_rows(x, places, updates, reduction=None):
     if not any(isinstance(v, Value) for v in (x, places, updates)):
         return NotImplemented
@@ -976,17 +659,6 @@ def matmul(x1, x2):
     return wider(lambda *xs: emit("MatMul", *xs), x1, x2)
 
 
-@traced
-def tensordot(x1, x2, axes=2):
-    a, b = sizes_of(x1), sizes_of(x2)
-    first, second = (range(len(a) - axes, len(a)), range(axes)) if isinstance(axes, int) else map(normalize_axes, axes, (len(a), len(b)))
-    free = [[i for i in range(len(s)) if i not in used] for s, used in ((a, first), (b, second))]
-    count = size_of([a[i] for i in first])
-    left = ops.reshape(ops.transpose(x1, (*free[0], *first)), (-1, count))
-    right = ops.reshape(ops.transpose(x2, (*second, *free[1])), (count, -1))
-    return ops.reshape(ops.matmul(left, right), (*(a[i] for i in free[0]), *(b[i] for i in free[1])))
-
-
 def einsum(subscripts, *operands):
     if not any(isinstance(x, Value) for x in operands):
         return eager.einsum(subscripts, *operands)
@@ -1014,7 +686,7 @@ def _normalized(type: str) -> Callable[..., Any]:
     return function
 
 
-softmax, log_softmax = _named(_normalized("Softmax"), "softmax"), _named(_normalized("LogSoftmax"), "log_softmax")
+softmax, log_softmax = named(_normalized("Softmax"), "softmax"), named(_normalized("LogSoftmax"), "log_softmax")
 
 
 @traced
@@ -1022,7 +694,7 @@ def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **optio
     axes = tuple(sorted(normalize_axes(axis, x.ndim)))
     shape = x.shape[axes[0] :]
     lacking = options or opset() < 17 or axes != tuple(range(axes[0], x.ndim)) or not known(shape)
-    if lacking or any(p is not None and tuple(p.shape) != shape for p in (gamma, beta)):
+    if lacking or any(p is not None and (tuple(p.shape) != shape or dtype_of(p) != x.dtype) for p in (gamma, beta)):
         return NotImplemented
     gamma = np.ones(shape, eager.np_dtype(dtype_of(x))) if gamma is None else gamma
     settings = {"axis": axes[0], "epsilon": float(config.epsilon() if epsilon is None else epsilon)}
@@ -1031,13 +703,12 @@ def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **optio
 
 def _over_windows(type: str, x: Any, plan: windows.Windows, *weights: Any, **attributes: Any) -> Any:
     """A node that slides windows over `x`, which it wants with the channels first."""
-    places = range(1, plan.rank + 1)
-    x = ops.transpose(x, (0, plan.rank + 1, *places)) if plan.last else x
+    x = ops.transpose(x, windows.FIRST[plan.rank]) if plan.last else x
     if type != "ConvTranspose":
         dynamic = any(p is UNKNOWN for pair in plan.pads for p in pair)
         attributes |= {"auto_pad": "SAME_UPPER"} if dynamic else {"pads": [before for before, _ in plan.pads] + [behind for _, behind in plan.pads]}
     out = through(_KERNELS[type], lambda *xs: emit(type, *xs, kernel_shape=list(plan.size), strides=list(plan.strides), **attributes), x, *weights)
-    return _transposed(out, (0, *(i + 1 for i in places), 1)) if plan.last else out
+    return emit("Transpose", out, perm=list(windows.LAST[plan.rank])) if plan.last else out
 
 
 _SLIDING = {**_WIDER, **dict.fromkeys(dtypes.INTEGERS, "float32")}  # exact below 2 ** 24
@@ -1094,12 +765,6 @@ def close(graph: Graph, out: Any) -> None:
             graph.outputs.append(x)
 
 
-def _structured(form: Any, flat: Sequence[Any]) -> Any:
-    """`flat` in the form of `form`, whose None stay."""
-    rest = iter(flat)
-    return tree.map_structure(lambda x: None if x is None else next(rest), form)
-
-
 def _present(structure: Any) -> list[Any]:
     return [array(x) for x in tree.flatten(structure) if x is not None]
 
@@ -1111,38 +776,38 @@ def _like(new: Any, old: Any) -> Any:
 
 def scan(f: Any, init: Any, xs: Any, count: Any, reverse: bool, unroll: Any) -> Any:
     carried, rows = _present(init), _present(xs) or [np.arange(count)]
-    body = Graph(opset(), _building.graph)
+    body = Graph(opset(), current.graph)
     with building(body):
-        before = _structured(init, [body.input(dtype_of(x), x.shape) for x in carried])
-        after, y = f(before, _structured(xs, [body.input(dtype_of(x), x.shape[1:]) for x in rows]))
+        before = refilled(init, [body.input(dtype_of(x), x.shape) for x in carried])
+        after, y = f(before, refilled(xs, [body.input(dtype_of(x), x.shape[1:]) for x in rows]))
         close(body, (_like(after, before), y))
     form = {"scan_input_directions": [1] * len(rows), "scan_output_directions": [1] * (len(body.outputs) - len(carried))} if reverse else {}
     outs = emit("Scan", *carried, *rows, to=[dtype_of(x) for x in body.outputs], body=body, num_scan_inputs=len(rows), **form)
     length = rows[0].shape[0]
     for i, (x, inner) in enumerate(zip(outs, body.outputs, strict=True)):
         x.shape = carried[i].shape if i < len(carried) else (length, *inner.shape)
-    return _structured(init, outs[: len(carried)]), _structured(y, outs[len(carried) :])
+    return refilled(init, outs[: len(carried)]), refilled(y, outs[len(carried) :])
 
 
 def while_loop(goes_on: Any, step: Any, variables: Any) -> Any:
     start = _present(variables)
-    body = Graph(opset(), _building.graph)
+    body = Graph(opset(), current.graph)
     with building(body):
         body.input("int64", ())
         body.input("bool", ())
-        before = _structured(variables, [body.input(dtype_of(x), x.shape) for x in start])
+        before = refilled(variables, [body.input(dtype_of(x), x.shape) for x in start])
         after = _like(step(*before), before)
         close(body, (ops.reshape(array(goes_on(*after)), ()), after))
     outs = emit("Loop", None, array(goes_on(*variables)), *start, to=[dtype_of(x) for x in body.outputs[1:]], body=body)
     for x, inner in zip(outs, start, strict=True):
         x.shape = inner.shape
-    return _structured(variables, outs)
+    return refilled(variables, outs)
 
 
 def cond(pred: Any, true_fn: Any, false_fn: Any) -> Any:
     branches, results = [], []
     for fn in (true_fn, false_fn):
-        branches.append(Graph(opset(), _building.graph))
+        branches.append(Graph(opset(), current.graph))
         with building(branches[-1]):
             results.append(fn())
             close(branches[-1], results[-1])
@@ -1150,7 +815,7 @@ def cond(pred: Any, true_fn: Any, false_fn: Any) -> Any:
     outs = emit("If", cast(pred, "bool"), to=[dtype_of(x) for x in first], then_branch=branches[0], else_branch=branches[1])
     for x, a, b in zip(outs, first, second, strict=True):
         x.shape = tuple(d if d == e else UNKNOWN for d, e in zip(a.shape, b.shape, strict=True))
-    return _structured(results[0], outs)
+    return refilled(results[0], outs)
 
 
 # ---- random: drawn anew at each run ----
