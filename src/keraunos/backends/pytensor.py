@@ -23,11 +23,12 @@ from typing import Any
 
 import numpy as np
 
-from keraunos.backends import _numpy_api
+from keraunos.backends import _numpy_api, _tracing
 from keraunos.backends import numpy as eager
+from keraunos.backends._tracing import Pending, named, ops, refilled
 from keraunos.core import dtypes, tree, windows
 from keraunos.core.errors import ArgumentTypeError, BackendError, SymbolicError
-from keraunos.core.spec import OPERATORS, UNKNOWN, Spec, Symbolic, known, normalize_axes, normalize_axis
+from keraunos.core.spec import OPERATORS, UNKNOWN, Spec, known, normalize_axes, normalize_axis
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # that there is no BLAS for C: products are NumPy's then
@@ -53,7 +54,7 @@ float_dtypes = {*eager.float_dtypes, "float16", "float32", "float64"}
 strict_dtypes: frozenset[str] = frozenset()
 
 
-class Traced(Symbolic):
+class Traced(Pending):
     """A tensor that a function being traced computes.
 
     Args:
@@ -62,19 +63,10 @@ class Traced(Symbolic):
     """
 
     __slots__ = ("__weakref__", "dtype", "shape", "variable")
-    __array_ufunc__ = None  # NumPy's operators leave the work to ours
 
     def __init__(self, variable: Any, shape: Any = None):
         self.variable, self.dtype = variable, variable.dtype
         self.shape = tuple(UNKNOWN if d is None else d for d in (variable.type.shape if shape is None else shape))
-
-    def __eq__(self, other: Any) -> Any:
-        return OPERATORS["equal"](self, other)
-
-    def __ne__(self, other: Any) -> Any:
-        return OPERATORS["not_equal"](self, other)
-
-    __hash__ = Symbolic.__hash__
 
     def sum(self) -> Any:
         """The sum of all elements."""
@@ -217,7 +209,7 @@ def rows(x: Any, places: Any) -> Any:
 
 # ---- tracing ----
 @contextlib.contextmanager
-def _tracing(chosen: Any = None) -> Any:
+def _tracing_by(chosen: Any = None) -> Any:
     former, _state.depth, _state.mode = _state.mode, _state.depth + 1, chosen or _state.mode
     try:
         yield
@@ -254,7 +246,7 @@ def differentiate(fn: Any, values: Any) -> Any:
         inputs = [pt.tensor_copy(_variable(x)) for x in values]
     else:
         inputs = [_input(np.asarray(x)) for x in values]
-    with _tracing():
+    with _tracing_by():
         loss, aux = _called(fn, [Traced(x) for x in inputs])
         if tuple(loss.shape):
             raise ArgumentTypeError("Only a scalar can be differentiated.", received=f"a tensor of shape {tuple(loss.shape)}", fix="take its sum or mean")
@@ -304,7 +296,7 @@ class _Compiled:
         self.lock = threading.RLock()
         self.places = [i for i, x in enumerate(leaves) if x is not None]
         inputs = {i: _input(leaves[i]) for i in self.places}
-        with _tracing(chosen):
+        with _tracing_by(chosen):
             out = _called(fn, *tree.pack_sequence_as(args, [Traced(inputs[i]) if i in inputs else None for i in range(len(leaves))]))
         given = len(tree.flatten(args[0])) if donate else 0
         place_of = {id(x): i for i, x in inputs.items()}
@@ -335,32 +327,11 @@ class _Compiled:
 
 
 def abstract(fn: Any, shapes: list[tuple[int, ...]], specs_dtypes: list[str]) -> Any:
-    with _tracing():
+    with _tracing_by():
         return _called(fn, *(Traced(pt.tensor(dtype=d, shape=s)) for s, d in zip(shapes, specs_dtypes, strict=True)))
 
 
 # ---- how functions of ops are made ----
-def _chosen(own: str, symbolic: Callable[..., Any]) -> Callable[..., Any]:
-    """`symbolic` where something is traced, else NumPy's function of this name, or for want of one the body."""
-    numbers = eager.__dict__.get(f"{own}_") or eager.__dict__.get(own)
-
-    def choose(*args: Any) -> Any:
-        for x in args:
-            if x.__class__ is str:
-                _available(x)
-            if isinstance(x, Traced) or (isinstance(x, (list, tuple, slice)) and _holds_traced(x)):
-                return symbolic(*args)
-        return NotImplemented if numbers is None else numbers(*args)
-
-    choose.__name__ = own
-    return choose
-
-
-def _holds_traced(x: Any) -> bool:
-    parts = (x.start, x.stop, x.step) if isinstance(x, slice) else x if isinstance(x, (list, tuple)) else ()
-    return any(isinstance(y, Traced) or _holds_traced(y) for y in parts)
-
-
 def _unwrapped(x: Any) -> Any:
     """PyTensor's variables for what is traced, also in lists and slices."""
     if isinstance(x, Traced):
@@ -378,27 +349,12 @@ def _wrapped(x: Any) -> Any:
 
 def traced(function: Callable[..., Any]) -> Callable[..., Any]:
     """An op from a function of PyTensor's variables."""
-    return _chosen(function.__name__.rstrip("_"), lambda *args: _wrapped(function(*map(_unwrapped, args))))
-
-
-def composed(function: Callable[..., Any]) -> Callable[..., Any]:
-    """An op from a function that is made of other ops."""
-    return _chosen(function.__name__.rstrip("_"), function)
+    return named(lambda *args: _wrapped(function(*map(_unwrapped, args))), function.__name__)
 
 
 def _op(name: str, function: Callable[..., Any]) -> None:
     function.__name__ = name
     globals()[f"{name}_"] = traced(function)
-
-
-class _Ops:
-    """The ops by attribute, for what is made of other ops."""
-
-    def __getattr__(self, name: str) -> Any:
-        return OPERATORS[name]
-
-
-ops = _Ops()
 
 
 def _cast(x: Any, dtype: str) -> Any:
@@ -643,7 +599,7 @@ def argsort_(x, axis=-1):
     return _cast(pt.argsort(x, axis, stable=True), "int32") if x.ndim else pt.zeros((), "int32")
 
 
-@composed
+@_tracing.traced
 def sort_(x, axis=-1):
     x, axis = (ops.ravel(x), 0) if axis is None else (x, axis)
     return ops.take_along_axis(x, ops.argsort(x, axis), axis) if x.ndim else x
@@ -788,7 +744,7 @@ def slice_update_(inputs, start_indices, updates):
     return pt.set_subtensor(block, _cast(updates, inputs.dtype))
 
 
-@composed
+@_tracing.traced
 def top_k_(x, k, sorted=True):
     places = ops.get_item(ops.argsort(ops.negative(x), -1), (..., slice(0, k)))
     return ops.take_along_axis(x, places, -1), places
@@ -840,7 +796,7 @@ _op("qr", lambda x, mode="reduced": tuple(pt.linalg.qr(x, mode="economic" if mod
 _op("det", lambda x: pt.linalg.det(x))
 
 
-@composed
+@_tracing.traced
 def lu_factor_(x):
     lu, pivots = _numeric("lu_factor")(x)  # which singular matrices have as well
     if x.shape[-1] != x.shape[-2]:
@@ -868,12 +824,12 @@ def relu_(x):
     return pt.switch(x > zero, x, zero) if x.dtype in dtypes.FLOATS else NotImplemented
 
 
-@composed
+@_tracing.traced
 def conv_(inputs, kernel, *options):
     return _numpy_api.conv(ops, inputs, kernel, windows.conv(inputs.shape, kernel.shape, *options))
 
 
-@composed
+@_tracing.traced
 def conv_transpose_(inputs, kernel, *options):
     return _numpy_api.conv_transpose(ops, _added, inputs, kernel, windows.conv_transpose(inputs.shape, kernel.shape, *options))
 
@@ -883,13 +839,13 @@ def _first_maximum(a, b):
     return ops.where(ops.logical_or(ops.greater_equal(a, b), ops.isnan(a)), a, b)
 
 
-@composed
+@_tracing.traced
 def max_pool_(inputs, *options):
     least = np.iinfo(inputs.dtype).min if inputs.dtype in dtypes.INTEGERS else -np.inf
     return _numpy_api.pooled(ops, inputs, windows.pool(inputs.shape, *options), _first_maximum, least)
 
 
-@composed
+@_tracing.traced
 def average_pool_(inputs, *options):
     plan = windows.pool(inputs.shape, *options)
     counts = plan.counts(inputs.shape[plan.spatial])
@@ -948,7 +904,7 @@ def _numeric(own: str) -> Callable[..., Any]:
             return NotImplemented
         return _by_numbers(eager.__dict__.get(f"{own}_") or eager.__dict__[own], op.spec(args, {}, abstract=True), args, f"ops.{own}")
 
-    return _chosen(own, symbolic)
+    return named(symbolic, own)
 
 
 _HOOKS = set(globals()) | {"place", "draw_uniform", "draw_normal", "draw_integers", "draw_gamma", "draw_binomial", "draw_dropout", "next_state"}
@@ -959,29 +915,39 @@ for _name, _function in vars(eager).items():
 place = eager.place
 
 
+def _refusing(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, which takes a dtype, without those that there are not."""
+
+    def run(*args: Any) -> Any:
+        for x in args:
+            if x.__class__ is str:
+                _available(x)
+        return function(*args)
+
+    return run
+
+
+for _name in "full arange prod cumsum cumprod view".split():
+    globals()[f"{_name}_"] = _refusing(globals()[f"{_name}_"])
+
+
 # ---- control flow ----
 def _flat(structure: Any) -> list[Any]:
     """The tensors in a structure, as variables."""
     return [_variable(x) for x in tree.flatten(structure) if x is not None]
 
 
-def _refilled(structure: Any, variables: Sequence[Any]) -> Any:
-    """The structure with other tensors in the places of its own."""
-    new = iter(variables)
-    return tree.map_structure(lambda x: None if x is None else Traced(next(new)), structure)
-
-
 def cond(pred: Any, true_fn: Any, false_fn: Any) -> Any:
     first, second = true_fn(), false_fn()
     if not _flat(first):
         return first
-    return _refilled(first, ifelse(_variable(pred), _flat(first), _flat(second)))
+    return refilled(first, map(Traced, ifelse(_variable(pred), _flat(first), _flat(second))))
 
 
 def _inner(fn: Callable[..., Any], likes: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
     """The graph of a loop's body: its inputs (variables as `likes`), its results, and what it takes from outside of the loop."""
     inputs = [pt.tensor(dtype=x.dtype, shape=x.shape) for x in likes]
-    with _tracing():
+    with _tracing_by():
         results = fn(*inputs)
     within, outside = {id(x) for x in inputs}, {}
     for node in toposort(results):
@@ -1002,7 +968,7 @@ def scan(f: Any, init: Any, xs: Any, count: Any, reverse: bool, unroll: Any) -> 
 
     def step(*variables: Any) -> Any:
         nonlocal y
-        carry, y = f(_refilled(init, variables[len(rows) :]), _refilled(xs, variables[: len(rows)]))
+        carry, y = f(refilled(init, map(Traced, variables[len(rows) :])), refilled(xs, map(Traced, variables[: len(rows)])))
         return [_fitted(x, s) for x, s in zip(_flat(carry), start, strict=True)] + _flat(y)
 
     likes = [Spec(x.type.shape[1:], x.dtype) for x in rows] + [Spec(x.type.shape, x.dtype) for x in start]
@@ -1015,14 +981,14 @@ def scan(f: Any, init: Any, xs: Any, count: Any, reverse: bool, unroll: Any) -> 
     )  # fmt: skip
     stacked = [x[::-1] if reverse else x for x in found[len(start) :]]
     stacked = stacked if count is None else [pt.specify_shape(x, (count, *x.type.shape[1:])) for x in stacked]
-    return _refilled(init, [x[-1] for x in found[: len(start)]]), _refilled(y, stacked)
+    return refilled(init, [Traced(x[-1]) for x in found[: len(start)]]), refilled(y, map(Traced, stacked))
 
 
 def while_loop(goes_on: Any, body: Any, variables: Any) -> Any:
     start = _flat(variables)
 
     def step(*values: Any) -> Any:
-        held = _refilled(variables, values)
+        held = refilled(variables, map(Traced, values))
         return [_variable(goes_on(*held)), *[_fitted(x, s) for x, s in zip(_flat(body(*held)), start, strict=True)]]
 
     specs = [Spec(x.type.shape, x.dtype) for x in start]
@@ -1037,7 +1003,7 @@ def while_loop(goes_on: Any, body: Any, variables: Any) -> Any:
         return list(state)
 
     found = _by_numbers(run, specs, [Traced(x) for x in (*start, *outside)], "a loop whose length is not known")
-    return _refilled(variables, [x.variable for x in found])
+    return refilled(variables, found)
 
 
 class _Custom(Op):
@@ -1063,7 +1029,7 @@ class _Custom(Op):
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
         upstream = [pt.zeros_like(x) if isinstance(g.type, DisconnectedType) else g for x, g in zip(outputs, cotangents, strict=True)]
-        with _tracing():
+        with _tracing_by():
             found = self.gradient(*map(Traced, upstream))
         first = [pt.zeros_like(x) if g is None else _cast(_variable(g), x.dtype) for x, g in zip(inputs, found, strict=False)]
         return [*first, *[DisconnectedType()() for _ in outputs]]
@@ -1081,7 +1047,7 @@ def custom_gradient(f: Any, args: Any) -> Any:
         return f(*args)[0]
     out, gradient = f(*args)
     found = _Custom(gradient, len(args))(*map(_variable, args), *_flat(out), return_list=True)
-    return _refilled(out, found)
+    return refilled(out, map(Traced, found))
 
 
 # ---- random ----
