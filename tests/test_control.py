@@ -10,7 +10,7 @@ import pytest
 
 import keraunos as keras
 from keraunos import ops
-from keraunos.core.errors import ArgumentError, BackendError, DTypeError, ShapeError
+from keraunos.core.errors import ArgumentError, BackendError, DTypeError, KeraunosError, ShapeError
 from keraunos.core.functional import Program
 from keraunos.core.spec import Spec
 
@@ -355,3 +355,54 @@ def test_jvp_and_branches_do_not_leak(backend: Any) -> None:
     with contextlib.suppress(ZeroDivisionError), keras.name_scope("x"), keras.SymbolicScope(), keras.StatelessScope():
         raise ZeroDivisionError
     assert keras.Variable(0.0, name="v").path == before
+
+
+# ---- wrong arguments, and none ----
+X = np.arange(3, dtype="float32")
+WRONG = [
+    ("pred must be a boolean scalar", lambda: ops.cond("yes", lambda: 1, lambda: 2)),
+    ("true_fn must be a function.\nWhere: ops.cond", lambda: ops.cond(True, 1, 2)),
+    ("index must be an integer scalar", lambda: ops.switch(None, [lambda: 1])),
+    ("branches[1] must be a function", lambda: ops.switch(0, [lambda: 1, 2])),
+    ("cond must give a boolean scalar.\nWhere: ops.while_loop", lambda: ops.while_loop(lambda x: ops.less(x, 9), lambda x: x + 1, X)),
+    ("maximum_iterations must be an integer", lambda: ops.while_loop(lambda x: True, lambda x: x, X, maximum_iterations="2")),
+    ("upper must be an integer", lambda: ops.fori_loop(0, "3", lambda i, x: x, X)),
+    ("The step of fori_loop changes its carry.\nWhere: ops.fori_loop", lambda: ops.fori_loop(0, 3, lambda i, x: ops.stack([x, x]), X)),
+    ("The step of scan changes its carry", lambda: ops.scan(lambda c, x: (ops.stack([c, c]), x), 0.0, X)),
+    ("must return a pair", lambda: ops.scan(lambda c, x: c, 0.0, X)),
+    ("length must be an integer of at least 0", lambda: ops.scan(lambda c, x: (c, c), 0.0, length=-1)),
+    ("unroll must be", lambda: ops.scan(lambda c, x: (c, x), 0.0, X, unroll="all")),
+    ("A number alone has no rows to go through.\nWhere: ops.map", lambda: ops.map(lambda x: x, 3.0)),
+    ("Text is no tensor.\nWhere: ops.map", lambda: ops.map(lambda x: x, "text")),
+    ("unequal numbers of rows: 3, 2.\nWhere: ops.vectorized_map", lambda: ops.vectorized_map(lambda x: x, (X, X[:2]))),
+    ("pyfunc must be a function", lambda: ops.vectorize("sum")),
+    ("f changes the form of its arguments.\nWhere: ops.associative_scan", lambda: ops.associative_scan(lambda a, b: ops.sum(a), X)),
+    ("There is no axis 3 in a tensor of 1 axes.\nWhere: ops.associative_scan, axis", lambda: ops.associative_scan(ops.add, X, axis=3)),
+    ("must return its result and a function for the gradient", lambda: ops.custom_gradient(lambda x: x)(X)),
+]
+
+
+@pytest.mark.parametrize(("text", "call"), WRONG, ids=[text for text, _ in WRONG])
+def test_wrong_arguments_are_named(text: str, call: Any, backend: Any) -> None:
+    with pytest.raises(KeraunosError) as caught:
+        call()
+    assert text in str(caught.value)
+
+
+def test_no_rows(backend: Any) -> None:
+    none = np.zeros((0, 3), "float32")
+    carry, ys = ops.scan(lambda c, x: (c + ops.sum(x), ops.sum(x)), 1.0, none)
+    assert float(carry) == 1.0 and tuple(ys.shape) == (0,)
+    for function in (ops.map, ops.vectorized_map):
+        assert tuple(function(lambda x: (x + 1)[:2], none).shape) == (0, 2)
+    assert tuple(ops.vectorize(lambda x: x + 1)(none).shape) == (0, 3)
+
+
+def test_loops_carry_none_and_single_variables(backend: Any) -> None:
+    count, nothing = ops.while_loop(lambda i, _: i < 3, lambda i, _: (i + 1, None), (0, None))
+    assert int(count) == 3 and nothing is None
+    assert int(ops.while_loop(lambda i: i < 3, lambda i: i + 1, [0])[0]) == 3
+
+
+def test_associative_scan_of_an_unknown_size() -> None:
+    assert ops.associative_scan(ops.add, keras.KerasTensor((None, 3))).shape == (None, 3)

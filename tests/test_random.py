@@ -212,6 +212,10 @@ def test_errors(backend: Any) -> None:
         (lambda: random.uniform((2,), dtype="int32"), DTypeError, "randint"),
         (lambda: random.randint((2,), 0, 3, dtype="float32"), DTypeError, "uniform"),
         (lambda: random.dropout(np.ones(3, "float32"), 1.5), ArgumentError, "rate=1.5"),
+        (lambda: random.dropout(np.ones((4, 3), "float32"), 0.5, (4, 2)), ShapeError, "noise_shape does not broadcast"),
+        (lambda: random.randint((2,), 5, 5), ArgumentError, "minval must be below maxval"),
+        (lambda: random.binomial((2,), 10, 2.0), ArgumentError, "probabilities must be from 0 to 1"),
+        (lambda: random.gamma((2,), "two"), DTypeError, "Text cannot be computed with"),
         (lambda: random.categorical(np.ones(3, "float32"), 1), ShapeError, "(batch, classes)"),
         (lambda: utils.set_random_seed("a"), ArgumentTypeError, "integer"),
     ]:

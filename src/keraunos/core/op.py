@@ -426,8 +426,17 @@ def _converted(backend: Any, x: Any) -> Any:
     kind = classify(backend, x)
     if kind == VARIABLE or kind <= SCALAR:
         return x.value if kind == VARIABLE else x
+    return made(backend, x)
+
+
+def made(backend: Any, x: Any, dtype: str | None = None) -> Any:
+    """The engine's tensor of an array, a list or a number.
+
+    Raises:
+        KeraunosError: None can be made of it.
+    """
     try:
-        return backend.array(x)
+        return backend.array(x, dtype)
     except (TypeError, ValueError) as error:
         raise _unconvertible(x) or error from None
 

@@ -11,22 +11,35 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from keraunos.core import config, tree
-from keraunos.core.errors import ArgumentError, DTypeError, ShapeError
+from keraunos.core.errors import ArgumentError, ArgumentTypeError, DTypeError, KeraunosError, ShapeError
 from keraunos.core.functional import current, with_assignments
 from keraunos.core.graph import KerasTensor, Operation, record, strip
 from keraunos.core.op import spec_of
 from keraunos.core.spec import UNKNOWN, Spec, normalize_axis, same_dim, show
 from keraunos.core.variable import Variable
 from keraunos.ops import rules
-from keraunos.ops.creation import arange
+from keraunos.ops.creation import arange, zeros
 from keraunos.ops.elementwise import add, less, less_equal, logical_and
 from keraunos.ops.shaping import concatenate, convert_to_tensor, expand_dims, get_item, reshape, shape, stack
 
 
 # ---- what these ops share ----
-def _tensors(structure: Any) -> Any:
+def _tensors(structure: Any, where: str | None = None) -> Any:
     """The structure, with arrays, variables and numbers in it as tensors."""
-    return tree.map_structure(lambda x: x if x is None else convert_to_tensor(x), structure)
+
+    def tensor(x: Any) -> Any:
+        if isinstance(x, str):
+            raise ArgumentTypeError("Text is no tensor.", where=where, received="a str")
+        return x if x is None else convert_to_tensor(x)
+
+    return tree.map_structure(tensor, structure)
+
+
+def _functions(where: str, **functions: Any) -> None:
+    """Raise unless these can be called."""
+    for name, function in functions.items():
+        if not callable(function):
+            raise ArgumentTypeError(f"{name} must be a function.", where=where, received=f"a {type(function).__name__}")
 
 
 def _has(kind: type, *structures: Any) -> bool:
@@ -50,7 +63,12 @@ def _check_same(first: Any, second: Any, fact: str, where: str) -> None:
         tree.assert_same_structure(first, second)
     except ValueError:
         raise ArgumentError(fact, where=where, received="structures that differ", fix="return tensors in one form") from None
-    for a, b in zip(builtins.map(spec_of, tree.flatten(first)), builtins.map(spec_of, tree.flatten(second)), strict=True):
+    for x, y in zip(tree.flatten(first), tree.flatten(second), strict=True):
+        if x is None or y is None:
+            if x is not y:
+                raise ArgumentError(fact, where=where, received="None and a tensor", fix="return tensors in one form")
+            continue
+        a, b = spec_of(x), spec_of(y)
         if not rules.equal(a.shape, b.shape) or a.dtype != b.dtype:
             kind = ShapeError if a.dtype == b.dtype else DTypeError
             raise kind(fact, where=where, received=f"{a.dtype}{show(a.shape)} and {b.dtype}{show(b.shape)}", fix="give both the same shape and dtype")
@@ -90,7 +108,10 @@ def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> 
     >>> float(ops.cond(x > 2, lambda: x * 10, lambda: x))
     30.0
     """
+    _functions("ops.cond", true_fn=true_fn, false_fn=false_fn)
     pred = pred.value if isinstance(pred, Variable) else pred
+    if pred is None or isinstance(pred, str):
+        raise ArgumentTypeError("pred must be a boolean scalar.", where="ops.cond", received="None" if pred is None else "a str")
     if (sizes := shape(pred)) and not (len(sizes) == 1 and same_dim(sizes[0], 1)):
         raise ShapeError("pred must be a scalar.", where="ops.cond", received=f"a tensor of shape {show(sizes)}", fix="use ops.where to choose by element")
     if isinstance(pred, Spec):
@@ -136,8 +157,11 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
     >>> float(ops.switch(1, [lambda x: x + 1, lambda x: x * 2], ops.convert_to_tensor(5.0)))
     10.0
     """
-    if not branches:
-        raise ArgumentError("switch needs at least one branch.", where="ops.switch")
+    if not isinstance(branches, (list, tuple)) or not branches:
+        raise ArgumentError("switch needs a list of at least one branch.", where="ops.switch")
+    _functions("ops.switch", **{f"branches[{i}]": branch for i, branch in enumerate(branches)})
+    if index is None or isinstance(index, str):
+        raise ArgumentTypeError("index must be an integer scalar.", where="ops.switch", received="None" if index is None else "a str")
     if isinstance(index, int):
         return branches[builtins.max(0, builtins.min(index, len(branches) - 1))](*operands)
 
@@ -174,14 +198,26 @@ def while_loop(cond: Callable[..., Any], body: Callable[..., Any], loop_vars: An
     >>> int(total)
     6
     """
+    _functions("ops.while_loop", cond=cond, body=body)
+    if isinstance(maximum_iterations, (str, float)):
+        received = f"maximum_iterations={maximum_iterations!r}"
+        raise ArgumentTypeError("maximum_iterations must be an integer or None.", where="ops.while_loop", received=received)
     several = isinstance(loop_vars, (list, tuple))
     start = tuple(_tensors(x) for x in (loop_vars if several else (loop_vars,)))
 
     def step(*values: Any) -> tuple[Any, ...]:
         new = body(*values)
-        new = tuple(_tensors(x) for x in (new if several or (isinstance(new, (list, tuple)) and len(new) == 1) else (new,)))
+        listed = isinstance(new, (list, tuple)) and (several or len(new) == 1)
+        new = tuple(_tensors(x) for x in (new if listed else (new,)))
         _check_same(_specs(values), _specs(new), "The body of while_loop changes its variables' form.", "ops.while_loop")
         return new
+
+    def going(*values: Any) -> Any:
+        more = cond(*values)
+        if not isinstance(more, bool) and not all(same_dim(d, 1) for d in shape(more)):
+            fix = "use ops.all or ops.any"
+            raise ShapeError("cond must give a boolean scalar.", where="ops.while_loop", received=f"a tensor of shape {show(shape(more))}", fix=fix)
+        return more
 
     def finished(values: tuple[Any, ...]) -> Any:
         return (type(loop_vars)(values) if type(loop_vars) in (list, tuple) else values) if several else values[0]
@@ -192,14 +228,14 @@ def while_loop(cond: Callable[..., Any], body: Callable[..., Any], loop_vars: An
     engine, limit = config.active(), maximum_iterations
     if not _loops(engine, "while_loop"):
         done = 0
-        while (limit is None or done < limit) and cond(*start):
+        while (limit is None or done < limit) and going(*start):
             start, done = step(*start), done + 1
         return finished(start)
 
     def run(variables: list[Any], bound: Any) -> Any:
         def goes_on(count: Any, values: Any, held: Any) -> Any:
-            going = reshape(convert_to_tensor(bound(cond, held, *values)[0]), ())
-            return going if limit is None else logical_and(less(count, limit), going)
+            more = reshape(convert_to_tensor(bound(going, held, *values)[0]), ())
+            return more if limit is None else logical_and(less(count, limit), more)
 
         def advance(count: Any, values: Any, held: Any) -> Any:
             return add(count, 1), *bound(step, held, *values)
@@ -224,10 +260,14 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_
     >>> int(ops.fori_loop(0, 5, lambda i, total: total + i, 0))
     10
     """
+    _functions("ops.fori_loop", body_fun=body_fun)
+    for name, bound in (("lower", lower), ("upper", upper)):
+        if bound is None or isinstance(bound, str):
+            raise ArgumentTypeError(f"{name} must be an integer.", where="ops.fori_loop", received=f"{name}={bound!r}")
     if isinstance(lower, int) and isinstance(upper, int):
         if upper <= lower:
             return _tensors(init_val)
-        return scan(lambda value, i: (_tensors(body_fun(i, value)), None), init_val, arange(lower, upper, dtype="int32"))[0]
+        return _scanned("fori_loop", lambda value, i: (_tensors(body_fun(i, value)), None), init_val, arange(lower, upper, dtype="int32"))[0]
     return while_loop(lambda i, _: less(i, upper), lambda i, value: (add(i, 1), body_fun(i, value)), (lower, init_val))[1]
 
 
@@ -246,7 +286,7 @@ def scan(f: Callable[[Any, Any], Any], init: Any, xs: Any = None, length: int | 
         The last carry, and the `y`s stacked, in the order of `xs`.
 
     Raises:
-        ArgumentError: Neither `xs` nor `length` is given, or there is no row.
+        ArgumentError: Neither `xs` nor `length` is given.
         ShapeError: The rows of `xs` are unequal in number, or `f` changes the carry's shape.
 
     Example:
@@ -256,41 +296,79 @@ def scan(f: Callable[[Any, Any], Any], init: Any, xs: Any = None, length: int | 
     >>> ops.convert_to_numpy(sums).tolist()
     [1.0, 3.0, 6.0]
     """
-    init, xs = _tensors(init), _tensors(xs)
-    leaves = [x for x in tree.flatten(xs) if x is not None]
-    counts = [x.shape[0] for x in builtins.map(spec_of, leaves)] + ([length] if length is not None else [])
+    return _scanned("scan", f, init, xs, length, reverse, unroll)
+
+
+def _rows(where: str, xs: Any, length: int | None = None) -> Any:
+    """How many rows the tensors of a structure have, UNKNOWN if that is not known.
+
+    Raises:
+        ArgumentError: There is nothing to count.
+        ShapeError: The numbers are unequal.
+    """
+    specs = [spec_of(x) for x in tree.flatten(xs) if x is not None]
+    if any(not x.shape for x in specs):
+        raise ShapeError("A number alone has no rows to go through.", where=where, received=", ".join(str(show(x.shape)) for x in specs))
+    if length is not None and (not isinstance(length, int) or length < 0):
+        raise ArgumentError("length must be an integer of at least 0.", where=where, received=f"length={length!r}")
+    counts = [x.shape[0] for x in specs] + ([length] if length is not None else [])
     known = [n for n in counts if n is not UNKNOWN]
-    if not counts or 0 in known:
-        raise ArgumentError("scan needs rows to go through: xs, or length.", where="ops.scan", received=f"{counts[0]} rows" if counts else None)
+    if not counts:
+        raise ArgumentError(f"{where.rpartition('.')[2]} needs rows to go through: xs, or length.", where=where)
     if len(set(known)) > 1:
-        raise ShapeError(f"The inputs of scan have unequal numbers of rows: {', '.join(builtins.map(str, known))}.", where="ops.scan")
-    if _has(Spec, init, xs):
-        start = _specs(init)
-        carry, y = f(start, tree.map_structure(lambda x: x if x is None else Spec(x.shape[1:], x.dtype), _specs(xs)))
-        _check_same(start, _specs(carry), "The step of scan changes its carry.", "ops.scan")
-        count = known[0] if known else UNKNOWN
-        return _recorded(scan, (f, init, xs, length, reverse, unroll), (_specs(carry), tree.map_structure(lambda s: _with_rows(s, count), _specs(y))))
+        raise ShapeError(f"The inputs have unequal numbers of rows: {', '.join(builtins.map(str, known))}.", where=where)
+    return known[0] if known else UNKNOWN
+
+
+def _scanned(
+    name: str, f: Callable[[Any, Any], Any], init: Any, xs: Any = None, length: int | None = None, reverse: bool = False, unroll: int | bool = 1
+) -> tuple[Any, Any]:
+    """`scan`, for the op of this name."""
+    where = f"ops.{name}"
+    _functions(where, f=f)
+    if not isinstance(unroll, int) or unroll < 0:
+        raise ArgumentError("unroll must be a boolean or an integer of at least 0.", where=where, received=f"unroll={unroll!r}")
+    init, xs = _tensors((init, xs), where)
+    count = _rows(where, xs, length)
+
+    def step(carry: Any, x: Any) -> Any:
+        out = f(carry, x)
+        if not isinstance(out, (tuple, list)) or len(out) != 2:
+            received = f"a {type(out).__name__}"
+            raise ArgumentError("The step of scan must return a pair: the carry, and what is stacked.", where=where, received=received)
+        return out
+
+    def checked(carry: Any, x: Any) -> Any:
+        new, y = step(carry, x)
+        _check_same(_specs(carry), _specs(_tensors(new)), f"The step of {name} changes its carry.", where)
+        return new, y
+
+    symbolic = _has(Spec, init, xs)
+    if symbolic or count == 0:
+        row = tree.map_structure(lambda x: x if x is None else Spec(x.shape[1:], x.dtype), _specs(xs))
+        carry, y = checked(_specs(init), row)
+        if symbolic:
+            ys = tree.map_structure(lambda s: s if s is None else Spec((count, *s.shape), s.dtype), _specs(y))
+            return _recorded(scan, (f, init, xs, length, reverse, unroll), (_specs(carry), ys))
+        return init, tree.map_structure(lambda s: s if s is None else zeros((0, *s.shape), s.dtype), _specs(y))
     engine = config.active()
     if _loops(engine, "scan"):
 
         def run(variables: list[Any], bound: Any) -> Any:
-            def step(state: Any, x: Any) -> Any:
-                (carry, y), new = bound(f, state[1], state[0], x)
+            def bound_step(state: Any, x: Any) -> Any:
+                (carry, y), new = bound(checked, state[1], state[0], x)
                 return (_tensors(carry), new), _tensors(y)
 
-            (carry, last), ys = engine.scan(step, (init, current(variables)), xs, known[0] if known else None, reverse, unroll)
+            (carry, last), ys = engine.scan(bound_step, (init, current(variables)), xs, None if count is UNKNOWN else count, reverse, unroll)
             return (carry, ys), last
 
         return with_assignments(run)
     carry, ys = init, []
-    for i in range(known[0])[:: -1 if reverse else 1]:
-        carry, y = f(carry, tree.map_structure(lambda x, i=i: x if x is None else x[i], xs))
+    for i in range(count)[:: -1 if reverse else 1]:
+        x = tree.map_structure(lambda x, i=i: x if x is None else x[i], xs)
+        carry, y = step(carry, x) if ys else checked(carry, x)
         ys.append(y)
-    return carry, tree.map_structure(lambda *y: None if y[0] is None else stack(list(y)), *(reversed(ys) if reverse else ys))
-
-
-def _with_rows(row: Any, count: Any) -> Any:
-    return row if row is None else Spec((count, *row.shape), row.dtype)
+    return _tensors(carry), tree.map_structure(lambda *y: None if y[0] is None else stack(list(y)), *(reversed(ys) if reverse else ys))
 
 
 def map(f: Callable[[Any], Any], xs: Any) -> Any:
@@ -306,7 +384,8 @@ def map(f: Callable[[Any], Any], xs: Any) -> Any:
     >>> ops.convert_to_numpy(ops.map(lambda x: x * 2, ops.arange(3))).tolist()
     [0, 2, 4]
     """
-    return scan(lambda carry, x: (carry, f(x)), (), xs)[1]
+    _functions("ops.map", f=f)
+    return _scanned("map", lambda carry, x: (carry, f(x)), (), xs)[1]
 
 
 def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
@@ -322,11 +401,12 @@ def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
     >>> ops.shape(ops.vectorized_map(lambda row: ops.sum(row), ops.ones((3, 4))))
     (3,)
     """
-    elements = _tensors(elements)
-    engine = config.active()
-    if hasattr(engine, "vectorized_map") and not _has(Spec, elements):
+    _functions("ops.vectorized_map", function=function)
+    elements = _tensors(elements, "ops.vectorized_map")
+    engine, count = config.active(), _rows("ops.vectorized_map", elements)
+    if hasattr(engine, "vectorized_map") and not _has(Spec, elements) and count != 0:
         return engine.vectorized_map(lambda rows: _tensors(function(rows)), elements)
-    return map(function, elements)
+    return _scanned("vectorized_map", lambda carry, x: (carry, function(x)), (), elements)[1]
 
 
 def associative_scan(f: Callable[[Any, Any], Any], elems: Any, reverse: bool = False, axis: int = 0) -> Any:
@@ -350,13 +430,23 @@ def associative_scan(f: Callable[[Any, Any], Any], elems: Any, reverse: bool = F
     >>> ops.convert_to_numpy(ops.associative_scan(ops.add, ops.arange(5))).tolist()
     [0, 1, 3, 6, 10]
     """
-    elems = _tensors(elems)
+    where = "ops.associative_scan"
+    _functions(where, f=f)
+    elems = _tensors(elems, where)
     leaves = tree.flatten(elems)
-    axes = [normalize_axis(axis, len(shape(x))) for x in leaves]
+    try:
+        axes = [normalize_axis(axis, len(shape(x))) for x in leaves]
+    except KeraunosError as error:
+        error.where = f"{where}, axis"
+        raise error.at(where) from None
     sizes = {shape(x)[a] for x, a in zip(leaves, axes, strict=True)}
+    if sizes == {UNKNOWN} and _has(Spec, elems):
+        out = _specs(_tensors(f(_specs(elems), _specs(elems))))
+        _check_same(_specs(elems), out, "f changes the form of its arguments.", where)
+        return _recorded(associative_scan, (f, elems, reverse, axis), out)
     if len(sizes) != 1 or not isinstance(next(iter(sizes)), int):
         received = ", ".join(str(show(shape(x))) for x in leaves)
-        raise ShapeError("associative_scan needs tensors of one known size along axis.", where="ops.associative_scan", received=received)
+        raise ShapeError("associative_scan needs tensors of one known size along axis.", where=where, received=received)
 
     def cut(xs: list[Any], *bounds: int | None) -> list[Any]:
         return [get_item(x, (*[slice(None)] * a, slice(*bounds))) for x, a in zip(xs, axes, strict=True)]
@@ -365,7 +455,10 @@ def associative_scan(f: Callable[[Any, Any], Any], elems: Any, reverse: bool = F
         return [concatenate(list(xs), a) for a, *xs in zip(axes, *parts, strict=True)]
 
     def combine(first: list[Any], second: list[Any]) -> list[Any]:
-        return tree.flatten(_tensors(f(tree.pack_sequence_as(elems, first), tree.pack_sequence_as(elems, second))))
+        first = tree.pack_sequence_as(elems, first)
+        out = _tensors(f(first, tree.pack_sequence_as(elems, second)))
+        _check_same(_specs(first), _specs(out), "f changes the form of its arguments.", where)
+        return tree.flatten(out)
 
     def running(xs: list[Any], count: int) -> list[Any]:
         """Pairs are combined, their running results are those at the odd places, and give those between."""
@@ -406,14 +499,16 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     0.6931
     """
 
+    _functions("ops.custom_gradient", f=f)
+
     def call(*args: Any, **kwargs: Any) -> Any:
         args = _tensors(args)
         if _has(Spec, args):
-            return _recorded(call, args, _specs(f(*_specs(args), **kwargs)[0]))
+            return _recorded(call, args, _specs(_pair(f(*_specs(args), **kwargs), len(args))[0]))
         engine = config.active()
         if hasattr(engine, "custom_gradient"):
             return engine.custom_gradient(lambda *xs: _pair(f(*xs, **kwargs), len(args)), args)
-        return _tensors(f(*args, **kwargs)[0])
+        return _pair(f(*args, **kwargs), len(args))[0]
 
     call.__name__, call.__doc__ = getattr(f, "__name__", "custom_gradient"), getattr(f, "__doc__", None)
     return call

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from keraunos.core import dtypes
-from keraunos.core.errors import ArgumentError
+from keraunos.core.errors import ArgumentError, DTypeError
 from keraunos.core.op import SAME, Operand, Tensor, primitive
 from keraunos.core.spec import UNKNOWN, Spec
 from keraunos.ops.rules import Boolean, Floating, Logical, Numeric, Promoted, Real, Same, Test, broadcast, declare, dims, shaped
@@ -312,7 +312,13 @@ def where(condition: Operand, x1: Tensor = None, x2: Tensor = None) -> Promoted:
     return broadcast(condition, x1, x2)
 
 
-@primitive(shape=lambda x, dtype: Spec(dims(x), dtype), dtype=SAME)
+def _recast(x: Any, dtype: str) -> Spec:
+    if str(getattr(x, "dtype", "")).startswith("str") and dtype != "string":
+        raise DTypeError("Text cannot be computed with.", received="string", fix="turn it into numbers first")
+    return Spec(dims(x), dtype)
+
+
+@primitive(shape=_recast, dtype=SAME)
 def cast(x: Tensor, dtype: Any) -> Tensor:
     """`x` in another dtype."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from keraunos.core import tree
-from keraunos.core.errors import ArgumentError, ShapeError
+from keraunos.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from keraunos.core.spec import broadcast_shapes, same_dim, show, size_of
 from keraunos.ops.control import vectorized_map
 from keraunos.ops.shaping import broadcast_to, convert_to_tensor, ndim, reshape, shape
@@ -32,6 +32,8 @@ def vectorize(pyfunc: Callable[..., Any], *, excluded: Iterable[Any] | None = No
     >>> ops.convert_to_numpy(dot(ops.ones((2, 3)), ops.arange(3.0))).tolist()
     [3.0, 3.0]
     """
+    if not callable(pyfunc):
+        raise ArgumentTypeError("pyfunc must be a function.", where="ops.vectorize", received=f"a {type(pyfunc).__name__}")
     core = None if signature is None else _core_axes(signature)
     whole = set(excluded or ())
 

@@ -13,7 +13,7 @@ from keraunos.core.missing import answer_for
 from keraunos.core.names import auto_name, scoped
 from keraunos.core.op import FLOATING, SAME, Operand, Tensor, composite
 from keraunos.core.scope import scope, within
-from keraunos.core.spec import Spec, known, normalize_axis, show
+from keraunos.core.spec import Spec, known, normalize_axis, same_dim, show
 from keraunos.core.variable import Variable
 from keraunos.ops.rules import as_shape
 from keraunos.random import host
@@ -147,7 +147,13 @@ def truncated_normal(shape: Sequence[int], mean: float = 0.0, stddev: float = 1.
 
 
 def randint(shape: Sequence[int], minval: int, maxval: int, dtype: Any = "int32", seed: Seed = None) -> Any:
-    """Integers evenly distributed from `minval` to below `maxval`."""
+    """Integers evenly distributed from `minval` to below `maxval`.
+
+    Raises:
+        ArgumentError: There is no integer between the two.
+    """
+    if isinstance(minval, (int, float)) and isinstance(maxval, (int, float)) and minval >= maxval:
+        raise ArgumentError("minval must be below maxval.", where="random.randint", received=f"minval={minval}, maxval={maxval}")
     return _draw(shape, dtype, seed, lambda backend, key, shape, dtype: backend.draw_integers(key, shape, minval, maxval, dtype), integer=True)
 
 
@@ -183,7 +189,12 @@ def dropout(inputs: Tensor, rate: float, noise_shape: Any = None, seed: Seed = N
     if not 0 <= rate <= 1:
         raise ArgumentError("rate must be from 0 to 1.", where="random.dropout", received=f"rate={rate!r}")
     shape = tuple(inputs.shape)
-    noise = shape if noise_shape is None else tuple(s if n is None else n for s, n in zip(shape, noise_shape, strict=True))
+    given = shape if noise_shape is None else tuple(noise_shape)
+    own = shape[len(shape) - len(given) :]
+    if len(given) > len(shape) or not all(n is None or n == 1 or same_dim(n, s) for n, s in zip(given, own, strict=True)):
+        expected = f"1, None or the size, for each of {show(shape)}"
+        raise ShapeError("noise_shape does not broadcast to inputs.", where="random.dropout", received=show(given), expected=expected)
+    noise = tuple(s if n is None else n for s, n in zip(own, given, strict=True))
     if isinstance(inputs, Spec):
         return Spec(inputs.shape, inputs.dtype)
     key = _key(seed)
@@ -196,7 +207,7 @@ def _wide(dtype: str) -> str:
 
 
 def _parameter(backend: Any, x: Any, shape: tuple[int, ...], dtype: str) -> Any:
-    return ops.broadcast_to(ops.cast(x if backend.is_tensor(x) else backend.array(x), _wide(dtype)), shape)
+    return ops.broadcast_to(ops.cast(ops.convert_to_tensor(x), _wide(dtype)), shape)
 
 
 def gamma(shape: Sequence[int], alpha: Any, dtype: Any = None, seed: Seed = None) -> Any:
@@ -216,6 +227,8 @@ def beta(shape: Sequence[int], alpha: Any, beta: Any, dtype: Any = None, seed: S
 
 def binomial(shape: Sequence[int], counts: Any, probabilities: Any, dtype: Any = None, seed: Seed = None) -> Any:
     """Numbers of successes in `counts` trials, each with the given probability."""
+    if isinstance(probabilities, (int, float)) and not 0 <= probabilities <= 1:
+        raise ArgumentError("probabilities must be from 0 to 1.", where="random.binomial", received=f"probabilities={probabilities}")
     return _draw(shape, dtype, seed, lambda backend, key, *form: backend.draw_binomial(key, *(_parameter(backend, x, *form) for x in (counts, probabilities))))
 
 
