@@ -12,10 +12,12 @@ import pytest
 
 from keraunos.core import config
 
+os.environ.setdefault("KERAS_BACKEND", "jax")  # of the Keras that results are compared with
 os.environ.setdefault("KERAUNOS_PYTENSOR_MODE", "PLAIN")  # tests run each program a few times: compiling would take longer
 # Which engines are tested; the environment may name fewer.
-BACKENDS = tuple(os.environ.get("KERAUNOS_TEST_BACKENDS", "numpy jax torch tensorflow").split())
+BACKENDS = tuple(os.environ.get("KERAUNOS_TEST_BACKENDS", "numpy jax torch tensorflow pytensor").split())
 TRAINING = tuple(name for name in BACKENDS if name != "numpy")  # those with gradients
+BFLOAT = tuple(name for name in BACKENDS if name != "pytensor")  # those with bfloat16
 
 
 @pytest.fixture(params=BACKENDS)

@@ -77,7 +77,7 @@ def test_value_and_dtype(case: Any, dtype: str, backend: Any) -> None:
 
 
 @pytest.mark.parametrize("case", FIRST)
-@pytest.mark.parametrize("backend", ["jax"], indirect=True)
+@pytest.mark.parametrize("backend", [name for name in ("jax", "tensorflow", "pytensor") if name in BACKENDS], indirect=True)
 def test_value_and_dtype_uncompiled(case: Any, backend: Any) -> None:
     check(case, case.dtypes[0], backend, lambda backend, function, case: function)
 
