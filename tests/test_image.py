@@ -10,6 +10,7 @@ import pytest
 os.environ.setdefault("KERAS_BACKEND", "jax")
 peer = pytest.importorskip("keras", minversion="3.15")
 
+import keraunos  # noqa: E402
 from keraunos import ops  # noqa: E402
 from keraunos.core.errors import ArgumentError, DTypeError, ShapeError  # noqa: E402
 from keraunos.core.spec import Spec  # noqa: E402
@@ -80,7 +81,6 @@ REFUSED = [
     ("resize", (IMAGES[0, 0], (3, 3)), ShapeError),
     ("resize", (IMAGES, (3, 3), "bilinear", False, True, True), ArgumentError),
     ("resize", (BYTES, (9, 3), "bilinear", False, False, True, "constant", 300), ArgumentError),
-    ("resize", (Spec((None, None, 4, 3)), (3, 3)), ShapeError),
     ("map_coordinates", (IMAGES, PLACES, 1), ShapeError),
     ("map_coordinates", (IMAGES[0], PLACES, 3), ArgumentError),
     ("map_coordinates", (IMAGES[0], PLACES, 1, "edge"), ArgumentError),
@@ -92,6 +92,11 @@ REFUSED = [
     ("rgb_to_hsv", (BYTES,), DTypeError),
     ("rgb_to_grayscale", (IMAGES[..., :2],), ShapeError),
     ("crop_images", (IMAGES, 1), ArgumentError),
+    ("crop_images", (IMAGES, "1", 0, 0, 0), ArgumentError),
+    ("pad_images", (IMAGES, 1.5, 0, 0, 0), ArgumentError),
+    ("gaussian_blur", (IMAGES, 3, 0.5), ShapeError),
+    ("scale_and_translate", (IMAGES, IMAGES.shape, 1.0, 0.0, (1, 2), "linear"), ShapeError),
+    ("scale_and_translate", (IMAGES, IMAGES.shape, [1.0, 1.0], [0.0, 0.0], (1, 1), "linear"), ShapeError),
     ("crop_images", (IMAGES, 1, 0, 7, 0), ArgumentError),
     ("pad_images", (IMAGES, 1, 0, None, 0, 2), ArgumentError),
     ("extract_patches", (IMAGES, (2, 2, 2, 2)), ArgumentError),
@@ -112,4 +117,14 @@ def test_sizes_that_are_not_known():
     for name, args in (("affine_transform", (Spec((None, 8)),)), ("rgb_to_hsv", ()), ("gaussian_blur", ()), ("crop_images", (1, 1, 1, 1))):
         assert getattr(ops.image, name)(image, *args).shape == (None, None, None, 3)
     assert ops.image.resize(Spec((None, 4, 4, None)), (2, 3)).shape == (None, 2, 3, None)
+    assert ops.image.resize(image, (2, 3), crop_to_aspect_ratio=True).shape == (None, 2, 3, 3)
+    assert ops.image.crop_images(image, 1, 1, target_height=4, target_width=5).shape == (None, 4, 5, 3)
+    assert ops.image.pad_images(image, bottom_padding=0, right_padding=0, target_height=9, target_width=9).shape == (None, 9, 9, 3)
     assert ops.image.elastic_transform(image).shape == (None, None, None, 3)
+
+
+def test_a_model_of_images_of_any_size(backend):
+    images = keraunos.Input((None, None, 3))
+    model = keraunos.Model(images, ops.mean(ops.image.resize(images, (4, 4)), (1, 2, 3)))
+    for size in ((6, 8), (3, 5)):
+        np.testing.assert_allclose(model.predict(np.ones((2, *size, 3), "float32"), verbose=0), [1, 1], 1e-5)

@@ -36,7 +36,7 @@ from keraunos.ops.elementwise import (
 from keraunos.ops.products import tensordot
 from keraunos.ops.reductions import max, mean, min, sum
 from keraunos.ops.rules import Composed, Floating, Same, declare
-from keraunos.ops.shaping import concatenate, dtype, expand_dims, get_item, moveaxis, ndim, pad_constant, shape, stack, take
+from keraunos.ops.shaping import concatenate, dtype, expand_dims, get_item, moveaxis, ndim, pad_constant, reshape, shape, stack, take
 
 _ALL = builtins.slice(None)
 
@@ -165,6 +165,8 @@ def _margins(n: Any, kind: str, growth: int, **given: Any) -> tuple[Any, Any]:
         ArgumentError: Not two are given, or they do not go with the size.
     """
     received = ", ".join(f"{name}={value}" for name, value in given.items())
+    if builtins.any(isinstance(v, (float, str)) for v in given.values()):
+        raise ArgumentError(f"The {kind} must be in whole pixels.", received=received, expected="integers")
     before, behind, target = given.values()
     if list(given.values()).count(None) != 1:
         raise ArgumentError(f"Two of {', '.join(given)} must be given, not {3 - list(given.values()).count(None)}.", received=received)
@@ -174,6 +176,16 @@ def _margins(n: Any, kind: str, growth: int, **given: Any) -> tuple[Any, Any]:
     if builtins.any(isinstance(v, int) and v < 0 for v in (before, behind, n + growth * (before + behind))):
         raise ArgumentError(f"The {kind} does not go with a size of {n}.", received=received, expected="margins and sizes of at least 0")
     return before, behind
+
+
+def _sized(images: Any, targets: dict[int, Any]) -> Any:
+    """The images, told what sizes they must have where that does not follow from what they were made of."""
+    sizes = list(shape(images))
+    if builtins.all(isinstance(sizes[axis], int) or n is None for axis, n in targets.items()):
+        return images
+    for axis, n in targets.items():
+        sizes[axis] = sizes[axis] if n is None else n
+    return reshape(images, sizes)
 
 
 def crop_images(
@@ -205,7 +217,7 @@ def crop_images(
     sizes = shape(images)
     rows = _margins(sizes[height], "cropping", -1, top_cropping=top_cropping, bottom_cropping=bottom_cropping, target_height=target_height)
     columns = _margins(sizes[width], "cropping", -1, left_cropping=left_cropping, right_cropping=right_cropping, target_width=target_width)
-    return cut(images, (height, width), *zip(rows, columns, strict=True))
+    return _sized(cut(images, (height, width), *zip(rows, columns, strict=True)), {height: target_height, width: target_width})
 
 
 def pad_images(
@@ -237,7 +249,7 @@ def pad_images(
     sizes = shape(images)
     rows = _margins(sizes[height], "padding", 1, top_padding=top_padding, bottom_padding=bottom_padding, target_height=target_height)
     columns = _margins(sizes[width], "padding", 1, left_padding=left_padding, right_padding=right_padding, target_width=target_width)
-    return enlarged(images, (height, width), *zip(rows, columns, strict=True))
+    return _sized(enlarged(images, (height, width), *zip(rows, columns, strict=True)), {height: target_height, width: target_width})
 
 
 # ---- patches ----
@@ -356,6 +368,8 @@ def gaussian_blur(images: Tensor, kernel_size: Any = (3, 3), sigma: Operand = (1
     [0.0, 0.274, 0.452, 0.274, 0.0]
     """
     height, width, _ = image_axes(images, data_format)
+    if len(shape(sigma)) != 1 or not same_dim(shape(sigma)[0], 2):
+        raise ShapeError("sigma must be two numbers, along height and width.", where="sigma", received=show(shape(sigma)), expected=(2,))
     for i, (axis, size) in enumerate(zip((height, width), windows.sizes(kernel_size, 2, "kernel_size"), strict=True)):
         images = slid(images, _gaussian(size, get_item(sigma, i), dtype(images)), axis, same=True)
     return images

@@ -17,7 +17,7 @@ import numpy as np
 from keraunos.core import config, dtypes
 from keraunos.core.errors import ArgumentError, ShapeError, one_of
 from keraunos.core.op import Operand, Tensor
-from keraunos.core.spec import Spec, normalize_axis, same_dim, show
+from keraunos.core.spec import UNKNOWN, Spec, normalize_axis, same_dim, show
 from keraunos.ops.creation import arange, full
 from keraunos.ops.elementwise import (
     absolute,
@@ -174,7 +174,7 @@ def resize(
 
     Raises:
         ArgumentError: An option is unknown, or both cropping and padding are asked for.
-        ShapeError: The images have not 3 or 4 axes, or their height and width are not known.
+        ShapeError: The images have not 3 or 4 axes, or their height and width are not known when it runs.
 
     Example:
 
@@ -189,6 +189,9 @@ def resize(
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ArgumentError("Only one of crop_to_aspect_ratio and pad_to_aspect_ratio can be on.")
     axes = image_axes(images, data_format)[:2]
+    if isinstance(images, Spec) and UNKNOWN in [images.shape[axis] for axis in axes]:  # known when it runs
+        sizes = dict(zip(axes, size, strict=True))
+        return Spec([sizes.get(i, n) for i, n in zip(range(-len(images.shape), 0), images.shape, strict=True)], images.dtype)
     name, have = dtype(images), _known_size(images, axes)
     # The sides that the other side and the new proportions would go with.
     fitting = [int(have[1] * size[0] / size[1]), int(have[0] * size[1] / size[0])]
@@ -247,10 +250,17 @@ def scale_and_translate(
     [[0.0, 0.5, 1.0, 1.5, 2.0]]
     """
     one_of("method", method, (*_FILTERS, *_SYNONYMS))
+    if isinstance(output_shape, int) or isinstance(spatial_dims, int):
+        received = f"output_shape={output_shape!r}, spatial_dims={spatial_dims!r}"
+        raise ArgumentError("output_shape and spatial_dims must be tuples.", received=received)
     sizes, target = shape(images), tuple(output_shape)
     axes = [normalize_axis(d, len(sizes), "spatial_dims") - len(sizes) for d in spatial_dims]
     if len(target) != len(sizes) or any(i not in axes and not same_dim(a, b) for i, a, b in zip(range(-len(sizes), 0), sizes, target, strict=False)):
         raise ShapeError(f"output_shape {show(target)} does not go with images of shape {show(sizes)}.", expected=f"equal sizes except at axes {tuple(axes)}")
+    for name, value in (("scale", scale), ("translation", translation)):
+        if len(shape(value)) != 1 or not same_dim(shape(value)[0], len(axes)) or len(set(axes)) != len(axes):
+            expected = f"a number for each of {len(axes)} different spatial_dims"
+            raise ShapeError(f"{name} does not go with spatial_dims {tuple(spatial_dims)}.", where=name, received=show(shape(value)), expected=expected)
     for i, axis in enumerate(axes):
         s, t = (get_item(cast(v, _working(dtype(images))), i) for v in (scale, translation))
         matrix = _weights(sizes[axis], target[axis], s, t, _SYNONYMS.get(method, method), antialias)
