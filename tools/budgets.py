@@ -14,10 +14,11 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "keraunos"
-TOTAL_LINES = 9_000  # of code, as `lines` counts
+TOTAL_LINES = 16_000  # of code, as `lines` counts
 LAYER_LINES = 200
+ENGINE_LINES = 1_000  # of an engine's file, all counted
 IMPORT_SECONDS = 0.15
-HEAVY = ("numpy", "jax", "torch", "optree", "h5py", "rich", "typer")  # what `import keraunos` must not load
+HEAVY = ("numpy", "jax", "torch", "tensorflow", "pytensor", "onnx", "optree", "h5py", "rich", "typer")  # what `import keraunos` must not load
 
 
 def lines(path: pathlib.Path) -> int:
@@ -48,12 +49,13 @@ def main() -> int:
     rows = [
         ("lines of code in src", sum(map(lines, files)), TOTAL_LINES),
         *((f"lines of code in {path.relative_to(ROOT)}", lines(path), LAYER_LINES) for path in sorted((SOURCE / "layers").glob("*.py"))),
+        *((f"lines of {path.relative_to(ROOT)}", len(path.read_text().splitlines()), ENGINE_LINES) for path in sorted((SOURCE / "backends").glob("*.py"))),
         ("seconds of `import keraunos` over bare Python", round(seconds("import keraunos") - seconds("pass"), 3), IMPORT_SECONDS),
         (f"packages that `import keraunos` loads {heavy or ''}".rstrip(), len(heavy), 0),
     ]
     over = [row for row in rows if row[1] > row[2]]
     for name, value, budget in rows:
-        if value > budget or not name.startswith("lines of code in src/"):
+        if value > budget or not name.startswith(("lines of code in src/", "lines of src/")):
             print(f"{'OVER' if value > budget else 'ok  '}  {value} of {budget}  {name}")
     return len(over)
 

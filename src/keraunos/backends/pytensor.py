@@ -12,323 +12,40 @@ How programs are compiled is said by `set_mode`, or `KERAUNOS_PYTENSOR_MODE`.
 # pyright: reportOptionalSubscript=false, reportOptionalOperand=false, reportAssignmentType=false, reportFunctionMemberAccess=false
 from __future__ import annotations
 
-import contextlib
 import functools
 import math
-import os
-import threading
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+# isort: split  # after what has imported it quietly
+import pytensor.tensor as pt
+from pytensor.gradient import disconnected_grad, pullback
+from pytensor.graph.basic import Variable
+
 from keraunos.backends import _numpy_api, _tracing
+from keraunos.backends import _pytensor_graphs as graphs
 from keraunos.backends import numpy as eager
-from keraunos.backends._tracing import Pending, named, ops, refilled
-from keraunos.core import dtypes, tree, windows
-from keraunos.core.errors import ArgumentTypeError, BackendError, SymbolicError
-from keraunos.core.spec import OPERATORS, UNKNOWN, Spec, known, normalize_axes, normalize_axis
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # that there is no BLAS for C: products are NumPy's then
-    import pytensor
-    import pytensor.tensor as pt
-    from pytensor.compile.mode import Mode, get_mode
-    from pytensor.gradient import DisconnectedType, disconnected_grad, pullback
-    from pytensor.graph.basic import Apply, Constant, Variable
-    from pytensor.graph.op import Op
-    from pytensor.graph.replace import graph_replace
-    from pytensor.graph.rewriting.basic import MergeOptimizer, SequentialGraphRewriter, in2out, node_rewriter
-    from pytensor.graph.traversal import toposort
-    from pytensor.ifelse import ifelse
-    from pytensor.link.vm import VMLinker
-    from pytensor.tensor.elemwise import Elemwise
-    from pytensor.tensor.rewriting.basic import register_canonicalize
-
-    _ = pytensor.config.blas__ldflags
+from keraunos.backends._pytensor_graphs import Custom, Traced, available, by_numbers, cast_variable, variable_of
+from keraunos.backends._tracing import named, ops
+from keraunos.core import dtypes, windows
+from keraunos.core.spec import OPERATORS, Spec, normalize_axes, normalize_axis
 
 name = "pytensor"
 kinds: dict[type, int] = {}
 float_dtypes = {*eager.float_dtypes, "float16", "float32", "float64"}
 strict_dtypes: frozenset[str] = frozenset()
-
-
-class Traced(Pending):
-    """A tensor that a function being traced computes.
-
-    Args:
-        variable: PyTensor's variable.
-        shape: Its sizes; by default those that PyTensor knows.
-    """
-
-    __slots__ = ("__weakref__", "dtype", "shape", "variable")
-
-    def __init__(self, variable: Any, shape: Any = None):
-        self.variable, self.dtype = variable, variable.dtype
-        self.shape = tuple(UNKNOWN if d is None else d for d in (variable.type.shape if shape is None else shape))
-
-    def sum(self) -> Any:
-        """The sum of all elements."""
-        return OPERATORS["sum"](self)
-
-
-pt.basic._as_tensor_variable.register(Traced, lambda x, *_, **__: x.variable)
-
-
-class _State(threading.local):
-    depth = 0  # how many functions are being traced, one within another
-    mode: Any = "PLAIN"  # how the outermost will be compiled
-
-
-_state = _State()
-_compiling = threading.RLock()  # PyTensor compiles for one thread at a time
-_PLAIN = "PLAIN"
-_settings = {"mode": os.environ.get("KERAUNOS_PYTENSOR_MODE") or _PLAIN}
-
-
-def set_mode(mode: Any) -> None:
-    """Say how programs are compiled from now on.
-
-    Args:
-        mode: "PLAIN" (the default: NumPy takes the steps of the graph one by one, at once), "NUMBA" (machine code, several times faster for small
-            tensors, but minutes of compilation for large models), "CVM" (C, needs a compiler), "JAX", or what else `pytensor.function` takes.
-            The environment variable `KERAUNOS_PYTENSOR_MODE` sets it from the start. `jit_compile=True` means "NUMBA" where this is "PLAIN".
-    """
-    _settings["mode"] = mode
-
-
-def mode() -> Any:
-    """How programs are compiled."""
-    return _settings["mode"]
-
-
-@node_rewriter([Elemwise])
-def _at_once(fgraph: Any, node: Any) -> Any:
-    """Casts and fills as NumPy's, which PyTensor's own interpreter makes element by element."""
-    (out,), kind = node.outputs, node.op.scalar_op.__class__.__name__
-    if kind == "Identity":  # a copy that only kept two expressions apart
-        return node.inputs
-    if kind == "Second":
-        value, shape = node.inputs[1], out.type.shape
-        return [value if value.type.shape == shape and None not in shape else pt.alloc(value, *node.inputs[0].shape)]
-    if kind == "Cast" and out.type.shape == node.inputs[0].type.shape:
-        return [_Numbers(lambda x: x.astype(out.dtype), [Spec(out.type.shape, out.dtype)])(*node.inputs)]
-    return None
-
-
-@functools.cache
-def _plain() -> Any:
-    return Mode(
-        linker=VMLinker(use_cloop=False, c_thunks=False), optimizer=SequentialGraphRewriter(in2out(_without_custom, _at_once, name="at_once"), MergeOptimizer())
-    )
-
-
-def _mode_of(chosen: Any) -> Any:
-    return _plain() if chosen == _PLAIN else get_mode(chosen)
-
-
-# ---- what every engine provides ----
-stateful, forward, concrete = False, contextlib.nullcontext, contextlib.nullcontext
-devices, synchronize, seed_state, indices = eager.devices, eager.synchronize, eager.seed_state, eager.indices
-
-
-def is_tensor(x: Any) -> bool:
-    return isinstance(x, (Traced, np.ndarray, np.generic))
-
-
-def is_traced(x: Any) -> bool:
-    return isinstance(x, Traced)
-
-
-def tracing() -> bool:
-    return _state.depth > 0
-
-
-def dtype_of(x: Any) -> str:
-    return x.dtype if isinstance(x, Traced) else eager.dtype_of(x)
-
-
-def to_numpy(x: Any) -> Any:
-    if isinstance(x, Traced):
-        raise SymbolicError("A tensor of a function that is being traced has no value yet.", received=repr(x), fix="return it from the function")
-    return eager.to_numpy(x)
-
-
-def _available(dtype: str) -> str:
-    if dtype.startswith(("bfloat", "float8")):
-        raise BackendError(f"The pytensor backend has no dtype {dtype}.", fix="use float32, or float16")
-    return dtype
-
-
-def array(x: Any, dtype: str | None = None) -> Any:
-    if isinstance(x, Variable):
-        x = Traced(x)
-    if isinstance(x, Traced):
-        return x if dtype is None else cast(x, dtype)
-    if isinstance(x, (list, tuple)) and any(isinstance(y, (Traced, Variable)) for y in tree.flatten(x)):
-        stacked = OPERATORS["stack"]([array(y) for y in x])
-        return stacked if dtype is None else cast(stacked, dtype)
-    x = eager.array(x, _available(dtype) if dtype else None)
-    _available(x.dtype.name)
-    return x
-
-
-def cast(x: Any, dtype: str) -> Any:
-    _available(dtype)
-    return Traced(_cast(x.variable, dtype)) if isinstance(x, Traced) else eager.cast(x, dtype)
-
-
-def slot(value: Any, trainable: bool) -> Any:
-    return value if isinstance(value, Traced) else np.array(value)  # a copy: steps change the values of variables in place
-
-
-def store(old: Any, new: Any, trainable: bool) -> Any:
-    return slot(new, trainable)
-
-
-def settled(out: Any, spec: Callable[[], Any]) -> Any:
-    """The result, told the sizes that the op's rule infers and PyTensor does not."""
-    found = tree.flatten(out)
-    if all(known(x.shape) for x in found if isinstance(x, Traced)):
-        return out
-    for x, s in zip(found, tree.flatten(spec()), strict=True):
-        if isinstance(x, Traced) and not known(x.shape):
-            x.shape = tuple(b if a is UNKNOWN else a for a, b in zip(x.shape, s.shape, strict=True))
-            x.variable = pt.specify_shape(x.variable, [None if d is UNKNOWN else d for d in x.shape])
-    return out
-
-
-def dim(x: Any, axis: int) -> Any:
-    return Traced(pt.cast(x.variable.shape[axis], "int32"))
+abstract, array, cast, compile, cond = graphs.abstract, graphs.array, graphs.cast, graphs.compile, graphs.cond
+custom_gradient, devices, differentiate, dim, concrete = graphs.custom_gradient, graphs.devices, graphs.differentiate, graphs.dim, graphs.concrete
+dtype_of, forward, indices, is_tensor, is_traced = graphs.dtype_of, graphs.forward, graphs.indices, graphs.is_tensor, graphs.is_traced
+mode, scan, seed_state, set_mode, settled, slot = graphs.mode, graphs.scan, graphs.seed_state, graphs.set_mode, graphs.settled, graphs.slot
+stateful, store, synchronize, to_numpy, tracing = graphs.stateful, graphs.store, graphs.synchronize, graphs.to_numpy, graphs.tracing
+while_loop = graphs.while_loop
 
 
 def rows(x: Any, places: Any) -> Any:
     return get_item_(x, places)
-
-
-# ---- tracing ----
-@contextlib.contextmanager
-def _tracing_by(chosen: Any = None) -> Any:
-    former, _state.depth, _state.mode = _state.mode, _state.depth + 1, chosen or _state.mode
-    try:
-        yield
-    finally:
-        _state.depth, _state.mode = _state.depth - 1, former
-
-
-def _input(x: Any) -> Any:
-    """A new input of the shape and dtype of `x`."""
-    return pt.tensor(dtype=x.dtype, shape=tuple(None if d is UNKNOWN else d for d in x.shape))
-
-
-def _variable(x: Any) -> Any:
-    return x.variable if isinstance(x, Traced) else pt.as_tensor_variable(x)
-
-
-def _called(fn: Any, *args: Any) -> Any:
-    """The result of a function that may have used PyTensor's own."""
-    return tree.map_structure(lambda x: Traced(x) if isinstance(x, Variable) else x, fn(*args))
-
-
-def _evaluated(structure: Any, given: Sequence[Any], values: Sequence[Any]) -> Any:
-    """The structure with the values of what is traced in it, for values of the inputs."""
-    leaves = tree.flatten(structure)
-    wanted = [x.variable for x in leaves if isinstance(x, Traced)]
-    with _compiling, np.errstate(all="ignore"):
-        found = iter(pytensor.function(list(given), wanted, mode=_plain(), on_unused_input="ignore", trust_input=True)(*map(np.asarray, values)))
-    return tree.pack_sequence_as(structure, [np.asarray(next(found)) if isinstance(x, Traced) else x for x in leaves])
-
-
-def differentiate(fn: Any, values: Any) -> Any:
-    values = list(values)
-    if inside := tracing():  # the gradient is by these alone, whatever else the result depends on through them
-        inputs = [pt.tensor_copy(_variable(x)) for x in values]
-    else:
-        inputs = [_input(np.asarray(x)) for x in values]
-    with _tracing_by():
-        loss, aux = _called(fn, [Traced(x) for x in inputs])
-        if tuple(loss.shape):
-            raise ArgumentTypeError("Only a scalar can be differentiated.", received=f"a tensor of shape {tuple(loss.shape)}", fix="take its sum or mean")
-        gradients = _gradients(loss, inputs)
-    out = (loss, aux), gradients
-    return out if inside else _evaluated(out, inputs, values)
-
-
-def _gradients(loss: Any, inputs: Sequence[Any]) -> list[Any]:
-    smooth = [x for x in inputs if x.dtype in dtypes.FLOATS or x.dtype in dtypes.COMPLEX]
-    if isinstance(loss, Traced) and dtypes.is_float(loss.dtype) and smooth:
-        with _compiling, pytensor.config.change_flags(floatX="float64" if loss.dtype == "float64" else "float32"):
-            found = pytensor.grad(loss.variable, smooth, disconnected_inputs="ignore", return_disconnected="zero")
-    else:
-        found = [pt.zeros_like(x) for x in smooth]
-    by_input = dict(zip(map(id, smooth), found, strict=True))
-    return [Traced(_cast(by_input[id(x)], x.dtype) if id(x) in by_input else pt.zeros_like(x), x.type.shape) for x in inputs]
-
-
-def compile(fn: Any, donate: bool = False, jit_compile: Any = None) -> Any:
-    chosen = _PLAIN if jit_compile is False else "NUMBA" if jit_compile and _settings["mode"] == _PLAIN else _settings["mode"]
-    programs: dict[Any, _Compiled] = {}
-
-    def run(*args: Any) -> Any:
-        leaves = [x if x is None or x.__class__ is np.ndarray else np.asarray(array(x)) for x in tree.flatten(args)]
-        key = tree.form(args), tuple([None if x is None else (x.dtype, x.shape) for x in leaves])
-        program = programs.get(key)
-        if program is None:
-            with _compiling:
-                program = programs.get(key) or programs.setdefault(key, _Compiled(fn, args, leaves, donate, chosen))
-        return program(leaves)
-
-    return run
-
-
-class _Compiled:
-    """A function, compiled for arguments of one structure, of these shapes and dtypes.
-
-    Args:
-        fn: The function.
-        args: The arguments, and `leaves` in them.
-        donate: Whether the tensors of the first argument may be overwritten.
-        chosen: How it is compiled.
-    """
-
-    def __init__(self, fn: Any, args: Any, leaves: list[Any], donate: bool, chosen: Any):
-        self.lock = threading.RLock()
-        self.places = [i for i, x in enumerate(leaves) if x is not None]
-        inputs = {i: _input(leaves[i]) for i in self.places}
-        with _tracing_by(chosen):
-            out = _called(fn, *tree.pack_sequence_as(args, [Traced(inputs[i]) if i in inputs else None for i in range(len(leaves))]))
-        given = len(tree.flatten(args[0])) if donate else 0
-        place_of = {id(x): i for i, x in inputs.items()}
-        self.form, self.sources, wanted, passed = tree.form(out), [], [], set()
-        for x in tree.flatten(out):  # what is not computed does not go through the program: arguments that come back, and constants
-            place = place_of.get(id(x.variable)) if isinstance(x, Traced) else None
-            if place is not None:
-                self.sources.append((place, None, place < given and place not in passed))
-                passed.add(place)
-            else:
-                self.sources.append((None, x, isinstance(x, Traced)))
-                wanted += [x.variable] if isinstance(x, Traced) else []
-        ins = [pytensor.In(x, mutable=i < given and i not in passed, borrow=True) for i, x in inputs.items()]
-        self.function = pytensor.function(ins, wanted, mode=_mode_of(chosen), on_unused_input="ignore", trust_input=True)
-
-    def __call__(self, leaves: list[Any]) -> Any:
-        with self.lock, np.errstate(all="ignore"):
-            computed = iter(self.function(*[leaves[i] for i in self.places]))
-        out = []
-        for place, constant, own in self.sources:
-            if place is not None:
-                out.append(leaves[place] if own else np.array(leaves[place]))
-            elif own:
-                out.append(np.asarray(next(computed)))
-            else:
-                out.append(np.array(constant) if is_tensor(constant) else constant)
-        return tree.pack(self.form, out)
-
-
-def abstract(fn: Any, shapes: list[tuple[int, ...]], specs_dtypes: list[str]) -> Any:
-    with _tracing_by():
-        return _called(fn, *(Traced(pt.tensor(dtype=d, shape=s)) for s, d in zip(shapes, specs_dtypes, strict=True)))
 
 
 # ---- how functions of ops are made ----
@@ -357,14 +74,6 @@ def _op(name: str, function: Callable[..., Any]) -> None:
     globals()[f"{name}_"] = traced(function)
 
 
-def _cast(x: Any, dtype: str) -> Any:
-    if x.dtype == dtype:
-        return x
-    if x.dtype in dtypes.COMPLEX and dtype not in dtypes.COMPLEX:
-        x = pt.real(x)
-    return pt.neq(x, 0) if dtype == "bool" else pt.cast(x, dtype)
-
-
 def _alike(xs: Sequence[Any]) -> tuple[list[Any], str]:
     """The arguments as variables of one dtype, that of the tensors among them; and the dtype."""
     dtype = str(next(x.dtype for x in xs if hasattr(x, "dtype")))
@@ -375,7 +84,7 @@ def _wide(function: Callable[..., Any], *xs: Any) -> Any:
     """`function` of tensors, with float16 computed in float32."""
     if xs[0].dtype != "float16":
         return function(*xs)
-    return _cast(function(*(_cast(x, "float32") for x in xs)), "float16")
+    return cast_variable(function(*(cast_variable(x, "float32") for x in xs)), "float16")
 
 
 # ---- elementwise ----
@@ -384,13 +93,13 @@ def _elementwise(function: Callable[..., Any], of_bools: Callable[..., Any] | No
 
     def run(*xs: Any) -> Any:
         xs, dtype = _alike(xs)
-        return _cast((of_bools if of_bools and dtype == "bool" else function)(*xs), dtype)
+        return cast_variable((of_bools if of_bools and dtype == "bool" else function)(*xs), dtype)
 
     return run
 
 
 def _test(function: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *xs: _cast(function(*_alike(xs)[0]), "bool")
+    return lambda *xs: cast_variable(function(*_alike(xs)[0]), "bool")
 
 
 def _sign(x):
@@ -445,10 +154,10 @@ def round_(x, decimals=0):
     if x.dtype not in dtypes.FLOATS and decimals >= 0:
         return x
     scale = 10.0 ** abs(decimals)
-    wide = _cast(x, "float32" if x.dtype == "float16" else x.dtype if x.dtype in dtypes.FLOATS else "float64")
+    wide = cast_variable(x, "float32" if x.dtype == "float16" else x.dtype if x.dtype in dtypes.FLOATS else "float64")
     scale = np.asarray(scale, wide.dtype)
     near = pt.round(wide * scale if decimals > 0 else wide / scale if decimals else wide, mode="half_to_even")
-    return _cast(near / scale if decimals > 0 else near * scale if decimals else near, x.dtype)
+    return cast_variable(near / scale if decimals > 0 else near * scale if decimals else near, x.dtype)
 
 
 @traced
@@ -464,9 +173,9 @@ def nan_to_num_(x, nan=0.0, posinf=None, neginf=None):
 
 @traced
 def where_(condition, x1=None, x2=None):
-    condition = _cast(condition if isinstance(condition, Variable) else pt.as_tensor_variable(np.asarray(condition)), "bool")
+    condition = cast_variable(condition if isinstance(condition, Variable) else pt.as_tensor_variable(np.asarray(condition)), "bool")
     if x1 is None and x2 is None:
-        return tuple(_cast(i, "int32") for i in pt.nonzero(condition))
+        return tuple(cast_variable(i, "int32") for i in pt.nonzero(condition))
     if not (hasattr(x1, "dtype") or hasattr(x2, "dtype")):
         dtype = dtypes.result_type(type(x1), type(x2))
         x1, x2 = np.asarray(x1, dtype), np.asarray(x2, dtype)
@@ -483,7 +192,7 @@ def stop_gradient_(variable):
 def left_shift_(x, y):
     (x, y), dtype = _alike((x, y))
     powers = np.left_shift(np.asarray(1, dtype), np.arange(dtypes.BITS[dtype], dtype=dtype))
-    return _cast(x * pt.as_tensor_variable(powers)[y], dtype)
+    return cast_variable(x * pt.as_tensor_variable(powers)[y], dtype)
 
 
 @traced
@@ -491,7 +200,7 @@ def right_shift_(x, y):
     (x, y), dtype = _alike((x, y))
     wide = dtype if dtypes.BITS[dtype] == 64 else "int64"
     powers = 2 ** np.arange(dtypes.BITS[dtype] - (dtype == "int64"), dtype=wide)
-    return _cast(pt.int_div(_cast(x, wide), pt.as_tensor_variable(powers)[y]), dtype)
+    return cast_variable(pt.int_div(cast_variable(x, wide), pt.as_tensor_variable(powers)[y]), dtype)
 
 
 _op("real", lambda x: pt.real(x) if x.dtype in dtypes.COMPLEX else x)
@@ -509,7 +218,7 @@ def _reduction(function: Callable[..., Any]) -> Callable[..., Any]:
 
     def run(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
         axes = _axes(x, axis)
-        return _cast(function(x, axes, keepdims), x.dtype) if axes else x
+        return cast_variable(function(x, axes, keepdims), x.dtype) if axes else x
 
     return run
 
@@ -520,20 +229,20 @@ def mean_(x, axis=None, keepdims=False):
     if not axes:
         return x
     sizes = [x.type.shape[i] for i in axes]
-    total = pt.sum(_cast(x, "float32") if x.dtype == "float16" else x, axes, keepdims=keepdims)
+    total = pt.sum(cast_variable(x, "float32") if x.dtype == "float16" else x, axes, keepdims=keepdims)
     count = math.prod(x.shape[i] for i in axes) if None in sizes else math.prod(sizes)
-    count = _cast(count, total.dtype) if isinstance(count, Variable) else np.asarray(count, total.dtype)
-    return _cast(total / count, x.dtype)
+    count = cast_variable(count, total.dtype) if isinstance(count, Variable) else np.asarray(count, total.dtype)
+    return cast_variable(total / count, x.dtype)
 
 
 @traced
 def prod_(x, axis=None, keepdims=False, dtype=None):
-    x, axes = _cast(x, dtype) if dtype else x, _axes(x, axis)
-    return _cast(pt.prod(x, axes, dtype=x.dtype, keepdims=keepdims), x.dtype) if axes else x
+    x, axes = cast_variable(x, dtype) if dtype else x, _axes(x, axis)
+    return cast_variable(pt.prod(x, axes, dtype=x.dtype, keepdims=keepdims), x.dtype) if axes else x
 
 
 def _as_number(x: Any) -> Any:
-    return _cast(x, "int8") if x.dtype == "bool" else x
+    return cast_variable(x, "int8") if x.dtype == "bool" else x
 
 
 def _extreme(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -544,9 +253,9 @@ def _extreme(function: Callable[..., Any]) -> Callable[..., Any]:
         if initial is not None:  # beside the elements, of which there may be none
             value = initial if isinstance(initial, Variable) else np.asarray(initial, x.dtype)
             x = pt.join(axes[0], x, pt.alloc(value, *(1 if i == axes[0] else x.shape[i] if d is None else d for i, d in enumerate(x.type.shape))))
-        top = _cast(function(_as_number(x), axes, keepdims=True), x.dtype)
+        top = cast_variable(function(_as_number(x), axes, keepdims=True), x.dtype)
         if x.dtype in dtypes.FLOATS:  # PyTensor's gradient counts each of equal ones in full
-            top = _Custom(lambda upstream: [Traced(_shared_out(upstream.variable, x, top, axes))], 1)(x, top)
+            top = Custom(lambda upstream: [Traced(_shared_out(upstream.variable, x, top, axes))], 1)(x, top)
         return top if keepdims else top.dimshuffle([i for i in range(x.ndim) if i not in axes])
 
     return run
@@ -554,8 +263,8 @@ def _extreme(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _shared_out(upstream: Any, x: Any, top: Any, axes: Sequence[int]) -> Any:
     """The gradient of an extreme, in equal parts to the elements that have its value."""
-    chosen = _cast(pt.eq(x, top), x.dtype)
-    return upstream * chosen / _cast(pt.sum(chosen, axes, keepdims=True), x.dtype)
+    chosen = cast_variable(pt.eq(x, top), x.dtype)
+    return upstream * chosen / cast_variable(pt.sum(chosen, axes, keepdims=True), x.dtype)
 
 
 _op("sum", _reduction(lambda x, axes, keepdims: pt.sum(x, axes, dtype=x.dtype, keepdims=keepdims)))
@@ -566,7 +275,7 @@ _op("min", _extreme(pt.min))
 
 
 def _place_of_largest(x: Any, axis: Any, keepdims: bool) -> Any:
-    return _cast(pt.argmax(_as_number(x), axis, keepdims=keepdims), "int32")
+    return cast_variable(pt.argmax(_as_number(x), axis, keepdims=keepdims), "int32")
 
 
 @traced
@@ -584,7 +293,7 @@ def _running(function: Callable[..., Any]) -> Callable[..., Any]:
         x, axis = (x.flatten(), 0) if axis is None else (x, normalize_axis(axis, x.ndim))
         dtype = dtype or x.dtype
         wide = "float32" if dtype == "float16" else dtype if dtype not in dtypes.INTEGERS else "uint64" if dtype[0] == "u" else "int64"
-        return _cast(function(_cast(x, wide), axis), dtype)  # NumPy widens integers, of which PyTensor says nothing
+        return cast_variable(function(cast_variable(x, wide), axis), dtype)  # NumPy widens integers, of which PyTensor says nothing
 
     return run
 
@@ -596,7 +305,7 @@ _op("cumprod", _running(pt.cumprod))
 @traced
 def argsort_(x, axis=-1):
     x, axis = (x.flatten(), 0) if axis is None else (x, axis)
-    return _cast(pt.argsort(x, axis, stable=True), "int32") if x.ndim else pt.zeros((), "int32")
+    return cast_variable(pt.argsort(x, axis, stable=True), "int32") if x.ndim else pt.zeros((), "int32")
 
 
 @_tracing.traced
@@ -679,7 +388,7 @@ def pad_constant_(x, widths, value):
 @traced
 def full_(shape, fill_value, dtype=None):
     dtype = dtype or dtypes.standardize_dtype(None)
-    value = _cast(fill_value, dtype) if isinstance(fill_value, Variable) else np.asarray(fill_value, _available(dtype))
+    value = cast_variable(fill_value, dtype) if isinstance(fill_value, Variable) else np.asarray(fill_value, available(dtype))
     return pt.alloc(value, *_sizes(shape))
 
 
@@ -687,7 +396,7 @@ def full_(shape, fill_value, dtype=None):
 def arange_(start, stop=None, step=None, dtype=None):
     start, stop = (0, start) if stop is None else (start, stop)
     dtype = dtype or dtypes.result_type(*(getattr(x, "dtype", type(x)) for x in (start, stop, step) if x is not None))
-    return _cast(pt.arange(start, stop, 1 if step is None else step), dtype)
+    return cast_variable(pt.arange(start, stop, 1 if step is None else step), dtype)
 
 
 @traced
@@ -741,7 +450,7 @@ def slice_update_(inputs, start_indices, updates):
     inputs, updates = pt.as_tensor_variable(inputs), pt.as_tensor_variable(updates)
     starts = _starts(start_indices, inputs.ndim)
     block = inputs[tuple([slice(s, s + updates.shape[i]) for i, s in enumerate(starts)])]
-    return pt.set_subtensor(block, _cast(updates, inputs.dtype))
+    return pt.set_subtensor(block, cast_variable(updates, inputs.dtype))
 
 
 @_tracing.traced
@@ -764,20 +473,20 @@ def _product(a, b):
         return out.reshape(
             (*(r if d is None else d for r, d in zip(rows, a.type.shape, strict=False)), b.shape[1] if b.type.shape[1] is None else b.type.shape[1])
         )
-    return _cast(pt.dot(a, b) if max(a.ndim, b.ndim) <= 2 else pt.matmul(a, b), a.dtype)
+    return cast_variable(pt.dot(a, b) if max(a.ndim, b.ndim) <= 2 else pt.matmul(a, b), a.dtype)
 
 
 @traced
 def tensordot_(x1, x2, axes=2):
     (x1, x2), dtype = _alike((x1, x2))
     axes = axes if isinstance(axes, int) else [[a % x.ndim for a in ([one] if isinstance(one, int) else one)] for one, x in zip(axes, (x1, x2), strict=True)]
-    return _cast(_wide(lambda a, b: pt.tensordot(a, b, axes), x1, x2), dtype)
+    return cast_variable(_wide(lambda a, b: pt.tensordot(a, b, axes), x1, x2), dtype)
 
 
 @traced
 def einsum_(subscripts, *operands):
     (*operands,), dtype = _alike(operands)
-    return _cast(_wide(lambda *xs: pt.einsum(subscripts.replace(" ", ""), *xs), *operands), dtype)
+    return cast_variable(_wide(lambda *xs: pt.einsum(subscripts.replace(" ", ""), *xs), *operands), dtype)
 
 
 @traced
@@ -802,7 +511,7 @@ def lu_factor_(x):
     if x.shape[-1] != x.shape[-2]:
         return lu, pivots
     smooth = pt.linalg.lu_factor(x.variable)[0]
-    return Traced(_Custom(lambda upstream: [Traced(pullback(smooth, x.variable, upstream.variable))], 1)(x.variable, lu.variable)), pivots
+    return Traced(Custom(lambda upstream: [Traced(pullback(smooth, x.variable, upstream.variable))], 1)(x.variable, lu.variable)), pivots
 
 
 @traced
@@ -814,7 +523,7 @@ def svd_(x, full_matrices=True, compute_uv=True):
 # ---- neural networks ----
 def _added(frame: Any, places: Any, x: Any) -> Any:
     """`frame`, with `x` added to it at some places."""
-    return Traced(pt.inc_subtensor(_variable(frame)[places], _variable(x)))
+    return Traced(pt.inc_subtensor(variable_of(frame)[places], variable_of(x)))
 
 
 @traced
@@ -854,47 +563,6 @@ def average_pool_(inputs, *options):
 
 
 # ---- what PyTensor has no expression for ----
-class _Numbers(Op):
-    """A function of arrays, which is called when the program runs.
-
-    Args:
-        function: The function.
-        specs: The specs of its results.
-        own: What it is called where its gradient is asked for, which it has not.
-    """
-
-    def __init__(self, function: Callable[..., Any], specs: Sequence[Any], own: str = ""):
-        self.function, self.specs, self.own = function, specs, own
-
-    def make_node(self, *inputs: Any) -> Any:
-        return Apply(self, list(inputs), [_input(s) for s in self.specs])
-
-    def perform(self, node: Any, inputs: Any, output_storage: Any) -> None:
-        with np.errstate(all="ignore"):
-            out = self.function(*inputs)
-        for cell, x, variable in zip(output_storage, tree.flatten(out), node.outputs, strict=True):
-            cell[0] = np.asarray(x, variable.dtype)
-
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[x.dtype in dtypes.FLOATS and y.dtype in dtypes.FLOATS for y in node.outputs] for x in node.inputs]
-
-    def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
-        raise BackendError(f"The pytensor backend has no gradient of {self.own}.", fix="use ops.stop_gradient, or another backend")
-
-
-def _by_numbers(function: Callable[..., Any], out: Any, args: Sequence[Any], own: str) -> Any:
-    """`function` of the arguments, computed when the program runs; `out` is the specs of its results."""
-    leaves = tree.flatten(list(args))
-    places = [i for i, x in enumerate(leaves) if isinstance(x, Traced)]
-
-    def run(*values: Any) -> Any:
-        given = dict(zip(places, values, strict=True))
-        return function(*tree.pack_sequence_as(list(args), [given.get(i, x) for i, x in enumerate(leaves)]))
-
-    found = _Numbers(run, tree.flatten(out), own)(*[leaves[i].variable for i in places], return_list=True)
-    return tree.pack_sequence_as(out, [Traced(x) for x in found])
-
-
 def _numeric(own: str) -> Callable[..., Any]:
     """A primitive as numbers; of a composite, the body is traced instead."""
 
@@ -902,7 +570,7 @@ def _numeric(own: str) -> Callable[..., Any]:
         op = OPERATORS[own].op if own in OPERATORS else None
         if op is None or op.shape is None:
             return NotImplemented
-        return _by_numbers(eager.__dict__.get(f"{own}_") or eager.__dict__[own], op.spec(args, {}, abstract=True), args, f"ops.{own}")
+        return by_numbers(eager.__dict__.get(f"{own}_") or eager.__dict__[own], op.spec(args, {}, abstract=True), args, f"ops.{own}")
 
     return named(symbolic, own)
 
@@ -921,7 +589,7 @@ def _refusing(function: Callable[..., Any]) -> Callable[..., Any]:
     def run(*args: Any) -> Any:
         for x in args:
             if x.__class__ is str:
-                _available(x)
+                available(x)
         return function(*args)
 
     return run
@@ -929,125 +597,6 @@ def _refusing(function: Callable[..., Any]) -> Callable[..., Any]:
 
 for _name in "full arange prod cumsum cumprod view".split():
     globals()[f"{_name}_"] = _refusing(globals()[f"{_name}_"])
-
-
-# ---- control flow ----
-def _flat(structure: Any) -> list[Any]:
-    """The tensors in a structure, as variables."""
-    return [_variable(x) for x in tree.flatten(structure) if x is not None]
-
-
-def cond(pred: Any, true_fn: Any, false_fn: Any) -> Any:
-    first, second = true_fn(), false_fn()
-    if not _flat(first):
-        return first
-    return refilled(first, map(Traced, ifelse(_variable(pred), _flat(first), _flat(second))))
-
-
-def _inner(fn: Callable[..., Any], likes: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
-    """The graph of a loop's body: its inputs (variables as `likes`), its results, and what it takes from outside of the loop."""
-    inputs = [pt.tensor(dtype=x.dtype, shape=x.shape) for x in likes]
-    with _tracing_by():
-        results = fn(*inputs)
-    within, outside = {id(x) for x in inputs}, {}
-    for node in toposort(results):
-        if any(id(x) in within for x in node.inputs):
-            within.update(map(id, node.outputs))
-            outside.update({id(x): x for x in node.inputs if id(x) not in within})
-    outside.update({id(x): x for x in results if id(x) not in within})
-    return inputs, results, [x for x in outside.values() if not isinstance(x, Constant)]
-
-
-def _fitted(x: Any, like: Any) -> Any:
-    """A variable of the type of another."""
-    return pt.specify_shape(_cast(x, like.dtype), like.type.shape) if like.ndim else _cast(x, like.dtype)
-
-
-def scan(f: Any, init: Any, xs: Any, count: Any, reverse: bool, unroll: Any) -> Any:
-    rows, start, y = _flat(xs), _flat(init), None
-
-    def step(*variables: Any) -> Any:
-        nonlocal y
-        carry, y = f(refilled(init, map(Traced, variables[len(rows) :])), refilled(xs, map(Traced, variables[: len(rows)])))
-        return [_fitted(x, s) for x, s in zip(_flat(carry), start, strict=True)] + _flat(y)
-
-    likes = [Spec(x.type.shape[1:], x.dtype) for x in rows] + [Spec(x.type.shape, x.dtype) for x in start]
-    inputs, results, outside = _inner(step, likes)
-    if not results:
-        return init, y
-    found = pytensor.scan(
-        lambda *given: graph_replace(results, dict(zip((*inputs, *outside), given, strict=True)), strict=False), rows, [*start, *[None] * (len(results) - len(start))],
-        outside, n_steps=count, go_backwards=reverse, mode=_mode_of(_state.mode), return_list=True, return_updates=False,
-    )  # fmt: skip
-    stacked = [x[::-1] if reverse else x for x in found[len(start) :]]
-    stacked = stacked if count is None else [pt.specify_shape(x, (count, *x.type.shape[1:])) for x in stacked]
-    return refilled(init, [Traced(x[-1]) for x in found[: len(start)]]), refilled(y, map(Traced, stacked))
-
-
-def while_loop(goes_on: Any, body: Any, variables: Any) -> Any:
-    start = _flat(variables)
-
-    def step(*values: Any) -> Any:
-        held = refilled(variables, map(Traced, values))
-        return [_variable(goes_on(*held)), *[_fitted(x, s) for x, s in zip(_flat(body(*held)), start, strict=True)]]
-
-    specs = [Spec(x.type.shape, x.dtype) for x in start]
-    inputs, results, outside = _inner(step, specs)
-    with _compiling:
-        tests, moves = (pytensor.function([*inputs, *outside], out, mode=_plain(), on_unused_input="ignore") for out in (results[:1], results[1:]))
-
-    def run(*values: Any) -> Any:
-        state, fixed = list(values[: len(start)]), values[len(start) :]
-        while tests(*state, *fixed)[0]:
-            state = moves(*state, *fixed)
-        return list(state)
-
-    found = _by_numbers(run, specs, [Traced(x) for x in (*start, *outside)], "a loop whose length is not known")
-    return refilled(variables, found)
-
-
-class _Custom(Op):
-    """Its last inputs as they are, whose gradient a function gives for its first inputs.
-
-    Args:
-        gradient: The function of upstream gradients.
-        count: How many first inputs there are.
-    """
-
-    def __init__(self, gradient: Callable[..., Any], count: int):
-        self.gradient, self.count = gradient, count
-
-    def make_node(self, *inputs: Any) -> Any:
-        return Apply(self, list(inputs), [x.type() for x in inputs[self.count :]])
-
-    def perform(self, node: Any, inputs: Any, output_storage: Any) -> None:
-        for cell, x in zip(output_storage, inputs[self.count :], strict=True):
-            cell[0] = np.array(x)
-
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[i < self.count] * len(node.outputs) for i in range(len(node.inputs))]
-
-    def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
-        upstream = [pt.zeros_like(x) if isinstance(g.type, DisconnectedType) else g for x, g in zip(outputs, cotangents, strict=True)]
-        with _tracing_by():
-            found = self.gradient(*map(Traced, upstream))
-        first = [pt.zeros_like(x) if g is None else _cast(_variable(g), x.dtype) for x, g in zip(inputs, found, strict=False)]
-        return [*first, *[DisconnectedType()() for _ in outputs]]
-
-
-@register_canonicalize("fast_compile")
-@node_rewriter([_Custom])
-def _without_custom(fgraph: Any, node: Any) -> Any:
-    """When programs are compiled, the gradients are taken already."""
-    return node.inputs[node.op.count :]
-
-
-def custom_gradient(f: Any, args: Any) -> Any:
-    if not tracing():
-        return f(*args)[0]
-    out, gradient = f(*args)
-    found = _Custom(gradient, len(args))(*map(_variable, args), *_flat(out), return_list=True)
-    return refilled(out, map(Traced, found))
 
 
 # ---- random ----
@@ -1113,7 +662,7 @@ def next_state(state):
 
 def _drawn(function: Callable[..., Any]) -> Callable[..., Any]:
     """NumPy's draw, when the program runs."""
-    return lambda *args: _by_numbers(function, Spec(args[-1].shape, dtype_of(args[-1])), args, "a draw") if any(map(is_traced, args)) else function(*args)
+    return lambda *args: by_numbers(function, Spec(args[-1].shape, dtype_of(args[-1])), args, "a draw") if any(map(is_traced, args)) else function(*args)
 
 
 draw_gamma, draw_binomial = _drawn(eager.draw_gamma), _drawn(eager.draw_binomial)

@@ -524,7 +524,7 @@ def _product(function):
     return product
 
 
-def _contracted(x1, x2, axes=2):
+def _contracted(x1, x2, axes: Any = 2):
     return torch.tensordot(x1, x2, [[a] if isinstance(a, int) else list(a) for a in axes] if hasattr(axes, "__len__") else axes)
 
 
@@ -569,7 +569,7 @@ def jvp(fun, primals, tangents, has_aux=False):
         held[:] = [aux]
         return out, [x for x in tree.flatten(aux) if isinstance(x, torch.Tensor)]
 
-    value, derivative, tensors = torch.func.jvp(of_tensors, primals, tangents, has_aux=True)
+    value, derivative, tensors = torch.func.jvp(of_tensors, primals, tangents, has_aux=True)  # pyright: ignore[reportAssignmentType]
     left = iter(tensors)
     return value, derivative, tree.map_structure(lambda x: next(left) if isinstance(x, torch.Tensor) else x, held[0])
 

@@ -116,9 +116,9 @@ def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> 
         raise ShapeError("pred must be a scalar.", where="ops.cond", received=f"a tensor of shape {show(sizes)}", fix="use ops.where to choose by element")
     if isinstance(pred, Spec):
         results = true_fn(), false_fn()
-        specs = tuple(_specs(r) for r in results)
-        _check_same(*specs, "The branches give different results.", "ops.cond")
-        out = tree.map_structure(lambda a, b: a if a is None else Spec(_known_of(a.shape, b.shape), a.dtype), *specs)
+        first, second = (_specs(result) for result in results)
+        _check_same(first, second, "The branches give different results.", "ops.cond")
+        out = tree.map_structure(lambda a, b: a if a is None else Spec(_known_of(a.shape, b.shape), a.dtype), first, second)
         if _has(KerasTensor, results):
             return _recorded(_chosen, (pred, *results), out)
         return _recorded(cond, (pred, true_fn, false_fn), out)
