@@ -50,6 +50,7 @@ def test_matrices_must_be_square(backend: Any, name: str) -> None:
         (lambda x: ops.norm(x, ord="nuc", axis=0), ArgumentError, "no vector norm of order 'nuc'"),
         (lambda x: ops.norm(x, ord=3), ArgumentError, "no matrix norm of order 3"),
         (lambda x: ops.cdist(x, x[:, :2]), ShapeError, "not equally long"),
+        (lambda x: ops.svd(x[0]), ShapeError, "A matrix has two axes"),
         (lambda x: ops.solve_triangular(x, None), ArgumentTypeError, "b is None, not a tensor"),
         (lambda x: ops.jvp("sin", (x,), (x,)), ArgumentTypeError, "fun must be a function"),
         (lambda x: ops.jvp(ops.sin, x, x), ArgumentTypeError, "must be lists or tuples"),

@@ -85,6 +85,8 @@ def decompositions(module: Any) -> dict[str, Function]:
         try:
             return tuple(module.svd(x, full_matrices)) if compute_uv else module.svdvals(x)
         except module.LinAlgError:
+            if len(x.shape) < 2:
+                raise
             fact, fix = "There are no singular values of numbers that are not finite.", "look for what made NaN or infinity of them, by ops.isfinite"
             raise ArgumentError(fact, where="x", fix=fix) from None
 

@@ -56,7 +56,8 @@ def dot_product_attention(
     received = ", ".join(f"{name} {show(sizes)}" for name, sizes in shapes.items())
     if wrong := next((name for name, sizes in shapes.items() if len(sizes) != 4), None):
         raise ShapeError(f"{wrong} has {len(shapes[wrong])} axes.", received=received, expected="(batch, places, heads, depth)")
-    if not (rules.equal(shapes["key"][:3], shapes["value"][:3]) and rules.equal(shapes["query"][::3], shapes["key"][::3])):
+    batches, deep = [sizes[0] for sizes in shapes.values()], rules.equal(shapes["query"][3:], shapes["key"][3:])
+    if not (deep and rules.equal(shapes["key"][1:3], shapes["value"][1:3]) and len({n for n in batches if isinstance(n, int) and n != 1}) < 2):
         raise ShapeError("query, key and value do not fit.", received=received, expected="one batch, as many values as keys, queries as deep as keys")
     if flash_attention and not isinstance(query, Symbolic):
         fix = "leave flash_attention at None"
