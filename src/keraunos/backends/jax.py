@@ -139,6 +139,14 @@ concrete, synchronize = jax.ensure_compile_time_eval, jax.block_until_ready
 
 
 # ---- elementwise and reductions ----
+def round_(x, decimals=0):
+    if decimals >= 0 or x.dtype.kind not in "iu":
+        return jnp.round(x, decimals)
+    unit, wide = 10**-decimals, x.astype(jnp.promote_types(x.dtype, "int32"))
+    tens, rest = jnp.divmod(wide, unit)
+    return ((tens + (2 * rest + (tens & 1) > unit)) * unit).astype(x.dtype)  # halves go to the even one
+
+
 erfc, i0, sinc = jax.lax.erfc, jnp.i0, jnp.sinc
 erf, erfinv, rsqrt, stop_gradient = jax.lax.erf, jax.lax.erf_inv, jax.lax.rsqrt, jax.lax.stop_gradient
 sum_ = _numpy_api.reduction(functools.partial(jnp.sum, promote_integers=False))

@@ -175,6 +175,11 @@ def solve(a, b):
 
 
 # ---- selection ----
+def _of_matrices(function):
+    return lambda x, k=0: function(x, k) if x.ndim > 1 else NotImplemented  # NumPy takes a vector for the rows of a matrix
+
+
+tril, triu = _of_matrices(np.tril), _of_matrices(np.triu)
 get_item = rows = operator.getitem
 
 
@@ -228,7 +233,7 @@ def conv_transpose(inputs, kernel, *options):
 
 
 def top_k(x, k, sorted=True):
-    if k > x.shape[-1]:
+    if not 0 <= k <= x.shape[-1]:
         raise ValueError  # the rule tells more
     indices = np.argsort(~x if x.dtype.kind in "biu" else -x, axis=-1, kind="stable")
     if (nan := np.isnan(x)).any():  # as on all engines, NaN comes first

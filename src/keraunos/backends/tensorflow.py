@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from keraunos.backends import _shared
 from keraunos.backends import _tensorflow_graphs as graphs
 from keraunos.backends._tensorflow_graphs import EAGER, array, cast, tf, threads
 from keraunos.core import dtypes, windows
 from keraunos.core.errors import ArgumentError, not_positive_definite
-from keraunos.core.spec import UNKNOWN, Symbolic
+from keraunos.core.spec import UNKNOWN, Symbolic, normalize_axes
 from keraunos.core.variable import Variable
 
 name = "tensorflow"
@@ -345,6 +346,12 @@ def prod(x, axis=None, keepdims=False, dtype=None):
     return tf.math.reduce_prod(cast(x, dtype) if dtype else x, axis, keepdims)
 
 
+def _need_some(x: Any, axis: Any) -> None:
+    """Raise if there is nothing to choose from, of which TensorFlow chooses infinity; the rule tells more."""
+    if 0 in x.shape and 0 in (x.shape[i] for i in normalize_axes(axis, x.shape.rank)):
+        raise ValueError
+
+
 def _extreme(function: Any, of_bool: Any, of_two: Any) -> Any:
     def of_complex(x, axis, keepdims):
         re, im = _parts(x)
@@ -353,6 +360,8 @@ def _extreme(function: Any, of_bool: Any, of_two: Any) -> Any:
         return tf.complex(function(re, axis, keepdims), function(tf.where(tf.equal(re, top), im, worst), axis, keepdims))
 
     def extreme(x, axis=None, keepdims=False, initial=None):
+        if initial is None:
+            _need_some(x, axis)
         out = (of_bool if x.dtype == tf.bool else of_complex if x.dtype.is_complex else function)(x, axis, keepdims)
         return out if initial is None else of_two(out, cast(initial, dtype_of(x)) if isinstance(initial, tf.Tensor) else _like(initial, x))
 
@@ -367,6 +376,7 @@ def _place_of(function: Any, extreme: Any) -> Any:
     """The place of an extreme; NaN is one."""
 
     def place_of(x, axis=None, keepdims=False):
+        _need_some(x, axis)
         rank = x.shape.rank
         if x.dtype.is_complex:  # that of what equals the extreme
             x, chosen = tf.cast(tf.equal(x, extreme(x, axis, True)), tf.int32), tf.math.argmax
@@ -454,8 +464,11 @@ def full(shape, fill_value, dtype=None):
 def arange(start, stop=None, step=None, dtype=None):
     dtype = dtype or dtypes.common(start, stop, step)
     first, last, step = (0, start, step) if stop is None else (start, stop, step)
+    step = 1 if step is None else step
+    if not any(isinstance(x, tf.Tensor) for x in (first, last, step)) and (last - first) * step < 0:  # which TensorFlow refuses
+        last = first
     kind = dtype if dtype in ("int32", "int64", "float32", "float64") else "float32" if dtypes.is_float(dtype) else "int64"
-    return cast(tf.range(*(x if isinstance(x, tf.Tensor) else tf.constant(x, kind) for x in (first, last, 1 if step is None else step)), dtype=kind), dtype)
+    return cast(tf.range(*(x if isinstance(x, tf.Tensor) else tf.constant(x, kind) for x in (first, last, step)), dtype=kind), dtype)
 
 
 def reshape(x, newshape):
@@ -499,6 +512,8 @@ def pad_constant(x, widths, value):
 
 def _places(indices: Any, size: Any) -> Any:
     """Indices from the front, of which some may count from the end."""
+    if getattr(indices, "dtype", tf.int32) in (tf.float16, tf.bfloat16, tf.float32, tf.float64):
+        raise TypeError  # the rule tells more
     if not isinstance(indices, tf.Tensor):
         indices = np.asarray(indices)
         if isinstance(size, int):
@@ -571,12 +586,18 @@ def take_along_axis(x, indices, axis=None):
     return _swapped(tf.gather(x, places, axis=-1, batch_dims=x.shape.rank - 1), axis)
 
 
-def _starts(start_indices: Any) -> tf.Tensor:
-    return tf.cast(start_indices if isinstance(start_indices, tf.Tensor) else tf.stack([tf.cast(i, tf.int32) for i in start_indices]), tf.int32)
+def _starts(start_indices: Any, inputs: Any, sizes: Any) -> tf.Tensor:
+    """Where a block of these sizes starts: earlier than said where it would reach beyond the end."""
+    own = _sizes(inputs)
+    if not any(isinstance(i, tf.Tensor) for i in (start_indices, *own, *sizes)):
+        return tf.constant([part.start for part in _shared.block(start_indices, sizes, own)], tf.int32)
+    starts = tf.cast(start_indices if isinstance(start_indices, tf.Tensor) else tf.stack([tf.cast(i, tf.int32) for i in start_indices]), tf.int32)
+    last = tf.stack([n if size.__class__ is int and size == -1 else n - size for n, size in zip(own, sizes, strict=True)])
+    return tf.maximum(tf.minimum(tf.where(starts < 0, starts + tf.stack(own), starts), last), 0)
 
 
 def slice_(inputs, start_indices, shape):
-    return tf.slice(inputs, _starts(start_indices), shape) if inputs.shape.rank else inputs
+    return tf.slice(inputs, _starts(start_indices, inputs, shape), shape) if inputs.shape.rank else inputs
 
 
 def slice_update(inputs, start_indices, updates):
@@ -587,7 +608,7 @@ def slice_update(inputs, start_indices, updates):
     parts = [i for i, (n, m) in enumerate(zip(inputs.shape, updates.shape, strict=True)) if n is None or n != m]
     depth = parts[-1] + 1 if parts else 1
     grid = tf.stack(tf.meshgrid(*(tf.range(n) for n in _sizes(updates)[:depth]), indexing="ij"), -1)
-    return tf.tensor_scatter_nd_update(inputs, grid + _starts(start_indices)[:depth], updates)
+    return tf.tensor_scatter_nd_update(inputs, grid + _starts(start_indices, inputs, _sizes(updates))[:depth], updates)
 
 
 def diagonal(x, offset=0, axis1=0, axis2=1):

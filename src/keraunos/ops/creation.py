@@ -6,12 +6,12 @@ import math
 from typing import Any
 
 from keraunos.core import dtypes
-from keraunos.core.errors import ArgumentError, one_of
+from keraunos.core.errors import ArgumentError, ArgumentTypeError, ShapeError, one_of
 from keraunos.core.op import SAME, Operand, Tensor, primitive
-from keraunos.core.spec import UNKNOWN, Spec, Symbolic
+from keraunos.core.spec import UNKNOWN, Spec, Symbolic, show
 from keraunos.ops import rules, shaping
 from keraunos.ops.elementwise import add, cast, divide, equal, greater_equal, multiply, subtract, where
-from keraunos.ops.rules import Composed, Same, declare, shaped
+from keraunos.ops.rules import Composed, Same, declare, integer, shaped
 from keraunos.ops.shaping import broadcast_to, expand_dims, moveaxis, ndim, reshape
 
 
@@ -69,6 +69,8 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
     start, stop, step = (start, stop, 1 if step is None else step) if stop is not None else (0, start, 1 if step is None else step)
     if any(d is UNKNOWN or isinstance(d, Symbolic) for d in (start, stop, step)):
         return Spec((UNKNOWN,), name)
+    if wrong := [d for d in (start, stop, step) if d is None or isinstance(d, str)]:
+        raise ArgumentTypeError(f"arange goes from a number to a number, not {wrong[0]!r}.", where="start")
     if step == 0:
         raise ArgumentError("arange cannot go by steps of 0.", where="step")
     return Spec((max(0, math.ceil((stop - start) / step)),), name)
@@ -76,6 +78,7 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
 
 def linspace(start: Tensor, stop: Tensor, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0) -> Composed:
     """`num` numbers from `start` to `stop`, evenly spaced along a new `axis`; with `retstep`, their distance too."""
+    integer(num, "num", 0)
     name = dtype or dtypes.floating(dtypes.result_type(*(type(x) if isinstance(x, (int, float)) else shaping.dtype(x) for x in (start, stop))))
     inner = name if dtypes.is_float(name) else dtypes.standardize_dtype(None)
     first, last = (add(cast(x, inner), full((), 0, inner)) for x in (start, stop))
@@ -106,12 +109,20 @@ def tri(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Composed:
 
 def tril(x: Tensor, k: int = 0) -> Same:
     """The matrix, or each of several, with zeros above the `k`-th diagonal."""
-    return where(tri(*shaping.shape(x)[-2:], k=k, dtype="bool"), x, zeros_like(x))
+    return where(_lower(x, k), x, zeros_like(x))
 
 
 def triu(x: Tensor, k: int = 0) -> Same:
     """The matrix, or each of several, with zeros below the `k`-th diagonal."""
-    return where(tri(*shaping.shape(x)[-2:], k=k - 1, dtype="bool"), zeros_like(x), x)
+    return where(_lower(x, integer(k, "k") - 1), zeros_like(x), x)
+
+
+def _lower(x: Any, k: int) -> Any:
+    """Which elements of a matrix lie on and below the `k`-th diagonal."""
+    own = shaping.shape(x)
+    if len(own) < 2:
+        raise ShapeError("A triangle is part of a matrix.", where="x", received=show(own), expected="two axes or more")
+    return tri(*own[-2:], k=integer(k, "k"), dtype="bool")
 
 
 def meshgrid(*x: Operand, indexing: str = "xy") -> list[Same]:

@@ -8,10 +8,11 @@ from typing import Any
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from keraunos.core.op import Tensor
 from keraunos.core.spec import UNKNOWN, Shape, broadcast_dim, broadcast_shapes, normalize_axes, normalize_axis, same_dim, show
+from keraunos.ops.complexes import conjugate
 from keraunos.ops.creation import eye, zeros_like
 from keraunos.ops.elementwise import add, multiply, where
 from keraunos.ops.reductions import sum
-from keraunos.ops.rules import Contracted, Promoted, Same, Summed, declare, dims, shaped
+from keraunos.ops.rules import Contracted, Promoted, Same, Summed, declare, dims, integer, shaped
 from keraunos.ops.shaping import expand_dims, ndim, pad, ravel, reshape, shape
 
 
@@ -50,8 +51,11 @@ def affine(x: Tensor, kernel: Tensor, bias: Tensor) -> Promoted:
 def tensordot(x1: Tensor, x2: Tensor, axes: Any = 2) -> Promoted:
     """The sum of products over `axes`: so many last of `x1` with first of `x2`, or a pair of lists."""
     a, b = dims(x1), dims(x2)
-    if isinstance(axes, int):
+    if not hasattr(axes, "__len__"):
+        axes = integer(axes, "axes", 0)
         first, second = range(len(a) - axes, len(a)), range(axes)
+    elif len(axes) != 2:
+        raise ArgumentError(f"There are {len(axes)} lists of axes.", where="axes", expected="an integer, or a pair of lists")
     else:
         first, second = normalize_axes(axes[0], len(a)), normalize_axes(axes[1], len(b))
     if len(first) != len(second) or any(i < 0 or j >= len(b) or not same_dim(a[i], b[j]) for i, j in zip(first, second, strict=False)):
@@ -61,18 +65,17 @@ def tensordot(x1: Tensor, x2: Tensor, axes: Any = 2) -> Promoted:
 
 def dot(x1: Tensor, x2: Tensor) -> Promoted:
     """The sum of products over the last axis of `x1` and the last but one (or only one) of `x2`."""
-    axes = [[-1], [-2 if ndim(x2) > 1 else -1]]
-    return tensordot(x1, x2, axes if ndim(x1) and ndim(x2) else 0)
+    return tensordot(x1, x2, [[-1], [-2 if ndim(x2) > 1 else -1]]) if ndim(x1) and ndim(x2) else multiply(x1, x2)
 
 
 def inner(x1: Tensor, x2: Tensor) -> Promoted:
     """The sum of products over the last axes of both."""
-    return tensordot(x1, x2, [[-1], [-1]] if ndim(x1) and ndim(x2) else 0)
+    return tensordot(x1, x2, [[-1], [-1]]) if ndim(x1) and ndim(x2) else multiply(x1, x2)
 
 
 def vdot(x1: Tensor, x2: Tensor) -> Promoted:
-    """The sum of the products of all elements."""
-    return tensordot(ravel(x1), ravel(x2), 1)
+    """The sum of the products of all elements, those of `x1` conjugated."""
+    return tensordot(conjugate(ravel(x1)), ravel(x2), 1)
 
 
 def outer(x1: Tensor, x2: Tensor) -> Promoted:
@@ -94,6 +97,8 @@ def einsum(subscripts: str, *operands: Tensor, **kwargs: Any) -> Contracted:
     """
     if kwargs:
         raise ArgumentTypeError(f"einsum takes no option '{next(iter(kwargs))}'.", where="ops.einsum")
+    if not isinstance(subscripts, str):
+        raise ArgumentTypeError("The subscripts are no text.", where="subscripts", received=type(subscripts).__name__, expected="such as 'ij,jk->ik'")
     inputs, arrow, output = subscripts.replace(" ", "").partition("->")
     terms = inputs.split(",")
     if len(terms) != len(operands):
@@ -116,6 +121,8 @@ def einsum(subscripts: str, *operands: Tensor, **kwargs: Any) -> Contracted:
     if unknown := [c for c in output.replace("...", "") if c not in sizes]:
         raise ArgumentError(f"'{unknown[0]}' in the result of '{subscripts}' is in no operand.")
     before, dots, after = output.partition("...")
+    if twice := [c for c in sizes if output.count(c) > 1]:
+        raise ArgumentError(f"'{twice[0]}' is twice in the result of '{subscripts}'.", where="subscripts", fix="ops.diag makes matrices of vectors")
     return (*(sizes[c] for c in before), *(rest if dots else ()), *(sizes[c] for c in after))
 
 
@@ -126,6 +133,9 @@ def diagonal(x: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Same
     if len(own) < 2:
         raise ShapeError("A diagonal needs at least two axes.", received=show(own))
     i, j = normalize_axis(axis1, len(own), "axis1"), normalize_axis(axis2, len(own), "axis2")
+    if i == j:
+        raise ShapeError("A diagonal lies in two different axes.", where="axis2", received=f"{axis1} and {axis2}")
+    integer(offset, "offset")
     rows, columns = own[i] + builtins.min(offset, 0), own[j] - builtins.max(offset, 0)
     length = UNKNOWN if rows is UNKNOWN or columns is UNKNOWN else builtins.max(builtins.min(rows, columns), 0)
     return (*(d for k, d in enumerate(own) if k not in (i, j)), length)
@@ -142,7 +152,7 @@ def diag(x: Tensor, k: int = 0) -> Same:
         return diagonal(x, k)
     if ndim(x) != 1:
         raise ShapeError(f"diag takes a vector or a matrix, not {ndim(x)} axes.", received=show(shape(x)))
-    extended = pad(x, (0, builtins.abs(k)))
+    extended = pad(x, (0, builtins.abs(integer(k, "k"))))
     matrix = expand_dims(extended, 1 if k > 0 else 0)
     return where(eye(shape(extended)[0], k=k, dtype="bool"), matrix, zeros_like(matrix))
 

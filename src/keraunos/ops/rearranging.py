@@ -44,7 +44,7 @@ def rearrange(tensor: Tensor, pattern: str, **axes_lengths: int) -> Same:
     >>> ops.shape(ops.rearrange(ops.ones((2, 6, 4)), "batch (rows columns) c -> batch c rows columns", rows=2))
     (2, 4, 2, 3)
     """
-    sides = pattern.split("->")
+    sides = pattern.split("->") if isinstance(pattern, str) else ()
     if len(sides) != 2:
         raise ArgumentError("A pattern has one '->'.", where="pattern", received=repr(pattern), expected="such as 'a (b c) -> (a b) c'")
     left, right = (_groups(side, pattern) for side in sides)

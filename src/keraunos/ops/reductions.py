@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import builtins
+import math
 from typing import Any
 
+from keraunos.core.dtypes import COMPLEX
 from keraunos.core.errors import ShapeError
 from keraunos.core.op import SUMMED, Tensor, primitive
-from keraunos.core.spec import UNKNOWN, Spec, normalize_axis, same_dim, show
+from keraunos.core.spec import UNKNOWN, Spec, is_known, normalize_axes, same_dim, show
 from keraunos.ops import shaping
-from keraunos.ops.elementwise import add, cast, exp, isfinite, log, multiply, not_equal, sqrt, square, stop_gradient, subtract, true_divide, where
-from keraunos.ops.rules import Composed, Floating, Index, Logical, Numeric, Promoted, Same, Summed, declare, dims, reduced, same_axis, shaped, typed
-from keraunos.ops.shaping import broadcast_to, reshape, squeeze
+from keraunos.ops.elementwise import absolute, add, cast, exp, isfinite, log, multiply, not_equal, sqrt, square, stop_gradient, subtract, true_divide, where
+from keraunos.ops.rules import (
+    Composed,
+    Floating,
+    Index,
+    Logical,
+    Numeric,
+    Promoted,
+    Same,
+    Summed,
+    chosen,
+    declare,
+    dims,
+    integer,
+    reduced,
+    same_axis,
+    shaped,
+    typed,
+)
+from keraunos.ops.shaping import broadcast_to, dtype, expand_dims, reshape, squeeze, transpose
 
 
 def sum(x: Tensor, axis: Any = None, keepdims: bool = False) -> Summed:
@@ -34,6 +53,17 @@ def prod(x: Tensor, axis: Any = None, keepdims: bool = False, dtype: Any = None)
     """The product over `axis`, in `dtype` if one is given."""
 
 
+def any(x: Tensor, axis: Any = None, keepdims: bool = False) -> Logical:
+    """Whether any element over `axis` is true."""
+
+
+def all(x: Tensor, axis: Any = None, keepdims: bool = False) -> Logical:
+    """Whether all elements over `axis` are true."""
+
+
+declare(globals(), reduced)
+
+
 def max(x: Tensor, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Promoted:
     """The greatest element over `axis`, not below `initial`."""
 
@@ -50,15 +80,7 @@ def argmin(x: Tensor, axis: int | None = None, keepdims: bool = False) -> Index:
     """The index of the smallest element along `axis`, the first of equals."""
 
 
-def any(x: Tensor, axis: Any = None, keepdims: bool = False) -> Logical:
-    """Whether any element over `axis` is true."""
-
-
-def all(x: Tensor, axis: Any = None, keepdims: bool = False) -> Logical:
-    """Whether all elements over `axis` are true."""
-
-
-declare(globals(), reduced)
+declare(globals(), chosen)
 
 
 def cumsum(x: Tensor, axis: int | None = None, dtype: Any = None) -> Numeric:
@@ -86,8 +108,8 @@ declare(globals(), same_axis)
 @shaped
 def top_k(x: Tensor, k: int, sorted: bool = True) -> tuple[Same, Same]:
     """The `k` largest values along the last axis, from the largest on, and their indices."""
-    own = dims(x)
-    if not own or (own[-1] is not UNKNOWN and own[-1] < k):
+    own, k = dims(x), integer(k, "k", 0)
+    if not own or (is_known(k) and own[-1] is not UNKNOWN and own[-1] < k):
         raise ShapeError(f"There are no {k} largest values along the last axis.", received=show(own), expected=f"at least {k} along the last axis")
     return Spec((*own[:-1], k), x.dtype), Spec((*own[:-1], k), "int32")
 
@@ -102,9 +124,14 @@ def amin(x: Tensor, axis: Any = None, keepdims: bool = False) -> Promoted:
     return min(x, axis, keepdims)
 
 
+def squared(x: Any) -> Any:
+    """The squares of absolute values."""
+    return square(absolute(x) if dtype(x) in COMPLEX else x)
+
+
 def var(x: Tensor, axis: Any = None, keepdims: bool = False) -> Floating:
-    """The variance over `axis`: the mean squared distance from the mean."""
-    return mean(square(subtract(x, mean(x, axis, True))), axis, keepdims)
+    """The variance over `axis`: the mean squared distance from the mean, which is real for complex numbers too."""
+    return mean(squared(subtract(x, mean(x, axis, True))), axis, keepdims)
 
 
 def std(x: Tensor, axis: Any = None, keepdims: bool = False) -> Floating:
@@ -114,7 +141,7 @@ def std(x: Tensor, axis: Any = None, keepdims: bool = False) -> Floating:
 
 def logsumexp(x: Tensor, axis: Any = None, keepdims: bool = False) -> Floating:
     """`log(sum(exp(x)))` over `axis`, computed stably."""
-    top = stop_gradient(max(x, axis, True))
+    top = stop_gradient(max(x, axis, True, -math.inf))
     top = where(isfinite(top), top, 0)
     out = add(log(sum(exp(subtract(x, top)), axis, True)), top)
     return out if keepdims else reshape(out, ()) if axis is None else squeeze(out, axis)
@@ -126,16 +153,17 @@ def count_nonzero(x: Tensor, axis: Any = None) -> Composed:
 
 
 def average(x: Tensor, axis: Any = None, weights: Tensor = None) -> Floating:
-    """The mean over `axis`, each element counted by its weight; the weights have `x`'s shape or that of one axis."""
+    """The mean over `axis`, each element counted by its weight; the weights have `x`'s shape or that of the axes."""
     if weights is None:
         return mean(x, axis)
     shape = dims(x)
-    if isinstance(axis, int) and len(dims(weights)) == 1 < len(shape):
-        axis = normalize_axis(axis, len(shape))
-        weights = reshape(weights, [-1 if i == axis else 1 for i in range(len(shape))])
+    axes = normalize_axes(axis, len(shape))
+    if axis is not None and len(dims(weights)) == len(axes) < len(shape):
+        order = sorted(range(len(axes)), key=axes.__getitem__)
+        weights = expand_dims(transpose(weights, order), [i for i in range(len(shape)) if i not in axes])
     own = dims(weights)
     if len(own) != len(shape) or not builtins.all(a == 1 or same_dim(a, b) for a, b in zip(own, shape, strict=True)):
-        expected = "x's shape, or one weight for each index of an integer axis"
+        expected = "x's shape, or that of the axes"
         raise ShapeError(f"Weights of shape {show(own)} do not fit x of shape {show(shape)}.", expected=expected)
     return true_divide(sum(multiply(x, weights), axis), sum(broadcast_to(weights, shaping.shape(x)), axis))
 

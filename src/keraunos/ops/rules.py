@@ -8,10 +8,10 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
-from keraunos.core import dtypes
-from keraunos.core.errors import ArgumentError, ShapeError
+from keraunos.core import config, dtypes
+from keraunos.core.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from keraunos.core.op import BOOLEAN, CONTRACTED, FLOATING, INDEX, LOGICAL, NUMERIC, PROMOTED, SAME, SUMMED, TO_BOOL, WIDE, DTypeRule, P, composite, primitive
-from keraunos.core.spec import UNKNOWN, Shape, Spec, Symbolic, broadcast_shapes, known, normalize_axes, normalize_axis, same_dim, show, size_of
+from keraunos.core.spec import UNKNOWN, Shape, Spec, Symbolic, broadcast_shapes, is_known, known, normalize_axes, normalize_axis, same_dim, show, size_of
 
 # An op is declared by its signature: its dtype rule is what the result, or the first part of it, is annotated with.
 Promoted = Annotated[Any, PROMOTED]
@@ -90,9 +90,17 @@ def reduced(x: Any, axis: Any = None, keepdims: bool = False, *_: Any) -> Shape:
     return tuple(1 if i in axes else d for i, d in enumerate(shape) if keepdims or i not in axes)
 
 
+def chosen(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Shape:
+    """As `reduced`, by an op that chooses one of the elements, of which there must be some."""
+    shape = dims(x)
+    if initial is None and 0 in (shape[i] for i in normalize_axes(axis, len(shape))):
+        raise ShapeError("There is no element to choose.", where="x", received=show(shape), expected="axes that are not empty")
+    return reduced(x, axis, keepdims)
+
+
 def reshaped(x: Any, newshape: Any) -> Shape:
     """The shape that `newshape` means, with -1 worked out."""
-    shape, new = dims(x), as_shape(newshape)
+    shape, new = dims(x), as_shape(newshape, "newshape", -1)
     if new.count(-1) > 1:
         raise ShapeError("Only one dimension of a new shape can be -1.", received=show(new))
     if known(shape) and new.count(UNKNOWN) == 1 and -1 not in new:  # what is not known follows from the rest
@@ -102,21 +110,44 @@ def reshaped(x: Any, newshape: Any) -> Shape:
         return tuple(UNKNOWN if d == -1 else d for d in new)
     product = math.prod(rest)
     if (size != product) if -1 not in new else (product == 0 or size % product):
-        raise ShapeError(f"A tensor of shape {show(shape)} cannot be reshaped to {show(as_shape(newshape))}.", fix=f"it has {size} elements")
+        raise ShapeError(f"A tensor of shape {show(shape)} cannot be reshaped to {show(as_shape(newshape, least=-1))}.", fix=f"it has {size} elements")
     return tuple(size // product if d == -1 else d for d in new)
 
 
-def as_shape(shape: Any) -> Shape:
-    """A shape given as one integer or several; None is a dimension that is not known."""
-    given = shape if hasattr(shape, "__len__") and not isinstance(shape, Symbolic) else (shape,)
-    return tuple(UNKNOWN if d is None or d is UNKNOWN or isinstance(d, Symbolic) else int(d) for d in given)
+def as_shape(shape: Any, name: str = "shape", least: int = 0) -> Shape:
+    """A shape given as one integer or several, not below `least`; None is a dimension that is not known."""
+    given = shape if hasattr(shape, "__len__") and not isinstance(shape, (str, Symbolic)) else (shape,)
+    sizes: Any = [UNKNOWN if d is None else integer(d, name, least) for d in given]
+    return tuple(int(d) if is_known(d) else UNKNOWN for d in sizes)
+
+
+def integer(n: Any, name: str, least: int | None = None) -> Any:
+    """`n`, checked to be an integer that is not below `least`; one that is not known before the run is taken as it is.
+
+    Example:
+
+    >>> integer(3, "num")
+    3
+    """
+    backend, whole = config.active(), hasattr(n, "__index__")
+    if n is UNKNOWN or isinstance(n, Symbolic):
+        return n
+    if backend.is_tensor(n) and not is_known(n):
+        whole = backend.dtype_of(n) in dtypes.INTEGERS
+        least = None
+    if not whole:
+        raise ArgumentTypeError(f"{repr(n) if isinstance(n, (str, float)) else type(n).__name__} is no integer.", where=name)
+    if least is not None and n < least:
+        raise ArgumentError(f"{n} is too small.", where=name, expected=f"{least} or more")
+    return n
 
 
 def several(xs: Any, name: str) -> Sequence[Any]:
     """`xs`, checked to be a list that is not empty."""
     listed = isinstance(xs, (list, tuple))
     if not listed or not xs:
-        raise ArgumentError(f"{name} needs a list of tensors.", received="an empty list" if listed else type(xs).__name__)
+        received = "an empty list" if listed else "a tensor" if hasattr(xs, "shape") else type(xs).__name__
+        raise ArgumentError(f"{name} needs a list of tensors.", received=received)
     return xs
 
 
@@ -143,6 +174,9 @@ def indexed(x: Any, key: Any) -> Shape:
         elif isinstance(k, slice):
             kept.append(_sliced(shape[axis], k))
         else:
+            if not isinstance(k, Spec) and k is not UNKNOWN and not hasattr(k, "__index__"):
+                raise ArgumentTypeError(f"An index cannot be {k!r}.", where="key", expected="integers, slices, None, ... or tensors of integers or bools")
+            integral(k, "key")
             size = shape[axis]
             if isinstance(k, int) and size is not UNKNOWN and not -size <= k < size:
                 raise ShapeError(f"Index {k} is out of bounds for axis {axis} of size {size}.", received=show(shape))
@@ -154,6 +188,13 @@ def indexed(x: Any, key: Any) -> Shape:
     together = places[-1][0] - places[0][0] == len(places) - 1
     at = places[0][1] if together else 0
     return (*kept[:at], *chosen, *kept[at:])
+
+
+def integral(indices: Any, name: str) -> None:
+    """Raise unless the indices are integers or bools, as far as it can be seen."""
+    kind = getattr(indices, "dtype", "bool")
+    if kind != "bool" and kind not in dtypes.INTEGERS:
+        raise DTypeError(f"{name} of {kind} cannot be indices.", where=name, expected="integers", fix=f"ops.cast({name}, 'int32')")
 
 
 def _used(k: Any) -> int:

@@ -15,7 +15,7 @@ from keraunos.ops import shaping
 from keraunos.ops.creation import arange, full, zeros
 from keraunos.ops.elementwise import add, cast, equal, greater, greater_equal, less, logical_and, multiply, where
 from keraunos.ops.reductions import max, min, prod, sum
-from keraunos.ops.rules import Same, declare
+from keraunos.ops.rules import Same, declare, integer
 from keraunos.ops.shaping import broadcast_to, concatenate, dtype, expand_dims, get_item, ndim, pad_constant, reshape, take
 
 
@@ -150,7 +150,7 @@ def _by_segment(data: Any, segment_ids: Any, num_segments: Any, reduction: str) 
     if len(ids) != 1 or not own or not same_dim(ids[0], own[0]):
         expected = "one id for each row of data"
         raise ShapeError(f"Segment ids of shape {show(ids)} do not fit data of shape {show(own)}.", where="segment_ids", expected=expected)
-    ids = as_places(segment_ids)
+    ids, num_segments = as_places(segment_ids), num_segments if num_segments is None else integer(num_segments, "num_segments", 0)
     if num_segments is None:
         num_segments = data_size(add(max(ids, initial=-1), 1), "pass num_segments=")
     start = full((num_segments, *own[1:]), _REDUCTIONS[reduction][1](dtype(data)), dtype(data))

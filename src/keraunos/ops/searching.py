@@ -29,7 +29,7 @@ from keraunos.ops.elementwise import (
     where,
 )
 from keraunos.ops.reductions import any, argsort, cumsum, max, min, sort, sum
-from keraunos.ops.rules import Boolean, Composed, Floating, Index, Promoted, Same, declare
+from keraunos.ops.rules import Boolean, Composed, Floating, Index, Promoted, Same, as_shape, declare, integer
 from keraunos.ops.scattering import as_places, data_size, scatter_rows
 from keraunos.ops.shaping import concatenate, dtype, expand_dims, flip, get_item, moveaxis, ndim, ravel, reshape, shape, size, take
 
@@ -111,7 +111,7 @@ def unravel_index(indices: Operand, shape: Any) -> tuple[Composed, ...]:
     >>> [int(i) for i in ops.unravel_index(5, (2, 3))]
     [1, 2]
     """
-    sizes = [int(n) for n in ([shape] if isinstance(shape, int) else shape)]
+    sizes = as_shape(shape, least=1)
     total = builtins.max(size_of(sizes), 1)
     left = as_places(indices)
     left = clip(where(less(left, 0), add(left, total), left), 0, total - 1)
@@ -193,7 +193,7 @@ def unique(
     >>> ops.convert_to_numpy(values).tolist(), ops.convert_to_numpy(counts).tolist()
     ([1, 3], [1, 2])
     """
-    own = shape(x)
+    own, size = shape(x), size if size is None else integer(size, "size", 0)
     rows = reshape(x, (-1,) if own else (1,)) if axis is None else moveaxis(x, axis, 0)
     n = shape(rows)[0]
     if isinstance(n, int) and not n:  # nothing to take
@@ -266,7 +266,7 @@ def bincount(x: Tensor, weights: Tensor = None, minlength: int = 0, sparse: bool
         raise DTypeError(f"{dtype(x)} cannot be counted by value.", where="x", expected="integers", fix="cast to int32")
     if ndim(x) not in (1, 2):
         raise ShapeError(f"x has {ndim(x)} axes.", where="x", expected="a vector or a matrix", received=show(shape(x)))
-    x = as_places(x)
+    x, minlength = as_places(x), integer(minlength, "minlength", 0)
     least = data_size(min(x, initial=0), fix := "count with ops.segment_sum and num_segments=")
     if isinstance(least, int) and least < 0:
         raise ArgumentError("There are negative elements.", where="x", received=least)
@@ -306,15 +306,15 @@ def histogram(x: Tensor, bins: int = 10, range: Any = None) -> tuple[Floating, F
         raise ArgumentError("bins is no positive integer.", where="bins", received=type(bins).__name__ if not isinstance(bins, int) else bins)
     _vector(x, "x")
     if range is not None:
-        if len(range) != 2 or not range[0] < range[1]:
+        if isinstance(range, str) or len(range) != 2 or not range[0] <= range[1]:
             raise ArgumentError("range is no ascending pair.", where="range", received=range, expected="(least, greatest)")
         low, high = (cast(float(edge), dtype(x)) for edge in range)
     else:
         low, high = min(x, initial=math.inf), max(x, initial=-math.inf)
         nothing = less(high, low)
         low, high = where(nothing, 0, low), where(nothing, 1, high)
-        half = cast(multiply(0.5, cast(equal(low, high), "float32")), dtype(x))  # one value lies in the middle
-        low, high = subtract(low, half), add(high, half)
+    half = cast(multiply(0.5, cast(equal(low, high), "float32")), dtype(x))  # one value lies in the middle
+    low, high = subtract(low, half), add(high, half)
     edges = linspace(low, high, bins + 1, dtype=dtype(x))
     places = where(equal(x, high), bins - 1, subtract(searchsorted(edges, x, "right"), 1))
     counts = scatter_rows(zeros(bins, "int32"), places, ones_like(places), "add")

@@ -10,7 +10,7 @@ import numpy as np
 
 from keraunos.core import config, dtypes
 from keraunos.core.errors import ArgumentError, BackendError, ShapeError, SymbolicError
-from keraunos.core.op import SAME, Operand, Operands, Tensor, Tensors, primitive, spec_of
+from keraunos.core.op import SAME, Operand, Operands, Tensor, Tensors, made, primitive, spec_of
 from keraunos.core.spec import OPERATORS, UNKNOWN, Shape, Spec, broadcast_shapes, is_known, normalize_axes, normalize_axis, same_dim, show, size_of
 from keraunos.core.variable import Variable
 from keraunos.ops import rules
@@ -36,7 +36,7 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
     if _holds_tensors(backend, x):
         return stack([convert_to_tensor(y, name) for y in x])
     if not backend.is_tensor(x):
-        return backend.array(x, name)
+        return made(backend, x, name)
     return x if name is None or backend.dtype_of(x) == name else backend.cast(x, name)
 
 
@@ -115,7 +115,8 @@ def transpose(x: Tensor, axes: Any = None) -> Same:
     own = dims(x)
     if axes is None:
         return own[::-1]
-    order = normalize_axes(tuple(axes), len(own))
+    axes = axes if hasattr(axes, "__iter__") else (axes,)
+    order = normalize_axes(axes, len(own))
     if len(order) != len(own):
         raise ShapeError(f"The order {tuple(axes)} must name each of {len(own)} axes once.", where="axes", received=show(own))
     return tuple(own[i] for i in order)
@@ -225,13 +226,14 @@ def split(x: Tensor, indices_or_sections: Any, axis: int = 0) -> list[Same]:
     """The tensor parted along `axis`: in so many equal parts, or before each of the given indices."""
     at = normalize_axis(axis, ndim(x))
     total = shape(x)[at]
-    if isinstance(indices_or_sections, int):
+    if not hasattr(indices_or_sections, "__len__"):
+        rules.integer(indices_or_sections, "indices_or_sections", 1)
         if is_known(total) and total % indices_or_sections:
             fact = f"Axis {axis} of size {total} cannot be split into {indices_or_sections} equal parts."
             raise ShapeError(fact, received=show(shape(x)), fix="pass the indices to split at")
         ends: list[Any] = [total // indices_or_sections * i for i in range(1, indices_or_sections)]
     else:
-        ends = [int(i) for i in indices_or_sections]
+        ends = [rules.integer(i, "indices_or_sections") for i in indices_or_sections]
     bounds: Any = zip([None, *ends], [*ends, None], strict=True)
     return [get_item(x, (*[_ALL] * at, builtins.slice(a, b))) for a, b in bounds]
 
@@ -241,9 +243,10 @@ def repeat(x: Tensor, repeats: Operands, axis: int | None = None) -> Same:
     """Each element along `axis` repeated, all as often or each by its own number; None is of the flat tensor."""
     own = dims(x) if axis is not None else (size_of(dims(x)),)
     at = normalize_axis(axis or 0, len(own))
-    counts = list(repeats) if isinstance(repeats, (list, tuple)) else [repeats]
-    if len(counts) > 1 and not same_dim(own[at], len(counts)):
-        raise ShapeError(f"There are {len(counts)} repeats for {own[at]} elements.", where="repeats")
+    counts = [rules.integer(n, "repeats", 0) for n in (repeats if isinstance(repeats, (list, tuple)) else [repeats])]
+    given = dims(repeats)[0] if dims(repeats) else len(counts)
+    if given != 1 and not same_dim(own[at], given):
+        raise ShapeError(f"There are {given} repeats for {own[at]} elements.", where="repeats")
     total = UNKNOWN if any(isinstance(n, Spec) for n in counts) else own[at] * counts[0] if len(counts) == 1 else sum(counts)
     return (*own[:at], total, *own[at + 1 :])
 
@@ -251,17 +254,18 @@ def repeat(x: Tensor, repeats: Operands, axis: int | None = None) -> Same:
 @shaped
 def tile(x: Tensor, repeats: Any) -> Same:
     """The whole tensor repeated along each axis."""
-    backwards = itertools.zip_longest(reversed(dims(x)), reversed(rules.as_shape(repeats)), fillvalue=1)
+    backwards = itertools.zip_longest(reversed(dims(x)), reversed(rules.as_shape(repeats, "repeats")), fillvalue=1)
     return tuple(d * r for d, r in backwards)[::-1]
 
 
 def pad_widths(pad_width: Any, ndim: int) -> list[tuple[Any, Any]]:
     """`pad_width` as a pair for each axis."""
     try:
-        return [tuple(pair) for pair in np.broadcast_to(np.asarray(pad_width), (ndim, 2)).tolist()]
+        widths = np.broadcast_to(np.asarray(pad_width), (ndim, 2)).tolist()
     except ValueError:
         expected = "a number, a pair, or a pair for each axis"
         raise ShapeError(f"pad_width does not fit {ndim} axes.", where="pad_width", received=pad_width, expected=expected) from None
+    return [tuple(rules.integer(n, "pad_width", 0) for n in pair) for pair in widths]
 
 
 @primitive(shape=lambda x, widths, value: tuple(low + d + high for d, (low, high) in zip(dims(x), widths, strict=True)), dtype=SAME)
@@ -278,7 +282,7 @@ def pad(x: Tensor, pad_width: Any, mode: str = "constant", constant_values: Any 
     if mode not in _PAD_MODES:
         raise ArgumentError(f"There is no padding mode {mode!r}.", where="mode", fix=f"one of {', '.join(_PAD_MODES)}")
     if mode == "constant":
-        return pad_constant(x, widths, 0 if constant_values is None else constant_values)
+        return pad_constant(x, widths, 0 if constant_values is None else constant_values) if widths else x
     if constant_values is not None:
         raise ArgumentError(f"constant_values goes with mode='constant', not {mode!r}.", where="constant_values")
     for axis, (low, high) in enumerate(widths):
@@ -305,7 +309,7 @@ def _continued(n: Any, low: int, high: int, mode: Any) -> Any:
 def diff(a: Tensor, n: int = 1, axis: int = -1) -> Same:
     """The differences of neighbours along `axis`, taken `n` times."""
     before = [_ALL] * normalize_axis(axis, ndim(a))
-    for _ in range(n):
+    for _ in range(rules.integer(n, "n", 0)):
         later, earlier = get_item(a, (*before, builtins.slice(1, None))), get_item(a, (*before, builtins.slice(None, -1)))
         a = not_equal(later, earlier) if dtype(a) == "bool" else subtract(later, earlier)
     return a
@@ -320,6 +324,7 @@ def get_item(x: Tensor, key: Operands) -> Tensor:
 @shaped
 def take(x: Tensor, indices: Operand, axis: int | None = None) -> Same:
     """The elements at `indices` along `axis`; None is of the flat tensor. Negative indices count from the end."""
+    rules.integral(indices, "indices")
     if axis is None:
         return dims(indices)
     own, axis = dims(x), normalize_axis(axis, len(dims(x)))
@@ -329,6 +334,7 @@ def take(x: Tensor, indices: Operand, axis: int | None = None) -> Same:
 @shaped
 def take_along_axis(x: Tensor, indices: Operand, axis: int | None = None) -> Same:
     """For each index the element at it along `axis`, the other axes matched one to one."""
+    rules.integral(indices, "indices")
     if axis is None:
         return dims(indices)
     own, chosen = dims(x), dims(indices)
@@ -338,14 +344,51 @@ def take_along_axis(x: Tensor, indices: Operand, axis: int | None = None) -> Sam
     return tuple(c if i == axis else broadcast_shapes((d,), (c,))[0] for i, (d, c) in enumerate(zip(own, chosen, strict=True)))
 
 
-@primitive(shape=lambda inputs, start_indices, shape: rules.as_shape(shape), dtype=SAME)
-def slice(inputs: Tensor, start_indices: Operands, shape: Any) -> Tensor:
-    """The block of the given shape that starts at `start_indices`."""
+def _block(inputs: Any, start_indices: Any, sizes: Shape, name: str) -> Shape:
+    """The sizes of a block, checked to lie in the tensor; -1 goes to the end of an axis."""
+    own = dims(inputs)
+    starts = start_indices if isinstance(start_indices, (list, tuple)) else [UNKNOWN] * (dims(start_indices) or (0,))[0]
+    if not len(own) == len(sizes) == len(starts):
+        fact = f"A tensor of {len(own)} axes has no block of {len(sizes)} axes that starts at {len(starts)} indices."
+        raise ShapeError(fact, where=name, received=show(sizes), expected="an index and a size for each axis")
+    starts = [rules.integer(start, "start_indices") for start in starts]
+    ends = [d - start if isinstance(start, int) and start >= 0 else UNKNOWN for d, start in zip(own, starts, strict=True)]
+    sizes = tuple(end if size == -1 else size for size, end in zip(sizes, ends, strict=True))
+    if any(is_known(d) and is_known(size) and size > d for d, size in zip(own, sizes, strict=True)):
+        raise ShapeError(f"A block of shape {show(sizes)} does not fit into a tensor of shape {show(own)}.", where=name)
+    return sizes
 
 
-@primitive(shape=lambda inputs, start_indices, updates: dims(inputs), dtype=SAME)
-def slice_update(inputs: Tensor, start_indices: Operands, updates: Operand) -> Tensor:
-    """`inputs` with the block that starts at `start_indices` replaced by `updates`."""
+@shaped
+def slice(inputs: Tensor, start_indices: Operands, shape: Any) -> Same:
+    """The block of the given shape that starts at `start_indices`.
+
+    Args:
+        inputs: The tensor.
+        start_indices: An index for each axis; negative ones count from the end. Where the block would reach beyond the end, it starts earlier.
+        shape: A size for each axis; -1 is all that follows the start.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.slice([[1, 2, 3], [4, 5, 6]], [0, 1], (2, 2))).tolist()
+    [[2, 3], [5, 6]]
+    """
+    return _block(inputs, start_indices, rules.as_shape(shape, least=-1), "shape")
+
+
+@shaped
+def slice_update(inputs: Tensor, start_indices: Operands, updates: Operand) -> Same:
+    """`inputs` with the block that starts at `start_indices`, as in `slice`, replaced by `updates`.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.slice_update([1, 2, 3, 4], [1], [8, 9])).tolist()
+    [1, 8, 9, 4]
+    """
+    _block(inputs, start_indices, dims(updates), "updates")
+    return dims(inputs)
 
 
 declare(globals())

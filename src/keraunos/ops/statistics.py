@@ -10,9 +10,10 @@ from keraunos.core.errors import ShapeError, one_of
 from keraunos.core.op import Operand, Tensor
 from keraunos.core.spec import normalize_axes, show, size_of
 from keraunos.ops.complexes import conjugate
-from keraunos.ops.elementwise import add, cast, ceil, clip, equal, floor, isnan, logical_not, multiply, round, sqrt, square, subtract, true_divide, where
+from keraunos.ops.creation import full
+from keraunos.ops.elementwise import add, cast, ceil, clip, equal, floor, isnan, logical_not, multiply, round, sqrt, subtract, true_divide, where
 from keraunos.ops.products import diagonal, matmul
-from keraunos.ops.reductions import all, any, argmax, argmin, cumprod, cumsum, max, mean, min, prod, sort, sum
+from keraunos.ops.reductions import all, any, argmax, argmin, cumprod, cumsum, max, mean, min, prod, sort, squared, sum
 from keraunos.ops.rules import Index, Numeric, Promoted, Summed, Wide, declare
 from keraunos.ops.shaping import convert_to_tensor, dtype, expand_dims, moveaxis, ndim, reshape, shape, swapaxes, take, take_along_axis, transpose
 
@@ -27,8 +28,9 @@ def _quantile(x: Any, q: Any, axis: Any, method: str, keepdims: bool, whole: flo
     axes = normalize_axes(axis, len(own))
     kept = [i for i in range(len(own)) if i not in axes]
     count: Any = size_of([own[i] for i in axes])
+    result = (*shape(q), *([1 if i in axes else d for i, d in enumerate(own)] if keepdims else [own[i] for i in kept]))
     if isinstance(count, int) and count == 0:
-        raise ShapeError("There is no quantile of no elements.", received=show(own))
+        return full(result, math.nan, kind)
     rows = reshape(transpose(x, (*kept, *axes)), (*[own[i] for i in kept], count))
     missing = isnan(rows)
     if skip:
@@ -56,7 +58,7 @@ def _quantile(x: Any, q: Any, axis: Any, method: str, keepdims: bool, whole: flo
     out = add(multiply(first, subtract(1, weight)), multiply(second, weight))
     out = where(equal(first, second), first, out)  # no difference of infinities
     out = moveaxis(where(nothing, math.nan, out), -1, 0)
-    return reshape(out, (*shape(q), *([1 if i in axes else d for i, d in enumerate(own)] if keepdims else [own[i] for i in kept])))
+    return reshape(out, result)
 
 
 def quantile(x: Tensor, q: Operand, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Wide:
@@ -143,7 +145,7 @@ def nanmean(x: Tensor, axis: Any = None, keepdims: bool = False) -> Wide:
 def nanvar(x: Tensor, axis: Any = None, keepdims: bool = False) -> Wide:
     """`var` of what is not NaN; NaN where nothing is."""
     away = where(isnan(x), 0, subtract(x, nanmean(x, axis, True)))
-    return true_divide(sum(square(away), axis, keepdims), _present(x, axis, keepdims))
+    return true_divide(sum(squared(away), axis, keepdims), _present(x, axis, keepdims))
 
 
 def nanstd(x: Tensor, axis: Any = None, keepdims: bool = False) -> Wide:
@@ -196,7 +198,7 @@ def corrcoef(x: Tensor) -> Wide:
     """Pearson's correlation of each two rows: 1 on the diagonal, NaN for a row that does not vary.
 
     Args:
-        x: `(variables, observations)`; a vector is one variable, whose result is a scalar.
+        x: `(variables, observations)`; for one variable, such as a vector, the result is a scalar.
 
     Raises:
         ShapeError: `x` has more than two axes.
@@ -209,13 +211,13 @@ def corrcoef(x: Tensor) -> Wide:
     """
     if ndim(x) > 2:
         raise ShapeError(f"x has {ndim(x)} axes.", expected="(variables, observations)", received=show(shape(x)))
-    if ndim(x) < 2:
-        return reshape(corrcoef(reshape(x, (1, -1))), ())
+    x = x if ndim(x) == 2 else reshape(x, (1, -1))
     away = subtract(x, mean(x, -1, True))
     products = matmul(away, conjugate(swapaxes(away, 0, 1)))
     deviation = sqrt(diagonal(products))
     out = true_divide(true_divide(products, expand_dims(deviation, 1)), expand_dims(deviation, 0))
-    return clip(out, -1, 1) if dtypes.is_float(dtype(x)) else out
+    out = clip(out, -1, 1) if dtypes.is_float(dtype(x)) else out
+    return reshape(out, ()) if shape(x)[0] == 1 else out
 
 
 declare(globals())

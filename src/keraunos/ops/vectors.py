@@ -14,7 +14,7 @@ from keraunos.ops.creation import ones_like
 from keraunos.ops.elementwise import add, multiply, subtract, true_divide
 from keraunos.ops.products import diag
 from keraunos.ops.reductions import cumprod, sum
-from keraunos.ops.rules import Numeric, Promoted, Same, Wide, declare
+from keraunos.ops.rules import Numeric, Promoted, Same, Wide, declare, integer
 from keraunos.ops.shaping import broadcast_to, concatenate, diff, dtype, expand_dims, flip, get_item, moveaxis, ndim, pad, ravel, reshape, shape, stack
 
 
@@ -38,6 +38,8 @@ def cross(x1: Tensor, x2: Tensor, axisa: int = -1, axisb: int = -1, axisc: int =
     >>> ops.convert_to_numpy(ops.cross([1, 0, 0], [0, 1, 0])).tolist()
     [0, 0, 1]
     """
+    if not ndim(x1) or not ndim(x2):
+        raise ShapeError("A cross product is of vectors, not of scalars.", received=f"{show(shape(x1))} and {show(shape(x2))}", fix="use ops.multiply")
     axisa, axisb, axisc = (axisa, axisb, axisc) if axis is None else (axis, axis, axis)
     x1, x2 = moveaxis(x1, axisa, -1), moveaxis(x2, axisb, -1)
     sizes = [x.shape[-1] for x in (x1, x2)]
@@ -117,7 +119,7 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Numeric
     if ndim(x) != 1:
         raise ShapeError(f"x has {ndim(x)} axes, not one.", where="x", received=show(shape(x)))
     n = shape(x)[0]
-    N = n if N is None else N
+    N = n if N is None else integer(N, "N", 0)
     column = expand_dims(x, 1)
     factors = concatenate([ones_like(column), broadcast_to(column, (n, N))], 1)
     powers = get_item(cumprod(factors, 1), (builtins.slice(None), builtins.slice(0, N)))

@@ -9,9 +9,15 @@ import numpy as np
 from keraunos.core import dtypes
 from keraunos.core.op import Operand
 from keraunos.ops.elementwise import multiply, true_divide
-from keraunos.ops.rules import Composed, declare
+from keraunos.ops.rules import Composed, declare, integer
 from keraunos.ops.shaping import convert_to_tensor
 from keraunos.ops.special import i0
+
+
+def _length(x: Any) -> int:
+    """The number of elements, which may be given as a scalar array."""
+    x = x.item() if getattr(x, "shape", None) == () else x
+    return int(integer(int(x) if isinstance(x, float) and x.is_integer() else x, "x"))
 
 
 def _constant(values: np.ndarray) -> Any:
@@ -20,17 +26,17 @@ def _constant(values: np.ndarray) -> Any:
 
 def bartlett(x: Any) -> Composed:
     """The Bartlett window of `x` elements, a triangle."""
-    return _constant(np.bartlett(int(x)))
+    return _constant(np.bartlett(_length(x)))
 
 
 def blackman(x: Any) -> Composed:
     """The Blackman window of `x` elements."""
-    return _constant(np.blackman(int(x)))
+    return _constant(np.blackman(_length(x)))
 
 
 def hamming(x: Any) -> Composed:
     """The Hamming window of `x` elements, symmetric."""
-    return _constant(np.hamming(int(x)))
+    return _constant(np.hamming(_length(x)))
 
 
 def hanning(x: Any) -> Composed:
@@ -42,12 +48,13 @@ def hanning(x: Any) -> Composed:
     >>> ops.convert_to_numpy(ops.hanning(5)).round(4).tolist()
     [0.0, 0.5, 1.0, 0.5, 0.0]
     """
-    return _constant(np.hanning(int(x)))
+    return _constant(np.hanning(_length(x)))
 
 
 def kaiser(x: Any, beta: Operand) -> Composed:
     """The Kaiser window of `x` elements; the greater `beta`, the narrower."""
-    places = np.linspace(-1, 1, int(x)) if int(x) > 1 else np.zeros(int(x))
+    n = _length(x)
+    places = np.linspace(-1, 1, n) if n > 1 else np.zeros(max(n, 0))
     beta = convert_to_tensor(beta, dtypes.standardize_dtype(None))
     return true_divide(i0(multiply(beta, _constant(np.sqrt(1 - places**2)))), i0(beta))
 
