@@ -10,7 +10,7 @@ import typer
 __all__ = ["app", "main"]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Keraunos: the Keras 3 API on several engines.")
-Backend = Annotated[str | None, typer.Option("--backend", "-b", metavar="NAME", help="The engine: jax, torch or numpy.")]
+Backend = Annotated[str | None, typer.Option("--backend", "-b", metavar="NAME", help="The engine: jax, torch, tensorflow, pytensor or numpy.")]
 
 
 def main() -> None:
