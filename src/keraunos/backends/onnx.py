@@ -341,6 +341,8 @@ def prod(x, axis=None, keepdims=False, dtype=None):
 def _most(type: str, combine: str) -> Callable[..., Any]:
     def function(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
         if initial is not None:
+            if 0 in (x.shape[i] for i in normalize_axes(axis, x.ndim)):  # the sum of nothing has the shape
+                return OPERATORS["add"](cast(OPERATORS["sum"](x, axis, keepdims), dtype_of(x)), initial)
             return OPERATORS[combine](OPERATORS[combine[:3]](x, axis, keepdims), initial)
         return reduction(type)(x, axis, keepdims)
 

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from keraunos.core.op import Tensor
-from keraunos.core.spec import known, normalize_axes
+from keraunos.core.spec import is_known, normalize_axes
 from keraunos.ops.creation import ones_like
 from keraunos.ops.reductions import cumsum, max, sort, sum
 from keraunos.ops.rules import Floating, Numeric, Promoted, declare
@@ -149,7 +149,7 @@ def glu(x: Tensor, axis: int = -1) -> Floating:
 
 def _largest(x: Any, axis: Any) -> Any:
     normalize_axes(axis, len(x.shape))
-    return stop_gradient(max(x, axis=axis, keepdims=True, initial=None if math.prod(x.shape if known(x.shape) else ()) else 0))
+    return stop_gradient(max(x, axis=axis, keepdims=True, initial=0 if any(is_known(n) and n == 0 for n in x.shape) else None))
 
 
 def softmax(x: Tensor, axis: Any = -1) -> Floating:
