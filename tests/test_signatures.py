@@ -30,5 +30,5 @@ def test_signature_is_that_of_keras(line: str) -> None:
     path, signature = re.fullmatch(r"([\w.]+)(\(.*\))?", line).groups()  # type: ignore[union-attr]
     module, _, name = path.rpartition(".")
     item = getattr(importlib.import_module(f"keraunos.{module}"), name)
-    if signature:
-        assert written(item) == signature
+    if signature:  # a class of ours declares what it takes, and refuses the rest without taking it
+        assert written(item) == (signature.replace(", **kwargs", "") if inspect.isclass(item) else signature)

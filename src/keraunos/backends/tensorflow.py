@@ -641,7 +641,7 @@ def scatter_rows(x, places, updates, reduction=None):
 # ---- Fourier transforms ----
 def _of_pair(function: Any) -> Any:
     def transform(x):
-        if len(x) != 2 or x[0].shape != x[1].shape:
+        if len(x) != 2 or x[0].shape != x[1].shape or x[0].shape.num_elements() == 0:
             return NotImplemented
         out = function(as_complex(*x))
         return tf.math.real(out), tf.math.imag(out)
@@ -653,6 +653,8 @@ fft, fft2, ifft2 = _of_pair(tf.signal.fft), _of_pair(tf.signal.fft2d), _of_pair(
 
 
 def rfft(x, fft_length=None):
+    if x.shape.num_elements() == 0:
+        return NotImplemented
     out = tf.signal.rfft(x[..., :fft_length], fft_length and [fft_length])
     return tf.math.real(out), tf.math.imag(out)
 
