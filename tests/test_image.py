@@ -14,6 +14,7 @@ import keraunos  # noqa: E402
 from keraunos import ops  # noqa: E402
 from keraunos.core.errors import ArgumentError, DTypeError, ShapeError  # noqa: E402
 from keraunos.core.spec import Spec  # noqa: E402
+from tests.conftest import BACKENDS  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")  # in Keras
 
@@ -51,6 +52,7 @@ CALLS = [
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call[0]}-{'-'.join(str(a) for a in call[1][1:] if isinstance(a, (str, int, tuple)))}")
+@pytest.mark.parametrize("backend", [name for name in ("numpy", "torch") if name in BACKENDS], indirect=True)  # the others are compared with these by the table
 def test_as_keras(call, backend):
     name, args, kwargs = *call, *({},) * (3 - len(call))
     wanted = getattr(peer.ops.image, name)(*args, **kwargs)
