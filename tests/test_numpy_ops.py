@@ -55,6 +55,11 @@ RESULTS = {
     "a shape of NumPy's": (lambda: ops.reshape(X, np.array([3, 2])), X.reshape(3, 2), "float32"),
     "a size of NumPy's": (lambda: ops.zeros(np.int64(2)), [0, 0], "float32"),
     "a scalar has no margin": (lambda: ops.pad(3.0, 1), 3, "float32"),
+    "no other view": (lambda: ops.view(SMALL), [3, 15, 25], "int8"),
+    "a scalar beside a matrix of blocks": (lambda: ops.kron(-1, SMALL), [-3, -15, -25], "int8"),
+    "a scalar behind": (lambda: ops.append(SMALL, 2), [3, 15, 25, 2], "int8"),
+    "integers below": (lambda: ops.linspace(-5.5, 0.5, 3, dtype="int32"), [-6, -3, 0], "int32"),
+    "a list of exponents": (lambda: ops.ldexp(X[0], [1, 1, 2]), [0, 2, 8], "float32"),
     "a window's length as an array": (lambda: ops.hanning(np.array(3.0)), [0, 1, 0], "float32"),
 }
 
@@ -111,6 +116,11 @@ def test_what_is_said_of_wrong_arguments(case: str, backend: Any) -> None:
         assert isinstance(caught.value, KeraunosError)
         messages.add(str(caught.value))
     assert len(messages) == 1
+
+
+def test_lists_beside_what_has_no_value() -> None:
+    assert ops.ldexp(Spec((3,)), [1, 1, 2]).shape == (3,)
+    assert ops.kron(Spec((2,), "bfloat16"), 2.5).dtype == ops.append(2.5, Spec((2,), "bfloat16")).dtype == "bfloat16"
 
 
 def test_blocks_before_the_run() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict, defaultdict, deque
+
 import pytest
 
 from keraunos import tree
@@ -29,9 +31,25 @@ def test_what_lies_below_a_shallow_structure_is_mapped_together() -> None:
     assert tree.map_structure_up_to({"a": 0, "b": 0}, lambda x, y: (x, y), {"a": [1], "b": 2}, {"a": 3, "b": [4]}) == {"a": ([1], 3), "b": (2, [4])}
 
 
+def test_kinds_of_dicts_are_kept_and_may_differ() -> None:
+    ordered, counted = OrderedDict(b=1, a=[2]), defaultdict(int, b=1, a=[2])
+    assert tree.lists_to_tuples(ordered) == OrderedDict(b=1, a=(2,))
+    assert tree.lists_to_tuples(counted).default_factory is int
+    tree.assert_same_structure(ordered, {"a": [0], "b": 0})
+    assert tree.map_structure(max, {"b": 3, "a": [0]}, counted) == {"b": 3, "a": [2]}
+
+
+def test_deques_are_containers() -> None:
+    assert tree.is_nested(deque([1])) and tree.flatten([deque([1, 2]), 3]) == [1, 2, 3]
+    assert tree.map_structure(str, deque([1, 2])) == deque(["1", "2"])
+
+
 @pytest.mark.parametrize(
     "call",
     [
+        lambda: tree.map_structure(print, 1, [1]),
+        lambda: tree.map_structure(print, [1, 2], [[1], [2]]),
+        lambda: tree.pack_sequence_as([0, 0], [1, 2, 3]),
         lambda: tree.assert_same_paths([1, {"a": 2}], [1, {"b": 2}]),
         lambda: tree.assert_same_paths([1, [2]], [1, 2]),
         lambda: tree.assert_same_structure([1, 2], (1, 2)),

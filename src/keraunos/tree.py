@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -94,7 +95,9 @@ def traverse(func: Callable[[Any], Any], structure: Any, top_down: bool = True) 
     if top_down and (replaced := func(structure)) is not None:
         return None if replaced is MAP_TO_NONE else replaced
     if isinstance(structure, dict):
-        structure = {key: traverse(func, value, top_down) for key, value in structure.items()}
+        kept = copy.copy(structure)  # of its own kind
+        kept.update((key, traverse(func, value, top_down)) for key, value in structure.items())
+        structure = kept
     elif is_nested(structure):
         values = [traverse(func, value, top_down) for value in structure]
         structure = type(structure)(*values) if hasattr(structure, "_fields") else type(structure)(values)

@@ -73,7 +73,7 @@ def functions(xp: Any, available: Callable[[str], Any], pool: Callable[..., Any]
     def view(x, dtype=None):
         if xp is np:  # the last axis must lie in one piece
             x = np.array(x, copy=None, order="C")
-        return x.view(available(dtype or dtypes.standardize_dtype(None)))
+        return x if dtype is None else x.view(available(dtype))
 
     def trunc(x):
         return x if x.dtype.kind in "biu" else xp.trunc(x)

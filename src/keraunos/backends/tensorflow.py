@@ -303,7 +303,7 @@ def right_shift(x, y):
 
 
 def view(x, dtype=None):
-    to = tf.as_dtype(dtype or dtypes.standardize_dtype(None))
+    to = x.dtype if dtype is None else tf.as_dtype(dtype)
     if tf.bool in (x.dtype, to):  # a byte, of which TensorFlow has no view
         return tf.not_equal(view(x, "uint8"), 0) if to == tf.bool else view(tf.cast(x, tf.uint8), dtype)
     ratio = to.size / x.dtype.size

@@ -291,7 +291,7 @@ def right_shift(x, y):
 
 
 def view(x, dtype=None):
-    return x.contiguous().view(torch_dtype(dtype or dtypes.standardize_dtype(None)))
+    return x if dtype is None else x.contiguous().view(torch_dtype(dtype))
 
 
 # ---- reductions ----

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -9,11 +10,11 @@ import optree
 
 from keraunos.core.errors import ArgumentError
 
-_CONTAINERS = (list, tuple, dict)
+_CONTAINERS = (list, tuple, dict, deque)
 
 
 def is_nested(structure: Any) -> bool:
-    """Whether `structure` is a list, tuple or dict."""
+    """Whether `structure` is a list, tuple, dict or deque."""
     return isinstance(structure, _CONTAINERS)
 
 
@@ -43,8 +44,13 @@ def map_structure(func: Callable[..., Any], *structures: Any, none_is_leaf: bool
     """
     if not structures:
         raise ArgumentError("map_structure needs a structure or more.")
-    if not isinstance(structures[0], _CONTAINERS) and (none_is_leaf or structures[0] is not None):
-        return func(*structures)
+    if len(structures) == 1:
+        if not isinstance(structures[0], _CONTAINERS) and (none_is_leaf or structures[0] is not None):
+            return func(*structures)
+        return optree.tree_map(func, *structures, none_is_leaf=none_is_leaf)  # pyright: ignore[reportArgumentType]
+
+    for other in structures[1:]:
+        assert_same_structure(structures[0], other)
     return optree.tree_map(func, *structures, none_is_leaf=none_is_leaf)  # pyright: ignore[reportArgumentType]
 
 
@@ -64,11 +70,17 @@ def pack_sequence_as(structure: Any, flat_sequence: Iterable[Any]) -> Any:
 
 def pack(form: Any, flat: Iterable[Any]) -> Any:
     """The leaves `flat` in a form that `form` told."""
+    flat = list(flat)
+    if len(flat) != form.num_leaves:
+        raise ArgumentError(f"There are {len(flat)} leaves for a structure of {form.num_leaves}.", expected=form)
     return optree.tree_unflatten(form, flat)
 
 
 def assert_same_structure(a: Any, b: Any, check_types: bool | None = None) -> None:
-    """Raise ValueError unless both have the same form; types count always, `check_types` is taken as Keras still takes it."""
+    """Raise ValueError unless both have the same form; types count always, but those of dicts, and `check_types` is taken as Keras still takes it."""
     first, second = map(form, (a, b))
     if first != second:
-        raise ArgumentError(f"The structures differ: {first} and {second}.")
+        try:  # a dict may be any kind of one
+            first.flatten_up_to(b), second.flatten_up_to(a)
+        except ValueError:
+            raise ArgumentError(f"The structures differ: {first} and {second}.") from None

@@ -6,7 +6,7 @@ from typing import Any
 
 from keraunos.core import dtypes
 from keraunos.core.errors import ShapeError
-from keraunos.core.op import Tensor, primitive
+from keraunos.core.op import Tensor, primitive, spec_of
 from keraunos.core.spec import UNKNOWN, Spec, show
 from keraunos.ops.control import scan
 from keraunos.ops.creation import zeros_like
@@ -52,8 +52,9 @@ bitwise_not, bitwise_left_shift, bitwise_right_shift = bitwise_invert, left_shif
 
 def _viewed(x: Any, dtype: Any = None) -> Spec:
     """The spec of `x` seen as another dtype: the last axis takes up what is between the sizes."""
-    shape, name = dims(x), dtypes.standardize_dtype(dtype)
-    old, new = (8 if n == "bool" else dtypes.BITS[n] for n in (getattr(x, "dtype", name), name))
+    shape, own = dims(x), spec_of(x).dtype
+    name = own if dtype is None else dtypes.standardize_dtype(dtype)
+    old, new = (8 if n == "bool" else dtypes.BITS[n] for n in (own, name))
     if old == new:
         return Spec(shape, name)
     if not shape:
@@ -65,7 +66,7 @@ def _viewed(x: Any, dtype: Any = None) -> Spec:
 
 @primitive(shape=_viewed)
 def view(x: Tensor, dtype: Any = None) -> Tensor:
-    """The same bits as elements of another dtype, `floatx()` if None; where these are smaller, the last axis is longer, and the reverse.
+    """The same bits as elements of another dtype, their own if None; where these are smaller, the last axis is longer, and the reverse.
 
     Example:
 

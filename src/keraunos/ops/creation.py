@@ -10,7 +10,7 @@ from keraunos.core.errors import ArgumentError, ArgumentTypeError, ShapeError, o
 from keraunos.core.op import SAME, Operand, Tensor, primitive
 from keraunos.core.spec import UNKNOWN, Spec, Symbolic, show
 from keraunos.ops import rules, shaping
-from keraunos.ops.elementwise import add, cast, divide, equal, greater_equal, multiply, subtract, where
+from keraunos.ops.elementwise import add, cast, divide, equal, floor, greater_equal, multiply, subtract, where
 from keraunos.ops.rules import Composed, Same, declare, integer, shaped
 from keraunos.ops.shaping import broadcast_to, expand_dims, moveaxis, ndim, reshape
 
@@ -77,7 +77,7 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
 
 
 def linspace(start: Tensor, stop: Tensor, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0) -> Composed:
-    """`num` numbers from `start` to `stop`, evenly spaced along a new `axis`; with `retstep`, their distance too."""
+    """`num` numbers from `start` to `stop`, evenly spaced along a new `axis`; with `retstep`, their distance too. Those of an integer dtype are rounded down."""
     integer(num, "num", 0)
     name = dtype or dtypes.floating(dtypes.result_type(*(type(x) if isinstance(x, (int, float)) else shaping.dtype(x) for x in (start, stop))))
     inner = name if dtypes.is_float(name) else dtypes.standardize_dtype(None)
@@ -86,7 +86,7 @@ def linspace(start: Tensor, stop: Tensor, num: int = 50, endpoint: bool = True, 
     gaps = num - 1 if endpoint else num
     steps = reshape(cast(divide(arange(num), max(gaps, 1)), inner), (num,) + (1,) * ndim(span))
     out = add(multiply(subtract(1, steps), first), multiply(steps, last))
-    out = cast(moveaxis(out, 0, axis), name)
+    out = cast(moveaxis(floor(out) if name in dtypes.INTEGERS else out, 0, axis), name)
     return (out, divide(span, gaps)) if retstep else out
 
 

@@ -8,13 +8,15 @@ from typing import Any
 from keraunos.core.errors import ArgumentError, ShapeError
 from keraunos.core.op import Tensor, Tensors
 from keraunos.core.spec import normalize_axes, normalize_axis
-from keraunos.ops.rules import Promoted, Same, declare, several
+from keraunos.ops.elementwise import settled
+from keraunos.ops.rules import Promoted, Same, declare, integer, several
 from keraunos.ops.shaping import concatenate, expand_dims, flip, get_item, ndim, ravel, reshape, shape, split, swapaxes
 
 
 # ---- joining ----
 def append(x1: Tensor, x2: Tensor, axis: int | None = None) -> Promoted:
     """`x2` behind `x1` along `axis`; None joins the flat tensors."""
+    x1, x2 = settled(x1, x2)
     return concatenate([ravel(x1), ravel(x2)], 0) if axis is None else concatenate([x1, x2], axis)
 
 
@@ -89,7 +91,7 @@ def rot90(array: Tensor, k: int = 1, axes: Any = (0, 1)) -> Same:
     >>> ops.convert_to_numpy(ops.rot90([[1, 2], [3, 4]])).tolist()
     [[2, 4], [1, 3]]
     """
-    first = normalize_axes(tuple(axes), ndim(array))
+    first, k = normalize_axes(tuple(axes), ndim(array)), integer(k, "k")
     if len(first) != 2:
         raise ShapeError(f"A turn is in two axes, not {len(first)}.", where="axes")
     if k % 2 == 0:

@@ -134,7 +134,7 @@ def ldexp(x1: Tensor, x2: Operand) -> Floating:
     Raises:
         DTypeError: `x2` is not of integers.
     """
-    dtypes.whole(dtypes.common(x2))
+    dtypes.whole(dtype(x2))
     x2 = cast(x2, "int32")
     third = floor_divide(x2, 3)  # 2**x2 may be out of bounds where the product is not
     rest = subtract(x2, multiply(2, third))

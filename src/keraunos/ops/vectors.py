@@ -11,7 +11,7 @@ from keraunos.core.spec import UNKNOWN, Spec, normalize_axis, show
 from keraunos.ops.complexes import conjugate
 from keraunos.ops.convolutions import conv
 from keraunos.ops.creation import ones_like
-from keraunos.ops.elementwise import add, multiply, subtract, true_divide
+from keraunos.ops.elementwise import add, multiply, settled, subtract, true_divide
 from keraunos.ops.products import diag
 from keraunos.ops.reductions import cumprod, sum
 from keraunos.ops.rules import Numeric, Promoted, Same, Wide, declare, integer
@@ -64,6 +64,7 @@ def kron(x1: Tensor, x2: Tensor) -> Promoted:
     >>> ops.convert_to_numpy(ops.kron([1, 10], [1, 2, 3])).tolist()
     [1, 2, 3, 10, 20, 30]
     """
+    x1, x2 = settled(x1, x2)
     n = max(ndim(x1), ndim(x2))
     first, second = ((*[1] * (n - ndim(x)), *shape(x)) for x in (x1, x2))
     blocks = multiply(reshape(x1, tuple(d for a in first for d in (a, 1))), reshape(x2, tuple(d for b in second for d in (1, b))))
