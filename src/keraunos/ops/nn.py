@@ -117,7 +117,7 @@ def _check_equal(target: Any, output: Any) -> None:
         raise ShapeError("target and output must have one shape.", received=f"target {show(target.shape)}, output {show(output.shape)}", fix=fix)
 
 
-def categorical_crossentropy(target: Tensor, output: Tensor, from_logits: bool = False, axis: int = -1) -> Floating:
+def categorical_crossentropy(target: Operand, output: Tensor, from_logits: bool = False, axis: int = -1) -> Floating:
     """`-sum(target * log(p))` along `axis`.
 
     Args:
@@ -131,7 +131,7 @@ def categorical_crossentropy(target: Tensor, output: Tensor, from_logits: bool =
     return -sum(_like(target, p) * p, axis=axis)
 
 
-def binary_crossentropy(target: Tensor, output: Tensor, from_logits: bool = False) -> Floating:
+def binary_crossentropy(target: Operand, output: Tensor, from_logits: bool = False) -> Floating:
     """`-target * log(p) - (1 - target) * log(1 - p)`, element by element.
 
     Args:
