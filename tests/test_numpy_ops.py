@@ -55,6 +55,10 @@ RESULTS = {
     "a shape of NumPy's": (lambda: ops.reshape(X, np.array([3, 2])), X.reshape(3, 2), "float32"),
     "a size of NumPy's": (lambda: ops.zeros(np.int64(2)), [0, 0], "float32"),
     "a scalar has no margin": (lambda: ops.pad(3.0, 1), 3, "float32"),
+    "a shape that is one size": (lambda: ops.broadcast_to(X[0, :1], 2), [0, 0], "float32"),
+    "several shifts of one axis": (lambda: ops.roll(X[0], (1, 1), 0), [1, 2, 0], "float32"),
+    "one shift of several axes": (lambda: ops.roll(X, (1,), (0, 1)), [[5, 3, 4], [2, 0, 1]], "float32"),
+    "bounds between floats": (lambda: ops.saturate_cast(np.array([-1, 5, INF], "float32"), "uint32"), [0, 5, 2**32 - 1], "uint32"),
     "no other view": (lambda: ops.view(SMALL), [3, 15, 25], "int8"),
     "a scalar beside a matrix of blocks": (lambda: ops.kron(-1, SMALL), [-3, -15, -25], "int8"),
     "a scalar behind": (lambda: ops.append(SMALL, 2), [3, 15, 25, 2], "int8"),
@@ -101,6 +105,8 @@ WRONG = {
     "a negative number of segments": (lambda x: ops.segment_sum(x, [0, 1], -1), ArgumentError, "ops.segment_sum, num_segments"),
     "a negative number of elements": (lambda x: ops.unique(x, size=-1), ArgumentError, "ops.unique, size"),
     "a negative number of the largest": (lambda x: ops.top_k(x, -1), ArgumentError, "ops.top_k, k"),
+    "a shift of text": (lambda x: ops.roll(x, "a"), ArgumentTypeError, "ops.roll, shift"),
+    "more shifts than axes": (lambda x: ops.roll(x, (1, 2, 3), (0, 1)), ShapeError, "3 shifts for 2 axes"),
     "a window of text": (lambda x: ops.hanning("a"), ArgumentTypeError, "ops.hanning, x"),
     "a pattern that is no text": (lambda x: ops.rearrange(x, 5), ArgumentError, "ops.rearrange, pattern"),
 }
@@ -116,6 +122,29 @@ def test_what_is_said_of_wrong_arguments(case: str, backend: Any) -> None:
         assert isinstance(caught.value, KeraunosError)
         messages.add(str(caught.value))
     assert len(messages) == 1
+
+
+@pytest.mark.parametrize(
+    ("x", "dtype", "words"),
+    [
+        (2**40, None, "int32 cannot hold"),
+        ([1, -(2**40)], None, "int32 cannot hold"),
+        ("a", "int32", "Text"),
+        ([None], None, "No tensor"),
+        ([[1], [2, 3]], None, "unequal lengths"),
+    ],
+)
+def test_what_is_said_of_what_is_no_tensor(x: Any, dtype: str | None, words: str, backend: Any) -> None:
+    if backend.name in ("numpy", "pytensor") and x in ("a", [None]):
+        pytest.skip("NumPy has text and objects")
+    with pytest.raises(KeraunosError, match=words):
+        ops.convert_to_tensor(x, dtype)
+
+
+def test_an_engines_own_error_tells_of_the_op(backend: Any) -> None:
+    with pytest.raises(Exception) as caught:  # each engine has its own
+        ops.zeros((None, 3))
+    assert caught.value.__notes__ == ["Where: ops.zeros\nReceived: shape: tuple of 2"]
 
 
 def test_lists_beside_what_has_no_value() -> None:

@@ -47,5 +47,7 @@ def prepared(x: Any, dtype: str | None) -> tuple[Any, str | None]:
         return x, dtype or dtypes.result_type(type(x))
     if isinstance(x, (list, tuple)):
         x = np.asarray(x)
+        if x.dtype == np.int64 and dtype is None and x.size and not -(2**31) <= x.min() <= x.max() < 2**31:
+            raise OverflowError
         return x, dtype or (dtypes.standardize_dtype(None) if x.dtype == np.float64 else _SETTLED.get(x.dtype.name))
     return x if isinstance(x, np.ndarray) else on_host(x), dtype

@@ -57,7 +57,7 @@ def array(x: Any, dtype: str | None = None) -> tf.Tensor:
     if isinstance(x, tf.Tensor):
         return cast(x, dtype) if dtype else x
     x, dtype = _foreign.prepared(x, dtype)
-    x = np.asarray(x)
+    x = np.asarray(x, "int32" if x.__class__ is int and dtype == "int32" else None)  # which tells of numbers that are too large
     return tf.constant(x.astype(tf.as_dtype(dtype).as_numpy_dtype) if dtype and x.dtype.name != dtype else x)
 
 

@@ -452,11 +452,16 @@ def top_k(x, k, sorted=True):
 
 
 # ---- shaping ----
-broadcast_to = tf.broadcast_to
+def _several(given):
+    return list(given) if hasattr(given, "__len__") else [given]
+
+
+def broadcast_to(x, shape):
+    return tf.broadcast_to(x, _several(shape))
 
 
 def full(shape, fill_value, dtype=None):
-    shape = shape if hasattr(shape, "__len__") else (shape,)
+    shape = _several(shape)
     value = cast(fill_value, dtype or dtypes.standardize_dtype(None))
     return tf.broadcast_to(value, shape) if len(shape) else tf.reshape(value, [])
 
@@ -480,9 +485,11 @@ def transpose(x, axes=None):
 
 
 def roll(x, shift, axis=None):
+    shifts = _several(shift)
     if axis is None:
-        return tf.reshape(tf.roll(tf.reshape(x, [-1]), shift, 0), tf.shape(x))
-    return tf.roll(x, [shift] * len(axis) if hasattr(axis, "__len__") and not hasattr(shift, "__len__") else shift, axis)
+        return tf.reshape(tf.roll(tf.reshape(x, [-1]), sum(shifts), 0), tf.shape(x))
+    axes = _several(axis)
+    return tf.roll(x, shifts * len(axes) if len(shifts) == 1 else shifts, axes * len(shifts) if len(axes) == 1 else axes)
 
 
 def concatenate(xs, axis=0):

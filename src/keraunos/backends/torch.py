@@ -365,12 +365,20 @@ def argsort(x, axis=-1):
 
 
 # ---- shaping ----
-broadcast_to, concatenate, stack, swapaxes, moveaxis = torch.broadcast_to, torch.cat, torch.stack, torch.swapaxes, torch.moveaxis
+concatenate, stack, swapaxes, moveaxis = torch.cat, torch.stack, torch.swapaxes, torch.moveaxis
 diff, tril, triu = torch.diff, torch.tril, torch.triu
 
 
+def _sizes(shape):
+    return tuple(shape) if hasattr(shape, "__len__") else (shape,)
+
+
+def broadcast_to(x, shape):
+    return torch.broadcast_to(x, _sizes(shape))
+
+
 def full(shape, fill_value, dtype=None):
-    shape = tuple(shape) if hasattr(shape, "__len__") else (shape,)
+    shape = _sizes(shape)
     if not isinstance(fill_value, (int, float)):
         return torch.as_tensor(fill_value, dtype=torch_dtype(dtype or dtypes.standardize_dtype(None)), device=device()).expand(shape)
     return torch.full(shape, fill_value, dtype=torch_dtype(dtype or dtypes.standardize_dtype(None)), device=device())
@@ -384,7 +392,7 @@ def arange(start, stop=None, step=None, dtype=None):
 
 
 def reshape(x, newshape):
-    return torch.reshape(x, tuple(newshape) if hasattr(newshape, "__len__") else (newshape,))
+    return torch.reshape(x, _sizes(newshape))
 
 
 def transpose(x, axes=None):
@@ -400,9 +408,11 @@ def squeeze(x, axis=None):
 
 
 def roll(x, shift, axis=None):
-    if axis is not None and not isinstance(axis, int) and isinstance(shift, int):
-        shift = (shift,) * len(axis)
-    return torch.roll(x, shift, axis)
+    shifts = _sizes(shift)
+    if axis is None:
+        return torch.roll(x, sum(shifts))
+    axes = _sizes(axis)
+    return torch.roll(x, shifts * len(axes) if len(shifts) == 1 else shifts, axes * len(shifts) if len(axes) == 1 else axes)
 
 
 def repeat_(x, repeats, axis=None):

@@ -19,10 +19,10 @@ from collections.abc import Callable
 from typing import Any, ParamSpec
 
 from keraunos.core import config, dtypes
-from keraunos.core.errors import ArgumentTypeError, BackendError, DTypeError, KeraunosError, ShapeError, suggestion
+from keraunos.core.errors import ArgumentTypeError, BackendError, DTypeError, KeraunosError, ShapeError, layout, suggestion
 from keraunos.core.graph import KerasTensor, Operation, record, strip
 from keraunos.core.scope import scope
-from keraunos.core.spec import OPERATORS, Spec, Unknown
+from keraunos.core.spec import OPERATORS, Spec, Unknown, show
 from keraunos.core.variable import Variable
 
 P = ParamSpec("P")
@@ -301,6 +301,21 @@ class Op:
         except Exception:  # the rule itself cannot take these arguments: the engine's error tells more
             return
 
+    def annotate(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Note on an engine's own error which op it is about, and what that was given; of an op of a body, the op that was called."""
+        given = [*zip(self.names, args, strict=False), *kwargs.items()]
+        error.__notes__ = [layout("", f"ops.{self.name}", ", ".join(f"{name}: {_told(x)}" for name, x in given)).strip()]
+
+
+def _told(x: Any) -> str:
+    """An argument in a few words, without its data."""
+    if x is None or x.__class__ in _SCALARS or isinstance(x, str):
+        return repr(x)
+    if hasattr(x, "shape") and hasattr(x, "dtype"):
+        spec = _spec_of(x)
+        return f"{spec.dtype} {show(spec.shape)}"
+    return f"{type(x).__name__} of {len(x)}" if isinstance(x, (list, tuple, dict)) else type(x).__name__
+
 
 def _dtype_name(x: Any) -> str:
     if weak := _WEAK.get(x.__class__):
@@ -321,7 +336,7 @@ def _spec_of(x: Any) -> Any:
     if isinstance(x, Variable):
         return x.spec()
     backend = config.active()
-    x = x if backend.is_tensor(x) else backend.array(x)
+    x = x if backend.is_tensor(x) else made(backend, x)
     return Spec(x.shape, backend.dtype_of(x))
 
 
@@ -392,10 +407,11 @@ def _function(op: Op) -> Callable[..., Any]:
                 op.bind(args, kwargs)
             op.locate(error)
             raise
-        except Exception:
+        except Exception as error:
             op.explain(args, kwargs)
             if hasattr(backend, "widened") and (out := op.widened(backend, args, kwargs)) is not None:
                 return out
+            op.annotate(error, args, kwargs)
             raise
 
     function.op = op  # type: ignore[attr-defined]
@@ -437,11 +453,15 @@ def made(backend: Any, x: Any, dtype: str | None = None) -> Any:
     """
     try:
         return backend.array(x, dtype)
-    except (TypeError, ValueError) as error:
-        raise _unconvertible(x) or error from None
+    except KeraunosError:
+        raise
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+        if isinstance(error, OverflowError) or "overflow" in str(error):  # as PyTorch says it
+            raise DTypeError(f"There are numbers that {dtype or 'int32'} cannot hold.", fix="pass a wider dtype, such as 'int64' or 'float64'") from None
+        raise _unconvertible(x, dtype) or error from None
 
 
-def _unconvertible(x: Any) -> KeraunosError | None:
+def _unconvertible(x: Any, dtype: str | None) -> KeraunosError | None:
     """What is wrong with data that no tensor can be made of, if that can be said."""
     import numpy as np
 
@@ -452,6 +472,8 @@ def _unconvertible(x: Any) -> KeraunosError | None:
         return ShapeError("A list of rows of unequal lengths is no tensor.", received=f"a {type(x).__name__} of {len(x)}", fix=fix)
     if kind in "SUT":
         return DTypeError("Text cannot be computed with.", received="string", fix="turn it into numbers first")
+    if kind == "c":
+        return DTypeError(f"Complex numbers are not {dtype}.", fix="take ops.real or ops.absolute of them")
     return (
         ArgumentTypeError("No tensor can be made of these objects.", received=f"a {type(x).__name__} of objects", fix="pass numbers") if kind == "O" else None
     )

@@ -81,6 +81,7 @@ def assert_same_structure(a: Any, b: Any, check_types: bool | None = None) -> No
     first, second = map(form, (a, b))
     if first != second:
         try:  # a dict may be any kind of one
-            first.flatten_up_to(b), second.flatten_up_to(a)
+            for one, other in ((first, b), (second, a)):
+                one.flatten_up_to(other)
         except ValueError:
             raise ArgumentError(f"The structures differ: {first} and {second}.") from None

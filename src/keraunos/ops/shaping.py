@@ -179,9 +179,17 @@ def flip(x: Tensor, axis: Any = None) -> Same:
     return get_item(x, tuple(builtins.slice(None, None, -1) if i in axes else _ALL for i in range(ndim(x))))
 
 
-@primitive(shape=lambda x, shift, axis=None: (normalize_axes(axis, len(dims(x))), dims(x))[1], dtype=SAME)
-def roll(x: Tensor, shift: Any, axis: Any = None) -> Tensor:
-    """The elements moved by `shift` along `axis`, those that leave coming in at the other end."""
+@shaped
+def roll(x: Tensor, shift: Any, axis: Any = None) -> Same:
+    """The elements moved by `shift` along `axis`, those that leave coming in at the other end; None is of the flat tensor."""
+    shifts, axes = (given if isinstance(given, (list, tuple)) else [given] for given in (shift, axis))
+    for n in shifts:
+        rules.integer(n, "shift")
+    for i in axes if axis is not None else ():
+        normalize_axis(i, len(dims(x)))
+    if 1 not in (len(shifts), len(axes)) and len(shifts) != len(axes):
+        raise ShapeError(f"There are {len(shifts)} shifts for {len(axes)} axes.", where="shift")
+    return dims(x)
 
 
 # ---- joining and parting ----

@@ -218,10 +218,12 @@ def saturate_cast(x: Operand, dtype: Any) -> Composed:
         return cast(clip(x, *(None if bound == limit else bound for bound, limit in zip((low, high), own, strict=True))), target)
     if dtypes.is_float(target):
         return cast(clip(x, low, high), target)
-    # The bounds of integers may lie between floats: what is not below them is not cast at all, nor NaN.
-    inside = cast(where(logical_and(greater(x, low), less(x, high)), x, 0), target)
-    least, most = (creation.full((), int(bound), target) for bound in (low, high))
-    return where(greater_equal(x, high), most, where(less_equal(x, low), least, inside))
+    # The bounds of integers may lie between floats: what is not below them is not cast at all, nor NaN. An engine may keep fewer bits than were asked for.
+    kept = dtypes.common(creation.zeros((), target))
+    low, high = (best(pair) for best, pair in zip((max, min), zip(own, dtypes.limits(kept), strict=True), strict=True))
+    inside = cast(where(logical_and(greater(x, float(low)), less(x, float(high))), x, 0), kept)
+    least, most = (creation.full((), int(bound), kept) for bound in (low, high))
+    return cast(where(greater_equal(x, float(high)), most, where(less_equal(x, float(low)), least, inside)), target)
 
 
 # ---- numbers in a row ----
