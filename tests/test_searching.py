@@ -102,7 +102,6 @@ def test_vectorize_refuses() -> None:
 X = np.arange(6, dtype="float32").reshape(2, 3)
 WRONG = [
     (lambda: ops.quantile(X, 0.5, method="cubic"), ArgumentError, "method"),
-    (lambda: ops.median(X[:0]), ShapeError, "no elements"),
     (lambda: ops.corrcoef(X[None]), ShapeError, "3 axes"),
     (lambda: ops.searchsorted(X, 1.0), ShapeError, "2 axes"),
     (lambda: ops.searchsorted(X[0], 1.0, side="middle"), ArgumentError, "side"),

@@ -355,7 +355,8 @@ def take_along_axis(x: Tensor, indices: Operand, axis: int | None = None) -> Sam
 def _block(inputs: Any, start_indices: Any, sizes: Shape, name: str) -> Shape:
     """The sizes of a block, checked to lie in the tensor; -1 goes to the end of an axis."""
     own = dims(inputs)
-    starts = start_indices if isinstance(start_indices, (list, tuple)) else [UNKNOWN] * (dims(start_indices) or (0,))[0]
+    count = (dims(start_indices) or (0,))[0]
+    starts = start_indices if isinstance(start_indices, (list, tuple)) else [UNKNOWN] * (count if is_known(count) else len(own))
     if not len(own) == len(sizes) == len(starts):
         fact = f"A tensor of {len(own)} axes has no block of {len(sizes)} axes that starts at {len(starts)} indices."
         raise ShapeError(fact, where=name, received=show(sizes), expected="an index and a size for each axis")
