@@ -69,7 +69,7 @@ def multi_hot(inputs: Operand, num_classes: int | None = None, axis: int = -1, d
 
 def in_top_k(targets: Operand, predictions: Tensor, k: int) -> Composed:
     """Whether each target class is among the `k` largest predictions of its row; ties count, NaN does not."""
-    targets = cast(targets, "int32")
+    targets, k = cast(targets, "int32"), rules.integer(k, "k")
     nearest = clip(targets, 0, predictions.shape[-1] - 1)
     own = take_along_axis(predictions, expand_dims(nearest, -1), axis=-1)
     above = sum(cast(greater(predictions, own), "int32"), axis=-1)

@@ -113,11 +113,12 @@ def unravel_index(indices: Operand, shape: Any) -> tuple[Composed, ...]:
     """
     sizes = as_shape(shape, least=1)
     total = builtins.max(size_of(sizes), 1)
-    left = as_places(indices)
+    left, kind = as_places(indices), dtype(indices)
+    kind = kind if kind in dtypes.INTEGERS else "int32"
     left = clip(where(less(left, 0), add(left, total), left), 0, total - 1)
     found = []
     for n in reversed(sizes):
-        found.append(cast(mod(left, n), dtype(indices)))
+        found.append(cast(mod(left, n), kind))
         left = floor_divide(left, n)
     return tuple(reversed(found))
 
