@@ -8,7 +8,7 @@ from typing import Any
 from keraunos.core import dtypes
 from keraunos.core.errors import ShapeError, one_of
 from keraunos.core.op import Operand, Tensor
-from keraunos.core.spec import normalize_axes, show, size_of
+from keraunos.core.spec import is_known, normalize_axes, show, size_of
 from keraunos.ops.complexes import conjugate
 from keraunos.ops.creation import full
 from keraunos.ops.elementwise import add, cast, ceil, clip, equal, floor, isnan, logical_not, multiply, round, sqrt, subtract, true_divide, where
@@ -217,7 +217,8 @@ def corrcoef(x: Tensor) -> Wide:
     deviation = sqrt(diagonal(products))
     out = true_divide(true_divide(products, expand_dims(deviation, 1)), expand_dims(deviation, 0))
     out = clip(out, -1, 1) if dtypes.is_float(dtype(x)) else out
-    return reshape(out, ()) if shape(x)[0] == 1 else out
+    rows = shape(x)[0]
+    return reshape(out, ()) if is_known(rows) and rows == 1 else out
 
 
 declare(globals())
