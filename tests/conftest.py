@@ -23,9 +23,16 @@ BFLOAT = tuple(name for name in BACKENDS if name != "pytensor")  # those with bf
 @pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest) -> Iterator[Any]:
     """Each engine in turn as the process's default; the former one comes back afterwards."""
+    with in_force(request.param) as engine:
+        yield engine
+
+
+@contextlib.contextmanager
+def in_force(name: str) -> Iterator[Any]:
+    """An engine as the process's default."""
     former = config._default
-    config.set_backend(request.param)
-    with _same_bits(request.param):
+    config.set_backend(name)
+    with _same_bits(name):
         yield config.active()
     config._default = former
 

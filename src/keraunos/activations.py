@@ -8,10 +8,11 @@ from keraunos.core.missing import answer_for
 from keraunos.core.op import NUMERIC, Tensor, composite
 from keraunos.core.registry import Registry
 from keraunos.ops import nn
+from keraunos.ops.activations import mish
 from keraunos.ops.elementwise import cast, clip, exp, greater, minimum, multiply, sigmoid, subtract, tanh, where
 
 from keraunos.ops.nn import (  # isort: skip
-    celu, elu, glu, hard_shrink, hard_sigmoid, hard_silu, hard_swish, hard_tanh, leaky_relu, log_sigmoid, log_softmax, mish, relu6, selu, silu, soft_shrink,
+    celu, elu, glu, hard_shrink, hard_sigmoid, hard_silu, hard_swish, hard_tanh, leaky_relu, log_sigmoid, log_softmax, relu6, selu, silu, soft_shrink,
     softmax, softplus, softsign, sparse_plus, sparse_sigmoid, sparsemax, squareplus, swish, tanh_shrink, threshold,
 )  # fmt: skip
 

@@ -25,6 +25,8 @@ for case in CASES:
     if any(not isinstance(shape, np.ndarray) for shape in case.shapes):
         FIRST.setdefault(case.op, case)
         COVERED.setdefault(case.op, set()).update(case.dtypes)
+# By zero, integers are divided as the engine does it; which of equal values is among the largest is the engine's choice too.
+UNDEFINED = {("floor_divide", "bool"), ("mod", "bool"), *(("top_k", d) for d in DTYPES)}
 FORMS = ("shaping", "joining", "vectors", "products")  # the files of ops that take complex numbers as any others
 
 
@@ -32,6 +34,7 @@ def dtypes_of(op: str, engine: str) -> list[str]:
     """Those beyond the op's rows; complex ones where they mean something."""
     complex_too = "complex64" in COVERED[op] or OPERATORS[op].__module__.rpartition(".")[2] in FORMS
     wanted = [d for d in DTYPES if d not in COVERED[op] and (complex_too or not d.startswith("complex"))]
+    wanted = [d for d in wanted if (op, d) not in UNDEFINED]
     return [d for d in wanted if engine != "jax" or d not in LIKE_OTHERS]
 
 
@@ -53,8 +56,8 @@ def test_every_dtype(op: str, name: str) -> None:
     wrong = []
     with _both_widths(name):
         for dtype in dtypes_of(op, name):
-            arrays = values(case, dtype)
             try:
+                arrays = values(case, dtype)
                 wanted = outcome(reference, case, arrays)
             except Exception:  # the op does not take this dtype
                 continue

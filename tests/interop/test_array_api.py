@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis.extra.array_api import make_strategies_namespace
+from tests.conftest import BACKENDS, in_force
 
 import keraunos.interop.array_api as xp
 
@@ -55,6 +56,13 @@ def arrays(draw: Any, group: str, shapes: Any = SHAPES) -> Any:
         options = {"allow_subnormal": False} if dtype in REAL else {}
         elements = xps.from_dtype(kind, min_value=0 if dtype in UNSIGNED else -100, max_value=100, **options)
     return draw(xps.arrays(kind, draw(shapes), elements=elements))
+
+
+@pytest.fixture(params=[name for name in ("numpy", "jax", "torch") if name in BACKENDS])
+def backend(request: pytest.FixtureRequest) -> Any:
+    """The engines that the namespace is kept to the standard on."""
+    with in_force(request.param) as engine:
+        yield engine
 
 
 UNARY = {

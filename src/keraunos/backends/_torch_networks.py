@@ -78,6 +78,8 @@ def conv(inputs, kernel, *options):
 
 
 def biased_conv(inputs, kernel, bias, strides=1, padding="valid", data_format=None, dilation_rate=1):
+    if inputs.dtype == torch.bool:
+        return NotImplemented
     plan = windows.conv(inputs.shape, kernel.shape, strides, padding, data_format, dilation_rate)
     x, pads = _padded(inputs, plan)
     rank = plan.rank
@@ -86,6 +88,8 @@ def biased_conv(inputs, kernel, bias, strides=1, padding="valid", data_format=No
 
 
 def conv_transpose(inputs, kernel, strides=1, padding="valid", output_padding=None, data_format=None, dilation_rate=1):
+    if not inputs.dtype.is_floating_point and not inputs.dtype.is_complex:
+        return conv_transpose(inputs.double(), kernel.double(), strides, padding, output_padding, data_format, dilation_rate).to(inputs.dtype)
     plan = windows.conv_transpose(inputs.shape, kernel.shape, strides, padding, output_padding, data_format, dilation_rate)
     rank = plan.rank
     x = inputs.permute(windows.FIRST[rank]) if plan.last else inputs

@@ -232,7 +232,11 @@ def _multiplied_jvp(primals, tangents):
 
 # ---- neural networks ----
 softmax, log_softmax = jax.nn.softmax, jax.nn.log_softmax
-relu, sigmoid, silu, log_sigmoid = jax.nn.relu, jax.nn.sigmoid, jax.nn.silu, jax.nn.log_sigmoid
+sigmoid, silu, log_sigmoid = jax.nn.sigmoid, jax.nn.silu, jax.nn.log_sigmoid
+
+
+def relu(x):
+    return jax.nn.relu(x) if x.dtype != bool else NotImplemented
 
 
 def _by_matrix(x, kernel, plan):

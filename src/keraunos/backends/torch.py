@@ -542,6 +542,8 @@ matmul, tensordot, einsum = _product(torch.matmul), _product(_contracted), _prod
 
 
 def affine(x, kernel, bias):
+    if x.dtype not in float_dtypes:
+        return NotImplemented
     return torch.addmm(bias, x, kernel) if x.dim() == 2 else F.linear(x, kernel.mT, bias)
 
 

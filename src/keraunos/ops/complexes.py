@@ -88,4 +88,4 @@ def view_as_real(x: Tensor) -> Same:
 declare(globals())
 conj = conjugate
 
-__all__ = ["angle", "conj", "conjugate", "imag", "isreal", "polar", "real", "view_as_complex", "view_as_real"]
+__all__ = ["angle", "conj", "conjugate", "imag", "isreal", "real", "view_as_complex", "view_as_real"]

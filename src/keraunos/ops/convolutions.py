@@ -6,7 +6,7 @@ from typing import Any
 
 from keraunos.core import windows
 from keraunos.core.errors import ShapeError
-from keraunos.core.op import FLOATING, PROMOTED, Tensor, primitive
+from keraunos.core.op import FLOATING, NUMERIC, PROMOTED, Tensor, primitive
 from keraunos.core.spec import show
 from keraunos.ops.creation import arange
 from keraunos.ops.elementwise import add, cast, floor_divide, greater_equal, less, logical_and, minimum, multiply, subtract, true_divide
@@ -16,7 +16,7 @@ from keraunos.ops.rules import Floating, Promoted, Same, declare, dims
 from keraunos.ops.shaping import expand_dims, moveaxis, reshape, shape, take
 
 
-@primitive(shape=lambda inputs, kernel, *options: windows.conv(dims(inputs), dims(kernel), *options).shape, dtype=PROMOTED)
+@primitive(shape=lambda inputs, kernel, *options: windows.conv(dims(inputs), dims(kernel), *options).shape, dtype=NUMERIC)
 def conv(inputs: Tensor, kernel: Tensor, strides: Any = 1, padding: str = "valid", data_format: str | None = None, dilation_rate: Any = 1) -> Tensor:
     """The convolution (without a flip of the kernel, as is usual) over 1 to 3 spatial axes.
 
@@ -47,7 +47,7 @@ def biased_conv(
     return add(out, bias if windows.channels_last(data_format) else reshape(bias, (-1, *(1 for _ in kernel.shape[2:]))))
 
 
-@primitive(shape=lambda inputs, kernel, *options: windows.conv_transpose(dims(inputs), dims(kernel), *options).shape, dtype=PROMOTED)
+@primitive(shape=lambda inputs, kernel, *options: windows.conv_transpose(dims(inputs), dims(kernel), *options).shape, dtype=NUMERIC)
 def conv_transpose(
     inputs: Tensor, kernel: Tensor, strides: Any = 1, padding: str = "valid", output_padding: Any = None, data_format: str | None = None, dilation_rate: Any = 1
 ) -> Tensor:

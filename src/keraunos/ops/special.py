@@ -275,5 +275,5 @@ declare(globals())
 
 __all__ = [
     "allclose", "cbrt", "deg2rad", "erfc", "exp2", "fabs", "fmax", "fmin", "fmod", "geomspace", "heaviside", "hypot", "i0", "isclose", "isneginf",
-    "isposinf", "ldexp", "logaddexp2", "logspace", "nextafter", "psnr", "rad2deg", "saturate_cast", "signbit", "sinc", "trunc",
+    "isposinf", "ldexp", "logaddexp2", "logspace", "nextafter", "rad2deg", "saturate_cast", "signbit", "sinc", "trunc",
 ]  # fmt: skip
