@@ -15,7 +15,7 @@ from keraunos.backends import _shared
 from keraunos.backends import _tensorflow_graphs as graphs
 from keraunos.backends._tensorflow_graphs import EAGER, array, cast, tf, threads
 from keraunos.core import dtypes, windows
-from keraunos.core.errors import ArgumentError, not_positive_definite
+from keraunos.core.errors import no_such_class, not_positive_definite
 from keraunos.core.spec import UNKNOWN, Symbolic, normalize_axes
 from keraunos.core.variable import Variable
 
@@ -27,7 +27,6 @@ stateful = False
 differentiate, compile, abstract, remat = graphs.differentiate, graphs.compile, graphs.abstract, graphs.remat
 cond, while_loop, scan, repeat = graphs.cond, graphs.while_loop, graphs.scan, graphs.repeat
 custom_gradient, vectorized_map = graphs.custom_gradient, graphs.vectorized_map
-_SCALARS = frozenset({int, float, bool, complex})
 
 
 # ---- what every engine provides ----
@@ -125,20 +124,10 @@ def _through(dtypes_: str, function: Any, back: bool = True) -> Any:
 
 def _like(x: Any, other: tf.Tensor) -> tf.Tensor:
     """A Python scalar in the dtype of a tensor."""
-    return tf.constant(np.asarray(x).astype(other.dtype.as_numpy_dtype)) if x.__class__ in _SCALARS else x
+    return tf.constant(np.asarray(x).astype(other.dtype.as_numpy_dtype)) if x.__class__ in _shared.SCALARS else x
 
 
-def _pair(function: Any) -> Any:
-    """`function` of two tensors, either of which may be a Python scalar."""
-
-    def paired(x1: Any, x2: Any) -> Any:
-        if x1.__class__ in _SCALARS:
-            x1 = _like(x1, x2)
-        elif x2.__class__ in _SCALARS:
-            x2 = _like(x2, x1)
-        return function(x1, x2)
-
-    return paired
+_pair = _shared.pair(_like)
 
 
 def _or_bool(of_bool: Any, function: Any) -> Any:
@@ -935,7 +924,7 @@ def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
     try:
         return tf.nn.sparse_softmax_cross_entropy_with_logits(tf.cast(target, tf.int32), output)
     except tf.errors.InvalidArgumentError:
-        raise ArgumentError("target has a class that output does not have.", where="target", expected=f"0 to {output.shape[-1] - 1}") from None
+        raise no_such_class(output.shape[-1]) from None
 
 
 def categorical_crossentropy(target, output, from_logits=False, axis=-1):
