@@ -1,6 +1,7 @@
-"""The names of Keras's ops, random, tree and activations are ours, with its parameters and defaults.
+"""The names of Keras are ours, with its parameters and defaults.
 
-`keras_signatures.txt` lists those of Keras 3.15.1; `kw:` marks what is taken by name alone.
+`keras_signatures.txt` lists those of Keras 3.15.1, whole namespaces at a time; `kw:` marks what is taken by name alone. Not in it yet: the layers
+that augment images, for audio, and `Pipeline`; the dtype policies of quantization.
 """
 
 from __future__ import annotations
@@ -30,5 +31,8 @@ def test_signature_is_that_of_keras(line: str) -> None:
     path, signature = re.fullmatch(r"([\w.]+)(\(.*\))?", line).groups()  # type: ignore[union-attr]
     module, _, name = path.rpartition(".")
     item = getattr(importlib.import_module(f"keraunos.{module}"), name)
-    if signature:  # a class of ours declares what it takes, and refuses the rest without taking it
-        assert written(item) == (signature.replace(", **kwargs", "") if inspect.isclass(item) else signature)
+    if signature and inspect.isclass(item):  # a class of ours declares what it takes, and refuses the rest
+        found, signature = (re.sub(r"(, )?(\*args, )?\*\*kwargs", "", s) for s in (written(item), signature))
+        assert found == signature
+    elif signature:
+        assert written(item) == signature

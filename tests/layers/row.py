@@ -1,0 +1,137 @@
+"""An example of a layer class, as each family's `*_rows.py` lists them."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+
+import keraunos
+from keraunos import layers, ops
+
+
+class Of:
+    """An argument that is a layer, made anew for each: `Of("LSTMCell", 4)` is `layers.LSTMCell(4)`, or Keras's own."""
+
+    def __init__(self, name: str, *args: Any, **kwargs: Any):
+        self.name, self.args, self.kwargs = name, args, kwargs
+
+    def __repr__(self) -> str:
+        return f"{self.name}({', '.join([*map(str, self.args), *(f'{k}={v}' for k, v in self.kwargs.items())])})"
+
+
+def made(value: Any, module: Any) -> Any:
+    """An argument's value, with the layers in it made of a module."""
+    if isinstance(value, Of):
+        return getattr(module, value.name)(*(made(v, module) for v in value.args), **{k: made(v, module) for k, v in value.kwargs.items()})
+    return [made(v, module) for v in value] if isinstance(value, list) else value
+
+
+class Row:
+    """An example of a layer class: its arguments, and the shapes of one batch of each of its inputs.
+
+    Args:
+        name: The class.
+        shapes: The shape of each input.
+        integers: How many integers an input is drawn of; 0 for floats.
+        mask: Whether the call is given a mask of the first two axes.
+        spread: Whether several inputs are arguments of their own, not one list.
+        call: Further keyword arguments of the call.
+        random: Whether the output in training is drawn.
+        peer: Whether Keras makes the same of the same arguments.
+        fixed: Whether sizes within a sample must be known, without being a weight's.
+        arguments: Those of the class.
+    """
+
+    def __init__(self, name: str, *shapes: tuple[int, ...], integers: int = 0, mask: bool = False, spread: bool = False,
+                 call: dict[str, Any] | None = None, random: bool = False, peer: bool = True, fixed: bool = False, **arguments: Any):  # fmt: skip
+        self.name, self.shapes, self.arguments, self.integers, self.masked = name, shapes, arguments, integers, mask
+        self.spread, self.call, self.random, self.peer, self.fixed = spread, call or {}, random, peer, fixed
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{name}={getattr(value, '__name__', value)}" for name, value in self.arguments.items())
+        call = "".join(f"+{k}" if isinstance(v, np.ndarray) else f"+{k}={v}" for k, v in self.call.items())
+        return f"{self.name}({arguments}){'+mask' * self.masked}{call}"
+
+    def make(self, module: Any = layers, **more: Any) -> Any:
+        """The layer, of Keraunos or of another module."""
+        return getattr(module, self.name)(**{k: made(v, module) for k, v in self.arguments.items()}, **more)
+
+    @property
+    def dtype(self) -> str:
+        """Of the inputs."""
+        return "int32" if self.integers else "float32"
+
+    def arrays(self) -> list[Any]:
+        """A batch of each input."""
+        rng = np.random.default_rng(len(repr(self)))
+        draw = (lambda shape: rng.integers(0, self.integers, shape)) if self.integers else (lambda shape: rng.normal(size=shape))
+        return [draw(shape).astype(self.dtype) for shape in self.shapes]
+
+    def data(self) -> tuple[Any, ...]:
+        """A batch, as the arguments of a call."""
+        return self.structure(self.arrays())
+
+    def options(self) -> dict[str, Any]:
+        """The keyword arguments of a call."""
+        mask = np.arange(np.prod(self.shapes[0][:2])).reshape(self.shapes[0][:2]) % 3 != 2
+        return {**({"mask": mask} if self.masked else {}), **self.call}
+
+    def structure(self, items: list[Any]) -> tuple[Any, ...]:
+        """One thing for each input, as the arguments of a call."""
+        return tuple(items) if self.spread or len(items) == 1 else (items,)
+
+    def symbols(self, module: Any = keraunos, batch: Any = None) -> list[Any]:
+        """Symbolic inputs for the row's shapes."""
+        return [module.Input(shape[1:], dtype=self.dtype, batch_size=batch) for shape in self.shapes]
+
+    def used(self, layer: Any, **more: Any) -> Any:
+        """What the layer gives for the row's batch."""
+        return layer(*self.data(), **self.options(), **more)
+
+    def used_on(self, layer: Any, symbols: list[Any]) -> Any:
+        """What the layer gives for symbolic inputs; options that are arrays of a batch are left out."""
+        settings = {name: value for name, value in self.call.items() if not isinstance(value, np.ndarray)}
+        return layer(*self.structure(symbols), **settings)
+
+    def built(self, **more: Any) -> Any:
+        """The layer, built for the row's shapes."""
+        layer = self.make(**more)
+        self.used(layer)
+        return layer
+
+    def weights(self, layer: Any) -> list[Any]:
+        """Values for the weights that differ from each other and from the initial ones: small for large kernels, positive for variances."""
+        rng = np.random.default_rng(3)
+
+        def draw(weight: Any) -> Any:
+            if "int" in str(weight.dtype):
+                return weight.numpy()
+            size = rng.uniform(0.5, 1.5, weight.shape)
+            signs = 1 if "variance" in weight.path else rng.choice([-1.0, 1.0], weight.shape)
+            return (size * signs / math.sqrt(max(1, math.prod(weight.shape[:-1])))).astype("float32")
+
+        return [draw(w) for w in layer.weights]
+
+
+def flat(x: Any) -> list[Any]:
+    """The outputs of a layer of ours or of Keras's, as arrays."""
+    return [np.asarray(ops.convert_to_numpy(a)) for a in keraunos.tree.flatten(x)]
+
+
+def close(a: Any, b: Any, tolerance: float = 1e-5) -> None:
+    """Whether arrays, or lists of them, are nearly equal."""
+    if isinstance(a, (list, tuple)):
+        assert len(a) == len(b)
+        for one, other in zip(a, b, strict=True):
+            close(one, other, tolerance)
+        return
+    assert np.shape(a) == np.shape(b)
+    np.testing.assert_allclose(np.asarray(a, "float64"), np.asarray(b, "float64"), rtol=tolerance, atol=tolerance)
+
+
+def through_json(config: dict[str, Any]) -> dict[str, Any]:
+    """What a file keeps of a config."""
+    return json.loads(json.dumps(config))
