@@ -5,6 +5,7 @@ from keraunos.core.missing import answer_for
 from keraunos.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from keraunos.layers.convolutional import Conv1D, Conv2D, Conv3D
 from keraunos.layers.core import Dense, Embedding, Identity, Lambda
+from keraunos.layers.einsum_dense import EinsumDense
 from keraunos.layers.input_layer import Input, InputLayer, InputSpec
 from keraunos.layers.layer import Layer
 from keraunos.layers.merging import (
@@ -28,7 +29,7 @@ GlobalAvgPool1D, GlobalAvgPool2D, GlobalAvgPool3D = GlobalAveragePooling1D, Glob
 __all__ = [
     "Activation", "Add", "Average", "AveragePooling1D", "AveragePooling2D", "AveragePooling3D", "AvgPool1D", "AvgPool2D", "AvgPool3D",
     "BatchNormalization", "Concatenate", "Conv1D", "Conv2D", "Conv3D", "Convolution1D", "Convolution2D", "Convolution3D", "Dense", "Dot",
-    "Dropout", "ELU", "Embedding", "Flatten", "GaussianNoise", "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D",
+    "Dropout", "ELU", "EinsumDense", "Embedding", "Flatten", "GaussianNoise", "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D",
     "GlobalAvgPool1D", "GlobalAvgPool2D", "GlobalAvgPool3D", "GlobalMaxPool1D", "GlobalMaxPool2D", "GlobalMaxPool3D", "GlobalMaxPooling1D",
     "GlobalMaxPooling2D", "GlobalMaxPooling3D", "Identity", "Input", "InputLayer", "InputSpec", "Lambda", "Layer", "LayerNormalization",
     "LeakyReLU", "MaxPool1D", "MaxPool2D", "MaxPool3D", "MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "Maximum", "Minimum", "Multiply",

@@ -1,0 +1,117 @@
+"""A dense layer that multiplies along any axes."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar
+
+from keraunos import ops
+from keraunos.core.errors import ArgumentError, ShapeError
+from keraunos.core.fields import Constraint, Function, Initializer, Regularizer, Unsupported
+from keraunos.core.spec import Spec, same_dim
+from keraunos.layers.input_layer import InputSpec
+from keraunos.layers.layer import Layer
+
+_FORMS = [form.replace(".", r"\.").format(*["([a-zA-Z]+)"] * 3) for form in ("{},{}->{}", "...{},{}->...{}", "{}...,{}->{}...")]
+
+
+class EinsumDense(Layer):
+    """`activation(einsum(equation, x, kernel) + bias)`.
+
+    Args:
+        equation: The axes of the input, of the kernel and of the output, such as "abc,cd->abd". "..." stands for all further axes of the
+            input, which the output has too.
+        output_shape: The sizes of the output without the batch's, or those of the axes that follow "..."; None where the size is the input's.
+        activation: A function of the result.
+        bias_axes: The letters of the output's axes along which the bias differs, such as "d"; None for no bias.
+        kernel_initializer: How the kernel begins.
+        bias_initializer: How the bias begins.
+        kernel_regularizer: A penalty on the kernel.
+        bias_regularizer: A penalty on the bias.
+        kernel_constraint: A projection of the kernel after each update.
+        bias_constraint: A projection of the bias after each update.
+        lora_rank: Not supported yet.
+        lora_alpha: Not supported yet.
+        gptq_unpacked_column_size: Not supported yet.
+        quantization_config: Not supported yet.
+
+    Shapes:
+        input as the first term of the equation says, output as the last one says.
+
+    Raises:
+        ArgumentError: The equation cannot be read, or a letter in it has no size.
+        ShapeError: The input does not fit the equation, or its sizes differ from those in `output_shape`.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> heads = keras.layers.EinsumDense("abc,cde->abde", output_shape=(None, 2, 4), bias_axes="de")
+    >>> heads(keras.ops.ones((1, 5, 8))).shape == (1, 5, 2, 4)
+    True
+    """
+
+    unsaved: ClassVar[tuple[str, ...]] = ("lora_rank", "lora_alpha", "gptq_unpacked_column_size")
+    equation: str
+    output_shape: Any
+    activation: Function = None
+    bias_axes: str | None = None
+    kernel_initializer: Initializer = "glorot_uniform"
+    bias_initializer: Initializer = "zeros"
+    kernel_regularizer: Regularizer = None
+    bias_regularizer: Regularizer = None
+    kernel_constraint: Constraint = None
+    bias_constraint: Constraint = None
+    lora_rank: Unsupported = None
+    lora_alpha: Unsupported = None
+    gptq_unpacked_column_size: Unsupported = None
+    quantization_config: Unsupported = None
+
+    def setup(self) -> None:
+        found = next(filter(None, (re.fullmatch(form, self.equation) for form in _FORMS)), None)
+        if found is None:
+            raise self._refusal("The equation cannot be read.", expected="'abc,cd->abd', '...c,cd->...d' or 'ab...,bc->ac...'")
+        given = self.output_shape if isinstance(self.output_shape, (list, tuple)) else (self.output_shape,)
+        if not isinstance(self.output_shape, (list, tuple, int)) or not all(d is None or (isinstance(d, int) and d > 0) for d in given):
+            raise self._refusal("output_shape must be positive integers, or None for sizes of the input.")
+        self.output_shape = tuple(given)
+        self._terms = source, kernel, target = found.groups()
+        for letters, place, others in ((kernel, "kernel", source + target), (target, "output", source + kernel), (self.bias_axes or "", "bias", target)):
+            if missing := next((c for c in letters if c not in others), None):
+                raise self._refusal(f"The axis '{missing}' of the {place} has no size: it is in no other term.")
+        if self.bias_axes == "":
+            raise self._refusal("bias_axes names no axis.", fix=f"bias_axes='{target[-1]}', or None for no bias")
+
+    def _refusal(self, fact: str, **texts: Any) -> ArgumentError:
+        received = f"equation='{self.equation}', output_shape={self.output_shape}, bias_axes={self.bias_axes!r}"
+        return ArgumentError(fact, where=self.name, received=received, **texts)
+
+    def build(self, input_shape: Any) -> None:
+        source, kernel, target = self._terms
+        dots = "." * (len(input_shape) - len(source))  # one for each axis without a letter
+        axes, outputs = (letters + dots if self.equation.endswith("...") else dots + letters for letters in (source, target))
+        InputSpec(**{"min_ndim" if "..." in self.equation else "ndim": len(source)}).check(Spec(input_shape), self)
+        sizes = self._sizes(dict(zip(axes, input_shape, strict=True)), target if self.equation.startswith("...") else outputs[1:])
+        self.kernel = self.weight("kernel", tuple(sizes[c] for c in kernel))
+        biased = outputs[min(map(outputs.index, self.bias_axes)) :] if self.bias_axes else ""
+        self.bias = self.weight("bias", tuple(sizes[c] if c in self.bias_axes else 1 for c in biased)) if biased else None
+        self.input_spec = InputSpec(ndim=len(axes), axes={i: sizes[c] for i, c in enumerate(axes) if c in kernel})
+
+    def _sizes(self, sizes: dict[str, Any], outputs: str) -> dict[str, Any]:
+        """The sizes by letter: those of the input, and where it lacks or does not know them those of the output."""
+        if not len(outputs.rstrip(".")) <= len(self.output_shape) <= len(outputs):
+            fix = "leave out the batch, or what '...' stands for; None takes the input's size"
+            raise self._refusal(f"output_shape must have {len(outputs)} sizes, for '{outputs}'.", fix=fix)
+        for letter, size in zip(outputs, self.output_shape, strict=False):
+            found = sizes.get(letter)
+            if letter != "." and not same_dim(found, size):
+                fix = "None in output_shape takes the input's size"
+                raise ShapeError(f"The axis '{letter}' of '{self.equation}' has {found} elements, {size} in output_shape.", where=self.name, fix=fix)
+            if found is None and size is None and letter not in self._terms[0]:
+                raise self._refusal(f"The axis '{letter}' of the output has no size.", fix="give it in output_shape")
+            sizes[letter] = size if found is None else found
+        return sizes
+
+    def call(self, inputs: Any, training: Any = None) -> Any:
+        x = ops.einsum(self.equation, inputs, self.kernel)
+        x = x if self.bias is None else ops.add(x, self.bias)
+        return x if self.activation is None else self.activation(x)
