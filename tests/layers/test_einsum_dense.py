@@ -14,7 +14,7 @@ REFUSED: list[tuple[str, Any, str | None, str]] = [
     ("a...b,bc->a...c", 4, None, "cannot be read"),
     ("...b,bc->bc", 4, None, "cannot be read"),
     ("ab,bzc->ac", 4, None, "'z' of the kernel"),
-    ("ab,bc->az", 4, None, "'z' of the output"),
+    ("ab,bc->acz", (4, 5), None, "'z' of the output"),
     ("ab,bc->ac", 4, "z", "'z' of the bias"),
     ("ab,bc->ac", 4, "", "names no axis"),
     ("ab,bc->ac", None, None, "positive integers"),

@@ -89,11 +89,12 @@ class EinsumDense(Layer):
         source, kernel, target = self._terms
         dots = "." * (len(input_shape) - len(source))  # one for each axis without a letter
         axes, outputs = (letters + dots if self.equation.endswith("...") else dots + letters for letters in (source, target))
-        InputSpec(**{"min_ndim" if "..." in self.equation else "ndim": len(source)}).check(Spec(input_shape), self)
+        (InputSpec(min_ndim=len(source)) if "..." in self.equation else InputSpec(ndim=len(source))).check(Spec(input_shape), self)
         sizes = self._sizes(dict(zip(axes, input_shape, strict=True)), target if self.equation.startswith("...") else outputs[1:])
         self.kernel = self.weight("kernel", tuple(sizes[c] for c in kernel))
-        biased = outputs[min(map(outputs.index, self.bias_axes)) :] if self.bias_axes else ""
-        self.bias = self.weight("bias", tuple(sizes[c] if c in self.bias_axes else 1 for c in biased)) if biased else None
+        own = self.bias_axes or ""
+        reached = outputs[min(map(outputs.index, own)) :] if own else ""
+        self.bias = self.weight("bias", tuple(sizes[c] if c in own else 1 for c in reached)) if own else None
         self.input_spec = InputSpec(ndim=len(axes), axes={i: sizes[c] for i, c in enumerate(axes) if c in kernel})
 
     def _sizes(self, sizes: dict[str, Any], outputs: str) -> dict[str, Any]:
