@@ -366,6 +366,12 @@ def argsort(x, axis=-1):
 
 # ---- shaping ----
 concatenate, stack, swapaxes, moveaxis = torch.cat, torch.stack, torch.swapaxes, torch.moveaxis
+
+
+def unstack(x, num=None, axis=0):
+    return list(x.unbind(axis)) if num in (None, x.shape[axis]) else NotImplemented
+
+
 diff, tril, triu = torch.diff, torch.tril, torch.triu
 
 

@@ -20,7 +20,7 @@ from keraunos.core.variable import Variable
 from keraunos.ops import rules
 from keraunos.ops.creation import arange, zeros
 from keraunos.ops.elementwise import add, less, less_equal, logical_and
-from keraunos.ops.shaping import concatenate, convert_to_tensor, expand_dims, get_item, reshape, shape, stack
+from keraunos.ops.shaping import concatenate, convert_to_tensor, expand_dims, get_item, reshape, shape, stack, unstack
 
 
 # ---- what these ops share ----
@@ -280,7 +280,7 @@ def scan(f: Callable[[Any, Any], Any], init: Any, xs: Any = None, length: int | 
         xs: A tensor or a structure of them, gone through along their first axis, or None.
         length: The number of steps; needed without `xs`.
         reverse: Whether to go from the last row to the first.
-        unroll: How many steps a compiled loop does at once; engines without a compiler always unroll.
+        unroll: How many steps a compiled loop does at once, or True for all; engines without a compiler always unroll.
 
     Returns:
         The last carry, and the `y`s stacked, in the order of `xs`.
@@ -351,8 +351,8 @@ def _scanned(
             ys = tree.map_structure(lambda s: s if s is None else Spec((count, *s.shape), s.dtype), _specs(y))
             return _recorded(scan, (f, init, xs, length, reverse, unroll), (_specs(carry), ys))
         return init, tree.map_structure(lambda s: s if s is None else zeros((0, *s.shape), s.dtype), _specs(y))
-    engine = config.active()
-    if _loops(engine, "scan"):
+    engine, unrolled = config.active(), unroll is True and count is not UNKNOWN
+    if _loops(engine, "scan") and not unrolled:
 
         def run(variables: list[Any], bound: Any) -> Any:
             def bound_step(state: Any, x: Any) -> Any:
@@ -363,9 +363,9 @@ def _scanned(
             return (carry, ys), last
 
         return with_assignments(run)
-    carry, ys = init, []
+    carry, ys, parts = init, [], [[None] * count if x is None else unstack(x, count) for x in tree.flatten(xs)]
     for i in range(count)[:: -1 if reverse else 1]:
-        x = tree.map_structure(lambda x, i=i: x if x is None else x[i], xs)
+        x = tree.pack_sequence_as(xs, [part[i] for part in parts])
         carry, y = step(carry, x) if ys else checked(carry, x)
         ys.append(y)
     return _tensors(carry), tree.map_structure(lambda *y: None if y[0] is None else stack(list(y)), *(reversed(ys) if reverse else ys))
