@@ -31,6 +31,7 @@ Regularizer = Any  # a regularizer, its name, or None
 Constraint = Any  # a constraint, its name, or None
 Size = int  # an integer of at least 1
 Sizes = int | Sequence[int]  # one integer of at least 1, or a sequence of them
+Counts = int | Sequence[int]  # one integer of at least 0, or a sequence of them
 Several = int  # an integer of at least 2
 Count = int  # an integer of at least 0
 Unsupported = Any  # an argument of Keras's that is refused unless it is off
@@ -57,17 +58,23 @@ def _is_real(value: Any) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
-def _are_sizes(value: Any) -> bool:
-    return _is_size(value) or (isinstance(value, (tuple, list)) and len(value) > 0 and all(map(_is_size, value)))
+def _is_count(value: Any) -> bool:
+    return _is_int(value) and value >= 0
+
+
+def _are(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """Whether it is one of a kind, or a sequence of them."""
+    return lambda value: check(value) or (isinstance(value, (tuple, list)) and len(value) > 0 and all(map(check, value)))
 
 
 # What a value of each kind must be, in words and as a test; a kind that is not here is not checked.
 _CHECKS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "int": ("an integer", _is_int),
     "Size": ("a positive integer", _is_size),
-    "Sizes": ("a positive integer or a sequence of them", _are_sizes),
+    "Sizes": ("a positive integer or a sequence of them", _are(_is_size)),
+    "Counts": ("an integer of at least 0 or a sequence of them", _are(_is_count)),
     "float": ("a number", _is_real),
-    "Count": ("an integer of at least 0", lambda value: _is_int(value) and value >= 0),
+    "Count": ("an integer of at least 0", _is_count),
     "Several": ("an integer of at least 2", lambda value: _is_int(value) and value >= 2),
     "Fraction": ("a number from 0 to below 1", lambda value: _is_real(value) and 0 <= value < 1),
     "Share": ("a number from 0 to 1", lambda value: _is_real(value) and 0 <= value <= 1),
@@ -105,7 +112,7 @@ class Field:
             error = ArgumentError if _is_real(value) else ArgumentTypeError
             wanted = " or ".join(_CHECKS[kind][0] for kind in self.kinds)
             raise error(f"{owner}: {self.name} must be {wanted}.", received=f"{self.name}={value!r}")
-        return int(value) if _is_int(value) and self.kinds[0] in ("int", "Size", "Sizes", "Several", "Count") else value
+        return int(value) if _is_int(value) and self.kinds[0] in ("int", "Size", "Sizes", "Several", "Count", "Counts") else value
 
 
 @dataclass_transform()

@@ -2,56 +2,78 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, cast
+import math
+from typing import Any, ClassVar
 
 from keraunos import ops
-from keraunos.core.config import standardize_data_format
-from keraunos.core.errors import ArgumentError, ShapeError, one_of
-from keraunos.core.fields import Activation, Size, Sizes
-from keraunos.core.spec import Spec
-from keraunos.layers.core import Kerneled
+from keraunos.core.errors import ShapeError
+from keraunos.core.fields import Activation, Constraint, Initializer, Regularizer, Size, Sizes
+from keraunos.core.spec import Spec, show
 from keraunos.layers.input_layer import InputSpec
-from keraunos.layers.layer import Layer
+from keraunos.layers.spatial import Spatial
 from keraunos.ops.convolutions import biased_conv
 
 
-class Spatial(Layer):
-    """The base of layers over one to three spatial axes.
+def in_order(own: str, *kernels: str) -> list[str]:
+    """The order of a layer's arguments: its own, then those of its kernels, its bias and its output."""
 
-    A subclass says how many, and declares sizes, padding and data format, which are settled here.
-    """
+    def each(kind: str) -> list[str]:
+        return [f"{name}_{kind}" for name in (*kernels, "bias")]
 
-    rank: ClassVar[int] = 2
-    paddings: ClassVar[tuple[str, ...]] = ("valid", "same")
-    function: ClassVar[Any] = None
+    return [*own.split(), *each("initializer"), *each("regularizer"), "activity_regularizer", *each("constraint")]
 
-    def __init_subclass__(cls, rank: int | None = None, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        cls.rank = rank or cls.rank
+
+class Convolving(Spatial, kw_only=True):
+    """The base of the layers whose kernels slide over the inputs; a subclass makes the kernels and says what they do."""
+
+    dilates_strides: ClassVar[bool] = False  # whether strides and dilation go together
+    kernel_size: Sizes
+    strides: Sizes = (1, 1)
+    padding: str = "valid"
+    data_format: str | None = None
+    dilation_rate: Sizes = (1, 1)
+    activation: Activation = None
+    use_bias: bool = True
+    bias_initializer: Initializer = "zeros"
+    bias_regularizer: Regularizer = None
+    activity_regularizer: Regularizer = None
+    bias_constraint: Constraint = None
 
     def setup(self) -> None:
-        for name, field in self.fields.items():
-            value = getattr(self, name)
-            if name == "data_format":
-                setattr(self, name, standardize_data_format(value))
-            elif name == "padding":
-                setattr(self, name, one_of(f"{type(self).__name__}: padding", value.lower(), self.paddings, self.name))
-            elif "Sizes" in field.kinds and value is not None:
-                sizes = (value,) * self.rank if isinstance(value, int) else tuple(map(int, value))
-                if len(sizes) != self.rank:
-                    raise self._refusal(f"{name} needs {self.rank} integers, got {len(sizes)}.", name, fix=f"{name}={sizes[0]}")
-                setattr(self, name, sizes)
-        self.input_spec = InputSpec(ndim=self.rank + 2)
+        super().setup()
+        if not self.dilates_strides and (1,) * self.rank not in (self.strides, self.dilation_rate):
+            raise self._refusal("strides > 1 and dilation_rate > 1 do not go together.", "strides", "dilation_rate")
 
-    def _refusal(self, fact: str, *names: str, **texts: Any) -> ArgumentError:
-        received = ", ".join(f"{name}={getattr(self, name)}" for name in names) or None
-        return ArgumentError(f"{type(self).__name__}: {fact}", where=self.name, received=received, **texts)
+    def build(self, input_shape: Any) -> None:
+        self.input_spec.check(Spec(input_shape), self)
+        channels = input_shape[self.channel_axis]
+        if channels is None:
+            fix = "give Input the number of channels; the sizes may stay None"
+            raise ShapeError("The number of channels must be known.", where=self.name, received=show(input_shape), fix=fix)
+        filters = self.kernels(channels)
+        self.bias = self.weight("bias", (filters,)) if self.use_bias else None
+        self.input_spec = InputSpec(ndim=self.rank + 2, axes={self.channel_axis: channels})
+
+    def kernels(self, channels: int) -> int:
+        """Make the kernels for inputs of so many channels; returns how many the output has."""
+        raise NotImplementedError
+
+    @property
+    def sliding(self) -> tuple[Any, ...]:
+        """How the kernel slides, as the ops take it."""
+        return self.strides, self.padding, self.data_format, self.dilation_rate
+
+    def finished(self, x: Any) -> Any:
+        """What the kernels gave, with the bias and the activation."""
+        if self.bias is not None:
+            x = ops.add(x, self.bias if self.channel_axis == -1 else ops.reshape(self.bias, (-1, *(1,) * self.rank)))
+        return x if self.activation is None else self.activation(x)
 
 
-_OWN = ("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate", "groups", "activation", "use_bias")
+_OWN = "filters kernel_size strides padding data_format dilation_rate groups activation use_bias"
 
 
-class BaseConv(Spatial, Kerneled, order=_OWN):
+class BaseConv(Convolving, order=in_order(_OWN, "kernel")):
     """The base of the convolution layers; a subclass gives the rank.
 
     Args:
@@ -78,41 +100,32 @@ class BaseConv(Spatial, Kerneled, order=_OWN):
     """
 
     filters: Size
-    kernel_size: Sizes
-    strides: Sizes = (1, 1)
-    padding: str = "valid"
-    data_format: str | None = None
-    dilation_rate: Sizes = (1, 1)
     groups: Size = 1
-    activation: Activation = None
-    use_bias: bool = True
+    kernel_initializer: Initializer = "glorot_uniform"
+    kernel_regularizer: Regularizer = None
+    kernel_constraint: Constraint = None
 
     def setup(self) -> None:
         super().setup()
-        if self.padding == "causal" and self.data_format == "channels_first":
-            raise self._refusal("causal padding needs channels_last.")
-        if (1,) * self.rank not in (self.strides, self.dilation_rate):
-            raise self._refusal("strides > 1 and dilation_rate > 1 do not go together.", "strides", "dilation_rate")
         if self.filters % self.groups:
             raise self._refusal("filters must be divisible by groups.", "filters", "groups")
 
-    def build(self, input_shape: Any) -> None:
-        self.input_spec.check(Spec(input_shape), self)
-        axis, window = -1 if self.data_format == "channels_last" else 1, cast(Any, self.kernel_size)
-        channels: Any = input_shape[axis]
-        if channels is not None and channels % self.groups:
-            raise ShapeError(f"{channels} channels cannot be divided into {self.groups} groups.", where=self.name)
-        self.kernel = self.weight("kernel", (*window, channels and channels // self.groups, self.filters))
-        self.bias = self.weight("bias", (self.filters,)) if self.use_bias else None
-        self.input_spec = InputSpec(ndim=self.rank + 2, axes={axis: channels})
+    def kernels(self, channels: int) -> int:
+        if channels % self.groups:
+            fix = f"groups={math.gcd(channels, self.filters)}, or another number that divides {channels}"
+            raise ShapeError(f"{channels} channels cannot be divided into {self.groups} groups.", where=self.name, fix=fix)
+        self.kernel = self.weight("kernel", (*self.kernel_size, channels // self.groups, self.filters))
+        return self.filters
 
     def call(self, inputs: Any) -> Any:
-        padding = self.padding
+        strides, padding, *rest = self.sliding
         if padding == "causal":
-            (rate,), (window, *_) = cast(Any, self.dilation_rate), self.kernel.shape
-            inputs, padding = ops.pad(inputs, ((0, 0), (rate * (window - 1), 0), (0, 0))), "valid"
-        settings = self.strides, padding, self.data_format, self.dilation_rate
-        x = ops.conv(inputs, self.kernel, *settings) if self.bias is None else biased_conv(inputs, self.kernel, self.bias, *settings)
+            widths = [(0, 0)] * 3
+            widths[self.spatial_axes[0]] = (self.dilation_rate[0] * (self.kernel_size[0] - 1), 0)
+            inputs, padding = ops.pad(inputs, widths), "valid"
+        if self.bias is None:
+            return self.finished(ops.conv(inputs, self.kernel, strides, padding, *rest))
+        x = biased_conv(inputs, self.kernel, self.bias, strides, padding, *rest)
         return x if self.activation is None else self.activation(x)
 
 

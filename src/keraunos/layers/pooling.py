@@ -6,7 +6,7 @@ from typing import Any
 
 from keraunos import ops
 from keraunos.core.fields import Sizes
-from keraunos.layers.convolutional import Spatial
+from keraunos.layers.spatial import Spatial
 
 
 class BasePooling(Spatial):
@@ -84,8 +84,7 @@ class BaseGlobalPooling(Spatial):
         return self._over_places(self.function, inputs)
 
     def _over_places(self, function: Any, x: Any) -> Any:
-        first = 1 if self.data_format == "channels_last" else 2
-        return function(x, axis=tuple(range(first, first + self.rank)), keepdims=self.keepdims)
+        return function(x, axis=self.spatial_axes, keepdims=self.keepdims)
 
 
 class GlobalMaxPooling1D(BaseGlobalPooling, rank=1, function=ops.max):

@@ -123,11 +123,11 @@ class Weighted(Tracked):
         self.__dict__.setdefault("_weights", []).append(variable)
         return variable
 
-    def weight(self, name: str, shape: Any, trainable: bool = True, **options: Any) -> Variable:
-        """`add_weight` with the fields `{name}_initializer`, `{name}_regularizer` and `{name}_constraint`."""
+    def weight(self, name: str, shape: Any, trainable: bool = True, fields: str | None = None, **options: Any) -> Variable:
+        """`add_weight` with the fields `{name}_initializer`, `{name}_regularizer` and `{name}_constraint`, or with those of another name."""
         if None in shape:
             raise ShapeError(f"The shape of '{name}' must be known.", where=self.name, received=str(shape), fix="give Input the sizes that weights depend on")
-        found = {kind: getattr(self, f"{name}_{kind}", None) for kind in ("initializer", "regularizer", "constraint")}
+        found = {kind: getattr(self, f"{fields or name}_{kind}", None) for kind in ("initializer", "regularizer", "constraint")}
         return self.add_weight(shape, trainable=trainable, name=name, **found, **options)
 
     def add_variable(self, shape: Any, initializer: Any, dtype: Any = None, trainable: bool = True, autocast: bool = True, regularizer: Any = None,
