@@ -35,6 +35,7 @@ Counts = int | Sequence[int]  # one integer of at least 0, or a sequence of them
 Several = int  # an integer of at least 2
 Count = int  # an integer of at least 0
 Unsupported = Any  # an argument of Keras's that is refused unless it is off
+Inherited = Any  # an argument of the base (`name`, `dtype`) that has a place among the class's own
 Fraction = float  # a number in [0, 1)
 Share = float  # a number in [0, 1]
 Positive = NotNegative = NotPositive = float  # a number above 0, finite and at least 0, at most 0
@@ -141,6 +142,8 @@ class Declared:
             if isinstance(annotation, str) and not annotation.startswith("ClassVar") and not name.startswith("_")
         }
         own |= {name: Field(name, cls.fields[name].annotation, default) for name, default in defaults.items()}
+        for name in [name for name, field in own.items() if field.annotation == "Inherited"]:
+            delattr(cls, name)  # what the base makes of it is found again
         if "__init__" in cls.__dict__ or not (own or order or getattr(cls.__init__, "declared", False)):  # written by hand, here or above
             return
         first = [*order, *(name for name in own if cls.own_first and name not in defaults)]
@@ -206,6 +209,7 @@ def _unknown(cls: Any, kwargs: dict[str, Any]) -> None:
 
 def _make_init(cls: type[Declared]) -> Callable[..., None]:
     fields, names = cls.fields, list(cls.fields)
+    inherited = {name for name, field in fields.items() if field.annotation == "Inherited"}
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         owner = type(self).__name__
@@ -220,9 +224,10 @@ def _make_init(cls: type[Declared]) -> Callable[..., None]:
         if missing:
             _unknown(type(self), kwargs)
             raise ArgumentTypeError(f"{owner} needs the argument '{missing[0]}'.", fix=f"{owner}({', '.join(f'{name}=…' for name in missing)})")
-        self.start(**kwargs)
+        self.start(**kwargs, **{name: values[name] for name in inherited & values.keys()})
         for name, field in fields.items():
-            setattr(self, name, field.value(owner, values.get(name, field.default)))
+            if name not in inherited:
+                setattr(self, name, field.value(owner, values.get(name, field.default)))
         self.setup()
 
     Parameter = inspect.Parameter
