@@ -22,7 +22,7 @@ keras = pytest.importorskip("keras")
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")  # in Keras
 
-CLASSES = ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax", "Nadam", "Lion", "Lamb", "Ftrl"]
+CLASSES = ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax", "Nadam", "Lion", "Lamb", "Ftrl", "Muon", "ScheduleFreeAdamW"]
 BASE: list[dict[str, Any]] = [
     {}, {"weight_decay": 0.05}, {"clipnorm": 0.5}, {"clipvalue": 0.3}, {"global_clipnorm": 0.7}, {"use_ema": True, "ema_momentum": 0.8},
     {"use_ema": True, "ema_momentum": 0.8, "ema_overwrite_frequency": 3}, {"loss_scale_factor": 8.0}, {"gradient_accumulation_steps": 3},
@@ -35,6 +35,9 @@ OWN: list[tuple[str, dict[str, Any]]] = [
     ("RMSprop", {"momentum": 0.9}), ("RMSprop", {"centered": True, "rho": 0.7}), ("RMSprop", {"centered": True, "momentum": 0.5, "epsilon": 1e-3}),
     ("Adagrad", {"initial_accumulator_value": 0.5}), ("Adadelta", {"learning_rate": 1.0, "rho": 0.8}), ("Nadam", {"gradient_accumulation_steps": 2}),
     ("Ftrl", {"l1_regularization_strength": 0.01, "l2_regularization_strength": 0.1, "l2_shrinkage_regularization_strength": 0.1, "beta": 0.2}),
+    ("Muon", {"exclude_layers": ["v0"], "adam_lr_ratio": 2.0, "adam_weight_decay": None}), ("Muon", {"nesterov": False, "momentum": 0.5, "ns_steps": 3}),
+    ("Muon", {"rms_rate": None, "weight_decay": 0.1, "clipnorm": 0.5, "gradient_accumulation_steps": 2}),
+    ("ScheduleFreeAdamW", {"warmup_steps": 5, "beta_1": 0.8, "epsilon": 1e-3}), ("ScheduleFreeAdamW", {"weight_decay": 0.1, "use_ema": True}),
 ]  # fmt: skip
 CASES = [(name, options) for name in ("SGD", "Adam", "RMSprop") for options in BASE] + [(name, {}) for name in CLASSES[2:]] + OWN
 MODES = ("numpy", "jax", "jax compiled", "torch", "torch generic", "torch stateless", *(name for name in ("tensorflow",) if name in BACKENDS))
@@ -93,12 +96,73 @@ def test_trajectory_equals_keras(name: str, options: dict[str, Any]) -> None:
                 for mine, other in zip(weights, expected, strict=True):
                     close(mine.numpy(), other.value)
                 for mine, other in zip(ours.variables, theirs.variables, strict=True):
-                    # Keras rounds 1 - beta_2 to float32 in Nadam.
-                    close(mine.numpy(), other.value, 2e-5 if name == "Nadam" else 1e-5)
+                    # Keras rounds 1 - beta_2 to float32 in these.
+                    close(mine.numpy(), other.value, 2e-5 if name in ("Nadam", "ScheduleFreeAdamW") else 1e-5)
                     assert name == "Nadam" or mine.name == other.name
                 ours.finalize_variable_values(weights)
                 if options.get("use_ema"):
                     close(weights[0].numpy(), ours._averages[0].numpy(), 0.0)
+
+
+def groups(module: Any) -> Any:
+    inner = module.optimizers
+    table = inner.OptimizerMap(inner.SGD(0.1, momentum=0.9), {"v0": inner.Adam(0.05, gradient_accumulation_steps=2), "v[2-9]": inner.Lion(0.01)})
+    return inner.MultiOptimizer(table, loss_scale_factor=2.0)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_several_optimizers_in_one(mode: str) -> None:
+    theirs, expected = groups(keras), variables(keras)
+    for gradients in GRADIENTS:
+        theirs.apply([keras.ops.convert_to_tensor(g) for g in gradients], expected)
+    with backend_scope(mode.split()[0]):
+        ours, weights = groups(keraunos), variables()
+        run(ours, weights, mode)
+        for mine, other in zip(weights, expected, strict=True):
+            close(mine.numpy(), other.value)
+        assert [type(o).__name__ for o in ours.optimizers] == ["Adam", "SGD", "Lion"] and int(ours.iterations.numpy()) == 20
+        with pytest.raises(AttributeError, match="each of its `optimizers` has one"):
+            _ = ours.learning_rate
+        again = type(ours).from_config(ours.get_config())
+        assert again.get_config() == ours.get_config() and [*again.optimizer_map] == ["v0", "v[2-9]"]
+        again.build(weights)
+        store: dict[str, Any] = {}
+        ours.save_own_variables(store)
+        again.load_own_variables(store)
+        assert all(np.array_equal(a.numpy(), b.numpy()) for a, b in zip(again.variables, ours.variables, strict=True))
+
+
+@pytest.mark.parametrize("engine", TRAINING)
+def test_layers_learn_by_optimizers_of_their_own(engine: str, tmp_path: Any) -> None:
+    with backend_scope(engine):
+        layers = keraunos.layers
+        model = keraunos.Sequential([keraunos.Input((3,)), layers.Dense(4, name="trunk"), layers.Dense(1, name="head")])
+        table = optimizers.OptimizerMap(optimizers.Adam(0.05), {"trunk/.*": optimizers.SGD(0.0)})
+        model.compile(optimizers.MultiOptimizer(table), "mse")
+        trunk, head = model.layers[0].get_weights(), model.layers[1].get_weights()
+        x = np.random.default_rng(0).normal(size=(32, 3)).astype("float32")
+        curve = model.fit(x, x[:, :1], epochs=8, verbose=0).history["loss"]
+        assert curve[-1] < curve[0]
+        assert np.array_equal(model.layers[0].get_weights()[0], trunk[0]) and not np.allclose(model.layers[1].get_weights()[0], head[0])
+        model.save(tmp_path / "model.keras")
+        again = keraunos.saving.load_model(tmp_path / "model.keras")
+        for a, b in zip(again.optimizer.variables, model.optimizer.variables, strict=True):
+            assert a.path == b.path and np.array_equal(a.numpy(), b.numpy())
+
+
+def test_mistakes_with_several_optimizers() -> None:
+    table = optimizers.OptimizerMap(optimizers.SGD(), {"a": optimizers.Adam()})
+    with pytest.raises(ArgumentError, match="is in the OptimizerMap already"):
+        table["a"] = optimizers.SGD()
+    for mistake in (lambda: optimizers.OptimizerMap("sgd"), lambda: table.update({"b": "adam"})):
+        with pytest.raises(ArgumentTypeError, match="An optimizer is wanted here"):
+            mistake()
+    with pytest.raises(ArgumentError, match="is not a regular expression"):
+        table["("] = optimizers.SGD()
+    with pytest.raises(ArgumentTypeError, match="takes an OptimizerMap or a function"):
+        optimizers.MultiOptimizer(optimizers.SGD())
+    with pytest.raises(ArgumentTypeError, match="An optimizer is wanted here"):
+        optimizers.MultiOptimizer(lambda variable: "sgd").build(variables())
 
 
 @pytest.mark.parametrize("mode", [*TRAINING, "torch generic"])

@@ -9,15 +9,19 @@ from __future__ import annotations
 from keraunos.core.missing import answer_for
 from keraunos.core.registry import Registry
 from keraunos.optimizers import rules, schedules
+from keraunos.optimizers.groups import MultiOptimizer, OptimizerMap
 from keraunos.optimizers.loss_scale import LossScaleOptimizer
+from keraunos.optimizers.muon import Muon
 from keraunos.optimizers.optimizer import Optimizer
 from keraunos.optimizers.rules import *
+from keraunos.optimizers.schedule_free import ScheduleFreeAdamW
 
-_CLASSES = {"Optimizer": Optimizer, "LossScaleOptimizer": LossScaleOptimizer, **{name: getattr(rules, name) for name in rules.__all__}}
-registry = Registry("optimizer", _CLASSES, {name.lower(): name for name in rules.__all__}, base=Optimizer)
+_RULES = {**{name: getattr(rules, name) for name in rules.__all__}, "Muon": Muon, "ScheduleFreeAdamW": ScheduleFreeAdamW}
+_CLASSES = {"Optimizer": Optimizer, "LossScaleOptimizer": LossScaleOptimizer, "MultiOptimizer": MultiOptimizer, "OptimizerMap": OptimizerMap, **_RULES}
+registry = Registry("optimizer", _CLASSES, {name.lower(): name for name in _RULES}, base=Optimizer)
 get, serialize, deserialize = registry.functions()
 
-__all__ = ["LossScaleOptimizer", "Optimizer", *rules.__all__, "deserialize", "get", "schedules", "serialize"]  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = [*_CLASSES, "deserialize", "get", "schedules", "serialize"]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 answer_for(__name__)

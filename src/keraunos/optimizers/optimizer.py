@@ -312,9 +312,9 @@ class Optimizer(Declared):
         if native is None or native(self, grads, variables, None if variables == self._trained else self._places(variables)) is NotImplemented:
             grads = self._clipped(grads)
             rate = ops.cast(self.learning_rate, "float32")
-            if self.weight_decay is not None:
-                for variable in [v for v in variables if self._use_weight_decay(v)]:
-                    variable.assign(ops.subtract(variable.value, ops.multiply(variable.value, ops.multiply(rate, self.weight_decay))))
+            for variable in variables:
+                if (decay := self._decay_of(variable)) is not None:
+                    variable.assign(ops.subtract(variable.value, ops.multiply(variable.value, ops.multiply(rate, decay))))
             self._backend_update_step(grads, variables, rate)
 
     def _backend_update_step(self, grads: list[Any], trainable_variables: list[Variable], learning_rate: Any) -> None:
@@ -323,12 +323,15 @@ class Optimizer(Declared):
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
         """Change one variable by its gradient; own optimizers define this, or the pure `update`."""
-        i = self._index[variable]
-        slots = [slot[i] for slot in self._slots]
+        slots = self._slots_of(variable)
         step, kind = ops.add(self.iterations, 1), dtypes.result_type("float32", variable.dtype)  # 16-bit floats are changed in 32 bits
         new = self.update(*[ops.convert_to_tensor(x, kind) for x in (variable.value, gradient, learning_rate, step, *[s.value for s in slots])])
         for v, value in zip((variable, *slots), new, strict=True):
             v.assign(value)
+
+    def _slots_of(self, variable: Variable) -> list[Variable]:
+        i = self._index[variable]
+        return [slot[i] for slot in self._slots]
 
     def update(self, value: Any, gradient: Any, rate: Any, step: Any, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
         """The new value of a variable and of its slots, which are the further arguments. `step` counts from 1."""
@@ -353,6 +356,10 @@ class Optimizer(Declared):
         """Leave variables out of weight decay: those given, and those in whose path one of the patterns occurs."""
         self._undecayed += [*(var_list or ()), *(var_names or ())]
         self._decayed.clear()
+
+    def _decay_of(self, variable: Variable) -> float | None:
+        """The weight decay of a variable; None if it has none."""
+        return self.weight_decay if self.weight_decay is not None and self._use_weight_decay(variable) else None
 
     def _use_weight_decay(self, variable: Variable) -> bool:
         if variable not in self._decayed:
