@@ -69,6 +69,7 @@ class Operators:
     """Python's operators, as ops; shared by `Spec`, `KerasTensor` and `Variable`."""
 
     __slots__ = ()
+    __array_priority__ = 1000.0  # NumPy's arrays leave `array * x` to `__rmul__`
     __add__, __radd__ = _operator("add"), _operator("add", True)
     __sub__, __rsub__ = _operator("subtract"), _operator("subtract", True)
     __mul__, __rmul__ = _operator("multiply"), _operator("multiply", True)
