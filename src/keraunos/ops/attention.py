@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from keraunos.core import config, dtypes
 from keraunos.core.errors import BackendError, DTypeError, ShapeError
@@ -62,15 +63,28 @@ def dot_product_attention(
     if flash_attention and not isinstance(query, Symbolic):
         fix = "leave flash_attention at None"
         raise BackendError(f"The {config.backend()} backend has no flash attention for these arguments here.", where="flash_attention", fix=fix)
-    (_, queries, heads, depth), (_, keys, key_heads, _) = shapes["query"], shapes["key"]
-    if isinstance(heads, int) and isinstance(key_heads, int) and heads != key_heads:
-        if not key_heads or heads % key_heads:
-            raise ShapeError(f"query has {heads} heads, key has {key_heads}.", received=received, expected="a multiple of the heads of key")
-        key, value = (repeat(x, heads // key_heads, 2) for x in (key, value))
+    weights = attention_weights(query, key, bias, mask, scale, is_causal, attn_logits_soft_cap)
+    return einsum("bhqk,bkhd->bqhd", cast(weights, dtype(value)), for_heads(value, shapes["query"][2]))
+
+
+def for_heads(x: Any, heads: Any) -> Any:
+    """Keys or values, each of their heads repeated for the heads of the query that it serves."""
+    own = shape(x)[2]
+    if not (isinstance(heads, int) and isinstance(own, int)) or heads == own:
+        return x
+    if not own or heads % own:
+        raise ShapeError(f"query has {heads} heads, key has {own}.", expected="a multiple of the heads of key")
+    return repeat(x, heads // own, 2)
+
+
+def attention_weights(query: Any, key: Any, bias: Any = None, mask: Any = None, scale: float | None = None, is_causal: bool = False,
+                      attn_logits_soft_cap: float | None = None) -> Any:  # fmt: skip
+    """How much of each key each query takes, `(batch, heads, queries, keys)`, in float32 or wider; the arguments are those of `dot_product_attention`."""
+    (_, queries, heads, depth), keys = shape(query), shape(key)[1]
     wide = dtypes.result_type(dtype(query), "float32")
     if wide in dtypes.COMPLEX:
         raise DTypeError("Attention is between real numbers.", received=dtype(query))
-    logits = einsum("bqhd,bkhd->bhqk", cast(query, wide), cast(key, wide))
+    logits = einsum("bqhd,bkhd->bhqk", cast(query, wide), cast(for_heads(key, heads), wide))
     logits = multiply(logits, scale if scale is not None else 1 / math.sqrt(depth) if isinstance(depth, int) else rsqrt(cast(depth, wide)))
     if attn_logits_soft_cap is not None:
         logits = multiply(tanh(true_divide(logits, attn_logits_soft_cap)), attn_logits_soft_cap)
@@ -82,7 +96,7 @@ def dot_product_attention(
         seen = before if seen is None else logical_and(seen, before)
     if seen is not None:
         logits = where(seen, logits, -1e30)  # finite: among keys that are all masked none is nearer
-    return einsum("bhqk,bkhd->bqhd", cast(softmax(logits), dtype(value)), value)
+    return softmax(logits)
 
 
 declare(globals())
