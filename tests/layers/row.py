@@ -22,11 +22,17 @@ class Of:
         return f"{self.name}({', '.join([*map(str, self.args), *(f'{k}={v}' for k, v in self.kwargs.items())])})"
 
 
-def made(value: Any, module: Any) -> Any:
-    """An argument's value, with the layers in it made of a module."""
+def made(value: Any, module: Any, **policy: Any) -> Any:
+    """An argument's value, with the layers in it made of a module, in the dtype of the outer one where that is given."""
     if isinstance(value, Of):
-        return getattr(module, value.name)(*(made(v, module) for v in value.args), **{k: made(v, module) for k, v in value.kwargs.items()})
-    return [made(v, module) for v in value] if isinstance(value, list) else value
+        kwargs = {k: made(v, module, **policy) for k, v in value.kwargs.items()}
+        return getattr(module, value.name)(*(made(v, module, **policy) for v in value.args), **{**policy, **kwargs})
+    return [made(v, module, **policy) for v in value] if isinstance(value, list) else value
+
+
+def of_a_batch(value: Any) -> bool:
+    """Whether an option of a call is data: an array, or a list with one."""
+    return any(isinstance(x, np.ndarray) for x in (value if isinstance(value, list) else [value]))
 
 
 class Row:
@@ -52,12 +58,13 @@ class Row:
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={getattr(value, '__name__', value)}" for name, value in self.arguments.items())
-        call = "".join(f"+{k}" if isinstance(v, np.ndarray) else f"+{k}={v}" for k, v in self.call.items())
+        call = "".join(f"+{k}" if of_a_batch(v) else f"+{k}={v}" for k, v in self.call.items())
         return f"{self.name}({arguments}){'+mask' * self.masked}{call}"
 
     def make(self, module: Any = layers, **more: Any) -> Any:
         """The layer, of Keraunos or of another module."""
-        return getattr(module, self.name)(**{k: made(v, module) for k, v in self.arguments.items()}, **more)
+        policy = {k: v for k, v in more.items() if k == "dtype"}
+        return getattr(module, self.name)(**{k: made(v, module, **policy) for k, v in self.arguments.items()}, **more)
 
     @property
     def dtype(self) -> str:
@@ -93,7 +100,7 @@ class Row:
 
     def used_on(self, layer: Any, symbols: list[Any]) -> Any:
         """What the layer gives for symbolic inputs; options that are arrays of a batch are left out."""
-        settings = {name: value for name, value in self.call.items() if not isinstance(value, np.ndarray)}
+        settings = {name: value for name, value in self.call.items() if not of_a_batch(value)}
         return layer(*self.structure(symbols), **settings)
 
     def built(self, **more: Any) -> Any:
