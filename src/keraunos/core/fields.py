@@ -134,20 +134,23 @@ class Declared:
     name: Any
 
     def __init_subclass__(cls, order: Sequence[str] = (), kw_only: bool = False, **kwargs: Any) -> None:
-        defaults = {name: kwargs.pop(name) for name in cls.fields.keys() & kwargs.keys()}
+        bases = (cls, *cls.__bases__) if "fields" not in cls.__dict__ else (cls,)
+        inherited = {name: field for base in reversed(bases) for name, field in getattr(base, "fields", {}).items()}
+        inherited = {**cls.fields, **{name: field for name, field in inherited.items() if name not in cls.fields}}
+        defaults = {name: kwargs.pop(name) for name in inherited.keys() & kwargs.keys()}
         super().__init_subclass__(**kwargs)
         own = {
             name: Field(name, annotation, cls.__dict__.get(name, REQUIRED))
             for name, annotation in cls.__dict__.get("__annotations__", {}).items()
             if isinstance(annotation, str) and not annotation.startswith("ClassVar") and not name.startswith("_")
         }
-        own |= {name: Field(name, cls.fields[name].annotation, default) for name, default in defaults.items()}
+        own |= {name: Field(name, inherited[name].annotation, default) for name, default in defaults.items()}
         for name in [name for name, field in own.items() if field.annotation == "Inherited"]:
             delattr(cls, name)  # what the base makes of it is found again
         if "__init__" in cls.__dict__ or not (own or order or getattr(cls.__init__, "declared", False)):  # written by hand, here or above
             return
         first = [*order, *(name for name in own if cls.own_first and name not in defaults)]
-        merged = {**cls.fields, **own}
+        merged = {**inherited, **own}
         merged = {name: merged[name] for name in (*first, *merged)}
         cls.fields = dict(sorted(merged.items(), key=lambda item: item[1].default is not REQUIRED))
         cls.__init__ = _make_init(cls)

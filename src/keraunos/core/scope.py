@@ -28,6 +28,7 @@ class Scope(threading.local):
     monitor: Any = None  # debugging hook that sees each layer's output
     custom_objects: dict[str, Any] | None = None  # what `custom_object_scope` made known
     safe_mode: bool = True  # whether configs with code in them are refused
+    noise: dict[int, Any] | None = None  # what recurrent cells drop in all steps of a sequence
     sharing: dict[Any, Any] | None = None  # the objects that one file holds, so that shared ones stay shared
 
 
