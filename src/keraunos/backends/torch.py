@@ -117,6 +117,8 @@ def slot(value: torch.Tensor, trainable: bool) -> torch.Tensor:
 def store(old: torch.Tensor, new: torch.Tensor, trainable: bool) -> torch.Tensor:
     if not trainable:
         return new.detach()
+    if nested.depth:  # a gradient is being taken, which needs the old value
+        return slot(new, True)
     with torch.no_grad():
         old.copy_(new)
     return old
