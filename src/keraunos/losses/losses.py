@@ -7,7 +7,9 @@ from typing import Any
 
 from keraunos import ops
 from keraunos.core import config
+from keraunos.core.errors import ShapeError
 from keraunos.core.masks import set_mask
+from keraunos.core.spec import show
 from keraunos.losses.loss import FunctionLoss, misfit, pairwise, tensor
 
 
@@ -261,6 +263,33 @@ def circle(
     return values
 
 
+# ---- sequences ----
+def ctc(y_true: Any, y_pred: Any) -> Any:
+    """The negative log probability of a sequence of labels over all alignments (Graves et al., 2006, "Connectionist temporal classification").
+
+    Args:
+        y_true: Labels, `(batch, labels)`; 0 is the blank and fills up shorter sequences.
+        y_pred: Logits, `(batch, steps, classes)`; all steps count.
+
+    Raises:
+        ShapeError: The shapes are others.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> round(float(keras.losses.ctc([[1, 2]], keras.ops.zeros((1, 2, 3)))[0]), 4)  # one alignment of nine
+    2.1972
+    """
+    y_true, y_pred = tensor(y_true), tensor(y_pred)
+    if len(y_true.shape) != 2 or len(y_pred.shape) != 3:
+        received = f"y_true {show(y_true.shape)}, y_pred {show(y_pred.shape)}"
+        expected = "y_true (batch, labels) of integers, y_pred (batch, steps, classes)"
+        raise ShapeError("The targets do not fit the predictions.", where="ctc", received=received, expected=expected)
+    labels = ops.sum(ops.cast(ops.not_equal(y_true, 0), "int32"), -1)
+    steps = ops.full_like(labels, ops.shape(y_pred)[1])
+    return ops.ctc_loss(ops.cast(y_true, "int32"), y_pred, labels, steps, mask_index=0)
+
+
 # ---- classes ----
 class MeanSquaredError(FunctionLoss, function=mean_squared_error):
     """The mean of the squared differences.
@@ -435,3 +464,7 @@ class Circle(FunctionLoss, function=circle):
     gamma: float = 80.0
     margin: float = 0.4
     remove_diagonal: bool = True
+
+
+class CTC(FunctionLoss, function=ctc):
+    """The loss of sequences of labels without their places, as in speech and handwriting (Graves et al., 2006); class 0 is the blank."""
