@@ -13,7 +13,7 @@ from keraunos.core.spec import UNKNOWN, Shape, show
 # The order of axes that puts the channels first, or last, by the number of spatial axes.
 FIRST = {1: (0, 2, 1), 2: (0, 3, 1, 2), 3: (0, 4, 1, 2, 3)}
 LAST = {1: (0, 2, 1), 2: (0, 2, 3, 1), 3: (0, 2, 3, 4, 1)}
-_AXES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
+AXES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 
 
 class Windows(NamedTuple):
@@ -95,8 +95,8 @@ def _start(shape: Any, rank: int, padding: Any, data_format: Any, kernel: Shape 
         raise ShapeError("The shape of a kernel must be known.", received=show(kernel))
     last = channels_last(data_format)
     if not 1 <= rank <= 3 or len(shape) != rank + 2:
-        fix = "add the channels axis: ops.expand_dims(x, -1)" if len(shape) == rank + 1 and rank in _AXES else None
-        axes = f"({', '.join(_arranged('batch', _AXES[rank], 'channels', last))})" if rank in _AXES else "1 to 3 spatial axes between batch and channels"
+        fix = "add the channels axis: ops.expand_dims(x, -1)" if len(shape) == rank + 1 and rank in AXES else None
+        axes = f"({', '.join(_arranged('batch', AXES[rank], 'channels', last))})" if rank in AXES else "1 to 3 spatial axes between batch and channels"
         raise ShapeError(f"The inputs have {len(shape)} axes.", received=show(shape), expected=axes, fix=fix)
     one_of("padding", padding, ("valid", "same"))
     return (True, shape[1:-1], shape[-1]) if last else (False, shape[2:], shape[1])
@@ -105,7 +105,7 @@ def _start(shape: Any, rank: int, padding: Any, data_format: Any, kernel: Shape 
 def _slid(what: str, inner: Sequence[Any], size: Sequence[int], strides: Sequence[int], dilation: Sequence[int], padding: str) -> tuple[list[Any], Any]:
     """How many windows there are along each spatial axis, and how much is padded before and behind."""
     counts, pads = [], []
-    for n, k, stride, rate, axis in zip(inner, size, strides, dilation, _AXES[len(size)], strict=True):
+    for n, k, stride, rate, axis in zip(inner, size, strides, dilation, AXES[len(size)], strict=True):
         reach = (k - 1) * rate + 1
         if padding == "valid" and n is not UNKNOWN and n < reach:
             fix = "use a smaller one, padding='same', or fewer pooling layers before it"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from keraunos import ops
-from keraunos.core.fields import Sizes
+from keraunos.core.fields import Inherited, Sizes
 from keraunos.layers.spatial import Spatial
 
 
@@ -17,12 +17,17 @@ class BasePooling(Spatial):
         strides: The step between windows; the window's size by default.
         padding: "valid" or "same".
         data_format: "channels_last" or "channels_first".
+        name: The layer's name.
+
+    Raises:
+        ShapeError: The input has another rank, or is smaller than the window.
     """
 
     pool_size: Sizes
     strides: Sizes | None = None
     padding: str = "valid"
     data_format: str | None = None
+    name: Inherited = None
 
     def setup(self) -> None:
         super().setup()
@@ -67,6 +72,54 @@ class AveragePooling2D(BasePooling, rank=2, function=ops.average_pool):
 
 class AveragePooling3D(BasePooling, rank=3, function=ops.average_pool):
     """The mean of each window of a volume."""
+
+
+class BaseAdaptivePooling(Spatial):
+    """The base of pooling to a given size; a subclass gives rank and function.
+
+    Window i of m over n elements reaches from `floor(i * n / m)` to `ceil((i + 1) * n / m)`.
+
+    Args:
+        output_size: The spatial sizes of the output, one integer or one for each dimension.
+        data_format: "channels_last" or "channels_first".
+    """
+
+    output_size: Sizes
+    data_format: str | None = None
+
+    def call(self, inputs: Any) -> Any:
+        return self.function(inputs, self.output_size, self.data_format)
+
+
+class AdaptiveAveragePooling1D(BaseAdaptivePooling, rank=1, function=ops.adaptive_average_pool):
+    """The means of so many windows of steps: `(batch, steps, channels)` to `(batch, output_size, channels)`."""
+
+
+class AdaptiveAveragePooling2D(BaseAdaptivePooling, rank=2, function=ops.adaptive_average_pool):
+    """The means of so many windows of an image: `(batch, height, width, channels)` to `(batch, *output_size, channels)`.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> keras.layers.AdaptiveAveragePooling2D((2, 3)).compute_output_shape((None, 7, 8, 5))
+    (None, 2, 3, 5)
+    """
+
+
+class AdaptiveAveragePooling3D(BaseAdaptivePooling, rank=3, function=ops.adaptive_average_pool):
+    """The means of so many windows of a volume."""
+
+
+class AdaptiveMaxPooling1D(BaseAdaptivePooling, rank=1, function=ops.adaptive_max_pool):
+    """The largest of so many windows of steps: `(batch, steps, channels)` to `(batch, output_size, channels)`."""
+
+
+class AdaptiveMaxPooling2D(BaseAdaptivePooling, rank=2, function=ops.adaptive_max_pool):
+    """The largest of so many windows of an image: `(batch, height, width, channels)` to `(batch, *output_size, channels)`."""
+
+
+class AdaptiveMaxPooling3D(BaseAdaptivePooling, rank=3, function=ops.adaptive_max_pool):
+    """The largest of so many windows of a volume."""
 
 
 class BaseGlobalPooling(Spatial):

@@ -7,9 +7,10 @@ from typing import Any
 
 from keraunos import ops
 from keraunos.core.config import standardize_data_format
-from keraunos.core.errors import ShapeError
+from keraunos.core.errors import ArgumentError, ShapeError
 from keraunos.core.fields import Size
 from keraunos.core.spec import known, show
+from keraunos.layers.input_layer import InputSpec
 from keraunos.layers.layer import Layer
 
 
@@ -69,7 +70,12 @@ class Reshape(Layer):
     target_shape: Any
 
     def setup(self) -> None:
-        self.target_shape = tuple(-1 if d is None else int(d) for d in self.target_shape)
+        given = self.target_shape
+        sizes = tuple(-1 if d is None else d for d in given) if isinstance(given, (tuple, list)) else (None,)
+        if any(not isinstance(d, int) or d < -1 for d in sizes) or sizes.count(-1) > 1:
+            expected = "a tuple of sizes, of which one may be -1"
+            raise ArgumentError("Reshape cannot make such samples.", where=self.name, received=f"target_shape={given!r}", expected=expected)
+        self.target_shape = sizes
 
     def call(self, inputs: Any) -> Any:
         return _with_samples(inputs, self.target_shape)
@@ -80,12 +86,22 @@ class Permute(Layer):
 
     Args:
         dims: The axes from 1 on, in their new order.
+
+    Raises:
+        ShapeError: An axis is missing, or the input has another number of axes.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> keras.layers.Permute((2, 1)).compute_output_shape((None, 3, 4))
+    (None, 4, 3)
     """
 
     dims: Any
 
     def setup(self) -> None:
         self.dims = tuple(self.dims)
+        self.input_spec = InputSpec(ndim=len(self.dims) + 1)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
             raise ShapeError(f"Permute needs each axis from 1 to {len(self.dims)} once.", where=self.name, received=f"dims={self.dims}")
 
@@ -98,34 +114,18 @@ class RepeatVector(Layer):
 
     Args:
         n: How many times.
-    """
-
-    n: Size
-
-    def call(self, inputs: Any) -> Any:
-        return ops.repeat(ops.expand_dims(inputs, 1), self.n, axis=1)
-
-
-class Rescaling(Layer):
-    """`inputs * scale + offset`, such as images from 0–255 to 0–1.
-
-    Args:
-        scale: The factor.
-        offset: What is added.
 
     Example:
 
     >>> import keraunos as keras
-    >>> keras.ops.convert_to_numpy(keras.layers.Rescaling(1 / 4)([[2.0, 4.0]])).tolist()
-    [[0.5, 1.0]]
+    >>> keras.layers.RepeatVector(3).compute_output_shape((None, 4))
+    (None, 3, 4)
     """
 
-    supports_masking = True
-    scale: Any
-    offset: Any = 0.0
+    n: Size
+
+    def setup(self) -> None:
+        self.input_spec = InputSpec(ndim=2)
 
     def call(self, inputs: Any) -> Any:
-        x = ops.cast(inputs, self.compute_dtype)
-        scale, offset = (v if isinstance(v, (int, float)) else ops.cast(ops.convert_to_tensor(v), self.compute_dtype) for v in (self.scale, self.offset))
-        x = ops.multiply(x, scale)
-        return x if isinstance(offset, (int, float)) and offset == 0 else ops.add(x, offset)
+        return ops.repeat(ops.expand_dims(inputs, 1), self.n, axis=1)

@@ -30,7 +30,7 @@ class Spatial(Layer):
             value = getattr(self, name)
             if name == "data_format":
                 setattr(self, name, standardize_data_format(value))
-            elif name == "padding":
+            elif name == "padding" and field.kinds == ["str"]:
                 setattr(self, name, one_of(f"{type(self).__name__}: padding", value.lower(), self.paddings, self.name))
             elif {"Sizes", "Counts"} & set(field.kinds) and value is not None:
                 sizes = (value,) * self.rank if isinstance(value, int) else tuple(map(int, value))

@@ -168,8 +168,9 @@ def _margins(n: Any, kind: str, growth: int, **given: Any) -> tuple[Any, Any]:
     if builtins.any(isinstance(v, (float, str)) for v in given.values()):
         raise ArgumentError(f"The {kind} must be in whole pixels.", received=received, expected="integers")
     before, behind, target = given.values()
-    if list(given.values()).count(None) != 1:
-        raise ArgumentError(f"Two of {', '.join(given)} must be given, not {3 - list(given.values()).count(None)}.", received=received)
+    count = builtins.sum(v is not None for v in given.values())  # not `==`: None equals what is not known
+    if count != 2:
+        raise ArgumentError(f"Two of {', '.join(given)} must be given, not {count}.", received=received)
     if target is not None:
         total = (target - n) * growth
         before, behind = (total - behind, behind) if before is None else (before, total - before)

@@ -184,7 +184,7 @@ def resize(
     """
     one_of("interpolation", interpolation, ("nearest", *_FILTERS))
     one_of("fill_mode", fill_mode, ("constant",))
-    if not isinstance(size, (tuple, list)) or len(size) != 2 or not all(isinstance(n, int) and n > 0 for n in size):
+    if not isinstance(size, (tuple, list)) or len(size) != 2 or not all(n is UNKNOWN or (isinstance(n, int) and n > 0) for n in size):
         raise ArgumentError("size must be a height and a width of at least 1.", received=f"size={size!r}")
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ArgumentError("Only one of crop_to_aspect_ratio and pad_to_aspect_ratio can be on.")
