@@ -14,10 +14,11 @@ from keraunos.core.missing import keras_names
 NAMESPACES = sorted(keraunos._MODULES)
 NESTED = [f"{space}.{name}" for space in NAMESPACES for name in vars(getattr(keraunos, space)) if f"{space}.{name}" in keras_names()]
 OURS = {  # public names that Keras does not have
-    "": {"backend_scope", "functional", "install_as_keras", "set_backend", "value_and_grad"},
+    "": {"backend_scope", "functional", "install_as_keras", "lora", "set_backend", "value_and_grad"},
     "config": {"are_checks_enabled", "backend_scope", "disable_checks", "enable_checks"},
     "datasets": {"digits", "iris"},
     "export": {"export_model"},
+    "lora": {"enable", "merge"},
     "models": {"Function", "Functional"},
     "ops": {"affine"},
     "dtype_policies": {"dtype_policy", "set_dtype_policy"},

@@ -363,7 +363,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str]] = {
     "strides": (lambda: layers.Conv2D(2, 3, strides=2, dilation_rate=2), "do not go together"),
     "groups": (lambda: layers.Conv2D(3, 3, groups=2), "filters must be divisible by groups"),
     "channels": (lambda: layers.Conv2D(4, 3, groups=2)(keraunos.Input((8, 8, 3))), "3 channels cannot be divided into 2 groups"),
-    "unsupported": (lambda: layers.Dense(2, lora_rank=2), "Dense: lora_rank must be left out: it is not supported yet."),
+    "unsupported": (lambda: layers.Dense(2, quantization_config={"mode": "int8"}), "Dense: quantization_config must be left out: it is not supported yet."),
     "renorm": (lambda: layers.BatchNormalization(renorm=True), "renorm must be left out: it is not supported yet."),
     "not a list": (lambda: layers.Add()(np.ones((1, 2), "float32")), "Add merges a list of inputs"),
     "three": (lambda: layers.Subtract()([np.ones((1, 2), "float32")] * 3), "Subtract merges two inputs, 3 were given"),

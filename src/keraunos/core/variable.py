@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import math
 from typing import Any, ClassVar
 
 from keraunos.core import config, dtypes
-from keraunos.core.errors import ShapeError, one_of
+from keraunos.core.errors import ShapeError, StateError, one_of
 from keraunos.core.names import auto_name, scoped
-from keraunos.core.scope import scope
+from keraunos.core.scope import scope, within
 from keraunos.core.spec import Operators, Spec, known, same_dim, show
 
 
@@ -39,7 +40,7 @@ class Variable(Operators):
 
     __slots__ = (
         "__weakref__", "_shape", "_trainable", "_value", "aggregation", "autocast", "backend", "constraint", "dtype",
-        "initially_trainable", "name", "overwrite_with_gradient", "path", "regularizer", "synchronization",
+        "frozen", "initially_trainable", "name", "overwrite_with_gradient", "path", "regularizer", "synchronization",
     )  # fmt: skip
 
     flipped: ClassVar[object] = None  # another object whenever `trainable` changed somewhere: models look again at what they train
@@ -55,7 +56,7 @@ class Variable(Operators):
         self.autocast, self.aggregation, self.synchronization = autocast, aggregation, synchronization
         self.regularizer: Any = None
         self.constraint: Any = None
-        self.overwrite_with_gradient = False
+        self.overwrite_with_gradient = self.frozen = False  # frozen: not trained, whatever is said of its layer
         self._trainable = self.initially_trainable = bool(trainable)
         if isinstance(initializer, str):  # found late, since initializers stand above the core
             initializer = importlib.import_module("keraunos.initializers").get(initializer)
@@ -162,14 +163,13 @@ class Variable(Operators):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Variable:
         """A copy on the engine in force, which is how a model goes from one engine to another."""
-        copy = object.__new__(type(self))
+        new = memo[id(self)] = object.__new__(type(self))
         for slot in self.__slots__:
             if slot != "__weakref__" and hasattr(self, slot):
-                setattr(copy, slot, getattr(self, slot))
-        copy.backend = config.active()
-        copy._value = copy.backend.slot(copy.backend.array(self.numpy(), self.dtype), self._trainable)
-        memo[id(self)] = copy
-        return copy
+                setattr(new, slot, getattr(self, slot))
+        new.backend = config.active()
+        new._value = new.backend.slot(new.backend.array(self.numpy(), self.dtype), self._trainable)
+        return new
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         value = self.numpy()
@@ -192,3 +192,53 @@ class Variable(Operators):
 
     def __repr__(self) -> str:
         return f"<Variable path={self.path}, shape={self._shape}, dtype={self.dtype}>"
+
+
+class Derived(Variable):
+    """What stands in a variable's place where the value follows from several: read as a variable, held and trained as its parts.
+
+    A subclass says what the `value` is, and how one is assigned.
+
+    Args:
+        parts: The variables: at first the one in whose place it stands, whose name, shape and dtype it has.
+    """
+
+    def __init__(self, *parts: Variable):
+        self.parts = parts
+        first = parts[0]
+        self.name, self.path, self.backend, self.dtype, self._shape, self.autocast = (
+            first.name,
+            first.path,
+            first.backend,
+            first.dtype,
+            first.shape,
+            first.autocast,
+        )
+
+    @property
+    def value(self) -> Any:
+        """The tensor that follows from the parts."""
+        raise NotImplementedError
+
+    @property
+    def trainable(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Whether optimizers change a part of it."""
+        return any(v.trainable for v in self.parts)
+
+    @property
+    def _value(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
+        fix = "name those that it is made of: layer.trainable_variables"
+        raise StateError("This weight follows from others, so no gradient is taken by it, and it is bound to no value.", where=self.path, fix=fix)
+
+    def numpy(self) -> Any:
+        """A copy of the value as a NumPy array."""
+        import numpy as np
+
+        with within(backend=self.backend, autocast=None):
+            return np.array(self.backend.to_numpy(self.value))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Derived:
+        new = memo[id(self)] = object.__new__(type(self))
+        new.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        Derived.__init__(new, *new.parts)
+        return new

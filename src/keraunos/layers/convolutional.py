@@ -9,6 +9,7 @@ from keraunos import ops
 from keraunos.core.errors import ShapeError
 from keraunos.core.fields import Activation, Constraint, Initializer, Regularizer, Size, Sizes
 from keraunos.core.spec import Spec, show
+from keraunos.layers.adapting import Adaptable
 from keraunos.layers.input_layer import InputSpec
 from keraunos.layers.spatial import Spatial
 from keraunos.ops.convolutions import biased_conv
@@ -73,7 +74,7 @@ class Convolving(Spatial, kw_only=True):
 _OWN = "filters kernel_size strides padding data_format dilation_rate groups activation use_bias"
 
 
-class BaseConv(Convolving, order=in_order(_OWN, "kernel")):
+class BaseConv(Convolving, Adaptable, order=in_order(_OWN, "kernel")):
     """The base of the convolution layers; a subclass gives the rank.
 
     Args:

@@ -7,14 +7,15 @@ from typing import Any, ClassVar
 
 from keraunos import ops
 from keraunos.core.errors import ArgumentError
-from keraunos.core.fields import Constraint, Function, Initializer, Regularizer, Size, Unsupported
+from keraunos.core.fields import Constraint, Function, Initializer, Positive, Regularizer, Size, Unsupported
 from keraunos.core.serialization import serialize_keras_object
 from keraunos.core.spec import Spec
+from keraunos.layers.adapting import Adaptable
 from keraunos.layers.input_layer import InputSpec
 from keraunos.layers.layer import Layer
 
 
-class Kerneled(Layer, kw_only=True):
+class Kerneled(Adaptable, kw_only=True):
     """The base of layers with a kernel and a bias: how these begin, are held back, and are kept in bounds."""
 
     kernel_initializer: Initializer = "glorot_uniform"
@@ -40,8 +41,8 @@ class Dense(Kerneled, order=("units", "activation", "use_bias")):
         activity_regularizer: A penalty on the output.
         kernel_constraint: A projection of the kernel after each update.
         bias_constraint: A projection of the bias after each update.
-        lora_rank: Not supported yet.
-        lora_alpha: Not supported yet.
+        lora_rank: The rank of the product that is trained in place of the kernel, as `enable_lora` says.
+        lora_alpha: What the product is multiplied by, times the rank.
         quantization_config: Not supported yet.
 
     Shapes:
@@ -58,12 +59,11 @@ class Dense(Kerneled, order=("units", "activation", "use_bias")):
     """
 
     supports_masking = True
-    unsaved: ClassVar[tuple[str, ...]] = ("lora_rank", "lora_alpha")
     units: Size
     activation: Function = None
     use_bias: bool = True
-    lora_rank: Unsupported = None
-    lora_alpha: Unsupported = None
+    lora_rank: Size | None = None
+    lora_alpha: Positive | None = None
     quantization_config: Unsupported = None
 
     def setup(self) -> None:
@@ -80,7 +80,7 @@ class Dense(Kerneled, order=("units", "activation", "use_bias")):
         return x if self.activation is None else self.activation(x)
 
 
-class Embedding(Layer):
+class Embedding(Adaptable):
     """A table of vectors, one for each integer.
 
     Args:
@@ -91,8 +91,8 @@ class Embedding(Layer):
         embeddings_constraint: A projection of the table after each update.
         mask_zero: Whether 0 is padding, masked for the layers that follow.
         weights: A table to begin with.
-        lora_rank: Not supported yet.
-        lora_alpha: Not supported yet.
+        lora_rank: The rank of the product that is trained in place of the table, as `enable_lora` says.
+        lora_alpha: What the product is multiplied by, times the rank.
         quantization_config: Not supported yet.
 
     Shapes:
@@ -105,7 +105,8 @@ class Embedding(Layer):
     True
     """
 
-    unsaved: ClassVar[tuple[str, ...]] = ("weights", "lora_rank", "lora_alpha", "quantization_config")
+    adapted = "embeddings"
+    unsaved: ClassVar[tuple[str, ...]] = ("weights", "quantization_config")
     input_dim: Size
     output_dim: Size
     embeddings_initializer: Initializer = "uniform"
@@ -113,8 +114,8 @@ class Embedding(Layer):
     embeddings_constraint: Constraint = None
     mask_zero: bool = False
     weights: Any = None
-    lora_rank: Unsupported = None
-    lora_alpha: Unsupported = None
+    lora_rank: Size | None = None
+    lora_alpha: Positive | None = None
     quantization_config: Unsupported = None
 
     def start(self, **kwargs: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]

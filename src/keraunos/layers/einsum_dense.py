@@ -7,15 +7,15 @@ from typing import Any, ClassVar
 
 from keraunos import ops
 from keraunos.core.errors import ArgumentError, ShapeError
-from keraunos.core.fields import Constraint, Function, Initializer, Regularizer, Unsupported
+from keraunos.core.fields import Constraint, Function, Initializer, Positive, Regularizer, Size, Unsupported
 from keraunos.core.spec import Spec, same_dim
+from keraunos.layers.adapting import Adaptable
 from keraunos.layers.input_layer import InputSpec
-from keraunos.layers.layer import Layer
 
 _FORMS = [form.replace(".", r"\.").format(*["([a-zA-Z]+)"] * 3) for form in ("{},{}->{}", "...{},{}->...{}", "{}...,{}->{}...")]
 
 
-class EinsumDense(Layer):
+class EinsumDense(Adaptable):
     """`activation(einsum(equation, x, kernel) + bias)`.
 
     Args:
@@ -30,8 +30,8 @@ class EinsumDense(Layer):
         bias_regularizer: A penalty on the bias.
         kernel_constraint: A projection of the kernel after each update.
         bias_constraint: A projection of the bias after each update.
-        lora_rank: Not supported yet.
-        lora_alpha: Not supported yet.
+        lora_rank: The rank of the product that is trained in place of the kernel, as `enable_lora` says.
+        lora_alpha: What the product is multiplied by, times the rank.
         gptq_unpacked_column_size: Not supported yet.
         quantization_config: Not supported yet.
 
@@ -50,7 +50,7 @@ class EinsumDense(Layer):
     True
     """
 
-    unsaved: ClassVar[tuple[str, ...]] = ("lora_rank", "lora_alpha", "gptq_unpacked_column_size")
+    unsaved: ClassVar[tuple[str, ...]] = ("gptq_unpacked_column_size",)
     equation: str
     output_shape: Any
     activation: Function = None
@@ -61,8 +61,8 @@ class EinsumDense(Layer):
     bias_regularizer: Regularizer = None
     kernel_constraint: Constraint = None
     bias_constraint: Constraint = None
-    lora_rank: Unsupported = None
-    lora_alpha: Unsupported = None
+    lora_rank: Size | None = None
+    lora_alpha: Positive | None = None
     gptq_unpacked_column_size: Unsupported = None
     quantization_config: Unsupported = None
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from keraunos.core import config
 from keraunos.core.errors import ShapeError
-from keraunos.core.variable import Variable
+from keraunos.core.variable import Derived, Variable
 from keraunos.metrics.metric import Metric
 from keraunos.random import SeedGenerator
 
@@ -28,7 +28,9 @@ class Cache(dict[Any, Any]):
 
 
 def _contents(value: Any) -> Iterator[Any]:
-    if isinstance(value, (Variable, Tracked, Metric, SeedGenerator)):
+    if isinstance(value, Derived):
+        yield from value.parts
+    elif isinstance(value, (Variable, Tracked, Metric, SeedGenerator)):
         yield value
     elif isinstance(value, (list, tuple, dict)) and not isinstance(value, Cache):
         for item in value.values() if isinstance(value, dict) else value:
@@ -75,6 +77,11 @@ class Tracked:
     def _own_variables(self) -> list[Variable]:
         """Its own variables: those that can be trained first, as they were made."""
         return sorted(self._held(Variable), key=lambda v: not v.initially_trainable)
+
+    def _saved_variables(self) -> list[Variable]:
+        """What files hold of its own variables: of those that one is derived from, that one."""
+        derived = {id(v): x for x in self.__dict__.values() if isinstance(x, Derived) for v in x.parts}
+        return _unique(derived.get(id(v), v) for v in self._own_variables())
 
     # ---- variables ----
     @property
@@ -130,7 +137,7 @@ class Tracked:
         for layer in self._flatten_layers():
             layer._trainable = bool(value)
             for variable in layer._held(Variable):
-                if variable.initially_trainable:
+                if variable.initially_trainable and not variable.frozen:
                     variable.trainable = bool(value)
 
     def count_params(self) -> int:

@@ -151,12 +151,12 @@ class Weighted(Tracked):
 
     def save_own_variables(self, store: Any) -> None:
         """Write its own variables into a mapping, by number."""
-        for i, variable in enumerate(self._own_variables()):
+        for i, variable in enumerate(self._saved_variables()):
             store[str(i)] = variable.numpy()
 
     def load_own_variables(self, store: Any) -> None:
         """Read its own variables from a mapping, by number; nothing is set unless all fit."""
-        variables = self._own_variables()
+        variables = self._saved_variables()
         if len(store.keys()) != len(variables):
             state = "is not built" if not self.built else f"has {len(variables)} variables"
             raise StateError(f"The layer '{self.name}' {state}; the file has {len(store.keys())} for it.", fix="build the model as it was when it was saved")

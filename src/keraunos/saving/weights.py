@@ -165,7 +165,7 @@ def _misfit(owner: Any, store: Store, partly: bool) -> tuple[str, str] | None:
     """What was expected and what was found, if an object with the usual `load_own_variables` cannot take them, or `partly` the first of them."""
     if type(owner).load_own_variables not in (Layer.load_own_variables, Optimizer.load_own_variables):
         return None
-    found, variables = store.describe(), owner._own_variables() if isinstance(owner, Layer) else owner.variables
+    found, variables = store.describe(), owner._saved_variables() if isinstance(owner, Layer) else owner.variables
     right = [*found] == [str(i) for i in range(min(len(variables), len(found)) if partly else len(variables))]
     if right and all(v.shape == shape and _kind(v.dtype) == _kind(dtype) for v, (shape, dtype) in zip(variables, found.values(), strict=not partly)):
         return None
@@ -202,11 +202,11 @@ def _read(model: Any, file: Any, path: pathlib.Path, skip_mismatch: bool, skippe
     trace, used, optimizers = Trace(), set(), []
     for group, owner in saveables(model, names):
         used.add(group)
-        is_layer = isinstance(owner, Layer)
-        if id(owner) in skipped or (not is_layer and group not in groups):
+        is_optimizer = isinstance(owner, Optimizer)
+        if id(owner) in skipped or (not isinstance(owner, Layer) and group not in groups):
             continue
         store: Any = Store(file[group] if group in groups else {})
-        listed, partly = _listed(store.describe().values()), not is_layer and len(store) <= 2
+        listed, partly = _listed(store.describe().values()), is_optimizer and len(store) <= 2
         misfit = _misfit(owner, store, partly)
         if misfit is None:
             try:
@@ -214,17 +214,17 @@ def _read(model: Any, file: Any, path: pathlib.Path, skip_mismatch: bool, skippe
                     store = {**{str(i): v.numpy() for i, v in enumerate(owner.variables)}, **store}
                 with within(trace=trace):
                     owner.load_own_variables(store)
-                optimizers += [] if is_layer else [(owner, store)]
+                optimizers += [(owner, store)] if is_optimizer else []
                 continue
             except Exception as error:  # a class of the user's may raise anything
                 misfit = error.fact if isinstance(error, KeraunosError) else f"{type(error).__name__}: {error}", listed
         expected, found = misfit
-        if is_layer or strict_optimizer:
+        if not is_optimizer or strict_optimizer:
             rows.append((getattr(owner, "name", "") or group, expected, found))
         else:
             warnings.warn(f"The state of '{owner.name}' in '{path.name}' was not loaded: expected {expected}; found {found}", stacklevel=5)
     for group in groups:
-        if group not in used and len(file[group]) and not _IGNORED.intersection(group.split("/")):
+        if group not in used and len(file[group]) and names.get(group) != "lora" and not _IGNORED.intersection(group.split("/")):
             rows.append((group.removesuffix("/vars"), "nothing", _listed(Store(file[group]).describe().values())))
     if rows and not skip_mismatch:
         lines = [f"The weights do not fit '{model.name}' in {len(rows)} places; nothing was assigned."]
