@@ -22,7 +22,7 @@ keras = pytest.importorskip("keras")
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")  # in Keras
 
-CLASSES = ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax", "Nadam", "Lion", "Lamb", "Ftrl", "Muon", "ScheduleFreeAdamW"]
+CLASSES = ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax", "Nadam", "Lion", "Lamb", "Ftrl", "Muon", "ScheduleFreeAdamW", "Adafactor"]
 BASE: list[dict[str, Any]] = [
     {}, {"weight_decay": 0.05}, {"clipnorm": 0.5}, {"clipvalue": 0.3}, {"global_clipnorm": 0.7}, {"use_ema": True, "ema_momentum": 0.8},
     {"use_ema": True, "ema_momentum": 0.8, "ema_overwrite_frequency": 3}, {"loss_scale_factor": 8.0}, {"gradient_accumulation_steps": 3},
@@ -37,6 +37,7 @@ OWN: list[tuple[str, dict[str, Any]]] = [
     ("Ftrl", {"l1_regularization_strength": 0.01, "l2_regularization_strength": 0.1, "l2_shrinkage_regularization_strength": 0.1, "beta": 0.2}),
     ("Muon", {"exclude_layers": ["v0"], "adam_lr_ratio": 2.0, "adam_weight_decay": None}), ("Muon", {"nesterov": False, "momentum": 0.5, "ns_steps": 3}),
     ("Muon", {"rms_rate": None, "weight_decay": 0.1, "clipnorm": 0.5, "gradient_accumulation_steps": 2}),
+    ("Adafactor", {"relative_step": False, "clip_threshold": 0.5}), ("Adafactor", {"beta_2_decay": -0.5, "epsilon_2": 5.0, "weight_decay": 0.1}),
     ("ScheduleFreeAdamW", {"warmup_steps": 5, "beta_1": 0.8, "epsilon": 1e-3}), ("ScheduleFreeAdamW", {"weight_decay": 0.1, "use_ema": True}),
 ]  # fmt: skip
 CASES = [(name, options) for name in ("SGD", "Adam", "RMSprop") for options in BASE] + [(name, {}) for name in CLASSES[2:]] + OWN
@@ -95,7 +96,7 @@ def test_trajectory_equals_keras(name: str, options: dict[str, Any]) -> None:
                 run(ours, weights, mode)
                 for mine, other in zip(weights, expected, strict=True):
                     close(mine.numpy(), other.value)
-                for mine, other in zip(ours.variables, theirs.variables, strict=True):
+                for mine, other in zip(ours.variables, theirs.variables, strict=True) if name != "Adafactor" else ():  # of which Keras keeps more
                     # Keras rounds 1 - beta_2 to float32 in these.
                     close(mine.numpy(), other.value, 2e-5 if name in ("Nadam", "ScheduleFreeAdamW") else 1e-5)
                     assert name == "Nadam" or mine.name == other.name

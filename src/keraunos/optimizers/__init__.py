@@ -9,6 +9,7 @@ from __future__ import annotations
 from keraunos.core.missing import answer_for
 from keraunos.core.registry import Registry
 from keraunos.optimizers import rules, schedules
+from keraunos.optimizers.adafactor import Adafactor
 from keraunos.optimizers.groups import MultiOptimizer, OptimizerMap
 from keraunos.optimizers.loss_scale import LossScaleOptimizer
 from keraunos.optimizers.muon import Muon
@@ -16,7 +17,7 @@ from keraunos.optimizers.optimizer import Optimizer
 from keraunos.optimizers.rules import *
 from keraunos.optimizers.schedule_free import ScheduleFreeAdamW
 
-_RULES = {**{name: getattr(rules, name) for name in rules.__all__}, "Muon": Muon, "ScheduleFreeAdamW": ScheduleFreeAdamW}
+_RULES = {**{name: getattr(rules, name) for name in rules.__all__}, "Adafactor": Adafactor, "Muon": Muon, "ScheduleFreeAdamW": ScheduleFreeAdamW}
 _CLASSES = {"Optimizer": Optimizer, "LossScaleOptimizer": LossScaleOptimizer, "MultiOptimizer": MultiOptimizer, "OptimizerMap": OptimizerMap, **_RULES}
 registry = Registry("optimizer", _CLASSES, {name.lower(): name for name in _RULES}, base=Optimizer)
 get, serialize, deserialize = registry.functions()

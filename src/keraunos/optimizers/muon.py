@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
 from typing import Any
 
 from keraunos import ops
 from keraunos.core.variable import Variable
-from keraunos.optimizers.optimizer import Optimizer
+from keraunos.optimizers.varied import Varied
 
 _FIRST = ("learning_rate", "adam_beta_1", "adam_beta_2", "adam_weight_decay", "epsilon", "weight_decay", "clipnorm", "clipvalue", "global_clipnorm")
 _FIRST += ("use_ema", "ema_momentum", "ema_overwrite_frequency", "loss_scale_factor", "gradient_accumulation_steps", "name")
 
 
-class Muon(Optimizer, order=_FIRST, weight_decay=0.004):
+class Muon(Varied, order=_FIRST, weight_decay=0.004):
     """The momentum of a matrix, made orthogonal, is its step; other variables follow AdamW.
 
     Meant for the matrices inside a network. Name the output layer in `exclude_layers`: it learns better by AdamW, as do embeddings
@@ -74,26 +73,13 @@ class Muon(Optimizer, order=_FIRST, weight_decay=0.004):
         patterns = [*self.exclude_layers, *(["(?i)embedding"] if self.exclude_embeddings else [])]
         return len(variable.shape) != 2 or any(re.search(pattern, variable.path) for pattern in patterns)
 
-    def slots(self) -> list[list[str]]:
-        """None for all alike: `build` makes them."""
-        return []
-
-    def build(self, variables: Iterable[Variable]) -> None:
-        """Make the state: a momentum for each variable, and the mean of squares for those that follow AdamW."""
-        if self.built:
-            return super().build(variables)
-        super().build(variables)
-        self._kept_for = []
-        for variable in self._trained:
-            names = ("momentum", "velocity") if self.follows_adam(variable) else ("momentum",)
-            self._kept_for.append([self.add_variable_from_reference(variable, name) for name in names])
+    def slots_for(self, variable: Variable) -> dict[str, tuple[int, ...]]:
+        """The momentum, and the mean of squares of variables that follow AdamW."""
+        return dict.fromkeys(("momentum", "velocity") if self.follows_adam(variable) else ("momentum",), variable.shape)
 
     def _decay_of(self, variable: Variable) -> float | None:
         decay = super()._decay_of(variable)
         return self.adam_weight_decay if decay is not None and self.follows_adam(variable) else decay
-
-    def _slots_of(self, variable: Variable) -> list[Variable]:
-        return self._kept_for[self._index[variable]]
 
     def update(self, value: Any, gradient: Any, rate: Any, step: Any, momentum: Any, velocity: Any = None) -> tuple[Any, ...]:
         """One step, by AdamW where there is a mean of squares."""
