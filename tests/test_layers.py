@@ -359,7 +359,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str]] = {
     "features": (lambda: built_dense(3)(np.ones((2, 4), "float32")), "The input has 4 features; 'dense"),
     "sizes": (lambda: layers.Conv2D(2, (3, 3, 3)), "Conv2D: kernel_size needs 2 integers, got 3."),
     "padding": (lambda: layers.MaxPooling2D(padding="causal"), "MaxPooling2D: padding cannot be 'causal'."),
-    "causal": (lambda: layers.Conv1D(2, 3, padding="causal", data_format="channels_first"), "causal padding needs channels_last"),
+    "causal": (lambda: layers.Conv2D(2, 3, padding="causal"), "Conv2D: padding cannot be 'causal'."),
     "strides": (lambda: layers.Conv2D(2, 3, strides=2, dilation_rate=2), "do not go together"),
     "groups": (lambda: layers.Conv2D(3, 3, groups=2), "filters must be divisible by groups"),
     "channels": (lambda: layers.Conv2D(4, 3, groups=2)(keraunos.Input((8, 8, 3))), "3 channels cannot be divided into 2 groups"),

@@ -75,7 +75,8 @@ class KeraunosError(Exception):
         super().__init__(layout(fact, where, received, expected, fix))
 
     def _rewrite(self) -> KeraunosError:
-        place = self.where if not self._outer else f"{self._outer} ({self.where})" if self.where else self._outer
+        inner = None if self.where == self._outer.rpartition(" > ")[2] else self.where
+        place = f"{self._outer} ({inner})" if self._outer and inner else self._outer or self.where
         self.args = (layout(self.fact, place, self.received, self.expected, self.fix),)
         return self
 

@@ -122,7 +122,7 @@ class BaseConv(Convolving, Adaptable, order=in_order(_OWN, "kernel")):
         strides, padding, *rest = self.sliding
         if padding == "causal":
             widths = [(0, 0)] * 3
-            widths[self.spatial_axes[0]] = (self.dilation_rate[0] * (self.kernel_size[0] - 1), 0)
+            widths[self.axes_of(inputs)[0]] = (self.dilation_rate[0] * (self.kernel_size[0] - 1), 0)
             inputs, padding = ops.pad(inputs, widths), "valid"
         if self.bias is None:
             return self.finished(ops.conv(inputs, self.kernel, strides, padding, *rest))

@@ -11,7 +11,7 @@ from keraunos.core.graph import KerasTensor, Node
 from keraunos.core.spec import same_dim, show
 from keraunos.layers.layer import Layer
 
-_AXES = {2: "(batch, features)", 3: "(batch, steps, channels)", 4: "(batch, height, width, channels)", 5: "(batch, depth, height, width, channels)"}
+_AXES = {2: ["features"], 3: ["steps", "channels"], 4: ["height", "width", "channels"], 5: ["depth", "height", "width", "channels"]}
 
 
 class InputSpec(Declared):
@@ -53,17 +53,21 @@ class InputSpec(Declared):
         """
         shape = tuple(x.shape)
         rank, exact, slack = len(shape), self.ndim, int(self.allow_last_axis_squeeze)
+        first = getattr(layer, "data_format", None) == "channels_first"
         least, most = (self.min_ndim or 0, self.max_ndim or rank) if exact is None else (exact - slack, exact + slack)
         if not least <= rank <= most:
             bound, wanted = ("", exact) if exact is not None else ("at least ", least) if rank < least else ("at most ", most)
             fix = None
+            axes = _AXES.get(wanted, [])
             if exact == rank + 1 >= 3:
-                fix = f"add the channels axis: Input(({', '.join(str(d) for d in show(shape)[1:])}, 1)) and x[..., None]"
+                sizes = ", ".join(str(d) for d in show(shape)[1:])
+                fix = f"add the channels axis: {f'Input((1, {sizes})) and x[:, None]' if first else f'Input(({sizes}, 1)) and x[..., None]'}"
             fact = f"'{layer.name}' ({type(layer).__name__}) cannot take an input of {rank} axes."
-            raise ShapeError(fact, received=show(shape), expected=f"{bound}{wanted} axes {_AXES.get(wanted, '')}".rstrip(), fix=fix)
+            named = f" (batch, {', '.join([*axes[-1:], *axes[:-1]] if first else axes)})" if axes else ""
+            raise ShapeError(fact, received=show(shape), expected=f"{bound}{wanted} axes{named}", fix=fix)
         for axis, size in {**self.axes, **dict(enumerate(self.shape if self.shape and len(self.shape) == rank else ()))}.items():
             if -rank <= axis < rank and not same_dim(shape[axis], size):
-                what = "features" if rank == 2 else "channels" if axis in (-1, rank - 1) else f"elements along axis {axis}"
+                what = "features" if rank == 2 else "channels" if axis in ((1,) if first else (-1, rank - 1)) else f"elements along axis {axis}"
                 fix = f"pass data with {size} {what}, or make a new layer for {shape[axis]}"
                 raise ShapeError(f"The input has {shape[axis]} {what}; '{layer.name}' was built for {size}.", received=show(shape), fix=fix)
 

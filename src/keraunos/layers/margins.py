@@ -45,7 +45,7 @@ class Cropping(Margins, kw_only=True):
 
     def call(self, inputs: Any) -> Any:
         key = [slice(None)] * len(inputs.shape)
-        for axis, (before, behind), name in zip(self.spatial_axes, self.pairs, AXES[self.rank], strict=True):
+        for axis, (before, behind), name in zip(self.axes_of(inputs), self.pairs, AXES[self.rank], strict=True):
             size = inputs.shape[axis]
             if is_known(size) and before + behind >= size:
                 fact = f"The cropping ({before}, {behind}) leaves nothing of a {name} of {size}."
@@ -115,7 +115,7 @@ class ZeroPadding(Margins, kw_only=True):
 
     def call(self, inputs: Any) -> Any:
         widths = [(0, 0)] * len(inputs.shape)
-        for axis, pair in zip(self.spatial_axes, self.pairs, strict=True):
+        for axis, pair in zip(self.axes_of(inputs), self.pairs, strict=True):
             widths[axis] = pair
         return ops.pad(inputs, widths)
 

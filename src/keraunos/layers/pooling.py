@@ -137,7 +137,7 @@ class BaseGlobalPooling(Spatial):
         return self._over_places(self.function, inputs)
 
     def _over_places(self, function: Any, x: Any) -> Any:
-        return function(x, axis=self.spatial_axes, keepdims=self.keepdims)
+        return function(x, axis=self.axes_of(x), keepdims=self.keepdims)
 
 
 class GlobalMaxPooling1D(BaseGlobalPooling, rank=1, function=ops.max):

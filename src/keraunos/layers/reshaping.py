@@ -128,4 +128,5 @@ class RepeatVector(Layer):
         self.input_spec = InputSpec(ndim=2)
 
     def call(self, inputs: Any) -> Any:
+        self.input_spec.check(inputs, self)
         return ops.repeat(ops.expand_dims(inputs, 1), self.n, axis=1)

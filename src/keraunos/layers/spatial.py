@@ -44,9 +44,14 @@ class Spatial(Layer):
         """The place of the channels: -1 or 1."""
         return -1 if self.data_format == "channels_last" else 1
 
-    @property
-    def spatial_axes(self) -> tuple[int, ...]:
-        """The places of the spatial axes."""
+    def axes_of(self, inputs: Any) -> tuple[int, ...]:
+        """The places of the spatial axes of inputs.
+
+        Raises:
+            ShapeError: The inputs have not so many axes.
+        """
+        if len(inputs.shape) != self.rank + 2:
+            self.input_spec.check(inputs, self)
         first = 1 if self.data_format == "channels_last" else 2
         return tuple(range(first, first + self.rank))
 

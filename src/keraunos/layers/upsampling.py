@@ -21,7 +21,7 @@ class UpSampling(Spatial, kw_only=True):
 
     def call(self, inputs: Any) -> Any:
         sizes = (self.size,) if isinstance(self.size, int) else self.size
-        for axis, size in zip(self.spatial_axes, sizes, strict=True):
+        for axis, size in zip(self.axes_of(inputs), sizes, strict=True):
             inputs = ops.repeat(inputs, size, axis=axis)
         return inputs
 
@@ -39,7 +39,7 @@ class UpSampling1D(UpSampling, rank=1):
     [1.0, 1.0, 2.0, 2.0]
     """
 
-    size: Size = 2  # pyright: ignore[reportIncompatibleVariableOverride]
+    size: Size = 2
 
 
 class UpSampling2D(UpSampling):
@@ -65,7 +65,7 @@ class UpSampling2D(UpSampling):
         if self.interpolation == "nearest":
             return super().call(inputs)
         shape = ops.shape(inputs)
-        size = tuple(shape[axis] * factor for axis, factor in zip(self.spatial_axes, self.size, strict=True))
+        size = tuple(shape[axis] * factor for axis, factor in zip(self.axes_of(inputs), self.size, strict=True))
         return ops.image.resize(inputs, size, self.interpolation, data_format=self.data_format)
 
 
