@@ -136,7 +136,8 @@ def _object_config(obj: Any) -> dict[str, Any]:
     if package == "keraunos":
         module = _MODULES.get(inner) or _MODULES.get(space) or f"keras.{space}"
     registered = None if package == "keraunos" and cls.__name__ != "Functional" else get_registered_name(cls)
-    serialized = {"module": module, "class_name": cls.__name__, "config": serialize_value(obj.get_config()), "registered_name": registered}
+    name = vars(cls).get("public_name", cls.__name__)
+    serialized = {"module": module, "class_name": name, "config": serialize_value(obj.get_config()), "registered_name": registered}
     if hasattr(obj, "get_compile_config"):
         serialized["compile_config"] = obj.get_compile_config() or {}
     if hasattr(obj, "get_build_config"):
