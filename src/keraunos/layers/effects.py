@@ -51,11 +51,9 @@ class Effects(Weighted):
             return
         previous = self._masks_of(args[0]) if kwargs.get("mask") is None else kwargs["mask"]
         found = None if previous is None and not self._makes_masks() else self.compute_mask(args[0], previous)
-        flat, flat_masks = tree.flatten(outputs), tree.flatten(found)
-        if len(flat) == len(flat_masks):
-            for x, mask in zip(flat, flat_masks, strict=True):
-                if x is not None and mask is not None and masks.get_mask(x) is None:
-                    masks.set_mask(x, mask)
+        for x, mask in zip(tree.flatten(outputs), tree.flatten(found), strict=False):  # further outputs, such as scores, have none
+            if x is not None and mask is not None and masks.get_mask(x) is None:
+                masks.set_mask(x, mask)
 
     # ---- losses ----
     def _regularize(self, outputs: Any) -> None:
