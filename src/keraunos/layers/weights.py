@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from keraunos import constraints, initializers, regularizers
 from keraunos.core import tree
-from keraunos.core.errors import ShapeError, StateError
+from keraunos.core.errors import ArgumentTypeError, ShapeError, StateError
 from keraunos.core.spec import show
 from keraunos.core.variable import Variable
 from keraunos.layers.tracking import Tracked, assign_all
@@ -67,6 +67,9 @@ class Weighted(Tracked):
         given = {name: tree.map_structure(shape, x) for name, x in given.items() if x is not None and name not in ("training", "mask")}
         wanted = inspect.signature(self.build).parameters
         found = {f"{name}_shape": x for name, x in given.items() if f"{name}_shape" in wanted}
+        lacking = [name[:-6] for name, p in wanted.items() if found and p.default is p.empty and name.endswith("_shape") and name not in found]
+        if lacking:
+            raise ArgumentTypeError(f"The call lacks the argument '{lacking[0]}'.", where=self.name)
         if len(found) > 1:
             self.build(**found)
         else:
