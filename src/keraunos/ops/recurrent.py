@@ -17,7 +17,7 @@ from keraunos.ops.creation import zeros_like
 from keraunos.ops.elementwise import add, cast, multiply, sigmoid, subtract, tanh, where
 from keraunos.ops.products import affine, matmul
 from keraunos.ops.rules import Floating, declare
-from keraunos.ops.shaping import expand_dims, get_item, split, swapaxes, unstack
+from keraunos.ops.shaping import expand_dims, get_item, reshape, shape, split, swapaxes, unstack
 
 Function = Callable[[Any], Any]
 State = Any  # a tensor or a structure of them
@@ -77,16 +77,34 @@ def recur(
     return (first(states) if last is None else last), states
 
 
+def at_once(function: Callable[..., Any], *xs: Any) -> Any:
+    """`function` of all steps of sequences, as if they were samples of one batch; None stays None."""
+    batch, steps = shape(xs[0])[:2]
+    out = function(*(x if x is None else reshape(x, (-1, *shape(x)[2:])) for x in xs))
+    first = -1 if isinstance(steps, int) and not isinstance(batch, int) else batch
+    return tree.map_structure(lambda y: reshape(y, (first, steps, *shape(y)[1:])), out)
+
+
 # ---- one step of the usual cells, for inputs that are projected already ----
 def _dropped(h: Any, noise: Any) -> Any:
     return h if noise is None else multiply(h, noise)
 
 
+def simple_rnn_step(x: Any, h: Any, recurrent_kernel: Any, noise: Any = None, activation: Function = tanh) -> Any:
+    """The next state of a fully connected network."""
+    return activation(add(x, matmul(_dropped(h, noise), recurrent_kernel)))
+
+
 def gated(z: Any, c: Any, activation: Function = tanh, gate: Function = sigmoid, axis: int = -1) -> tuple[Any, Any]:
-    """The next output and cell state of an LSTM, from what its gates are made of and the cell state."""
+    """The next state and cell state of an LSTM, from what its gates are made of and the cell state."""
     enters, stays, new, leaves = split(z, 4, axis)
     c = add(multiply(gate(stays), c), multiply(gate(enters), activation(new)))
     return multiply(gate(leaves), activation(c)), c
+
+
+def lstm_step(x: Any, h: Any, c: Any, recurrent_kernel: Any, noise: Any = None, activation: Function = tanh, gate: Function = sigmoid) -> tuple[Any, Any]:
+    """The next state and cell state of an LSTM."""
+    return gated(add(x, matmul(_dropped(h, noise), recurrent_kernel)), c, activation, gate)
 
 
 def gru_step(
@@ -113,16 +131,16 @@ def project(x: Any, kernel: Any, bias: Any = None) -> Any:
 
 
 # ---- whole sequences ----
-def _only_fused(wanted: bool, x: Any) -> None:
-    """Raise where a fused kernel is `wanted`: engines have none for what a body is run for."""
-    if wanted and not isinstance(x, Spec):
-        fix = "use_cudnn='auto' takes a fused kernel wherever there is one"
+def _only_fused(fused: Any, x: Any) -> None:
+    """Raise where a fused kernel is asked for: a body is run for what engines have none for."""
+    if fused is True and not isinstance(x, Spec):
+        fix = "use_cudnn='auto', which takes a fused kernel wherever there is one"
         raise BackendError("use_cudnn=True: this engine has no fused kernel for these arguments, mask and dtype.", fix=fix)
 
 
 def simple_rnn(
     x: Tensor, kernel: Tensor, recurrent_kernel: Tensor, bias: Tensor | None, h: Tensor, noise: Tensor = None, mask: Operand = None,
-    activation: Function = tanh, fused: bool = False, **options: Any,
+    activation: Function = tanh, fused: Any = "auto", **options: Any,
 ) -> tuple[Floating, Floating]:  # fmt: skip
     """`h = activation(x @ kernel + h @ recurrent_kernel + bias)` over the steps of `x`; returns the outputs and the last `h`.
 
@@ -135,13 +153,13 @@ def simple_rnn(
         noise: What `h` is multiplied by before `recurrent_kernel`, for dropout.
         mask: Which steps count, `(batch, steps)`.
         activation: A function.
-        fused: Whether only an engine's fused kernel will do.
+        fused: Whether an engine's fused kernel is taken: "auto", True (an error where there is none) or False.
         options: `unroll`, `zero_output_for_mask` and `return_sequences` of `recur`.
     """
     _only_fused(fused, x)
 
     def step(x: Any, h: Any) -> tuple[Any, Any]:
-        h = activation(add(x, matmul(_dropped(h, noise), recurrent_kernel)))
+        h = simple_rnn_step(x, h, recurrent_kernel, noise, activation)
         return h, h
 
     return recur(step, project(x, kernel, bias), h, mask, **options)
@@ -149,7 +167,7 @@ def simple_rnn(
 
 def lstm(
     x: Tensor, kernel: Tensor, recurrent_kernel: Tensor, bias: Tensor | None, h: Tensor, c: Tensor, noise: Tensor = None, mask: Operand = None,
-    activation: Function = tanh, gate: Function = sigmoid, fused: bool = False, **options: Any,
+    activation: Function = tanh, gate: Function = sigmoid, fused: Any = "auto", **options: Any,
 ) -> tuple[Floating, Floating, Floating]:  # fmt: skip
     """A long short-term memory over the steps of `x`; returns the outputs and the last `h` and `c`.
 
@@ -159,7 +177,7 @@ def lstm(
     _only_fused(fused, x)
 
     def step(x: Any, states: Any) -> tuple[Any, Any]:
-        states = gated(add(x, matmul(_dropped(states[0], noise), recurrent_kernel)), states[1], activation, gate)
+        states = lstm_step(x, *states, recurrent_kernel, noise, activation, gate)
         return states[0], states
 
     outputs, (h, c) = recur(step, project(x, kernel, bias), (h, c), mask, **options)
@@ -168,7 +186,7 @@ def lstm(
 
 def gru(
     x: Tensor, kernel: Tensor, recurrent_kernel: Tensor, bias: Tensor | None, h: Tensor, noise: Tensor = None, mask: Operand = None,
-    activation: Function = tanh, gate: Function = sigmoid, reset_after: bool = True, fused: bool = False, **options: Any,
+    activation: Function = tanh, gate: Function = sigmoid, reset_after: bool = True, fused: Any = "auto", **options: Any,
 ) -> tuple[Floating, Floating]:  # fmt: skip
     """A gated recurrent unit over the steps of `x`; returns the outputs and the last `h`.
 
