@@ -12,6 +12,7 @@ import torch.nn.functional as F
 
 from keraunos.core import config, windows
 from keraunos.core.errors import no_such_class
+from keraunos.core.spec import OPERATORS
 
 
 class _Nested(threading.local):
@@ -145,6 +146,69 @@ def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
 
 def fold(x, output_size, kernel_size, dilation=1, padding=0, stride=1):
     return F.fold(x, output_size, kernel_size, dilation, padding, stride) if x.dim() == 3 and x.dtype.is_floating_point else NotImplemented
+
+
+# ---- recurrent networks ----
+def _along_steps(kernel, x, weights, states, mask, zero_output_for_mask=False, return_sequences=True, **_):
+    """What a fused kernel gives for sequences `x`: the outputs, or the last one, and the last states. `weights` lie as the kernel has them.
+
+    Steps that are masked are left out: a sample's others are moved to its front, and their outputs back to where they belong.
+    """
+    biased, first = len(weights) == 4, [s.unsqueeze(0) for s in states]
+    settings = biased, 1, 0.0, torch.is_grad_enabled(), False
+    if mask is None:
+        out, *last = kernel(x, first[0] if len(first) == 1 else first, weights, *settings, True)
+        last = [s.squeeze(0) for s in last]
+        return (out if return_sequences else out[:, -1]), *last
+    mask = mask.to(torch.bool)
+    count, order = mask.sum(1), torch.argsort((~mask).byte(), dim=1, stable=True)
+    moved = torch.take_along_dim(x, order[:, :, None], 1)
+    packed = torch.nn.utils.rnn.pack_padded_sequence(moved, count.clamp(min=1).cpu(), batch_first=True, enforce_sorted=False)
+    sorted_, back = packed.sorted_indices, packed.unsorted_indices
+    first = [s.index_select(1, sorted_) for s in first]
+    out, *last = kernel(packed.data, packed.batch_sizes, first[0] if len(first) == 1 else first, weights, *settings)
+    some = (count > 0)[:, None]
+    last = [torch.where(some, s.squeeze(0).index_select(0, back), s0) for s, s0 in zip(last, states, strict=True)]
+    if not return_sequences:
+        return (torch.where(mask[:, -1:], last[0], 0) if zero_output_for_mask else last[0]), *last
+    out = torch.nn.utils.rnn.PackedSequence(out, packed.batch_sizes, sorted_, back)
+    out, _ = torch.nn.utils.rnn.pad_packed_sequence(out, batch_first=True, total_length=x.shape[1])
+    place = mask.cumsum(1)[:, :, None]
+    out = torch.take_along_dim(out, (place - 1).clamp(min=0), 1)
+    return (torch.where(mask[:, :, None], out, 0) if zero_output_for_mask else torch.where(place > 0, out, states[0][:, None])), *last
+
+
+def _is_fusible(x, noise, functions, fused):
+    """Whether the kernels can take it: they have the usual functions and no noise, and their gradients have no gradient."""
+    usual = all(f is OPERATORS[name] for f, name in zip(functions, ("tanh", "sigmoid"), strict=False))
+    kind = x.dtype in (torch.float32, torch.float64) or (x.is_cuda and x.dtype.is_floating_point)
+    return fused is not False and noise is None and usual and kind and x.numel() > 0 and nested.depth <= 1
+
+
+def simple_rnn(x, kernel, recurrent_kernel, bias, h, noise=None, mask=None, activation=None, fused="auto", **options):
+    if not _is_fusible(x, noise, [activation], fused):
+        return NotImplemented
+    weights = [kernel.t(), recurrent_kernel.t(), *([] if bias is None else [bias, torch.zeros_like(bias)])]
+    return _along_steps(torch._VF.rnn_tanh, x, weights, [h], mask, **options)
+
+
+def lstm(x, kernel, recurrent_kernel, bias, h, c, noise=None, mask=None, activation=None, gate=None, fused="auto", **options):
+    if not _is_fusible(x, noise, [activation, gate], fused):
+        return NotImplemented
+    weights = [kernel.t(), recurrent_kernel.t(), *([] if bias is None else [bias, torch.zeros_like(bias)])]
+    return _along_steps(torch._VF.lstm, x, weights, [h, c], mask, **options)
+
+
+def gru(x, kernel, recurrent_kernel, bias, h, noise=None, mask=None, activation=None, gate=None, reset_after=True, fused="auto", **options):
+    if not reset_after or not _is_fusible(x, noise, [activation, gate], fused):
+        return NotImplemented
+
+    def reordered(w):  # the kernel has the reset gate first
+        update, reset, new = w.chunk(3, -1)
+        return torch.cat([reset, update, new], -1)
+
+    weights = [*(reordered(w).t() for w in (kernel, recurrent_kernel)), *([] if bias is None else reordered(bias).unbind(0))]
+    return _along_steps(torch._VF.gru, x, weights, [h], mask, **options)
 
 
 # ---- attention ----
