@@ -48,13 +48,17 @@ class Row:
         random: Whether the output in training is drawn.
         peer: Whether Keras makes the same of the same arguments.
         fixed: Whether sizes within a sample must be known, without being a weight's.
+        values: What the elements of the inputs are drawn of, strings or integers; a tuple has one such list for each input.
+        whole: Whether the layer computes in integers alone.
         arguments: Those of the class.
     """
 
     def __init__(self, name: str, *shapes: tuple[int, ...], integers: int = 0, mask: bool = False, spread: bool = False,
-                 call: dict[str, Any] | None = None, random: bool = False, peer: bool = True, fixed: bool = False, **arguments: Any):  # fmt: skip
+                 call: dict[str, Any] | None = None, random: bool = False, peer: bool = True, fixed: bool = False, values: Any = None,
+                 whole: bool = False, **arguments: Any):  # fmt: skip
         self.name, self.shapes, self.arguments, self.integers, self.masked = name, shapes, arguments, integers, mask
         self.spread, self.call, self.random, self.peer, self.fixed = spread, call or {}, random, peer, fixed
+        self.values, self.whole = values, whole
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={getattr(value, '__name__', value)}" for name, value in self.arguments.items())
@@ -68,12 +72,24 @@ class Row:
 
     @property
     def dtype(self) -> str:
+        """Of the first input."""
+        return self.dtypes()[0]
+
+    def dtypes(self) -> list[str]:
         """Of the inputs."""
-        return "int32" if self.integers else "float32"
+        if self.values is None:
+            return ["int32" if self.integers else "float32"] * max(1, len(self.shapes))
+        return ["string" if isinstance(of[0], str) else "int32" for of in self._choices()]
+
+    def _choices(self) -> list[Any]:
+        return list(self.values) if isinstance(self.values, tuple) else [self.values] * len(self.shapes)
 
     def arrays(self) -> list[Any]:
         """A batch of each input."""
         rng = np.random.default_rng(len(repr(self)))
+        if self.values is not None:
+            drawn = [rng.choice(of, shape) for of, shape in zip(self._choices(), self.shapes, strict=True)]
+            return [x if x.dtype.kind == "U" else x.astype("int32") for x in drawn]
         draw = (lambda shape: rng.integers(0, self.integers, shape)) if self.integers else (lambda shape: rng.normal(size=shape))
         return [draw(shape).astype(self.dtype) for shape in self.shapes]
 
@@ -92,7 +108,7 @@ class Row:
 
     def symbols(self, module: Any = keraunos, batch: Any = None) -> list[Any]:
         """Symbolic inputs for the row's shapes."""
-        return [module.Input(shape[1:], dtype=self.dtype, batch_size=batch) for shape in self.shapes]
+        return [module.Input(shape[1:], dtype=dtype, batch_size=batch) for shape, dtype in zip(self.shapes, self.dtypes(), strict=True)]
 
     def used(self, layer: Any, **more: Any) -> Any:
         """What the layer gives for the row's batch."""

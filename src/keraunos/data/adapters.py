@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import itertools
 import math
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,6 +23,7 @@ from keraunos.core.graph import KerasTensor
 from keraunos.random import host
 
 _PARTS = ("x", "y", "sample_weight")
+_PREPARED_BYTES = 1 << 30  # data up to this size is prepared once, not batch by batch
 
 
 def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
@@ -45,8 +47,8 @@ def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> 
     return (x, y) if sample_weight is None else (x, y, sample_weight)
 
 
-def to_array(x: Any, name: str) -> Any:
-    """One array of the user's as NumPy's or the engine's, floats in `floatx()`.
+def to_array(x: Any, name: str, text: bool = False) -> Any:
+    """One array of the user's as NumPy's or the engine's, floats in `floatx()`; it may hold strings where `text` says so.
 
     Raises:
         DataError: It is symbolic, text or objects.
@@ -62,6 +64,8 @@ def to_array(x: Any, name: str) -> Any:
     elif hasattr(given, "detach"):  # a tensor of PyTorch on another engine
         given = given.detach().cpu().numpy()
     x = np.asarray(given)
+    if text and x.dtype.kind in "OSTU":
+        return x
     if x.dtype.kind == "O":
         fix = "pass an array of numbers, all samples of one shape"
         raise DataError(f"{name} holds Python objects.", where=name, received=f"an array of {len(x)} objects", fix=fix)
@@ -72,19 +76,21 @@ def to_array(x: Any, name: str) -> Any:
     return x
 
 
-def _to_arrays(*parts: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def _to_arrays(*parts: Any, text: bool = False) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The parts of a batch as arrays in their structures, and each array by the name that messages use.
 
     Raises:
         DataError: A part is a list of lists.
     """
+    if text and isinstance(parts[0], list) and parts[0] and all(isinstance(v, str) for v in tree.flatten(parts[0])):
+        parts = np.array(parts[0]), *parts[1:]
     for name, part in zip(_PARTS, parts, strict=False):
         if isinstance(part, list) and part and not any(hasattr(v, "shape") for v in tree.flatten(part)):
             fact = f"{name} is a list of {len(part)} {type(part[0]).__name__}s, which could be one array or many."
             raise DataError(fact, where=name, fix=f"pass np.asarray({name})")
     paths, leaves, form = optree.tree_flatten_with_path(parts, none_is_leaf=True)  # pyright: ignore[reportArgumentType]
     names = [_PARTS[place] + "".join(f"[{key!r}]" for key in path) for place, *path in paths]
-    arrays = [None if x is None else to_array(x, name) for name, x in zip(names, leaves, strict=True)]
+    arrays = [None if x is None else to_array(x, name, text and name.startswith("x")) for name, x in zip(names, leaves, strict=True)]
     named = {name: x for name, x in zip(names, arrays, strict=True) if x is not None}
     return optree.tree_unflatten(form, arrays), named  # type: ignore[return-value]
 
@@ -99,14 +105,17 @@ class ArraySource:
         batch_size: The number of samples in a batch; the last may be smaller.
         shuffle: Whether each epoch has its own order.
         steps: The number of batches in an epoch, if fewer than there are.
+        prepare: What the host makes of the inputs before an engine has them.
+        text: Whether the inputs may be strings.
 
     Raises:
         DataError: The arrays have no samples, or unequal numbers of them.
         ArgumentError: There are fewer than `steps` batches.
     """
 
-    def __init__(self, x: Any, y: Any = None, sample_weight: Any = None, batch_size: int | None = None, shuffle: bool = False, steps: int | None = None):
-        self.data, named = _to_arrays(x, y, sample_weight)
+    def __init__(self, x: Any, y: Any = None, sample_weight: Any = None, batch_size: int | None = None, shuffle: bool = False, steps: int | None = None,
+                 prepare: Any = None, text: bool = False):  # fmt: skip
+        self.data, named = _to_arrays(x, y, sample_weight, text=text or prepare is not None)
         scalar = next((name for name, a in named.items() if a.ndim == 0), None)
         if scalar is not None:
             raise DataError(f"{scalar} is a single number, not an array of samples.", where=scalar)
@@ -125,10 +134,15 @@ class ArraySource:
             raise ArgumentError(f"steps_per_epoch={steps} needs more than the {self.size} samples in batches of {self.batch_size}.", fix=f"at most {available}")
         self.steps = steps or available
         self.shuffle, self.seed = shuffle, host.make_seed() if shuffle else 0
+        self.prepare = prepare
+        if prepare is not None and self.size * sum(a[:1].nbytes for a in tree.flatten(self.head[0])) <= _PREPARED_BYTES:
+            self.data, self.prepare = (prepare(self.data[0]), *self.data[1:]), None
 
     @property
     def nbytes(self) -> int:
-        """The size of the arrays."""
+        """The size of the arrays; those that are prepared batch by batch never fit."""
+        if self.prepare is not None:
+            return sys.maxsize
         return sum(math.prod(a.shape) * dtypes.BITS[dtypes.standardize_dtype(a.dtype)] // 8 for a in tree.flatten(self.data) if a is not None)
 
     def order(self, epoch: int) -> np.ndarray:
@@ -144,7 +158,8 @@ class ArraySource:
         def of(a: Any) -> Any:
             return None if a is None else a[rows] if isinstance(a, np.ndarray) or isinstance(rows, slice) else backend.rows(a, backend.indices(rows))
 
-        return tree.map_structure(of, self.data)
+        x, y, weight = tree.map_structure(of, self.data)
+        return x if self.prepare is None else self.prepare(x), y, weight
 
     @property
     def head(self) -> Any:
@@ -167,8 +182,8 @@ class StreamSource:
 
     batch_size = None
 
-    def __init__(self, data: Any, steps: int | None = None):
-        self.data, self.steps = data, steps
+    def __init__(self, data: Any, steps: int | None = None, prepare: Any = None):
+        self.data, self.steps, self.prepare = data, steps, prepare
         self._once = inspect.isgenerator(data) or hasattr(data, "__next__")  # each epoch goes on where the last one ended
         self._iterator: Any = None
         if steps is None:
@@ -183,8 +198,12 @@ class StreamSource:
         if self._iterator is None:
             indexed = hasattr(self.data, "__getitem__") and hasattr(self.data, "__len__") and not hasattr(self.data, "dataset")
             given = (self.data[i] for i in range(len(self.data))) if indexed else self.data
-            self._iterator = (_to_arrays(*unpack_x_y_sample_weight(batch))[0] for batch in given)
+            self._iterator = map(self._arrays, given)
         return self._iterator
+
+    def _arrays(self, batch: Any) -> Any:
+        (x, y, weight), _ = _to_arrays(*unpack_x_y_sample_weight(batch), text=self.prepare is not None)
+        return x if self.prepare is None else self.prepare(x), y, weight
 
     @property
     def head(self) -> Any:
@@ -216,8 +235,9 @@ class StreamSource:
 Source = ArraySource | StreamSource
 
 
-def source(x: Any, y: Any = None, sample_weight: Any = None, batch_size: int | None = None, shuffle: Any = False, steps: int | None = None) -> Source:
-    """What gives batches of the user's data.
+def source(x: Any, y: Any = None, sample_weight: Any = None, batch_size: int | None = None, shuffle: Any = False, steps: int | None = None,
+           prepare: Any = None, text: bool = False) -> Source:  # fmt: skip
+    """What gives batches of the user's data, through `prepare` where the host prepares it; it may be strings then, or where `text` says so.
 
     Raises:
         DataError: The data cannot be used.
@@ -226,7 +246,7 @@ def source(x: Any, y: Any = None, sample_weight: Any = None, batch_size: int | N
     if x is None:
         raise DataError("There is no data: x is None.", fix="pass arrays, a generator or a data set")
     if isinstance(x, (list, tuple, dict)) or any(hasattr(x, name) for name in ("shape", "to_numpy", "__array__")):
-        return ArraySource(x, y, sample_weight, batch_size, bool(shuffle), steps)
+        return ArraySource(x, y, sample_weight, batch_size, bool(shuffle), steps, prepare, text)
     kind = type(x).__name__
     if not any(hasattr(x, name) for name in ("__iter__", "__next__", "__getitem__")):
         raise DataError(f"x is a {kind}, which gives no batches.", fix="pass arrays, a generator or a data set")
@@ -234,7 +254,7 @@ def source(x: Any, y: Any = None, sample_weight: Any = None, batch_size: int | N
     for name, value, fix in (("y", y, parts), ("sample_weight", sample_weight, parts), ("batch_size", batch_size, "leave batch_size out")):
         if value is not None:
             raise ArgumentError(f"{name} goes with arrays; a {kind} has its own.", where=name, fix=fix)
-    return StreamSource(x, steps)
+    return StreamSource(x, steps, prepare)
 
 
 def split(data: tuple[Any, Any, Any], fraction: float) -> tuple[Any, Any]:
@@ -245,7 +265,7 @@ def split(data: tuple[Any, Any, Any], fraction: float) -> tuple[Any, Any]:
     """
     if not 0 < fraction < 1:
         raise ArgumentError("validation_split is a fraction between 0 and 1.", received=f"validation_split={fraction}")
-    held = source(*data)
+    held = source(*data, text=True)
     if not isinstance(held, ArraySource):
         fact, fix = f"validation_split goes with arrays, not with a {type(data[0]).__name__}.", "pass validation_data=(x_val, y_val) or a second data set"
         raise ArgumentError(fact, where="validation_split", fix=fix)

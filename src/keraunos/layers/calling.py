@@ -10,8 +10,10 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from keraunos.core import config, masks, tree
-from keraunos.core.errors import KeraunosError, StateError
+from keraunos.core.errors import DataError, KeraunosError, StateError
 from keraunos.core.graph import KerasTensor, record
 from keraunos.core.op import FOREIGN, SCALAR, TENSOR, VARIABLE, classify
 from keraunos.core.scope import scope, within
@@ -38,6 +40,7 @@ class Callable_(Effects):
     input_spec: Any = None
     nodes: list[Any]
     _remat: Any = None  # the `RematScope` that it was made in
+    on_host = False  # whether it runs on NumPy arrays: `HostLayer`
     _plain = False  # built, and nothing to do around `call` but the training flag
 
     def __init_subclass__(cls, function: Any = None, **kwargs: Any) -> None:
@@ -141,6 +144,8 @@ class Callable_(Effects):
         backend = self._backend
 
         def convert(x: Any) -> Any:
+            if isinstance(x, np.ndarray) and x.dtype.kind in "OSTU":
+                return self._text(x)
             kind = classify(backend, x)
             if kind == VARIABLE:
                 x = x.value
@@ -154,9 +159,23 @@ class Callable_(Effects):
             masks.set_mask(cast, masks.get_mask(x))
             return cast
 
-        if isinstance(argument, list) and argument and all(isinstance(x, (int, float)) for x in tree.flatten(argument)):
-            argument = backend.array(argument)
+        if isinstance(argument, list) and argument:
+            leaves = tree.flatten(argument)
+            if all(isinstance(x, (int, float)) for x in leaves):
+                argument = backend.array(argument)
+            elif all(isinstance(x, str) for x in leaves):
+                argument = np.array(argument)
         return tree.map_structure(convert, argument)
+
+    def _text(self, x: Any) -> Any:
+        """An array of strings as it is, for a layer that holds one which runs on the host."""
+        if not self._runs_on_host():
+            raise DataError("Text was given to a layer of numbers.", where=self.name, fix="turn it into numbers first, with TextVectorization or StringLookup")
+        return x
+
+    def _runs_on_host(self) -> bool:
+        """Whether it is, or holds, a layer that runs on NumPy arrays, before compiled steps."""
+        return any(layer.on_host for layer in self._flatten_layers())
 
     def _check_inputs(self, args: tuple[Any, ...]) -> None:
         """Raise unless the first argument is as `input_spec` says."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import collections
 from typing import Any, cast
 
+import numpy as np
+
 from keraunos.core import tree
 from keraunos.core.errors import ArgumentError, DataError, ShapeError, StateError
 from keraunos.core.graph import KerasTensor, Node, Operation, strip
@@ -12,7 +14,7 @@ from keraunos.core.scope import scope
 from keraunos.core.spec import OPERATORS, Spec, same_dim, show
 from keraunos.layers.input_layer import InputLayer
 from keraunos.layers.layer import Layer
-from keraunos.models.graph import by_depth, nodes_between, run
+from keraunos.models.graph import by_depth, nodes_between, run, split_at_host
 from keraunos.models.model import Model
 
 
@@ -33,6 +35,7 @@ class GraphModel(Model):
         self._names = [entry.operation.name for entry in self._entries]
         sources = {id(x): node for x, node in zip(flat, self._entries, strict=True)}
         self._order, met = nodes_between(sources, self.outputs)
+        self._split = split_at_host(self._order, flat, self.outputs)
         self.operations = by_depth(sources, self._order, met)
         self._layers = [o for o in self.operations if isinstance(o, Layer)]
         name, count = collections.Counter(layer.name for layer in self._layers).most_common(1)[0]
@@ -87,10 +90,32 @@ class GraphModel(Model):
         values = self._match(inputs)
         if scope.symbolic or any(isinstance(x, Spec) for x in values):
             values = [strip(v) for v in values]
+        if scope.prepared is self:
+            return run(self._split.rest, self._split.cut, self._outputs_structure, values)
         return run(self._order, self.inputs, self._outputs_structure, values)
+
+    # ---- layers that run on the host ----
+    def _preparing(self, x: Any, training: bool = False) -> Any:
+        if self._split is None:
+            return None
+        stuck = next((n.operation for n in self._split.first if training and getattr(n.operation, "trainable_weights", None)), None)
+        if stuck is not None:
+            fact = f"'{stuck.name}' cannot be trained: a layer in or behind it runs on the host, which gives no gradients."
+            raise StateError(fact, where=self.name, fix=f"let that layer take its data from an Input of this model, or set {stuck.name}.trainable = False")
+        return self._prepared
+
+    def _prepared(self, x: Any) -> Any:
+        """What the engine's part of the graph takes, for data of the user's."""
+        found = run(self._split.first, self.inputs, self._split.cut, self._match(x))
+        arrays = [np.asarray(self._backend.to_numpy(value)) for value in found]
+        if any(a.dtype.kind in "OSTU" for a in arrays):
+            raise DataError("The model gives text, which no engine has.", where=self.name, fix="call it: model(x)")
+        return arrays[0] if len(arrays) == 1 else arrays
 
     def _match(self, inputs: Any) -> list[Any]:
         """The data in the order of the inputs; dicts are matched by name."""
+        if scope.prepared is self:
+            return tree.flatten(inputs)
         names, values = self._names, tree.flatten(inputs)
         if isinstance(inputs, dict):
             names = sorted(self._inputs_structure) if isinstance(self._inputs_structure, dict) else names
@@ -110,9 +135,9 @@ class GraphModel(Model):
             return x
         shape, wanted = tuple(x.shape), symbol._shape
         if len(shape) == len(wanted) - 1 and wanted[-1] == 1:
-            return OPERATORS["expand_dims"](x, -1)
+            return x[..., None] if isinstance(x, np.ndarray) else OPERATORS["expand_dims"](x, -1)
         if len(shape) == len(wanted) + 1 and shape[-1] == 1:
-            return OPERATORS["squeeze"](x, -1)
+            return x[..., 0] if isinstance(x, np.ndarray) else OPERATORS["squeeze"](x, -1)
         if len(shape) == len(wanted) and all(map(same_dim, shape[1:], wanted[1:])):
             return x
         if len(shape) == len(wanted) == 2:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from keraunos.core import tree
 from keraunos.core.errors import StateError
 from keraunos.core.graph import KerasTensor, Node
+from keraunos.layers.layer import Layer
 
 
 def nodes_between(entries: dict[int, Node], outputs: list[KerasTensor]) -> tuple[list[Node], dict[int, int]]:
@@ -64,6 +65,30 @@ def by_depth(entries: dict[int, Node], order: list[Node], met: dict[int, int]) -
             source = id(entries.get(id(x)) or x.node)
             node_depths[source] = max(depth + 1, node_depths.get(source, 0))
     return sorted(operations.values(), key=lambda o: (-depths[id(o)], met.get(id(o), -1)))
+
+
+class Split(NamedTuple):
+    """A graph in two: what the host does on NumPy arrays, and what an engine computes of that."""
+
+    first: list[Node]
+    rest: list[Node]
+    cut: list[KerasTensor]  # what the rest takes from the first
+
+
+def split_at_host(order: list[Node], inputs: list[KerasTensor], outputs: list[KerasTensor]) -> Split | None:
+    """The layers of a graph that run on the host, and all that they need, apart from the others; None if there are none."""
+    first, needed = [], set()
+    for node in reversed(order):
+        on_host = isinstance(node.operation, Layer) and node.operation._runs_on_host()
+        if on_host or any(id(x) in needed for x in node.outputs):
+            first.insert(0, node)
+            needed.update(map(id, node.inputs))
+    if not first:
+        return None
+    rest = [node for node in order if node not in first]
+    made = {id(x) for x in (*inputs, *(x for node in first for x in node.outputs))}
+    taken = (x for x in (*(x for node in rest for x in node.inputs), *outputs) if id(x) in made)
+    return Split(first, rest, list({id(x): x for x in taken}.values()))
 
 
 def run(order: Iterable[Node], inputs: list[KerasTensor], outputs: Any, values: list[Any], call: Any = None) -> Any:

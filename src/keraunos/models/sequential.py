@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+import numpy as np
+
 from keraunos.core import config
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, ShapeError, StateError
 from keraunos.core.graph import KerasTensor
@@ -99,8 +101,17 @@ class Sequential(GraphModel):
             return
         if not isinstance(input_shape, (tuple, list)) or any(not isinstance(d, (int, type(None))) for d in input_shape):
             raise ShapeError("A Sequential is built for one input shape.", where=self.name, received=repr(input_shape), fix="build((None, 8))")
-        dtype = "int32" if self._layers and type(self._layers[0]).__name__ == "Embedding" else config.floatx()
-        self._connect(InputLayer(batch_shape=tuple(input_shape), dtype=dtype))
+        self._connect(InputLayer(batch_shape=tuple(input_shape), dtype=self._data_dtype()))
+
+    def _data_dtype(self) -> str:
+        """The dtype of the data, as far as the first layer says."""
+        first = self._layers[0] if self._layers else None
+        return "int32" if type(first).__name__ == "Embedding" else getattr(first, "reads", config.floatx())
+
+    def _preparing(self, x: Any, training: bool = False) -> Any:
+        if self.inputs is None and self._layers and self._layers[0]._runs_on_host():
+            self.build((None, *np.shape(x)[1:]))
+        return super()._preparing(x, training)
 
     def get_config(self) -> dict[str, Any]:
         """The layers as JSON-ready values."""

@@ -25,7 +25,7 @@ from keraunos.models.model import Model
 from keraunos.saving import weights
 from keraunos.saving.files import AGAIN, existing, new, problem, replacing, require
 
-_METADATA, _CONFIG, _WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
+_METADATA, _CONFIG, _WEIGHTS, _ASSETS = "metadata.json", "config.json", "model.weights.h5", "assets/"
 _JSON_LIMIT = 256 * 2**20
 _spool = functools.partial(tempfile.SpooledTemporaryFile, 256 * 2**20)  # in memory up to this size
 
@@ -73,13 +73,27 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
         raise ArgumentError(f"The config of '{model.name}' cannot be written as JSON: {error}.", fix=fix) from None
     with replacing(path, overwrite) as stream, _spool() as spool, zipfile.ZipFile(stream, "w") as archive:
         weights.write(model, spool)
+        assets = dict(_assets(model))
         digests = {_CONFIG: hashlib.sha256(text).hexdigest(), _WEIGHTS: _digest(spool)}
+        digests |= {name: hashlib.sha256(content).hexdigest() for name, content in assets.items()}
         date = f"{datetime.datetime.now():%Y-%m-%d@%H:%M:%S}"
         metadata = {"keras_version": KERAS_VERSION, "date_saved": date, "keraunos_version": __version__, "sha256": digests}
         archive.writestr(zipfile.ZipInfo(_METADATA), json.dumps(metadata))
         archive.writestr(zipfile.ZipInfo(_CONFIG), text)
         with archive.open(zipfile.ZipInfo(_WEIGHTS), "w", force_zip64=True) as member:
             shutil.copyfileobj(spool, member, 2**20)
+        for name, content in assets.items():
+            archive.writestr(zipfile.ZipInfo(name), content)
+
+
+def _assets(model: Any) -> Iterator[tuple[str, bytes]]:
+    """The files that layers want kept beside their weights (vocabularies), by their names in the archive."""
+    for group, owner in weights.saveables(model):
+        if hasattr(owner, "save_assets"):
+            with tempfile.TemporaryDirectory() as folder:
+                owner.save_assets(folder)
+                for path in sorted(pathlib.Path(folder).iterdir()):
+                    yield f"{_ASSETS}{group.removesuffix('vars')}{path.name}", path.read_bytes()
 
 
 def _digest(stream: Any) -> str:
@@ -121,6 +135,7 @@ def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, comp
                 with _blamed(path, "describes a compilation that cannot be done", "load it uncompiled: load_model(path, compile=False)"):
                     model.compile_from_config(compile_config)
         weights.read(model, spool, path)
+        archive.give_assets(model)
     return model
 
 
@@ -221,6 +236,26 @@ class _Archive(zipfile.ZipFile):
         found = _digest(target)
         same = name == _METADATA or self.digests.get(name, found) == found
         require(same, self.path, f"The member '{name}' is not as it was written: its SHA-256 differs.", name)
+
+    def give_assets(self, model: Any) -> None:
+        """Let layers read the files that they wrote; of each, those in its own folder of the archive."""
+        for group, owner in weights.saveables(model):
+            place = f"{_ASSETS}{group.removesuffix('vars')}"
+            own = [name for name in self.namelist() if name.startswith(place) and "/" not in name[len(place) :] != ""]
+            if not own or not hasattr(owner, "load_assets"):
+                continue
+            with tempfile.TemporaryDirectory() as folder:
+                for name in own:
+                    file = name[len(place) :]
+                    plain = file not in (".", "..") and pathlib.PureWindowsPath(file).name == file
+                    require(plain, self.path, f"The member '{name}' would lie outside its folder.", name, "do not load it: Keras writes no such members")
+                    with open(pathlib.Path(folder, file), "w+b") as target:
+                        self.copy(name, target)
+                try:
+                    owner.load_assets(folder)
+                except Exception as error:  # a file may hold anything
+                    fact = error.fact if isinstance(error, KeraunosError) else f"{type(error).__name__}: {error}"
+                    raise problem(self.path, f"What the file keeps of '{getattr(owner, 'name', '')}' cannot be read: {fact}", own[0]) from error
 
     def json(self, name: str) -> dict[str, Any]:
         """A member that is a JSON object."""

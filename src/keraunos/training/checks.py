@@ -53,7 +53,7 @@ def check_data(model: Any, data: Source, head: Any) -> None:
         if isinstance(data, ArraySource):
             raise DataError("The loss needs targets, and y is None.", where="fit", fix="fit(x, y)")
         raise DataError("The data yields only x; the loss needs targets too.", received="batches of one part", fix="yield (x, y)")
-    if hasattr(model, "_match") and model.inputs is not None:
+    if hasattr(model, "_match") and model.inputs is not None and model._split is None:
         model._match(x)
     if not config.are_checks_enabled():
         return

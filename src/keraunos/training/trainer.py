@@ -44,6 +44,7 @@ class Trainer:
     steps_per_execution: Any = 1
     _compile_arguments: dict[str, Any]
     _scales_loss = False
+    _split: Any = None  # its graph in two, if some of it runs on the host
     _running = False  # within fit or evaluate: logs are read late, variables are looked up once
 
     @property
@@ -240,6 +241,10 @@ class Trainer:
         x, _, _ = unpack_x_y_sample_weight(data)
         return self(x, training=False)  # type: ignore[operator]
 
+    def _preparing(self, x: Any, training: bool = False) -> Any:
+        """The function by which the host prepares data like `x` for the compiled step; None if it need not."""
+        return None
+
     # ---- programs ----
     def _engine(self) -> Any:
         return within(backend=self._backend)  # type: ignore[attr-defined]
@@ -253,7 +258,8 @@ class Trainer:
             function = step if make is None else make(step)
 
             def cleared(*data: Any) -> Any:
-                out = function(*data)
+                with within(prepared=self):
+                    out = function(*data)
                 self._clear_losses()  # type: ignore[attr-defined]
                 return out
 
@@ -295,7 +301,8 @@ class Trainer:
 
         if not self.built or (self.compiled and self._compiled_metrics is None):  # type: ignore[attr-defined]
             try:
-                y_pred = self.compute_output_spec(tree.map_structure(spec, x))  # type: ignore[attr-defined]
+                with within(prepared=self):
+                    y_pred = self.compute_output_spec(tree.map_structure(spec, x))  # type: ignore[attr-defined]
                 if self.compiled and y is not None:
                     self._prepare_loss(tree.map_structure(spec, y), y_pred)
             except Exception:
@@ -347,7 +354,7 @@ class Trainer:
                 (x, y, sample_weight), validation_data = split((x, y, sample_weight), validation_split)
             if class_weight is not None and y is not None:
                 sample_weight, class_weight = class_weights(y, class_weight, sample_weight), None
-            data = source(x, y, sample_weight, batch_size, shuffle, steps_per_epoch)
+            data = source(x, y, sample_weight, batch_size, shuffle, steps_per_epoch, self._preparing(x, training=True))
             callback_list = CallbackList(callbacks, add_history=True, model=self, epochs=epochs, steps=data.steps, verbose=verbose)
             head = data.head
             check_data(self, data, head)
@@ -387,7 +394,7 @@ class Trainer:
         if data is None:
             return None
         parts = unpack_x_y_sample_weight(data) if isinstance(data, (tuple, list)) else (data, None, None)
-        found = source(*parts, batch_size=batch_size, steps=steps)
+        found = source(*parts, batch_size=batch_size, steps=steps, prepare=self._preparing(parts[0]))
         check_data(self, found, found.head)
         return Loop(self, "test", found, callbacks)
 
@@ -422,7 +429,7 @@ class Trainer:
         """
         self._require_compiled("evaluate")
         with self._engine():
-            data = source(x, y, sample_weight, batch_size, False, steps)
+            data = source(x, y, sample_weight, batch_size, False, steps, self._preparing(x))
             callback_list = CallbackList(callbacks, model=self, steps=data.steps)
             head = data.head
             check_data(self, data, head)
@@ -454,11 +461,11 @@ class Trainer:
         """
         backend = self._backend  # type: ignore[attr-defined]
         small = type(x) is np.ndarray and x.dtype == np.float32 and x.ndim > 0 and 0 < len(x) <= (batch_size or 32)
-        if small and callbacks is None and steps is None and (program := self._cache.get(("predict", ""))) is not None and Progress(verbose).verbose == 0:
+        if small and self._split is None and callbacks is None and steps is None and (program := self._cache.get(("predict", ""))) is not None and Progress(verbose).verbose == 0:
             with self._engine(), backend.forward():
                 return tree.map_structure(lambda v: np.array(backend.to_numpy(v)), program((backend.array(x),)))  # copies, to be changed at will
         with self._engine():
-            data = source(x, None, None, batch_size, False, steps)
+            data = source(x, None, None, batch_size, False, steps, self._preparing(x))
             callback_list = CallbackList(callbacks, model=self, steps=data.steps)
             head = data.head
             if not self.built:  # type: ignore[attr-defined]
@@ -491,9 +498,11 @@ class Trainer:
 
     def _on_batch(self, kind: str, x: Any, y: Any, sample_weight: Any, return_dict: bool) -> Any:
         with self._engine():
-            data = ArraySource(x, y, sample_weight, batch_size=max(len(tree.flatten(x)[0]), 1))
-            self._symbolic_build(data.data, training=kind == "train")
-            logs = _numbers(self._program(kind, self._afresh, "afresh")(Loop(self, kind, data, resident=False)._tensors(data.data)))
+            data = ArraySource(x, y, sample_weight, prepare=self._preparing(x, training=kind == "train"))
+            data.batch_size = data.size
+            batch = data.head
+            self._symbolic_build(batch, training=kind == "train")
+            logs = _numbers(self._program(kind, self._afresh, "afresh")(Loop(self, kind, data, resident=False)._tensors(batch)))
         values = list(logs.values())
         return logs if return_dict else values[0] if len(values) == 1 else values
 

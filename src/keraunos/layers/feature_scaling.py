@@ -1,0 +1,228 @@
+"""Numbers brought to one scale, or to a few bins."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from keraunos import ops
+from keraunos.core import config
+from keraunos.core.dtypes import FLOATS
+from keraunos.core.errors import ArgumentError, DataError, ShapeError, StateError
+from keraunos.core.fields import Inherited, Positive, Size, Unsupported
+from keraunos.core.spec import Spec, normalize_axes
+from keraunos.layers.category_encoding import encoded
+from keraunos.layers.preprocessing import Adapting, batches, is_text, not_adapted, on_host
+
+
+def _numbers(data: Any) -> np.ndarray:
+    x = on_host(data)
+    if is_text(x):
+        raise DataError("The data holds text, or Python objects, where numbers are expected.", fix="StringLookup or TextVectorization take text")
+    return x
+
+
+class Normalization(Adapting):
+    """Features brought to mean 0 and variance 1, by the mean and variance of the data that `adapt` saw.
+
+    Args:
+        axis: The axis or axes of the features, each of which has its own mean and variance; None is one of each for all.
+        mean: The mean, if it is known; `adapt` is not needed then.
+        variance: The variance, likewise.
+        invert: Whether to go back: from mean 0 and variance 1 to that of the data.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> layer = keras.layers.Normalization()
+    >>> layer.adapt([[1.0], [3.0]])
+    >>> keras.ops.convert_to_numpy(layer([[5.0]])).tolist()
+    [[3.0]]
+    """
+
+    mean_initializer: ClassVar[str] = "zeros"
+    variance_initializer: ClassVar[str] = "ones"
+    count_initializer: ClassVar[str] = "zeros"
+    axis: Any = -1
+    mean: Any = None
+    variance: Any = None
+    invert: bool = False
+
+    def setup(self) -> None:
+        self.axis = () if self.axis is None else tuple(self.axis) if isinstance(self.axis, (list, tuple)) else (self.axis,)
+        if (self.mean is None) != (self.variance is None):
+            missing, given = ("variance", "mean") if self.variance is None else ("mean", "variance")
+            raise ArgumentError(f"{given} is given without {missing}.", where=self.name, fix="give both, or neither and call adapt(data)")
+        self.input_mean: Any
+        self.input_variance: Any
+        self.input_mean, self.input_variance = (None if x is None else _numbers(x).astype("float64") for x in (self.mean, self.variance))
+        self.autocast = False  # what 16 bits cannot hold is scaled first
+        self.reset_state()
+
+    def build(self, input_shape: Any) -> None:
+        axes = sorted(normalize_axes(self.axis, len(input_shape)))
+        shape = tuple(input_shape[a] for a in axes)
+        self._kept = axes
+        if self.input_mean is None:
+            self.adapt_mean = self.weight("mean", shape, trainable=False)
+            self.adapt_variance = self.weight("variance", shape, trainable=False)
+            self.count = self.weight("count", (), trainable=False, dtype="int32")
+            return
+        for name, value in (("mean", self.input_mean), ("variance", self.input_variance)):
+            sizes = np.shape(value)
+            if len(sizes) > len(shape) or any(n not in (1, d) and d is not None for n, d in zip(sizes[::-1], shape[::-1], strict=False)):
+                raise ShapeError(f"{name} does not fit the features.", where=self.name, received=f"{name} of shape {sizes}", expected=f"{shape}")
+            sizes = (1,) * (len(shape) - len(sizes)) + sizes
+            setattr(self, name, np.reshape(value, self._aligned(sizes, len(input_shape))).astype(config.floatx()))
+
+    def _aligned(self, sizes: Any, rank: int) -> list[int]:
+        """The sizes along the features' axes, with 1 along all others, so that they broadcast against the data."""
+        found = [1] * rank
+        for axis, size in zip(self._kept, sizes, strict=True):
+            found[axis] = size
+        return found
+
+    # ---- what it learns ----
+    def reset_state(self) -> None:
+        self._seen: Any = (0, 0.0, 0.0)
+
+    def update_state(self, data: Any) -> None:
+        """Look at one more batch."""
+        if self.input_mean is not None:
+            raise StateError("The mean and the variance were given: there is nothing to adapt.", where=self.name, fix="leave mean= and variance= out")
+        x = _numbers(data).astype("float64")
+        if not self.built:
+            self.build(tuple(size if axis or 0 in normalize_axes(self.axis, x.ndim) else None for axis, size in enumerate(x.shape)))
+        others = tuple(axis for axis in range(x.ndim) if axis not in self._kept)
+        if tuple(x.shape[a] for a in self._kept) != self.adapt_mean.shape:
+            raise ShapeError(
+                "The features of the data are not those the layer was built for.", where=self.name, received=x.shape, expected=self.adapt_mean.shape
+            )
+        more = x.size // max(self.adapt_mean.size, 1)
+        if more == 0:
+            return
+        count, mean, squares = self._seen
+        shift = x.mean(axis=others) - mean
+        total = count + more
+        self._seen = total, mean + shift * more / total, squares + x.var(axis=others) * more + shift**2 * count * more / total
+
+    def finalize_state(self) -> None:
+        """Take the mean and the variance of the batches that it saw."""
+        count, mean, squares = self._seen
+        if count:
+            self.adapt_mean.assign(mean.astype("float32"))
+            self.adapt_variance.assign((squares / count).astype("float32"))
+
+    def call(self, inputs: Any) -> Any:
+        wide = self.variable_dtype if self.variable_dtype in FLOATS else "float32"
+        x = ops.cast(inputs, wide)
+        mean, variance = self.mean, self.variance
+        if self.input_mean is None:
+            mean, variance = (ops.reshape(v, self._aligned(v.shape, len(x.shape))) for v in (self.adapt_mean, self.adapt_variance))
+        mean, scale = ops.cast(mean, wide), ops.maximum(ops.sqrt(ops.cast(variance, wide)), config.epsilon())
+        return ops.cast(mean + x * scale if self.invert else (x - mean) / scale, self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        given = {name: None if x is None else x.tolist() for name, x in (("mean", self.input_mean), ("variance", self.input_variance))}
+        return {**super().get_config(), **given}
+
+
+class Discretization(Adapting):
+    """Numbers as the indices of the bins that they lie in.
+
+    Args:
+        bin_boundaries: Where one bin ends and the next begins, ascending; a number at a boundary is in the bin above it.
+        num_bins: How many bins `adapt` makes, with about equally many of the data's numbers in each.
+        epsilon: How exact the boundaries are that `adapt` finds: smaller is more exact.
+        output_mode: "int" gives the indices; the others vectors, as in `CategoryEncoding`.
+        sparse: Not supported.
+        dtype: The dtype of the vectors.
+        name: Its name.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> keras.ops.convert_to_numpy(keras.layers.Discretization([0.0, 1.0])([[-1.0, 0.5, 7.0]])).tolist()
+    [[0, 1, 2]]
+    """
+
+    bin_boundaries: Any = None
+    num_bins: Size | None = None
+    epsilon: Positive = 0.01
+    output_mode: Literal["int", "one_hot", "multi_hot", "count"] = "int"
+    sparse: Unsupported = False
+    dtype: Inherited = None
+    name: Inherited = None
+
+    def setup(self) -> None:
+        if (self.bin_boundaries is None) == (self.num_bins is None):
+            both = "not both" if self.num_bins else "one of them"
+            fix = "Discretization([0.0, 1.0]), or Discretization(num_bins=4) and adapt(data)"
+            raise ArgumentError(f"Discretization takes bin_boundaries or num_bins, {both}.", where=self.name, fix=fix)
+        if self.bin_boundaries is not None:
+            self.bin_boundaries = [float(x) for x in self.bin_boundaries]
+        self.autocast = False  # numbers are compared as they are
+        self._given = self.num_bins is None
+        self.summary = np.zeros((2, 0))
+
+    @property
+    def output_dtype(self) -> str:
+        """The dtype of the output."""
+        return "int32" if self.output_mode == "int" else self.compute_dtype
+
+    # ---- what it learns ----
+    def adapt(self, data: Any, steps: int | None = None) -> None:
+        """Find boundaries between equally many of the data's numbers.
+
+        Args:
+            data: An array, a list, a column of a data frame, or what yields batches of one of them.
+            steps: How many batches to take; all by default.
+        """
+        self.reset_state()
+        for batch in batches(data, steps, size=None):
+            self.update_state(batch)
+        self.finalize_state()
+
+    def reset_state(self) -> None:
+        if self._given:
+            raise StateError("The boundaries were given: there is nothing to adapt.", where=self.name, fix="Discretization(num_bins=4)")
+        self.summary, self.bin_boundaries = np.zeros((2, 0)), None
+
+    def update_state(self, data: Any) -> None:
+        """Look at one more batch."""
+        values = np.sort(_numbers(data).ravel().astype("float64"))
+        step = max(len(values) * self.epsilon, 1)
+        values = values[int(step) - 1 :: int(step)]
+        joined = np.concatenate([self.summary, [values, np.full(len(values), step)]], axis=1)
+        self.summary = _compressed(joined[:, np.argsort(joined[0], kind="stable")], self.epsilon)
+
+    def finalize_state(self) -> None:
+        """Put the boundaries where the batches that it saw say."""
+        if self.num_bins is not None and self.summary.size:
+            self.bin_boundaries = _compressed(self.summary, 1 / self.num_bins)[0, :-1].astype("float32").tolist()
+
+    def call(self, inputs: Any) -> Any:
+        if self.bin_boundaries is None:
+            if not isinstance(inputs, Spec):
+                raise not_adapted(self.name, "boundaries yet")
+            places: Any = Spec(inputs.shape, "int32")
+        else:
+            places = ops.digitize(inputs, np.asarray(self.bin_boundaries, "float32"))
+        depth: Any = self.num_bins if self.bin_boundaries is None else len(self.bin_boundaries) + 1
+        return encoded(places, self.output_mode, depth, self.output_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        del config["trainable"]
+        return {**config, "dtype": self._policy.name}
+
+
+def _compressed(summary: np.ndarray, epsilon: float) -> np.ndarray:
+    """Ascending numbers and what each stands for, brought to `1 / epsilon` of them by interpolation."""
+    values, weights = summary
+    if len(values) * epsilon < 1:
+        return summary
+    below = np.cumsum(weights)
+    wanted = np.arange(1, round(1 / epsilon) + 1) * epsilon * below[-1]
+    return np.stack([np.interp(wanted, below, values), np.diff(np.interp(wanted, below, below), prepend=0)])
