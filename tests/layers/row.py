@@ -44,6 +44,7 @@ class Row:
         integers: How many integers an input is drawn of; 0 for floats.
         mask: Whether the call is given a mask of the first two axes.
         spread: Whether several inputs are arguments of their own, not one list.
+        rest: Whether the inputs after the first are one list.
         call: Further keyword arguments of the call.
         random: Whether the output in training is drawn.
         peer: Whether Keras makes the same of the same arguments.
@@ -53,11 +54,11 @@ class Row:
         arguments: Those of the class.
     """
 
-    def __init__(self, name: str, *shapes: tuple[int, ...], integers: int = 0, mask: bool = False, spread: bool = False,
+    def __init__(self, name: str, *shapes: tuple[int, ...], integers: int = 0, mask: bool = False, spread: bool = False, rest: bool = False,
                  call: dict[str, Any] | None = None, random: bool = False, peer: bool = True, fixed: bool = False, values: Any = None,
                  whole: bool = False, **arguments: Any):  # fmt: skip
         self.name, self.shapes, self.arguments, self.integers, self.masked = name, shapes, arguments, integers, mask
-        self.spread, self.call, self.random, self.peer, self.fixed = spread, call or {}, random, peer, fixed
+        self.spread, self.rest, self.call, self.random, self.peer, self.fixed = spread or rest, rest, call or {}, random, peer, fixed
         self.values, self.whole = values, whole
 
     def __repr__(self) -> str:
@@ -104,6 +105,8 @@ class Row:
 
     def structure(self, items: list[Any]) -> tuple[Any, ...]:
         """One thing for each input, as the arguments of a call."""
+        if self.rest:
+            return items[0], items[1:]
         return tuple(items) if self.spread or len(items) == 1 else (items,)
 
     def symbols(self, module: Any = keraunos, batch: Any = None) -> list[Any]:
@@ -133,7 +136,7 @@ class Row:
             if "int" in str(weight.dtype):
                 return weight.numpy()
             size = rng.uniform(0.5, 1.5, weight.shape)
-            signs = 1 if "variance" in weight.path else rng.choice([-1.0, 1.0], weight.shape)
+            signs = 1 if "variance" in weight.path or "stddev" in weight.path else rng.choice([-1.0, 1.0], weight.shape)
             return (size * signs / math.sqrt(max(1, math.prod(weight.shape[:-1])))).astype("float32")
 
         return [draw(w) for w in layer.weights]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import math
+from typing import Any
 
 from keraunos import ops
-from keraunos.core.fields import Constraint, Initializer, Regularizer, Unsupported
+from keraunos.core.errors import ArgumentError
+from keraunos.core.fields import Constraint, Initializer, Regularizer
 from keraunos.core.spec import normalize_axes, normalize_axis
+from keraunos.initializers import Constant
 from keraunos.layers.input_layer import InputSpec
 from keraunos.layers.layer import Layer
 from keraunos.ops.nn import standardize_batch
@@ -33,6 +36,10 @@ class Standardizing(Layer, kw_only=True):
         self.input_spec = InputSpec(ndim=len(input_shape), axes=dict(zip(axes, shape, strict=True)))
         return shape, self.weight("gamma", shape) if self.scale else None, self.weight("beta", shape) if self.center else None
 
+    def wide(self, x: Any) -> Any:
+        """`x` in the compute dtype, or in float32 if that is too short for sums of squares."""
+        return ops.cast(x, "float32" if self.compute_dtype in ("float16", "bfloat16") else self.compute_dtype)
+
 
 _BATCH = ("axis", "momentum", "epsilon", "center", "scale")
 _BATCH += ("beta_initializer", "gamma_initializer", "moving_mean_initializer", "moving_variance_initializer")
@@ -58,10 +65,14 @@ class BatchNormalization(Standardizing, order=_BATCH):
         gamma_regularizer: A penalty on `gamma`.
         beta_constraint: A projection of `beta`.
         gamma_constraint: A projection of `gamma`.
-        renorm: Not supported.
-        renorm_clipping: Not supported.
-        renorm_momentum: Not supported.
-        synchronized: Not supported: replicas are normalized each by itself.
+        renorm: Whether batches are brought to moving averages of their own in training too, which is steadier for small batches (batch
+            renormalization: Ioffe, 2017, arXiv:1702.03275).
+        renorm_clipping: The bounds `rmin` and `rmax` of the factor by which that corrects, and `dmax` of the shift; those that are missing are none.
+        renorm_momentum: How much of the averages of renormalization stays at each step.
+        synchronized: Whether all replicas of a batch are normalized together; with one device, where training is, it makes no difference.
+
+    Raises:
+        ArgumentError: `renorm_clipping` has another key, or bounds that cannot be.
 
     Example:
 
@@ -70,45 +81,87 @@ class BatchNormalization(Standardizing, order=_BATCH):
     True
     """
 
-    unsaved: ClassVar[tuple[str, ...]] = ("renorm", "renorm_clipping", "renorm_momentum")
     axis: int = -1
     momentum: float = 0.99
     epsilon: float = 0.001
     moving_mean_initializer: Initializer = "zeros"
     moving_variance_initializer: Initializer = "ones"
-    renorm: Unsupported = False
-    renorm_clipping: Unsupported = None
+    renorm: bool = False
+    renorm_clipping: Any = None
     renorm_momentum: float = 0.99
-    synchronized: Unsupported = False
+    synchronized: bool = False
+
+    def setup(self) -> None:
+        if not self.renorm:
+            return
+        self.renorm_clipping = bounds = dict(self.renorm_clipping or {})
+        unknown = bounds.keys() - {"rmin", "rmax", "dmax"}
+        if unknown or bounds.get("rmin", 0) > bounds.get("rmax", math.inf) or bounds.get("dmax", 0) < 0:
+            expected = "'rmin', 'rmax' and 'dmax', of which rmin is at most rmax and dmax at least 0"
+            raise ArgumentError("renorm_clipping has no such bounds.", where=self.name, received=repr(bounds), expected=expected)
 
     def build(self, input_shape: Any) -> None:
         shape, self.gamma, self.beta = self.parameters(input_shape)
-        self.moving_mean = self.weight("moving_mean", shape, trainable=False, autocast=False)
-        self.moving_variance = self.weight("moving_variance", shape, trainable=False, autocast=False)
+        options: dict[str, Any] = {"trainable": False, "autocast": False}
+        self.moving_mean = self.weight("moving_mean", shape, **options)
+        self.moving_variance = self.weight("moving_variance", shape, **options)
+        if self.renorm:
+            deviation = self.moving_variance.numpy() ** 0.5
+            self.moving_stddev = self.add_weight(shape, Constant(deviation), name="moving_stddev", **options)
+            self.renorm_mean = self.add_weight(shape, self.moving_mean_initializer, name="renorm_mean", **options)
+            self.renorm_stddev = self.add_weight(shape, Constant(deviation), name="renorm_stddev", **options)
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
-        x = ops.cast(inputs, "float32" if self.compute_dtype in ("float16", "bfloat16") else self.compute_dtype)
-        settings = self.axis, self.beta, self.gamma, self.epsilon
+        x = self.wide(inputs)
+        settings: tuple[Any, ...] = self.axis, self.beta, self.gamma, self.epsilon
         if not training or not self.trainable:
             return ops.cast(ops.batch_normalization(x, self.moving_mean, self.moving_variance, *settings), self.compute_dtype)
-        if mask is None:
+        if mask is None and not self.renorm:
             out, mean, variance = standardize_batch(x, *settings)
         else:
-            mean, variance = self._masked_moments(x, mask)
-            out = ops.batch_normalization(x, mean, variance, *settings)
-        for moving, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            moving.assign(moving.value * self.momentum + now * (1.0 - self.momentum))
+            mean, variance = self._moments(x, mask)
+            out = ops.batch_normalization(x, mean, variance, *(self._corrected(mean, variance) if self.renorm else settings))
+        self._move_averages(mean, variance)
         return ops.cast(out, self.compute_dtype)
 
-    def _masked_moments(self, x: Any, mask: Any) -> Any:
+    def _move_averages(self, mean: Any, variance: Any) -> None:
+        moves = [(self.moving_mean, mean, self.momentum)]
+        if self.renorm:
+            deviation = ops.sqrt(variance + self.epsilon)
+            moves += [(self.moving_stddev, deviation, self.momentum)]
+            moves += [(self.renorm_mean, mean, self.renorm_momentum), (self.renorm_stddev, deviation, self.renorm_momentum)]
+        else:
+            moves += [(self.moving_variance, variance, self.momentum)]
+        for average, now, momentum in moves:
+            average.assign(average.value * momentum + now * (1.0 - momentum))
+        if self.renorm:
+            self.moving_variance.assign(ops.relu(ops.square(self.moving_stddev.value) - self.epsilon))
+
+    def _corrected(self, mean: Any, variance: Any) -> tuple[Any, ...]:
+        """The settings by which normalizing by the batch gives what normalizing by the averages would, within the bounds."""
+        bounds = {"rmin": 0.0, "rmax": math.inf, "dmax": math.inf, **self.renorm_clipping}
+        factor = ops.clip(ops.stop_gradient(ops.sqrt(variance + self.epsilon) / self.renorm_stddev.value), bounds["rmin"], bounds["rmax"])
+        shift = ops.clip(ops.stop_gradient((mean - self.renorm_mean.value) / self.renorm_stddev.value), -bounds["dmax"], bounds["dmax"])
+        if self.gamma is not None:
+            factor, shift = factor * self.gamma, shift * self.gamma
+        return self.axis, shift if self.beta is None else shift + self.beta, factor, self.epsilon
+
+    def _moments(self, x: Any, mask: Any) -> Any:
         """The mean and the variance of what is not masked; 0 where all is."""
         kept = normalize_axis(self.axis, len(x.shape))
         axes = tuple(i for i in range(len(x.shape)) if i != kept)
+        if mask is None:
+            return ops.moments(x, axes)
         weight = ops.cast(ops.expand_dims(mask, tuple(range(len(mask.shape), len(x.shape)))), x.dtype)
         share = ops.mean(weight, axis=axes, keepdims=True)
         mean = ops.divide_no_nan(ops.mean(x * weight, axis=axes, keepdims=True), share)
         variance = ops.divide_no_nan(ops.mean(ops.square(x - mean) * weight, axis=axes, keepdims=True), share)
         return ops.squeeze(mean, axes), ops.squeeze(variance, axes)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments; those of renormalization only with it, since older versions of Keras 3 do not know them."""
+        config = super().get_config()
+        return config if self.renorm else {name: value for name, value in config.items() if not name.startswith("renorm")}
 
 
 class LayerNormalization(Standardizing, order=("axis", "epsilon")):
