@@ -116,6 +116,10 @@ class StateError(KeraunosError, ValueError):
     """Something is not built, not compiled, or already in use."""
 
 
+class TrainingError(KeraunosError, RuntimeError):
+    """Training cannot go on."""
+
+
 class SymbolicError(KeraunosError, TypeError):
     """A symbolic tensor was used where only values can be."""
 

@@ -16,8 +16,7 @@ from keraunos.core.errors import KeraunosError, MissingNameError, nearest
 KERAS_VERSION = "3.15.1"  # the version of Keras whose public names `keras_names.txt` lists
 # What does the work of some names that Keras has and Keraunos lacks.
 _INSTEAD = {
-    "callbacks.CSVLogger": "fit returns the logs of every epoch: model.fit(…).history",
-    "callbacks.TensorBoard": "LambdaCallback(on_epoch_end=…) takes a function that writes the logs",
+    "callbacks.OrbaxCheckpoint": "BackupAndRestore keeps the whole state of a run, ModelCheckpoint the model",
     "utils.PyDataset": "fit takes any object with __len__ and __getitem__ whose items are batches: leave out the base class",
     "utils.get_file": "urllib.request.urlretrieve(url, path)",
 }

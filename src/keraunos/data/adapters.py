@@ -181,6 +181,7 @@ class StreamSource:
     """Anything that yields batches: generators, data loaders, `PyDataset`-like sequences, `tf.data`."""
 
     batch_size = None
+    seed = 0  # its order is its own
 
     def __init__(self, data: Any, steps: int | None = None, prepare: Any = None):
         self.data, self.steps, self.prepare = data, steps, prepare

@@ -90,7 +90,7 @@ class GraphModel(Model):
         values = self._match(inputs)
         if scope.symbolic or any(isinstance(x, Spec) for x in values):
             values = [strip(v) for v in values]
-        if scope.prepared is self:
+        if scope.prepared is self and self._split is not None:
             return run(self._split.rest, self._split.cut, self._outputs_structure, values)
         return run(self._order, self.inputs, self._outputs_structure, values)
 
@@ -114,7 +114,7 @@ class GraphModel(Model):
 
     def _match(self, inputs: Any) -> list[Any]:
         """The data in the order of the inputs; dicts are matched by name."""
-        if scope.prepared is self:
+        if scope.prepared is self and self._split is not None:
             return tree.flatten(inputs)
         names, values = self._names, tree.flatten(inputs)
         if isinstance(inputs, dict):

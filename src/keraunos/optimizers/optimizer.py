@@ -71,6 +71,7 @@ class Optimizer(Declared):
     own_first: ClassVar[bool] = True
     base_arguments: ClassVar[tuple[str, ...]] = ("decay",)
     unsaved: ClassVar[tuple[str, ...]] = ("learning_rate",)  # `get_config` knows how
+    swapped = False  # whether the moving averages and the weights have changed places for a while
     native: ClassVar[str | None] = None  # the engine's function that does `update` for all variables
 
     learning_rate: Any
@@ -384,9 +385,15 @@ class Optimizer(Declared):
 
     def finalize_variable_values(self, var_list: Iterable[Variable]) -> None:
         """Put the moving averages in the variables' place, as at the end of training."""
-        if self.use_ema:
+        if self.use_ema and not self.swapped:
             for variable in var_list:
                 variable.assign(self._averages[self._get_variable_index(variable)].value)
+
+    def settle(self) -> None:
+        """Let averages that stand in the weights' place stay there."""
+        for variable, average in zip(self._trained, self._averages, strict=True):
+            average.assign(variable.value)
+        self.swapped = False
 
     # ---- the rest of Keras's interface ----
     def scale_loss(self, loss: Any) -> Any:

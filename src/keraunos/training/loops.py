@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -16,6 +17,32 @@ from keraunos.data.adapters import ArraySource, Source, class_weights
 RESIDENT_BYTES = 1 << 30  # data up to this size is kept on the device
 SHORT_STEP = 0.003  # seconds: shorter steps are worth many in one dispatch
 DISPATCH = 0.05  # seconds of work that one dispatch of many steps should hold
+
+
+class Position:
+    """Where a run of `fit` is; a callback may set it when the run begins.
+
+    Args:
+        epoch: The epoch to begin with.
+        data: The data, whose seed gives the order of each epoch.
+    """
+
+    def __init__(self, epoch: int, data: Source):
+        self.epoch, self.batch, self.data, self.ended = epoch, 0, data, False
+
+    @property
+    def seed(self) -> int:
+        """The seed of the data's order."""
+        return self.data.seed
+
+    def goto(self, epoch: int, batch: int, seed: int) -> None:
+        """Go on at a batch of an epoch, in the order of a seed."""
+        self.epoch, self.batch, self.data.seed = epoch, batch, seed
+
+    def begin(self, epoch: int) -> int:
+        """Begin an epoch; returns how many of its batches are passed over."""
+        passed, self.epoch, self.batch = self.batch, epoch, 0
+        return passed
 
 
 class Loop:
@@ -41,11 +68,11 @@ class Loop:
         self.choice: Choice | None = model._cache.setdefault(("choice", data.batch_size), Choice()) if able else None
         self.planned = (data.steps or 0) * epochs
 
-    def epoch(self, epoch: int, progress: Any = None, collected: list[Any] | None = None) -> Any:
-        """Run one epoch; returns what the last step did, and appends what each did to `collected`."""
-        model, logs, self.done = self.model, None, 0
+    def epoch(self, epoch: int, progress: Any = None, collected: list[Any] | None = None, passed: int = 0) -> Any:
+        """Run one epoch but for the first batches; returns what the last step did, and appends what each did to `collected`."""
+        model, logs, self.done = self.model, None, passed
         with model._run():
-            for steps, run in self._dispatches(epoch):
+            for steps, run in self._dispatches(epoch, passed):
                 if self.by_batch:
                     self.callbacks.call(f"on_{self.kind}_batch_begin", self.done, None)
                 logs = run()
@@ -80,10 +107,10 @@ class Loop:
             weight = class_weights(y, self.class_weight, weight)
         return self.model._program(self.kind)(self._tensors((x, y, weight)))
 
-    def _dispatches(self, epoch: int) -> Iterator[tuple[int, Callable[[], Any]]]:
+    def _dispatches(self, epoch: int, passed: int = 0) -> Iterator[tuple[int, Callable[[], Any]]]:
         """How many steps each dispatch of an epoch makes, and what runs it."""
         if self.resident is None:
-            for batch in self.data.batches(epoch):
+            for batch in itertools.islice(self.data.batches(epoch), passed, None):
                 yield 1, partial(self._step, batch)
             return
         data: Any = self.data
@@ -92,7 +119,7 @@ class Loop:
         order = self.backend.indices(data.order(epoch))
         full = min(steps, data.size // size)
         fixed = self.model.steps_per_execution
-        done = 0
+        done = passed
         while done < steps:
             group = 1 if choice is None else fixed if fixed > 1 else choice.group(full, self.planned)
             if group > full - done:

@@ -28,7 +28,7 @@ from keraunos.data.adapters import ArraySource, class_weights, source, split, un
 from keraunos.layers.tracking import Cache
 from keraunos.training.checks import check_callbacks, check_data, check_model
 from keraunos.training.compiled import ACCURACY, CROSSENTROPY, CompiledLoss, CompiledMetrics
-from keraunos.training.loops import Loop
+from keraunos.training.loops import Loop, Position
 from keraunos.training.progress import Progress
 
 
@@ -45,6 +45,7 @@ class Trainer:
     _compile_arguments: dict[str, Any]
     _scales_loss = False
     _split: Any = None  # its graph in two, if some of it runs on the host
+    position: Any = None  # where the last run of fit is
     _running = False  # within fit or evaluate: logs are read late, variables are looked up once
 
     @property
@@ -366,13 +367,16 @@ class Trainer:
             loop = Loop(self, "train", data, callback_list, class_weight, epochs - initial_epoch)
             self.stop_training = False
             logs: dict[str, Any] = {}
+            self.position = position = Position(initial_epoch, data)
             callback_list.call("on_train_begin", None)
             try:
-                for epoch in range(initial_epoch, epochs):
-                    self.reset_metrics()
+                for epoch in range(position.epoch, epochs):
+                    passed = position.begin(epoch)
+                    if not passed:
+                        self.reset_metrics()
                     callback_list.call("on_epoch_begin", epoch, None)
                     progress.begin(epoch, data.steps)
-                    step_logs = loop.epoch(epoch, progress)
+                    step_logs = loop.epoch(epoch, progress, passed=passed)
                     if loop.done == 0:
                         raise DataError("The data gave no batch.", fix="a generator can be used once: pass a new one, or steps_per_epoch")
                     logs = self._epoch_logs("train", step_logs)
@@ -386,6 +390,7 @@ class Trainer:
                         break
                 if self.optimizer is not None:
                     self.optimizer.finalize_variable_values(self.trainable_variables)  # type: ignore[attr-defined]
+                position.ended = True
             finally:
                 callback_list.call("on_train_end", logs)
             return callback_list.history

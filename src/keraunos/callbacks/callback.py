@@ -1,0 +1,135 @@
+"""`Callback`, several as one, and the simplest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keraunos.core.errors import ArgumentTypeError, suggestion
+
+
+def _hook(self: Any, *args: Any, **kwargs: Any) -> None:
+    """Called at this mark; does nothing unless a subclass defines it."""
+
+
+class Callback:
+    """The base of callbacks: methods that are called at the marks of a run.
+
+    `self.model` is the model and `self.params` the run's settings.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> class Report(keras.callbacks.Callback):
+    ...     def on_epoch_end(self, epoch, logs=None):
+    ...         print(f"epoch {epoch} is over")
+    """
+
+    params: dict[str, Any]
+    model: Any = None
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Take the settings of the run."""
+        self.params = params
+
+    def set_model(self, model: Any) -> None:
+        """Take the model."""
+        self.model = model
+
+    on_epoch_begin = on_epoch_end = on_batch_begin = on_batch_end = _hook
+    on_train_begin = on_train_end = on_test_begin = on_test_end = on_predict_begin = on_predict_end = _hook
+    on_test_batch_begin = on_test_batch_end = on_predict_batch_begin = on_predict_batch_end = _hook
+
+    def acts_on(self, mark: str) -> bool:
+        """Whether it does something at a mark, such as "on_epoch_end"; for the marks of batches that nobody acts on, nothing is waited for."""
+        return (vars(self).get(mark) or getattr(type(self), mark)) is not getattr(Callback, mark)
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Called before a training batch."""
+        self.on_batch_begin(batch, logs)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Called after a training batch."""
+        self.on_batch_end(batch, logs)
+
+
+class CallbackList:
+    """Several callbacks as one; knows which marks any of them needs.
+
+    Args:
+        callbacks: The callbacks.
+        model: The model.
+        params: The run's settings.
+    """
+
+    def __init__(self, callbacks: Any = None, add_history: bool = False, add_progbar: bool = False, model: Any = None, **params: Any):
+        self.callbacks: list[Any] = list(callbacks) if isinstance(callbacks, (list, tuple)) else [] if callbacks is None else [callbacks]
+        for callback in self.callbacks:
+            if isinstance(callback, type) or not hasattr(callback, "set_model"):
+                kind = callback if isinstance(callback, type) else type(callback)
+                fix = f"{kind.__name__}()" if kind is callback else "subclass keras.callbacks.Callback"
+                raise ArgumentTypeError(f"A callback is a keras.callbacks.Callback, got {kind.__name__}.", where="callbacks", fix=fix)
+        if add_history and not any(isinstance(callback, History) for callback in self.callbacks):
+            self.callbacks.append(History())
+        self.history = next((callback for callback in self.callbacks if isinstance(callback, History)), None)
+        for callback in self.callbacks:
+            callback.set_params(params)
+            if model is not None:
+                callback.set_model(model)
+
+    def needs(self, *marks: str) -> bool:
+        """Whether any callback does something at one of these marks."""
+        return any(_acts(callback, mark) for callback in self.callbacks for mark in marks)
+
+    def call(self, mark: str, *args: Any) -> None:
+        """Call a mark of every callback."""
+        for callback in self.callbacks:
+            getattr(callback, mark)(*args)
+
+    def append(self, callback: Any) -> None:
+        """Add a callback."""
+        self.callbacks.append(callback)
+
+
+def _acts(callback: Any, mark: str) -> bool:
+    own = getattr(callback, "acts_on", None)  # one that is not ours may have no such method
+    return own(mark) if own is not None else hasattr(callback, mark)
+
+
+class History(Callback):
+    """What `fit` returns: the logs of every epoch, by name, in `history`."""
+
+    def __init__(self) -> None:
+        self.history: dict[str, list[Any]] = {}
+        self.epoch: list[int] = []
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.epoch = []
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.epoch.append(epoch)
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(value)
+
+
+class LambdaCallback(Callback):
+    """A callback of given functions.
+
+    Args:
+        on_epoch_begin: `f(epoch, logs)`.
+        on_epoch_end: `f(epoch, logs)`.
+        on_train_begin: `f(logs)`.
+        on_train_end: `f(logs)`.
+        on_train_batch_begin: `f(batch, logs)`.
+        on_train_batch_end: `f(batch, logs)`.
+        kwargs: Functions for other marks by name.
+    """
+
+    def __init__(self, on_epoch_begin: Any = None, on_epoch_end: Any = None, on_train_begin: Any = None, on_train_end: Any = None,
+                 on_train_batch_begin: Any = None, on_train_batch_end: Any = None, **kwargs: Any):  # fmt: skip
+        given = {name: value for name, value in locals().items() if name.startswith("on_")} | kwargs
+        for mark, function in given.items():
+            if not hasattr(Callback, mark):
+                fix = suggestion(mark, [name for name in dir(Callback) if name.startswith("on_")])
+                raise ArgumentTypeError(f"There is no mark '{mark}'.", where="LambdaCallback", fix=fix)
+            if function is not None:
+                self.__dict__[mark] = function

@@ -1,0 +1,94 @@
+"""Callbacks that tell others what the logs say: files, servers, the terminal."""
+
+from __future__ import annotations
+
+import csv
+import json
+import pathlib
+import urllib.error
+import urllib.parse
+import urllib.request
+import warnings
+from typing import Any
+
+from keraunos.callbacks.callback import Callback
+from keraunos.core.errors import ArgumentError
+
+
+class CSVLogger(Callback):
+    """Write the logs of each epoch as a row of a CSV file; a row is on the disk when its epoch is over.
+
+    Args:
+        filename: The file.
+        separator: What stands between the columns, one character.
+        append: Whether rows are added to a file that exists.
+
+    Raises:
+        ArgumentError: The separator is not one character; the columns of the file to append to are others.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> log = CSVLogger("training.csv")
+    """
+
+    def __init__(self, filename: Any, separator: str = ",", append: bool = False):
+        if not isinstance(separator, str) or len(separator) != 1:
+            raise ArgumentError("The separator is one character.", where="CSVLogger", received=f"separator={separator!r}")
+        self.filename, self.sep, self.append, self.keys = pathlib.Path(filename), separator, append, None
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.keys = None
+        if self.append and self.filename.exists() and self.filename.stat().st_size:
+            with open(self.filename, newline="", encoding="utf-8") as file:
+                self.keys = next(csv.reader(file, delimiter=self.sep))[1:]
+        else:
+            self.filename.write_text("", encoding="utf-8")
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        logs, new = logs or {}, self.keys is None
+        self.keys = sorted(logs) if self.keys is None else self.keys
+        if unknown := [name for name in logs if name not in self.keys]:
+            fact = f"The file has no column for '{unknown[0]}'."
+            raise ArgumentError(fact, where=str(self.filename), received=", ".join(self.keys), fix="write to a new file, or validate from the first epoch on")
+        with open(self.filename, "a", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, delimiter=self.sep, lineterminator="\n")
+            if new:
+                writer.writerow(["epoch", *self.keys])
+            writer.writerow([epoch, *(logs.get(key, "NA") for key in self.keys)])
+
+
+class RemoteMonitor(Callback):
+    """Send the logs of each epoch to a server, by HTTP POST; a server that does not answer is warned of, once, and does not stop training.
+
+    Args:
+        root: The server's URL.
+        path: The path below it.
+        field: The field of the form that holds the logs as JSON.
+        headers: Further HTTP headers.
+        send_as_json: Whether the logs are sent as JSON by themselves, not in a form.
+    """
+
+    def __init__(self, root: str = "http://localhost:9000", path: str = "/publish/epoch/end/", field: str = "data", headers: Any = None,
+                 send_as_json: bool = False):  # fmt: skip
+        if not root.startswith(("http://", "https://")):
+            raise ArgumentError("The root is the URL of an HTTP server.", where="RemoteMonitor", received=f"root={root!r}", fix="root='http://localhost:9000'")
+        self.root, self.path, self.field, self.headers, self.send_as_json = root, path, field, dict(headers or {}), send_as_json
+        self._warned = False
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        text = json.dumps({"epoch": epoch, **(logs or {})})
+        kind = "application/json" if self.send_as_json else "application/x-www-form-urlencoded"
+        body = text if self.send_as_json else urllib.parse.urlencode({self.field: text})
+        request = urllib.request.Request(self.root + self.path, body.encode(), {"Content-Type": kind, **self.headers})
+        try:
+            with urllib.request.urlopen(request, timeout=5) as answer:  # the URL is the user's, and is checked
+                answer.read()
+        except (urllib.error.URLError, OSError) as error:
+            if not self._warned:
+                warnings.warn(f"RemoteMonitor could not reach {self.root}: {error}.", stacklevel=2)
+            self._warned = True
+
+
+class ProgbarLogger(Callback):
+    """The progress that `fit`, `evaluate` and `predict` show by themselves where `verbose` is not 0; to pass it changes nothing."""

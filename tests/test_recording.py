@@ -1,0 +1,289 @@
+"""Callbacks that keep things: backups of a run that is cut off, averages, files of logs, and what is sent to servers."""
+
+from __future__ import annotations
+
+import csv
+import http.server
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import threading
+import urllib.parse
+from typing import Any
+
+import numpy as np
+import pytest
+
+import keraunos as keras
+from keraunos import callbacks, layers
+from keraunos.core.errors import ArgumentError, StateError, TrainingError
+from tests.conftest import TRAINING
+
+peer = pytest.importorskip("keras")
+rng = np.random.default_rng(0)
+X, Y = rng.normal(size=(40, 3)).astype("float32"), rng.normal(size=(40, 1)).astype("float32")
+
+
+@pytest.fixture(params=TRAINING)
+def engine(request: Any) -> Any:
+    with keras.config.backend_scope(request.param):
+        yield request.param
+
+
+class Cut(callbacks.Callback):
+    """Ends a run, as a crash would, at a step counted over all epochs."""
+
+    def __init__(self, step: int):
+        self.left = step
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise InterruptedError("cut off")
+
+
+def network(optimizer: Any = None, seed: int = 5) -> Any:
+    keras.utils.set_random_seed(seed)
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(8, "relu"), layers.BatchNormalization(), layers.Dropout(0.3), layers.Dense(1)])
+    model.compile(optimizer or keras.optimizers.Adam(0.01, use_ema=True), "mse", metrics=["mae"])
+    return model
+
+
+def state(model: Any) -> list[Any]:
+    return [v.numpy() for v in (*model.variables, *model.optimizer.variables)]
+
+
+def run(model: Any, *more: Any, epochs: int = 4) -> Any:
+    return model.fit(X, Y, batch_size=8, epochs=epochs, verbose=0, callbacks=list(more))
+
+
+@pytest.mark.parametrize("save_freq", ["epoch", 1, 3])
+def test_a_run_that_is_cut_off_ends_as_if_it_had_not_been(engine: str, save_freq: Any, tmp_path: pathlib.Path) -> None:
+    whole = network()
+    curve = run(whole, callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None)).history["loss"]
+    cuts = np.random.default_rng(len(engine)).integers(1, 9, 5).tolist()  # steps of each attempt; 5 make an epoch
+    finished, losses = False, {}
+    note = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: losses.__setitem__(epoch, logs["loss"]))
+    kept = tmp_path / "run" / "backup.npz"
+    for cut in [*cuts, 1000]:
+        model = network(seed=99 + cut if kept.exists() else 5)  # weights, seeds and order would be others
+        try:
+            run(model, callbacks.BackupAndRestore(tmp_path / "run", save_freq=save_freq, double_checkpoint=True), Cut(cut), note)
+            finished = True
+            break
+        except InterruptedError:
+            assert save_freq == "epoch" or cut < int(save_freq) or kept.exists()
+    assert finished and not (tmp_path / "run").exists()
+    for a, b in zip(state(model), state(whole), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert [losses[epoch] for epoch in range(4)] == curve
+
+
+SCRIPT = """
+import os, signal, sys
+import tests.test_recording as t
+from keraunos import callbacks
+class Kill(callbacks.Callback):
+    left = int(sys.argv[2])
+    def on_train_batch_end(self, batch, logs=None):
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+model = t.network(seed=int(sys.argv[2]))
+t.run(model, callbacks.BackupAndRestore(sys.argv[1] + "/run", save_freq=2), Kill())
+t.np.savez(sys.argv[1] + "/end.npz", *t.state(model))
+"""
+
+
+@pytest.mark.skipif("jax" not in TRAINING, reason="jax is not tested")
+def test_a_process_that_is_killed(tmp_path: pathlib.Path) -> None:
+    environment = {**os.environ, "KERAUNOS_BACKEND": "jax"}
+    for kill in (7, 9, 1000):
+        command = [sys.executable, "-c", SCRIPT, str(tmp_path), str(kill)]
+        done = subprocess.run(command, env=environment, cwd=pathlib.Path(__file__).parent.parent, capture_output=True, text=True)
+        assert done.returncode == (0 if kill == 1000 else -9), done.stderr
+    with keras.config.backend_scope("jax"):
+        killed = np.load(tmp_path / "end.npz")
+        model = network(seed=7)  # the seed of the process that began
+        run(model, callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None))
+        for a, b in zip(state(model), killed.values(), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_streams_go_on_too(tmp_path: pathlib.Path) -> None:
+    def batches() -> Any:
+        for i in range(0, 40, 8):
+            yield X[i : i + 8], Y[i : i + 8]
+
+    def fit(model: Any, *more: Any) -> None:
+        model.fit(batches(), epochs=1, verbose=0, callbacks=list(more))
+
+    whole, first, second = network(), network(), network(seed=8)
+    fit(whole)
+    with pytest.raises(InterruptedError):
+        fit(first, callbacks.BackupAndRestore(tmp_path, save_freq=1), Cut(3))
+    fit(second, callbacks.BackupAndRestore(tmp_path, save_freq=1))
+    for a, b in zip(state(second), state(whole), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_backups_that_cannot_be_used(tmp_path: pathlib.Path) -> None:
+    def backup(**options: Any) -> Any:
+        return callbacks.BackupAndRestore(tmp_path, save_freq=1, **options)
+
+    for _ in range(2):
+        with pytest.raises(InterruptedError):
+            run(network(), backup(double_checkpoint=True), Cut(3))
+    (tmp_path / "backup.npz").write_bytes(b"PK cut off")
+    model = network()
+    run(model, backup(double_checkpoint=True, delete_checkpoint=False))  # the second one serves
+    assert int(model.optimizer.iterations.numpy()) == 20
+    for path in tmp_path.iterdir():
+        path.write_bytes(b"PK cut off")
+    with pytest.raises(StateError, match="The backup cannot be read"):
+        run(network(), backup())
+    for path in tmp_path.iterdir():
+        path.unlink()
+    with pytest.raises(InterruptedError):
+        run(network(), backup(), Cut(3))
+    other = keras.Sequential([keras.Input((3,)), layers.Dense(1)])
+    other.compile("sgd", "mse")
+    before = other.get_weights()
+    with pytest.raises(StateError, match="The backup is of another model"):
+        run(other, backup())
+    assert all(np.array_equal(a, b) for a, b in zip(other.get_weights(), before, strict=True))
+    for wrong in (0, "batch", True, 1.5):
+        with pytest.raises(ArgumentError, match="save_freq is 'epoch'"):
+            callbacks.BackupAndRestore(tmp_path, save_freq=wrong)
+
+
+def test_evaluation_with_moving_averages(engine: str) -> None:
+    seen: dict[str, Any] = {}
+
+    class Look(callbacks.Callback):
+        def on_test_begin(self, logs: Any = None) -> None:
+            seen["evaluated"] = self.model.layers[0].kernel.numpy()
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            seen["saved"] = self.model.layers[0].kernel.numpy()
+
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            seen["trained"], seen["mean"] = self.model.layers[0].kernel.numpy(), self.model.optimizer._averages[0].numpy()
+
+    for on_epoch in (False, True):
+        model = network()
+        model.fit(X, Y, validation_data=(X, Y), verbose=0, callbacks=[callbacks.SwapEMAWeights(on_epoch), Look()])
+        np.testing.assert_array_equal(seen["evaluated"], seen["mean"])
+        np.testing.assert_array_equal(seen["saved"], seen["mean"] if on_epoch else seen["trained"])
+        np.testing.assert_array_equal(model.optimizer._averages[0].numpy(), seen["mean"])
+    with pytest.raises(StateError, match="keeps no moving averages"):
+        run(network("sgd"), callbacks.SwapEMAWeights())
+
+
+def test_logs_in_a_file(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "log.csv"
+
+    def fit(library: Any, log: Any, **options: Any) -> None:
+        model = library.Sequential([library.Input((3,)), library.layers.Dense(1)])
+        model.compile("sgd", "mse", metrics=["mae"])
+        model.set_weights([np.ones((3, 1)), np.ones(1)])
+        model.fit(X, Y, verbose=0, shuffle=False, callbacks=[log], **options)
+
+    texts = []
+    for library in (peer, keras):
+        fit(library, library.callbacks.CSVLogger(str(path)), epochs=2, validation_data=(X, Y))
+        fit(library, library.callbacks.CSVLogger(str(path), append=True), epochs=1)
+        texts.append(list(csv.reader(path.read_text().splitlines())))
+    assert texts[0][0] == texts[1][0] and len(texts[0]) == len(texts[1]) == 4
+    for theirs, ours in zip(texts[0][1:], texts[1][1:], strict=True):
+        for a, b in zip(theirs, ours, strict=True):
+            assert a == b or abs(float(a) - float(b)) < 1e-5
+    with pytest.raises(ArgumentError, match="has no column for 'val_loss'"):
+        fit(keras, callbacks.CSVLogger(path), epochs=2, validation_data=(X, Y), validation_freq=2)
+    with pytest.raises(ArgumentError, match="one character"):
+        callbacks.CSVLogger(path, separator=", ")
+
+
+def test_logs_on_a_server() -> None:
+    received: list[tuple[str, Any]] = []
+
+    class Server(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            text = body if "json" in self.headers["Content-Type"] else urllib.parse.parse_qs(body)["data"][0]
+            received.append((self.path, json.loads(text)))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Server) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        root = f"http://127.0.0.1:{server.server_port}"
+        for as_json in (False, True):
+            run(network("sgd"), callbacks.RemoteMonitor(root, send_as_json=as_json), epochs=2)
+        server.shutdown()
+    assert [logs["epoch"] for _, logs in received] == [0, 1, 0, 1] and all(path == "/publish/epoch/end/" and "mae" in logs for path, logs in received)
+    with pytest.warns(UserWarning, match="could not reach") as warned:
+        run(network("sgd"), callbacks.RemoteMonitor(root), epochs=2)
+    assert len(warned) == 1
+    with pytest.raises(ArgumentError, match="URL of an HTTP server"):
+        callbacks.RemoteMonitor("file:///etc/passwd")
+
+
+def test_events_for_tensorboard(engine: str, tmp_path: pathlib.Path) -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    model = keras.Sequential([keras.Input((3,), dtype="int32"), layers.Embedding(5, 2, name="words"), layers.Flatten(), layers.Dense(1, name="last")])
+    rate = keras.optimizers.schedules.ExponentialDecay(0.1, 5, 0.5, staircase=True)
+    model.compile(keras.optimizers.SGD(rate), "mse")
+    log = callbacks.TensorBoard(tmp_path, histogram_freq=2, update_freq=2, write_images=True, write_steps_per_second=True, embeddings_freq=1)
+    x = np.random.default_rng(0).integers(0, 5, (40, 3))
+    history = model.fit(x, Y, batch_size=8, epochs=3, validation_data=(x, Y), verbose=0, callbacks=[log]).history
+
+    def read(folder: str) -> Any:
+        events = EventAccumulator(str(tmp_path / folder), size_guidance={"tensors": 0})
+        events.Reload()
+        kinds = {tag: events.SummaryMetadata(tag).plugin_data.plugin_name for tag in events.Tags()["tensors"]}
+        return kinds, {tag: [(e.step, e.tensor_proto) for e in events.Tensors(tag)] for tag in kinds}
+
+    kinds, values = read("train")
+    assert kinds["keras"] == "graph_keras_model" and kinds["last/kernel/histogram"] == "histograms" and kinds["words/embeddings/image"] == "images"
+    assert json.loads(values["keras"][0][1].string_val[0])["class_name"] == "Sequential"
+    scalars = {tag: [(step, proto.float_val[0]) for step, proto in values[tag]] for tag, kind in kinds.items() if kind == "scalars"}
+    assert [step for step, _ in scalars["batch_loss"]] == [2, 4, 6, 8, 10, 12, 14]
+    np.testing.assert_allclose([v for _, v in scalars["epoch_loss"]], history["loss"], rtol=1e-6)
+    np.testing.assert_allclose([v for _, v in scalars["epoch_learning_rate"]], [0.05, 0.025, 0.0125], rtol=1e-6)
+    assert all(v > 0 for _, v in scalars["epoch_steps_per_second"])
+    assert [step for step, _ in values["last/kernel/histogram"]] == [0, 2]
+    width, height, picture = values["words/embeddings/image"][0][1].string_val
+    assert (width, height, picture[1:4]) == (b"2", b"5", b"PNG")
+    _, held_out = read("validation")
+    np.testing.assert_allclose([proto.float_val[0] for _, proto in held_out["epoch_loss"]], history["val_loss"], rtol=1e-6)
+    assert [step for step, _ in held_out["evaluation_loss_vs_iterations"]] == [5, 10, 15]
+    np.testing.assert_allclose(np.loadtxt(tmp_path / "train" / "words.tsv"), model.layers[0].embeddings.numpy(), rtol=1e-6)
+    assert "words.tsv" in (tmp_path / "train" / "projector_config.pbtxt").read_text()
+    for wrong in ({"profile_batch": 2}, {"update_freq": 0}):
+        with pytest.raises(ArgumentError):
+            callbacks.TensorBoard(**wrong)
+
+
+def test_losses_that_are_not_finite(engine: str) -> None:
+    for raise_error in (False, True):
+        model = network(keras.optimizers.SGD(1e20))
+        stop = callbacks.TerminateOnNaN(raise_error)
+        if raise_error:
+            with pytest.raises(TrainingError, match="training has stopped"):
+                run(model, stop)
+        else:
+            run(model, stop)
+            assert model.stop_training
+
+
+def test_progress_may_be_asked_for(capsys: Any) -> None:
+    network("sgd").fit(X, Y, verbose=2, callbacks=[callbacks.ProgbarLogger()])
+    assert capsys.readouterr().out.count("loss:") == 1
