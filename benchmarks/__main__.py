@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--engines jax,torch,tensorflow,pytensor] [--only tiny,mlp,…] [--rounds 5]`: one table, and docs/benchmarks.md."""
+"""`python -m benchmarks [--engines jax,torch,…] [--only tiny,lstm,…] [--rounds 5]`: one table, and docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ import time
 from rich.console import Console
 from rich.table import Table
 
-ROWS = ("tiny", "mlp", "cnn", "predict-1", "dispatch", "import")
+from benchmarks.modules import MODULES
+
+ROWS = ("tiny", "mlp", "cnn", "predict-1", *MODULES, "dispatch", "import")
 DOC = pathlib.Path(__file__).parent.parent / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 
 Milliseconds per step in `fit` (`tiny`, `mlp`, `cnn`), per call (`predict-1`: one sample through `mlp`; `dispatch`: the mean of `add` and
 `matmul` on 4 by 4 tensors, run eagerly, the least of many runs), or over bare Python (`import`).
+`lstm`, `gru`, `conv2d`, `attention`, `layernorm` and `batchnorm` are one layer, forward and backward, beside the engine's own module (torch.nn's; Flax's).
 Peers run in turn in one process per engine; medians of {rounds} rounds. Absolute times differ between machines: read the ratios.
 `raw` is a hand-written loop (JAX: `jit`, optax, donated state; PyTorch: eager, fused Adam; TensorFlow: `tf.function`, XLA without convolutions;
 PyTensor: shared variables and updates, its default linker), on the same data, batches and optimizer. Keras has no PyTensor.
@@ -77,7 +80,7 @@ def main() -> None:
     if set(names) == set(ROWS):
         from importlib.metadata import version
 
-        versions = ", ".join(f"{p} {version(p)}" for p in ("numpy", "jax", "torch", "tensorflow", "pytensor", "keras", "optax"))
+        versions = ", ".join(f"{p} {version(p)}" for p in ("numpy", "jax", "torch", "tensorflow", "pytensor", "keras", "optax", "flax"))
         machine = f"{os.cpu_count()} CPU cores ({platform.machine()})"
         DOC.parent.mkdir(exist_ok=True)
         DOC.write_text(

@@ -37,6 +37,7 @@ def main(engine: str, names: list[str], rounds: int) -> dict:
     import numpy as np
 
     import keraunos
+    from benchmarks.modules import measured
     from benchmarks.raw import RAW, seconds
 
     libraries, found = {"keraunos": keraunos}, {}
@@ -75,6 +76,8 @@ def main(engine: str, names: list[str], rounds: int) -> dict:
         found["predict-1"] = {k: statistics.median(v) for k, v in times.items()}
     if "dispatch" in names and engine != "pytensor":  # eagerly, it is NumPy
         found["dispatch"] = dispatch(engine, libraries, rounds)
+    if engine in ("jax", "torch"):
+        found.update(measured(engine, names, libraries, rounds))
     return found
 
 

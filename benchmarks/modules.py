@@ -1,0 +1,142 @@
+"""Single layers, forward and backward, beside the engine's own module: torch.nn's on PyTorch, Flax's on JAX; run in turn in one process."""
+
+from __future__ import annotations
+
+import importlib
+import statistics
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from benchmarks.raw import seconds
+
+MODULES = {
+    # name: the layer's class, its arguments, the shape of a batch
+    "lstm": ("LSTM", {"units": 128, "return_sequences": True}, (32, 64, 64)),
+    "gru": ("GRU", {"units": 128, "return_sequences": True}, (32, 64, 64)),
+    "conv2d": ("Conv2D", {"filters": 64, "kernel_size": 3, "padding": "same"}, (16, 32, 32, 32)),
+    "attention": ("MultiHeadAttention", {"num_heads": 8, "key_dim": 32}, (8, 128, 256)),
+    "layernorm": ("LayerNormalization", {}, (64, 128, 256)),
+    "batchnorm": ("BatchNormalization", {}, (64, 32, 32, 32)),
+}
+Step = Callable[[], Any]
+
+
+def inputs_of(name: str, x: Any) -> tuple[Any, ...]:
+    """The arguments of a call: an attention over itself takes its input twice."""
+    return (x, x) if name == "attention" else (x,)
+
+
+def raw_torch(name: str, x: Any) -> Step:
+    """The gradients of torch.nn's module by its parameters and its input, which is in the layout that it wants."""
+    torch = importlib.import_module("torch")
+    nn = torch.nn
+    channels = x.shape[-1]
+    module = {
+        "lstm": lambda: nn.LSTM(channels, 128, batch_first=True),
+        "gru": lambda: nn.GRU(channels, 128, batch_first=True),
+        "conv2d": lambda: nn.Conv2d(channels, 64, 3, padding="same"),
+        "attention": lambda: nn.MultiheadAttention(channels, 8, batch_first=True),
+        "layernorm": lambda: nn.LayerNorm(channels),
+        "batchnorm": lambda: nn.BatchNorm2d(channels),
+    }[name]()
+    x = torch.from_numpy(np.moveaxis(x, -1, 1).copy() if x.ndim == 4 else x).requires_grad_()
+    arguments = (x, x, x) if name == "attention" else (x,)
+    more = {"need_weights": False} if name == "attention" else {}
+    parameters = [x, *module.parameters()]
+
+    def step() -> Any:
+        y = module(*arguments, **more)
+        return torch.autograd.grad(((y[0] if isinstance(y, tuple) else y) ** 2).sum(), parameters)
+
+    return step
+
+
+def ours_torch(name: str, keraunos: Any, layer: Any, x: Any) -> Step:
+    """The same of a layer of Keraunos, as the training step finds gradients."""
+    from keraunos.core.functional import value_and_grad
+
+    value = keraunos.Variable(x)
+    variables = [value, *layer.trainable_variables]
+
+    def loss() -> Any:
+        y = layer(*inputs_of(name, value.value), training=True)
+        return keraunos.ops.sum(keraunos.ops.square(y))
+
+    return value_and_grad(loss, variables)
+
+
+def keras_torch(name: str, keras: Any, layer: Any, x: Any) -> Step:
+    """The same of a layer of Keras, in a loop as its guide writes it."""
+    torch = importlib.import_module("torch")
+    x = torch.from_numpy(x).requires_grad_()
+    values = [x, *(v.value for v in layer.trainable_variables)]
+
+    def step() -> Any:
+        y = layer(*inputs_of(name, x), training=True)
+        return torch.autograd.grad(keras.ops.sum(keras.ops.square(y)), values)
+
+    return step
+
+
+def raw_jax(name: str, x: Any) -> Step:
+    """The gradients of Flax's module by its parameters and its input, compiled."""
+    jax, nn = importlib.import_module("jax"), importlib.import_module("flax.linen")
+    module = {
+        "lstm": lambda: nn.RNN(nn.OptimizedLSTMCell(128)),
+        "gru": lambda: nn.RNN(nn.GRUCell(128)),
+        "conv2d": lambda: nn.Conv(64, (3, 3)),
+        "attention": lambda: nn.MultiHeadDotProductAttention(8),
+        "layernorm": lambda: nn.LayerNorm(),
+        "batchnorm": lambda: nn.BatchNorm(use_running_average=False),
+    }[name]()
+    variables = module.init(jax.random.PRNGKey(0), *inputs_of(name, x))
+    rest = {k: v for k, v in variables.items() if k != "params"}
+
+    def loss(parameters: Any, x: Any) -> Any:
+        y, changed = module.apply({"params": parameters, **rest}, *inputs_of(name, x), mutable=list(rest))
+        return (y**2).sum(), changed
+
+    step = jax.jit(jax.grad(loss, (0, 1), has_aux=True))
+    x = jax.numpy.asarray(x)
+    return lambda: jax.block_until_ready(step(variables["params"], x))
+
+
+def layer_jax(name: str, library: Any, layer: Any, x: Any) -> Step:
+    """The same of a layer, of Keraunos or of Keras, by `stateless_call`."""
+    jax = importlib.import_module("jax")
+    trainable, others = ([v.value for v in vs] for vs in (layer.trainable_variables, layer.non_trainable_variables))
+
+    def loss(trainable: Any, x: Any) -> Any:
+        y, changed = layer.stateless_call(trainable, others, *inputs_of(name, x), training=True)
+        return (y**2).sum(), changed
+
+    step = jax.jit(jax.grad(loss, (0, 1), has_aux=True))
+    x = jax.numpy.asarray(x)
+    return lambda: jax.block_until_ready(step(trainable, x))
+
+
+def measured(engine: str, names: list[str], libraries: dict[str, Any], rounds: int) -> dict[str, dict[str, float]]:
+    """Milliseconds of a step, by layer and peer."""
+    found, rng = {}, np.random.default_rng(0)
+    for name in [n for n in names if n in MODULES]:
+        kind, arguments, shape = MODULES[name]
+        x = rng.normal(size=shape).astype("float32")
+        steps = {"raw": (raw_torch if engine == "torch" else raw_jax)(name, x)}
+        for key, library in libraries.items():
+            layer = getattr(library.layers, kind)(**arguments)
+            more = {"training": True} if name == "batchnorm" else {}
+            layer(*inputs_of(name, x), **more)
+            make = layer_jax if engine == "jax" else ours_torch if key == "keraunos" else keras_torch
+            steps[key] = make(name, library, layer, x)
+        times: dict[str, list[float]] = {key: [] for key in steps}
+        for step in steps.values():
+            for _ in range(3):
+                step()
+        repeats = max(1, int(0.2 / seconds(steps["raw"])))
+        for _ in range(rounds):
+            for key, step in steps.items():
+                times[key].append(seconds(lambda s=step: [s() for _ in range(repeats)]) / repeats * 1000)
+        found[name] = {key: statistics.median(value) for key, value in times.items()}
+    return found
