@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 from typing import Any
 
@@ -17,6 +18,7 @@ from jax.custom_derivatives import SymbolicZero
 from keraunos.backends import _fourier, _numpy_api, _shared
 from keraunos.core import config, windows
 from keraunos.core.errors import not_positive_definite
+from keraunos.core.spec import OPERATORS
 from keraunos.core.variable import Variable
 
 name = "jax"
@@ -103,6 +105,26 @@ repeat, cond, remat, vectorized_map = jax.lax.scan, jax.lax.cond, jax.checkpoint
 
 def scan(f: Any, init: Any, xs: Any, count: Any, reverse: bool, unroll: Any) -> Any:
     return jax.lax.scan(f, init, xs, count, reverse, unroll)
+
+
+def _as_program(name: str, *static: str) -> Any:
+    """An op's body as a program of its own: a loop outside of programs is compiled anew at each call."""
+    static += ("unroll", "zero_output_for_mask", "return_sequences", "fused")
+
+    @functools.cache
+    def program() -> Any:
+        return jax.jit(OPERATORS[name].op.body, static_argnames=static)  # pyright: ignore[reportFunctionMemberAccess]
+
+    def run(*args: Any, **options: Any) -> Any:
+        own = all(inspect.isfunction(f) and f.__module__.startswith("keraunos.") for f in args if callable(f))
+        return program()(*args, **options) if own else NotImplemented  # a user's function may hold variables
+
+    return run
+
+
+simple_rnn = _as_program("simple_rnn", "activation")
+lstm = _as_program("lstm", "activation", "gate")
+gru = _as_program("gru", "activation", "gate", "reset_after")
 
 
 def while_loop(goes_on: Any, body: Any, variables: Any) -> Any:
@@ -364,3 +386,13 @@ def draw_dropout(key, x, rate, shape):
     index = jax.lax.iota("uint32", math.prod(shape)).reshape(shape)
     kept = _numpy_api.hashed(index, key[0], key[1]) >= np.uint32(_shared.threshold(rate))
     return jnp.where(kept, x * np.asarray(1 / (1 - rate), x.dtype), 0)
+
+
+# ---- structures as functions of the engine's own have them ----
+unflatten_native = jax.tree_util.tree_unflatten
+
+
+def flatten_native(structure):
+    """The leaves, the path to each, and what puts them together again."""
+    pairs, definition = jax.tree_util.tree_flatten_with_path(structure)
+    return [leaf for _, leaf in pairs], [jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in pairs], definition
