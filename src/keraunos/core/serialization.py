@@ -66,9 +66,9 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
     return decorate
 
 
-def get_registered_name(item: Any) -> str:
+def get_registered_name(obj: Any) -> str:
     """The name under which a class or function is registered, else its own."""
-    return _names.get(item) or item.__name__
+    return _names.get(obj) or obj.__name__
 
 
 def get_registered_object(name: str, custom_objects: dict[str, Any] | None = None, module_objects: dict[str, Any] | None = None) -> Any:
@@ -85,9 +85,9 @@ def get_custom_objects() -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def custom_object_scope(objects: dict[str, Any] | None) -> Iterator[None]:
+def custom_object_scope(custom_objects: dict[str, Any] | None) -> Iterator[None]:
     """Make classes and functions known by name for a block of loading."""
-    with within(custom_objects={**(scope.custom_objects or {}), **(objects or {})}):
+    with within(custom_objects={**(scope.custom_objects or {}), **(custom_objects or {})}):
         yield
 
 
