@@ -12,9 +12,9 @@ import numpy as np
 from keraunos.core.errors import ArgumentError, ShapeError, suggestion
 from keraunos.core.fields import Inherited, Size, Unsupported
 from keraunos.core.spec import UNKNOWN, Spec
-from keraunos.layers.index_lookup import IndexLookup
 from keraunos.layers.lookup import StringLookup
 from keraunos.layers.preprocessing import CHUNK, Adapting, HostLayer, as_bytes, batches, encoded_shape, on_host, tally
+from keraunos.layers.vocabulary import Vocabulary
 
 Words = list[bytes]
 _LOWER = bytes.maketrans(string.ascii_uppercase.encode(), string.ascii_lowercase.encode())
@@ -209,7 +209,7 @@ class TextVectorization(HostLayer, Adapting):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """Make a layer from `get_config`'s result; a vocabulary that `adapt` found is in the model's file."""
-        IndexLookup.refuse_paths(config)
+        Vocabulary.refuse_paths(config)
         layer = super().from_config({key: value for key, value in config.items() if key != "vocabulary_size"})
         layer._lookup_layer._expected = config.get("vocabulary_size")
         return layer
