@@ -184,11 +184,11 @@ class Tracked:
         with config.backend_scope(name):
             return self.copied()
 
-    def copied(self) -> Any:
-        """A copy on the engine in force."""
+    def copied(self, memo: dict[int, Any] | None = None) -> Any:
+        """A copy on the engine in force; `memo` has what is copied already, by id."""
         limit = sys.getrecursionlimit()
         sys.setrecursionlimit(max(limit, 100_000))  # a graph is as deep as its longest path
         try:
-            return copy.deepcopy(self)
+            return copy.deepcopy(self, memo)
         finally:
             sys.setrecursionlimit(limit)
