@@ -7,23 +7,34 @@ import json
 from typing import Any
 
 from keraunos.core import tree
-from keraunos.core.errors import ArgumentError
+from keraunos.core.errors import ArgumentError, ArgumentTypeError
+from keraunos.core.graph import KerasTensor
 from keraunos.core.serialization import deserialize_keras_object
 from keraunos.layers.input_layer import InputLayer
+from keraunos.layers.layer import Layer
 from keraunos.models.functional import Functional, GraphModel
 from keraunos.models.graph import run
+from keraunos.models.model import Model
 from keraunos.models.sequential import Sequential
 
 
+def alike(layer: Any) -> Any:
+    """A layer with the same config, not built."""
+    return type(layer).from_config(layer.get_config())
+
+
 def clone_model(model: Any, input_tensors: Any = None, clone_function: Any = None, call_function: Any = None, recursive: bool = False) -> Any:
-    """The same architecture with new weights.
+    """The same architecture with new weights; compiled as the model is.
 
     Args:
         model: A Sequential or functional model; others are made anew from their config.
-        input_tensors: New symbolic inputs.
-        clone_function: Makes the copy of a layer.
-        call_function: `call_function(layer, *args, **kwargs)` puts a copy to use.
-        recursive: Whether `clone_function` is applied inside inner models too.
+        input_tensors: New symbolic inputs, in the structure of the model's own.
+        clone_function: `clone_function(layer)` gives what stands in the layer's place: a copy by default.
+        call_function: `call_function(layer, *args, **kwargs)` puts a copy, or an op of the graph, to use.
+        recursive: Whether `clone_function` and `call_function` are applied inside inner models too.
+
+    Raises:
+        ArgumentError: The inputs do not fit, or a model without a graph is to be taken apart.
 
     Example:
 
@@ -32,37 +43,67 @@ def clone_model(model: Any, input_tensors: Any = None, clone_function: Any = Non
     >>> keras.models.clone_model(model).count_params()
     9
     """
-
-    def again(layer: Any) -> Any:
-        return type(layer).from_config(layer.get_config())
+    if not isinstance(model, Model):
+        raise ArgumentTypeError("Only a model can be cloned.", where="clone_model", received=type(model).__name__, fix="layer.from_config(layer.get_config())")
+    for name, function in (("clone_function", clone_function), ("call_function", call_function)):
+        if function is not None and not callable(function):
+            raise ArgumentTypeError(f"{name} must be a function.", where="clone_model", received=type(function).__name__)
+    if not isinstance(model, GraphModel) or (model.inputs is None and not isinstance(model, Sequential)):
+        if clone_function or call_function or input_tensors is not None:
+            fact = "A subclassed model is cloned from its config: clone_function, call_function and input_tensors need a functional one."
+            raise ArgumentError(fact, where=model.name)
+        return alike(model)
 
     @functools.cache
     def copy(layer: Any) -> Any:
+        if isinstance(layer, InputLayer):
+            return alike(layer)
         if recursive and isinstance(layer, GraphModel):
             return clone_model(layer, clone_function=clone_function, call_function=call_function, recursive=True)
-        return clone_function(layer) if clone_function else again(layer)
+        found = clone_function(layer) if clone_function else alike(layer)
+        if not isinstance(found, Layer):
+            raise ArgumentTypeError(f"clone_function returned no layer for '{layer.name}'.", where="clone_model", received=type(found).__name__)
+        return found
 
-    if isinstance(model, Sequential) and call_function is None:
-        layers = [again(layer) if isinstance(layer, InputLayer) else copy(layer) for layer in model._layers]
-        if input_tensors is not None:
-            layers = [input_tensors, *(layer for layer in layers if not isinstance(layer, InputLayer))]
-        return Sequential(layers, name=model.name)
-    if isinstance(model, GraphModel) and model.inputs is not None:
-        inputs = input_tensors
-        if inputs is None:
-            inputs = tree.pack_sequence_as(model._inputs_structure, [again(entry.operation).output for entry in model._entries])
+    inputs = input_tensors if input_tensors is None else _inputs(input_tensors, model)
+    made = _sequential(model, inputs, copy) if isinstance(model, Sequential) and call_function is None else _functional(model, inputs, copy, call_function)
+    if model.compiled:
+        made.compile_from_config(model.get_compile_config())
+    return made
 
-        def call(operation: Any, args: Any, kwargs: Any) -> Any:
-            if not hasattr(operation, "get_config"):
-                return operation.op(*args, **kwargs)
-            layer = copy(operation)
-            return call_function(layer, *args, **kwargs) if call_function else layer(*args, **kwargs)
 
-        return Functional(inputs, run(model._order, model.inputs, model._outputs_structure, tree.flatten(inputs), call), name=model.name)
-    if clone_function or call_function or input_tensors is not None:
-        fact = "A subclassed model is cloned from its config: clone_function, call_function and input_tensors need a functional one."
-        raise ArgumentError(fact, where=model.name)
-    return again(model)
+def _inputs(given: Any, model: Any) -> Any:
+    """Symbolic inputs in the structure of a model's own."""
+    flat, count = tree.flatten(given), 1 if model.inputs is None else len(model.inputs)
+    if len(flat) != count or not all(isinstance(x, KerasTensor) for x in flat):
+        received = ", ".join(type(x).__name__ for x in flat[:8])
+        raise ArgumentError("input_tensors do not fit.", where=model.name, received=received, expected=f"{count} of what keras.Input returns")
+    return flat[0] if model.inputs is None else tree.pack_sequence_as(model._inputs_structure, flat)
+
+
+def _sequential(model: Any, inputs: Any, copy: Any) -> Any:
+    layers = [copy(layer) for layer in model._layers]
+    if inputs is not None:
+        layers = [inputs, *(layer for layer in layers if not isinstance(layer, InputLayer))]
+    return same_class(model)(layers, name=model.name)
+
+
+def _functional(model: Any, inputs: Any, copy: Any, call_function: Any) -> Any:
+    if inputs is None:
+        inputs = tree.pack_sequence_as(model._inputs_structure, [copy(entry.operation).output for entry in model._entries])
+
+    def call(operation: Any, args: Any, kwargs: Any) -> Any:
+        layer = copy(operation) if isinstance(operation, Layer) else operation.op
+        return call_function(layer, *args, **kwargs) if call_function else layer(*args, **kwargs)
+
+    outputs = run(model._order, model.inputs, model._outputs_structure, tree.flatten(inputs), call)
+    return (Functional if isinstance(model, Sequential) else same_class(model))(inputs, outputs, name=model.name)
+
+
+def same_class(model: Any) -> Any:
+    """The class that makes such a model of a graph or of layers: the model's own, unless that has its own `__init__`."""
+    cls = type(model)
+    return cls if cls.__init__.__module__.startswith("keraunos.") else Sequential if isinstance(model, Sequential) else Functional
 
 
 def model_from_json(json_string: str, custom_objects: Any = None) -> Any:
