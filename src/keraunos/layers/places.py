@@ -71,7 +71,7 @@ class Places:
         sides = [self.sizes(shape)[0] if on else [] for shape, on in ((query, queries), (key, keys))]
         lead = len(given) - len(sides[0]) - len(sides[1])
         allowed = (0, 1, 1 + len(rest), 2 + len(rest)) if queries and keys else (1, 1 + len(rest))
-        if lead in allowed and lead > 1 and not (queries and keys):
+        if len(given) == self.rank - 1 and not self.plain and not (queries and keys):
             mask = ops.transpose(mask, (0, *self.rest, *self.axes))
             given = ops.shape(mask)
         wanted = (*(query[0], *rest, heads)[: max(lead, 0)], *sides[0], *sides[1])
