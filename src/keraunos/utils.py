@@ -15,13 +15,14 @@ from keraunos.core.missing import answer_for
 from keraunos.core.serialization import *
 
 __all__ = [
-    "clear_session", "disable_interactive_logging", "enable_interactive_logging", "is_interactive_logging_enabled", "is_keras_tensor", "normalize",
+    "PyDataset", "Sequence", "clear_session", "disable_interactive_logging", "enable_interactive_logging", "is_interactive_logging_enabled", "is_keras_tensor", "normalize",
     "pack_x_y_sample_weight", "pad_sequences", "set_random_seed", "standardize_dtype", "to_categorical", "unpack_x_y_sample_weight",
 ]  # fmt: skip
 __all__ += serialization.__all__
 
 if TYPE_CHECKING:
     from keraunos.data.adapters import pack_x_y_sample_weight, unpack_x_y_sample_weight
+    from keraunos.data.indexed import PyDataset, Sequence
     from keraunos.random.host import set_random_seed
 
 
@@ -122,4 +123,9 @@ def pad_sequences(
 
 
 # These load NumPy.
-answer_for(__name__, {"pack_x_y_sample_weight": "data.adapters", "set_random_seed": "random.host", "unpack_x_y_sample_weight": "data.adapters"})
+_LATE = {
+    "data.adapters": ("pack_x_y_sample_weight", "unpack_x_y_sample_weight"),
+    "data.indexed": ("PyDataset", "Sequence"),
+    "random.host": ("set_random_seed",),
+}
+answer_for(__name__, {name: module for module, found in _LATE.items() for name in found})

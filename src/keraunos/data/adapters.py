@@ -1,12 +1,13 @@
 """From what users pass as data to batches `(x, y, sample_weight)`.
 
 `ArraySource` holds arrays and gives batches as index vectors, so that data which fits can live on the
-device; `StreamSource` takes anything that yields batches. The order of shuffled data comes from a
+device; `IndexedSource` asks for batches by number, `StreamSource` takes anything that yields them. The order of shuffled data comes from a
 counter-based generator on the host: equal on every engine.
 """
 
 from __future__ import annotations
 
+import functools
 import inspect
 import itertools
 import math
@@ -20,6 +21,7 @@ import optree
 from keraunos.core import config, dtypes, tree
 from keraunos.core.errors import ArgumentError, DataError
 from keraunos.core.graph import KerasTensor
+from keraunos.data.indexed import IndexedSource
 from keraunos.random import host
 
 _PARTS = ("x", "y", "sample_weight")
@@ -177,8 +179,14 @@ class ArraySource:
         """Nothing: arrays need not be told."""
 
 
+def _batch(batch: Any, prepare: Any) -> Any:
+    """A batch of a user's as arrays, prepared by the host where it must be."""
+    (x, y, weight), _ = _to_arrays(*unpack_x_y_sample_weight(batch), text=prepare is not None)
+    return x if prepare is None else prepare(x), y, weight
+
+
 class StreamSource:
-    """Anything that yields batches: generators, data loaders, `PyDataset`-like sequences, `tf.data`."""
+    """Anything that yields batches: generators, data loaders, `tf.data`."""
 
     batch_size = None
     seed = 0  # its order is its own
@@ -189,22 +197,15 @@ class StreamSource:
         self._iterator: Any = None
         if steps is None:
             try:
-                length = getattr(data, "num_batches", None)
-                self.steps = length if isinstance(length, int) else len(self.data)
+                self.steps = len(self.data)
             except (TypeError, ValueError, NotImplementedError):
                 self.steps = None
 
     def _open(self) -> Iterator[Any]:
         """The batches that are still to come."""
         if self._iterator is None:
-            indexed = hasattr(self.data, "__getitem__") and hasattr(self.data, "__len__") and not hasattr(self.data, "dataset")
-            given = (self.data[i] for i in range(len(self.data))) if indexed else self.data
-            self._iterator = map(self._arrays, given)
+            self._iterator = (_batch(batch, self.prepare) for batch in self.data)
         return self._iterator
-
-    def _arrays(self, batch: Any) -> Any:
-        (x, y, weight), _ = _to_arrays(*unpack_x_y_sample_weight(batch), text=self.prepare is not None)
-        return x if self.prepare is None else self.prepare(x), y, weight
 
     @property
     def head(self) -> Any:
@@ -233,7 +234,7 @@ class StreamSource:
             self.data.on_epoch_end()
 
 
-Source = ArraySource | StreamSource
+Source = ArraySource | IndexedSource | StreamSource
 
 
 def source(x: Any, y: Any = None, sample_weight: Any = None, batch_size: int | None = None, shuffle: Any = False, steps: int | None = None,
@@ -255,6 +256,8 @@ def source(x: Any, y: Any = None, sample_weight: Any = None, batch_size: int | N
     for name, value, fix in (("y", y, parts), ("sample_weight", sample_weight, parts), ("batch_size", batch_size, "leave batch_size out")):
         if value is not None:
             raise ArgumentError(f"{name} goes with arrays; a {kind} has its own.", where=name, fix=fix)
+    if hasattr(x, "__getitem__") and (hasattr(x, "num_batches") or hasattr(x, "__len__")) and not hasattr(x, "dataset"):  # a loader of PyTorch's has no items
+        return IndexedSource(x, steps, bool(shuffle), functools.partial(_batch, prepare=prepare))
     return StreamSource(x, steps, prepare)
 
 

@@ -1,0 +1,222 @@
+"""Data whose batches are found by number, made one after another or by several workers ahead of time."""
+
+from __future__ import annotations
+
+import collections
+import concurrent.futures
+import contextlib
+import itertools
+import multiprocessing
+import os
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+from keraunos.core.errors import ArgumentError, DataError
+from keraunos.core.fields import Field
+from keraunos.random import host
+
+
+class PyDataset:
+    """Data for `fit` that makes its batches itself, in several threads or processes if wanted.
+
+    A subclass defines `__len__`, the number of batches, and `__getitem__(index)`, which returns `(x, y)` or `(x, y, sample_weight)`.
+    With `shuffle=True`, `fit` asks for the batches in another order in each epoch.
+
+    Args:
+        workers: How many threads or processes make batches ahead of time; with 1 thread they are made when they are wanted.
+        use_multiprocessing: Whether the workers are processes. The data set must be such that `pickle` can send it, and a script that calls
+            `fit` must do so under `if __name__ == "__main__":`.
+        max_queue_size: How many batches may wait.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keraunos as keras
+    >>> class Squares(keras.utils.PyDataset):
+    ...     def __len__(self):
+    ...         return 3
+    ...     def __getitem__(self, index):
+    ...         x = np.full((4, 1), index, "float32")
+    ...         return x, x**2
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> history = model.fit(Squares(workers=2), verbose=0)
+    """
+
+    workers: int = 1
+    use_multiprocessing: bool = False
+    max_queue_size: int = 10
+
+    def __init__(self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10):
+        owner = type(self).__name__
+        self.workers = Field("workers", "Count", 1).value(owner, workers)
+        self.use_multiprocessing = Field("use_multiprocessing", "bool", False).value(owner, use_multiprocessing)
+        self.max_queue_size = Field("max_queue_size", "Size", 10).value(owner, max_queue_size)
+
+    def __getitem__(self, index: int) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} defines no __getitem__(self, index), which returns a batch.")
+
+    @property
+    def num_batches(self) -> int | None:
+        """The number of batches; None for data without an end, which needs `steps_per_epoch`."""
+        try:
+            return len(self)  # type: ignore[arg-type]
+        except TypeError:
+            raise DataError(f"{type(self).__name__} does not say how many batches it has.", fix="define __len__(self)") from None
+
+    def on_epoch_begin(self) -> None:
+        """Called before an epoch."""
+
+    def on_epoch_end(self) -> None:
+        """Called after an epoch; a data set may reorder its samples here."""
+
+
+Sequence = PyDataset  # its former name
+_held: dict[str, Any] = {}  # in a worker: the data set
+
+
+def _begin(data: Any) -> None:
+    """Begin a worker process: it ends when its parent does, however that ended."""
+    _held["data"] = data
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _item(index: int) -> Any:
+    return _held["data"][index]
+
+
+class IndexedSource:
+    """Batches by number, as `PyDataset` has them.
+
+    Args:
+        data: What has `__getitem__`, and `__len__` or `num_batches`.
+        steps: The number of batches in an epoch, if fewer than there are.
+        shuffle: Whether each epoch has its own order of batches.
+        convert: What is made of a batch before it is given.
+
+    Raises:
+        ArgumentError: There are fewer batches than `steps`, or no end of them and no `steps`.
+    """
+
+    batch_size = None
+
+    def __init__(self, data: Any, steps: int | None = None, shuffle: bool = False, convert: Callable[[Any], Any] = lambda batch: batch):
+        kind, count = type(data).__name__, data.num_batches if hasattr(data, "num_batches") else len(data)
+        if count is None and steps is None:
+            raise ArgumentError(f"{kind} has no end.", where="steps_per_epoch", fix="say how many batches make an epoch: steps_per_epoch=100")
+        if count is not None and steps is not None and steps > count:
+            raise ArgumentError(f"steps_per_epoch={steps}, but {kind} has {count} batches.", where="steps_per_epoch", fix=f"at most {count}")
+        self.data, self.count, self.steps, self.convert = data, count, count if steps is None else steps, convert
+        if self.steps == 0:
+            raise DataError(f"{kind} has no batches.", fix="check its __len__")
+        self.shuffle, self.seed = shuffle and count is not None, host.make_seed() if shuffle else 0
+        self._first: tuple[int, Any] | None = None
+        self._executor: Any = None
+
+    def order(self, epoch: int) -> list[int]:
+        """The numbers of an epoch's batches in their order."""
+        if self.count is None:
+            return list(range(epoch * self.steps, (epoch + 1) * self.steps))
+        if self.shuffle:
+            return host.generator(self.seed, epoch).permutation(self.count).tolist()[: self.steps]
+        return list(range(self.steps))
+
+    @property
+    def head(self) -> Any:
+        """A batch, for checks; it is not made again for the first epoch."""
+        if self._first is None:
+            index = self.order(0)[0]
+            self._first = index, self._made(index)
+        return self.convert(self._first[1])
+
+    def _made(self, index: int) -> Any:
+        try:
+            return self.data[index]
+        except Exception as error:
+            error.add_note(f"Raised by {type(self.data).__name__}[{index}].")
+            raise
+
+    def batches(self, epoch: int) -> Iterator[Any]:
+        """The batches of an epoch."""
+        if (begin := getattr(self.data, "on_epoch_begin", None)) is not None:
+            begin()
+        indices = self.order(epoch)
+        first, self._first = self._first, None
+        if first is not None and first[0] == indices[0]:
+            yield self.convert(first[1])
+            indices = indices[1:]
+        workers = getattr(self.data, "workers", 1)
+        processes = getattr(self.data, "use_multiprocessing", False) and workers > 0
+        if not processes and workers < 2:
+            yield from (self.convert(self._made(index)) for index in indices)
+            return
+        with self._pool(workers, processes) as submit:
+            yield from self._ahead(submit, indices, max(workers, getattr(self.data, "max_queue_size", 10)))
+
+    @contextlib.contextmanager
+    def _pool(self, workers: int, processes: bool) -> Iterator[Callable[[int], Any]]:
+        """The workers, which processes are as long as they need not be told of changes of the data set."""
+        if not processes:
+            with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+                try:
+                    yield lambda index: pool.submit(self._made, index)
+                finally:
+                    pool.shutdown(wait=False, cancel_futures=True)
+            return
+        if self._executor is None:
+            way = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+            context = multiprocessing.get_context(way)
+            self._executor = concurrent.futures.ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(self.data,))
+            weakref.finalize(self, self._executor.shutdown, wait=False, cancel_futures=True)
+        try:
+            yield lambda index: self._executor.submit(_item, index)
+        finally:
+            changing = any(getattr(type(self.data), name, None) is not getattr(PyDataset, name) for name in ("on_epoch_begin", "on_epoch_end"))
+            if changing and isinstance(self.data, PyDataset):
+                self._close()
+
+    def _close(self) -> None:
+        if self._executor is not None:
+            self._executor.shutdown(wait=False, cancel_futures=True)
+            self._executor = None
+
+    def _ahead(self, submit: Callable[[int], Any], indices: Iterable[int], depth: int) -> Iterator[Any]:
+        """The batches in their order, while the next ones are being made."""
+        to_come, waiting = iter(indices), collections.deque[tuple[int, Any]]()
+        name = type(self.data).__name__
+        try:
+            while True:
+                for index in itertools.islice(to_come, depth - len(waiting)):
+                    waiting.append((index, submit(index)))
+                if not waiting:
+                    return
+                index, future = waiting.popleft()
+                batch = future.result()
+                yield self.convert(batch)
+        except BrokenProcessPool:
+            self._close()
+            fact = f"A worker process of {name} died: it was killed, ran out of memory, or crashed."
+            fix = f"run {name}[{index}] by itself to see why; workers=1, use_multiprocessing=False makes batches in this process"
+            raise DataError(fact, where=f"{name}[{index}] or one of the {len(waiting)} batches after it", fix=fix) from None
+        except Exception as error:
+            if getattr(self.data, "use_multiprocessing", False) and future.done() and future.exception() is error:
+                error.add_note(f"Raised by {name}[{index}] in a worker process.")
+            raise
+        finally:
+            for _, future in waiting:
+                future.cancel()
+
+    def epoch_end(self) -> None:
+        """Tell the data that an epoch has ended."""
+        if (end := getattr(self.data, "on_epoch_end", None)) is not None:
+            end()

@@ -1,0 +1,154 @@
+"""Data whose batches are made by number: in order, by workers, and when a worker fails or dies."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+
+import keraunos as keras
+from keraunos import layers
+from keraunos.core.errors import ArgumentError, ArgumentTypeError, DataError
+from keraunos.data.indexed import IndexedSource
+from keraunos.utils import PyDataset
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let processes of workers find this module."""
+    monkeypatch.syspath_prepend(str(ROOT))
+
+
+class Numbers(PyDataset):
+    """Batch `i` holds the number i; one of them may fail or end its process."""
+
+    def __init__(self, count: Any = 6, fail: int = -1, kill: int = -1, **options: Any):
+        super().__init__(**options)
+        self.count, self.fail, self.kill, self.ended = count, fail, kill, 0
+
+    @property
+    def num_batches(self) -> Any:
+        return self.count
+
+    def __getitem__(self, index: int) -> Any:
+        time.sleep(0.01 * (index % 3))  # so that workers would end out of order
+        if index == self.fail:
+            raise KeyError("no such picture")
+        if index == self.kill and multiprocessing.parent_process() is not None:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return np.full((2, 1), index, "float32"), np.full((2, 1), 2 * index, "float32")
+
+
+class Counting(Numbers):
+    """Counts the epochs that it was told of."""
+
+    def on_epoch_end(self) -> None:
+        self.ended += 1
+
+
+WORKERS = {"none": {}, "threads": {"workers": 3, "max_queue_size": 2}, "processes": {"workers": 2, "use_multiprocessing": True}}
+
+
+def seen(source: IndexedSource, epoch: int = 0) -> list[int]:
+    return [int(x[0, 0]) for x, *_ in source.batches(epoch)]
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+def test_batches_come_in_order(workers: str) -> None:
+    source = IndexedSource(Numbers(**WORKERS[workers]))
+    assert source.steps == 6 and int(source.head[0][0, 0]) == 0
+    assert seen(source) == seen(source, 1) == [0, 1, 2, 3, 4, 5]
+    shuffled = IndexedSource(Numbers(**WORKERS[workers]), shuffle=True)
+    first, second = seen(shuffled), seen(shuffled, 1)
+    assert sorted(first) == sorted(second) == [0, 1, 2, 3, 4, 5] and first != second
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+def test_what_a_batch_raises_is_told(workers: str) -> None:
+    with pytest.raises(KeyError, match="no such picture") as caught:
+        seen(IndexedSource(Numbers(fail=4, **WORKERS[workers])))
+    assert any("Numbers[4]" in note for note in caught.value.__notes__)
+
+
+def test_a_worker_that_dies_is_told_soon() -> None:
+    model = keras.Sequential([keras.Input((1,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    data = Numbers(count=40, kill=20, workers=2, use_multiprocessing=True)
+    started = time.perf_counter()
+    with pytest.raises(DataError, match="A worker process of Numbers died") as caught:
+        model.fit(data, verbose=0, shuffle=False)
+    named = re.search(r"Where: Numbers\[(\d+)\] or one of the (\d+) batches after it", str(caught.value))
+    assert named is not None and 0 < int(named[1]) <= 20 <= int(named[1]) + int(named[2])
+    assert time.perf_counter() - started < 30  # workers begin with an import
+
+
+SCRIPT = """
+import os, sys
+from tests.test_indexed import *
+if __name__ == "__main__":
+    for x, *_ in IndexedSource(Numbers(count=500, workers=2, use_multiprocessing=True)).batches(0):
+        if int(x[0, 0]) == 3:
+            import multiprocessing
+            print(*(p.pid for p in multiprocessing.active_children()), flush=True)
+            os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_no_worker_outlives_its_parent(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT)
+    done = subprocess.run([sys.executable, tmp_path / "script.py"], env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    workers = [int(pid) for pid in done.stdout.split()]
+    assert done.returncode == -9 and workers, done.stderr
+
+    def living() -> list[int]:
+        return [pid for pid in workers if (stat := pathlib.Path(f"/proc/{pid}/stat")).exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"]
+
+    for _ in range(100):
+        if not living():
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{living()} are still there")
+
+
+def test_fit_evaluate_and_predict(backend: Any) -> None:
+    model = keras.Sequential([keras.Input((1,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    data = Counting(workers=2)
+    if backend.name != "numpy":
+        history = model.fit(data, epochs=2, validation_data=Numbers(2), verbose=0)
+        assert data.ended == 2 and len(history.history["val_loss"]) == 2
+    model.set_weights([[[2.0]], [0.0]])
+    assert model.evaluate(Numbers(4), verbose=0) == 0
+    assert model.predict(Numbers(3), verbose=0)[:, 0].tolist() == [0, 0, 2, 2, 4, 4]
+
+
+def test_data_without_an_end() -> None:
+    source = IndexedSource(Numbers(None), steps=3)
+    assert seen(source) == [0, 1, 2] and seen(source, 1) == [3, 4, 5]
+    with pytest.raises(ArgumentError, match="Numbers has no end"):
+        IndexedSource(Numbers(None))
+
+
+def test_mistakes() -> None:
+    with pytest.raises(ArgumentError, match="steps_per_epoch=9, but Numbers has 6 batches"):
+        IndexedSource(Numbers(), steps=9)
+    with pytest.raises(DataError, match="Numbers has no batches"):
+        IndexedSource(Numbers(0))
+    with pytest.raises(DataError, match="does not say how many batches"):
+        IndexedSource(PyDataset())
+    with pytest.raises((ArgumentError, ArgumentTypeError), match="PyDataset: workers must be"):
+        PyDataset(workers=-1)
+    with pytest.raises(NotImplementedError, match="defines no __getitem__"):
+        PyDataset()[0]
+    assert keras.utils.Sequence is PyDataset
