@@ -10,6 +10,7 @@ import pytest
 import keraunos
 from keraunos import layers, ops
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, ShapeError
+from tests.conftest import BFLOAT, in_force
 
 
 def noisy(layer: Any, x: Any) -> Any:
@@ -27,6 +28,14 @@ def test_alpha_dropout_keeps_mean_and_variance(backend: Any) -> None:
     shared = noisy(layers.AlphaDropout(0.5, noise_shape=(None, 1), seed=2), np.ones((50, 4), "float32"))
     assert (shared == shared[:, :1]).all()
     assert len(values) > 1 < len(np.unique(shared))
+
+
+@pytest.mark.parametrize("engine", BFLOAT)
+def test_noise_is_of_the_compute_dtype(engine: str) -> None:
+    with in_force(engine):
+        for make in (layers.Dropout, layers.AlphaDropout, layers.GaussianDropout, layers.GaussianNoise, layers.SpatialDropout1D):
+            y = make(0.5, dtype="mixed_bfloat16")(np.ones((2, 3, 4), "float32"), training=True)
+            assert keraunos.backend.standardize_dtype(y.dtype) == "bfloat16"
 
 
 def test_gaussian_dropout_is_noise_of_mean_1(backend: Any) -> None:

@@ -80,7 +80,38 @@ class Dense(Kerneled, order=("units", "activation", "use_bias")):
         return x if self.activation is None else self.activation(x)
 
 
-class Embedding(Adaptable):
+class Table(Adaptable, kw_only=True):
+    """The base of layers with a vector for each integer."""
+
+    adapted = "embeddings"
+    input_dim: Size
+    output_dim: Size
+    embeddings_initializer: Initializer = "uniform"
+    embeddings_regularizer: Regularizer = None
+    embeddings_constraint: Constraint = None
+    mask_zero: bool = False
+
+    def start(self, **kwargs: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        kwargs.pop("input_length", None)  # of Keras 2; the length follows from the input
+        super().start(**kwargs)
+
+    def setup(self) -> None:
+        self.autocast = False
+        self.supports_masking = self.mask_zero
+
+    def build(self, input_shape: Any = None) -> None:
+        self.embeddings = self.weight("embeddings", (self.input_dim, self.output_dim))
+
+    def call(self, inputs: Any) -> Any:
+        if "int" not in str(inputs.dtype):
+            inputs = ops.cast(inputs, "int32")
+        return ops.cast(ops.take(self.embeddings, inputs, axis=0), self.compute_dtype)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        return ops.not_equal(inputs, 0) if self.mask_zero else None
+
+
+class Embedding(Table):
     """A table of vectors, one for each integer.
 
     Args:
@@ -105,44 +136,21 @@ class Embedding(Adaptable):
     True
     """
 
-    adapted = "embeddings"
     unsaved: ClassVar[tuple[str, ...]] = ("weights", "quantization_config")
-    input_dim: Size
-    output_dim: Size
-    embeddings_initializer: Initializer = "uniform"
-    embeddings_regularizer: Regularizer = None
-    embeddings_constraint: Constraint = None
-    mask_zero: bool = False
     weights: Any = None
     lora_rank: Size | None = None
     lora_alpha: Positive | None = None
     quantization_config: Unsupported = None
 
-    def start(self, **kwargs: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        kwargs.pop("input_length", None)  # of Keras 2; the length follows from the input
-        super().start(**kwargs)
-
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, "_table" if name == "weights" else name, value)
 
-    def setup(self) -> None:
-        self.autocast = False
-        self.supports_masking = self.mask_zero
-
     def build(self, input_shape: Any = None) -> None:
-        self.embeddings = self.weight("embeddings", (self.input_dim, self.output_dim))
+        super().build(input_shape)
         if self._table is not None:
             table = self._table[0] if isinstance(self._table, (list, tuple)) and len(self._table) == 1 else self._table
             self.embeddings.assign(table)
             self._table = None
-
-    def call(self, inputs: Any) -> Any:
-        if "int" not in str(inputs.dtype):
-            inputs = ops.cast(inputs, "int32")
-        return ops.cast(ops.take(self.embeddings, inputs, axis=0), self.compute_dtype)
-
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        return ops.not_equal(inputs, 0) if self.mask_zero else None
 
 
 delattr(Embedding, "weights")  # the field's default must not hide the property

@@ -20,6 +20,7 @@ class Effects(Weighted):
 
     call: Any
     supports_masking: Any = False
+    native = False  # whether `call` is of an engine's own functions, which know nothing of specs
     activity_regularizer: Any = None
     autocast: bool = True
     _losses: list[Any]
@@ -96,7 +97,7 @@ class Effects(Weighted):
         args, kwargs = tree.map_structure(self._cast_spec, strip((args, kwargs)))
         with within(symbolic=True, layer=scope.layer or self, autocast=self._variables_in()):
             try:
-                outputs = self.call(*args, **kwargs)
+                outputs = self._abstract(None, args, kwargs) if self.native else self.call(*args, **kwargs)
             except (SymbolicError, TypeError, AttributeError, NotImplementedError) as error:
                 outputs = self._abstract(error, args, kwargs)
         return tree.map_structure(lambda x: x if x is None else spec_of(x), outputs)
@@ -110,7 +111,7 @@ class Effects(Weighted):
         masks.set_mask(spec, masks.get_mask(x))
         return spec
 
-    def _abstract(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _abstract(self, error: Exception | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The output's spec by the engine's own abstract evaluation, for a `call` of native functions."""
         backend = self._backend
         flat = tree.flatten((args, kwargs))
@@ -133,6 +134,8 @@ class Effects(Weighted):
             first = infer(3)  # a dimension that follows the unknown ones differs between the two
             second = first if all(known(s.shape) for s in specs) else infer(7)
         except Exception:
+            if error is None:
+                raise
             raise error from None
         return tree.map_structure(merge, first, second)
 
@@ -145,5 +148,7 @@ class Effects(Weighted):
         >>> keras.layers.Dense(4).compute_output_shape((None, 3))
         (None, 4)
         """
-        specs = [map_shapes(lambda shape: Spec(shape, self._policy.compute_dtype), a) for a in (args or kwargs.values())]
-        return tree.map_structure(lambda s: show(s.shape), self.compute_output_spec(*specs))
+        options = {name: value for name, value in kwargs.items() if isinstance(value, bool)}  # of `call`, such as `reverse`
+        shapes = args or [value for name, value in kwargs.items() if name not in options]
+        specs = [map_shapes(lambda shape: Spec(shape, self._policy.compute_dtype), a) for a in shapes]
+        return tree.map_structure(lambda s: show(s.shape), self.compute_output_spec(*specs, **options))

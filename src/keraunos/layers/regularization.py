@@ -81,7 +81,7 @@ class AlphaDropout(Dropout):
         kept = random.dropout(ops.ones_like(inputs), self.rate, self.noise_shape, seed=self.seed_generator) > 0
         least = -1.7580993408473766  # of SELU
         scale = ((1 - self.rate) * (1 + self.rate * least**2)) ** -0.5
-        return scale * ops.where(kept, inputs, least) - scale * least * self.rate
+        return ops.subtract(ops.multiply(ops.where(kept, inputs, least), scale), scale * least * self.rate)
 
 
 class GaussianDropout(Noisy):
