@@ -28,10 +28,12 @@ class _Writer:
             from tensorboard.util import tensor_util
         except ImportError:
             raise BackendError("TensorBoard's package is not installed.", where="TensorBoard", fix="pip install tensorboard") from None
-        self._event, self._summary, self._tensor = event_pb2.Event, summary_pb2, tensor_util.make_tensor_proto
+        protocol: Any = summary_pb2  # whose classes are made when it is loaded
+        events: Any = event_pb2
+        self._event, self._summary, self._tensor = events.Event, protocol, tensor_util.make_tensor_proto
         kinds = (("scalar", scalar), ("histogram", histogram), ("image", image))
         self._about = {kind: module.create_summary_metadata(display_name=None, description=None) for kind, module in kinds}
-        self._about["graph"] = summary_pb2.SummaryMetadata(plugin_data=summary_pb2.SummaryMetadata.PluginData(plugin_name="graph_keras_model"))
+        self._about["graph"] = protocol.SummaryMetadata(plugin_data=protocol.SummaryMetadata.PluginData(plugin_name="graph_keras_model"))
         folder.mkdir(parents=True, exist_ok=True)
         self._file = EventFileWriter(str(folder))
 
@@ -86,7 +88,8 @@ class TensorBoard(Callback):
             received = f"update_freq={update_freq!r}"
             raise ArgumentError("update_freq is 'epoch', 'batch' or a positive number of batches.", where="TensorBoard", received=received)
         self.log_dir, self.histogram_freq, self.write_graph, self.write_images = pathlib.Path(log_dir), histogram_freq, write_graph, write_images
-        self.write_steps_per_second, self.update_freq = write_steps_per_second, 1 if update_freq == "batch" else update_freq
+        self.write_steps_per_second = write_steps_per_second
+        self.update_freq: Any = 1 if update_freq == "batch" else update_freq
         self.embeddings_freq, self.embeddings_metadata = embeddings_freq, embeddings_metadata
         self._writers: dict[str, _Writer] = {}
         self._step = self._epoch_step = self._tested = 0
@@ -203,7 +206,7 @@ def _image(value: np.ndarray) -> list[bytes]:
         raise BackendError("Images need the package pillow.", where="TensorBoard: write_images", fix="pip install pillow") from None
     planes = value[..., None] if value.ndim == 2 else value
     low, high = planes.min(), planes.max()
-    grey = np.uint8(255 * (planes - low) / max(high - low, 1e-12))
+    grey = (255 * (planes - low) / max(high - low, 1e-12)).astype("uint8")
     pictures = []
     for plane in np.moveaxis(grey, -1, 0):
         stream = io.BytesIO()

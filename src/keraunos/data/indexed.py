@@ -116,7 +116,8 @@ class IndexedSource:
             raise ArgumentError(f"{kind} has no end.", where="steps_per_epoch", fix="say how many batches make an epoch: steps_per_epoch=100")
         if count is not None and steps is not None and steps > count:
             raise ArgumentError(f"steps_per_epoch={steps}, but {kind} has {count} batches.", where="steps_per_epoch", fix=f"at most {count}")
-        self.data, self.count, self.steps, self.convert = data, count, count if steps is None else steps, convert
+        self.data, self.count, self.convert = data, count, convert
+        self.steps: Any = count if steps is None else steps
         if self.steps == 0:
             raise DataError(f"{kind} has no batches.", fix="check its __len__")
         self.shuffle, self.seed = shuffle and count is not None, host.make_seed() if shuffle else 0
@@ -192,29 +193,31 @@ class IndexedSource:
 
     def _ahead(self, submit: Callable[[int], Any], indices: Iterable[int], depth: int) -> Iterator[Any]:
         """The batches in their order, while the next ones are being made."""
-        to_come, waiting = iter(indices), collections.deque[tuple[int, Any]]()
-        name = type(self.data).__name__
+        to_come, waiting, name = iter(indices), collections.deque[tuple[int, Any]](), type(self.data).__name__
         try:
             while True:
                 for index in itertools.islice(to_come, depth - len(waiting)):
                     waiting.append((index, submit(index)))
                 if not waiting:
                     return
-                index, future = waiting.popleft()
-                batch = future.result()
-                yield self.convert(batch)
+                yield self.convert(self._received(name, *waiting.popleft(), len(waiting)))
+        finally:
+            for _, future in waiting:
+                future.cancel()
+
+    def _received(self, name: str, index: int, future: Any, others: int) -> Any:
+        """A batch from a worker."""
+        try:
+            return future.result()
         except BrokenProcessPool:
             self._close()
             fact = f"A worker process of {name} died: it was killed, ran out of memory, or crashed."
             fix = f"run {name}[{index}] by itself to see why; workers=1, use_multiprocessing=False makes batches in this process"
-            raise DataError(fact, where=f"{name}[{index}] or one of the {len(waiting)} batches after it", fix=fix) from None
+            raise DataError(fact, where=f"{name}[{index}] or one of the {others} batches after it", fix=fix) from None
         except Exception as error:
-            if getattr(self.data, "use_multiprocessing", False) and future.done() and future.exception() is error:
+            if self.data.use_multiprocessing:
                 error.add_note(f"Raised by {name}[{index}] in a worker process.")
             raise
-        finally:
-            for _, future in waiting:
-                future.cancel()
 
     def epoch_end(self) -> None:
         """Tell the data that an epoch has ended."""
