@@ -131,7 +131,7 @@ class IndexLookup(Vocabulary, kw_only=True):
         dtype = self.compute_dtype if mode != "int" else self.token_dtype if self.invert else "int32"
         return Spec(encoded_shape(inputs.shape, mode, self.depth()), dtype)
 
-    # ---- config ----
+    # ---- files ----
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "oov_method": self.oov_method}
 
@@ -139,3 +139,11 @@ class IndexLookup(Vocabulary, kw_only=True):
     def from_config(cls, config: dict[str, Any]) -> Any:
         """Make a layer from `get_config`'s result; a vocabulary that `adapt` found is in the model's file."""
         return super().from_config({key: value for key, value in config.items() if key != "oov_method" or key in cls.fields})
+
+    def save_own_variables(self, store: Any) -> None:
+        if self._weights is not None:
+            store["idf_weights"] = np.pad(self._weights, (0, self.depth() - len(self._weights)))
+
+    def load_own_variables(self, store: Any) -> None:
+        if "idf_weights" in store.keys():
+            self._weights = np.asarray(store["idf_weights"])

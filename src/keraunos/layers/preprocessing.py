@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import numbers
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -34,7 +35,7 @@ def on_host(x: Any) -> np.ndarray:
     """
     backend = config.active()
     if isinstance(x, np.ndarray):
-        return x
+        return np.array(x.tolist()) if x.dtype.kind == "O" and x.size and isinstance(x.flat[0], numbers.Number) else x
     if getattr(backend, "is_traced", lambda _: False)(x):
         fact = "This layer runs on the host, before the compiled step; here it was given a tensor that has no value yet."
         fix = "let its input be an input of the model: Input(shape, dtype='string'), or apply the layer to the data first: fit(layer(x), y)"

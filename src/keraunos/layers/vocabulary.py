@@ -165,11 +165,3 @@ class Vocabulary(HostLayer, Adapting, kw_only=True):
         file, more = pathlib.Path(dir_path, _FILE), pathlib.Path(dir_path, _MORE)
         tokens = json.loads(more.read_text()) if more.is_file() else file.read_bytes().decode().split("\n")
         self._index(self._without_special([self.key(token) for token in tokens], None)[0])
-
-    def save_own_variables(self, store: Any) -> None:
-        if self._weights is not None:
-            store["idf_weights"] = np.pad(self._weights, (0, self.depth() - len(self._weights)))
-
-    def load_own_variables(self, store: Any) -> None:
-        if "idf_weights" in store.keys():
-            self._weights = np.asarray(store["idf_weights"])
