@@ -6,8 +6,7 @@ from typing import Any
 
 from keraunos import ops
 from keraunos.core import tree
-from keraunos.core.errors import ShapeError
-from keraunos.core.spec import Spec, show
+from keraunos.core.spec import Spec
 from keraunos.layers.input_layer import InputSpec
 from keraunos.layers.wrapper import Wrapper
 from keraunos.ops.recurrent import at_once
@@ -43,9 +42,7 @@ class TimeDistributed(Wrapper):
         self.input_spec = InputSpec(min_ndim=3)
 
     def build(self, input_shape: Any = None) -> None:
-        if len(input_shape) < 3:
-            fix = "give each step an axis of features: Input((steps, features))"
-            raise ShapeError("TimeDistributed needs sequences of steps with features.", where=self.name, received=show(input_shape), fix=fix)
+        self.input_spec.check(Spec(input_shape), self)
         super().build((input_shape[0], *input_shape[2:]))
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
