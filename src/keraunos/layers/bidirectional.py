@@ -60,7 +60,7 @@ class Bidirectional(Wrapper):
             if (a == b) == (name == "go_backwards"):
                 fact = "The two layers must go in two directions." if name == "go_backwards" else "The two layers must agree in what they return and keep."
                 raise ArgumentError(fact, where=self.name, received=f"{name}={a} and {b}", fix=f"backward_layer=…({name}={not b})")
-            setattr(self, name, a)
+        self.return_sequences, self.return_state, self.stateful = self.layer.return_sequences, self.layer.return_state, self.layer.stateful
         if self.return_sequences:  # a step that is repeated in one direction says nothing of the other
             self.forward_layer.zero_output_for_mask = self.backward_layer.zero_output_for_mask = True
         self.input_spec = SequenceSpec(min_ndim=3)

@@ -44,7 +44,8 @@ class ConvLSTMCell(Spatial, Recurrent, ConvLSTMArguments, order=_FIRST):
     def setup(self) -> None:
         Spatial.setup(self)
         Recurrent.setup(self)
-        self.output_size = self.state_size = None
+        unknown: Any = None
+        self.output_size = self.state_size = unknown
         if (1,) * self.rank not in (self.strides, self.dilation_rate):
             raise self._refusal("strides > 1 and dilation_rate > 1 do not go together.", "strides", "dilation_rate")
 

@@ -51,7 +51,7 @@ class GRUCell(Cell, GRUArguments, order=[*(name for name in GRUArguments.fields 
 
     def sequence(self, x: Any, states: list[Any], noise: Any, mask: Any, **options: Any) -> tuple[Any, ...]:
         functions = self.activation, self.recurrent_activation, self.reset_after
-        return gru(x, self.kernel, self.recurrent_kernel, self.bias, *states, noise, mask, *functions, **options)
+        return gru(x, self.kernel, self.recurrent_kernel, self.bias, states[0], noise, mask, *functions, **options)
 
 
 class GRU(Celled, GRUArguments, cell=GRUCell, last=("seed", *OPTIONS, "reset_after", "use_cudnn")):

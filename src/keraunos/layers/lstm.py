@@ -64,7 +64,7 @@ class LSTMCell(Cell, LSTMArguments, order=_FIRST):
 
     def sequence(self, x: Any, states: list[Any], noise: Any, mask: Any, **options: Any) -> tuple[Any, ...]:
         functions = self.activation, self.recurrent_activation
-        return lstm(x, self.kernel, self.recurrent_kernel, self.bias, *states, noise, mask, *functions, **options)
+        return lstm(x, self.kernel, self.recurrent_kernel, self.bias, states[0], states[1], noise, mask, *functions, **options)
 
 
 class LSTM(Celled, LSTMArguments, cell=LSTMCell, last=("seed", *OPTIONS, "use_cudnn")):

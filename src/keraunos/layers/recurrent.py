@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from keraunos import ops
 from keraunos.core import tree
@@ -23,12 +23,13 @@ class SequenceSpec(InputSpec):
 
     def check(self, x: Any, layer: Any) -> None:
         """Raise unless `x` is as expected; another recurrent layer that keeps only its last output is named."""
-        if len(x.shape) == (self.ndim or self.min_ndim) - 1:
-            former = getattr(getattr(x, "node", None), "operation", None)
+        wanted: Any = self.ndim or self.min_ndim
+        if len(x.shape) == wanted - 1:
+            former: Any = getattr(getattr(x, "node", None), "operation", None)
             named = former.name if getattr(former, "return_sequences", None) is False else None
             fact = f"'{layer.name}' ({type(layer).__name__}) goes through sequences; the input has no axis of steps."
             fix = f"set return_sequences=True on '{named}'" if named else "return_sequences=True on a recurrent layer before it, or x[:, None] for one step"
-            raise ShapeError(fact, received=show(x.shape), expected=f"{self.ndim or self.min_ndim} axes (batch, steps, …)", fix=fix)
+            raise ShapeError(fact, received=show(x.shape), expected=f"{wanted} axes (batch, steps, …)", fix=fix)
         super().check(x, layer)
 
 
@@ -77,7 +78,7 @@ class RNN(Layer):
     zero_output_for_mask: bool = False
 
     if TYPE_CHECKING:  # layers with a cell of their own have no such argument
-        cell: ClassVar[Any]
+        cell = cast(Any, None)
 
         def __init__(
             self, cell: Any, return_sequences: bool = False, return_state: bool = False, go_backwards: bool = False, stateful: bool = False,

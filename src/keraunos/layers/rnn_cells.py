@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from keraunos import ops, random
 from keraunos.core import tree
@@ -45,7 +45,7 @@ class Recurrent(CellArguments):
     """What the cells with dropout share."""
 
     count: ClassVar[int] = 1  # of states
-    sizes: ClassVar[Any] = ()  # of a sample's input and state; known once it is built
+    sizes = cast(Any, ())  # of a sample's input and state; known once it is built
 
     def setup(self) -> None:
         self.seed_generator = random.SeedGenerator(self.seed) if self.dropout or self.recurrent_dropout else None
@@ -145,7 +145,7 @@ class SimpleRNNCell(Cell):
         return h, tree.pack_sequence_as(states, [h])
 
     def sequence(self, x: Any, states: list[Any], noise: Any, mask: Any, **options: Any) -> tuple[Any, ...]:
-        return simple_rnn(x, self.kernel, self.recurrent_kernel, self.bias, *states, noise, mask, self.activation, **options)
+        return simple_rnn(x, self.kernel, self.recurrent_kernel, self.bias, states[0], noise, mask, self.activation, **options)
 
 
 class StackedRNNCells(Layer):

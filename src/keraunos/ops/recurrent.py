@@ -177,7 +177,7 @@ def lstm(
     _only_fused(fused, x)
 
     def step(x: Any, states: Any) -> tuple[Any, Any]:
-        states = lstm_step(x, *states, recurrent_kernel, noise, activation, gate)
+        states = lstm_step(x, states[0], states[1], recurrent_kernel, noise, activation, gate)
         return states[0], states
 
     outputs, (h, c) = recur(step, project(x, kernel, bias), (h, c), mask, **options)
