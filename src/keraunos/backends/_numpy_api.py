@@ -168,10 +168,10 @@ def conv(xp: Any, inputs: Any, kernel: Any, plan: windows.Windows) -> Any:
         return out if plan.last else xp.moveaxis(out, -1, 1)
     # One matrix for each group of channels.
     groups, inner, shape, size = plan.groups, kernel.shape[-2], patches.shape[:-1], math.prod(kernel.shape[:-1])
-    columns = xp.reshape(xp.moveaxis(xp.reshape(patches, (*shape, -1, groups, inner)), -2, 0), (groups, *shape, size))
+    columns = xp.reshape(xp.moveaxis(xp.reshape(patches, (*shape, size // inner, groups, inner)), -2, 0), (groups, *shape, size))
     matrices = xp.moveaxis(xp.reshape(kernel, (size, groups, -1)), 1, 0)
     out = xp.matmul(columns, xp.reshape(matrices, (groups, *(1,) * plan.rank, size, -1)))
-    out = xp.reshape(xp.moveaxis(out, 0, -2), (*shape, -1))
+    out = xp.reshape(xp.moveaxis(out, 0, -2), (*shape, kernel.shape[-1]))
     return out if plan.last else xp.moveaxis(out, -1, 1)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from keraunos.backends import _shared
 from keraunos.backends import _tensorflow_graphs as graphs
 from keraunos.backends._tensorflow_graphs import EAGER, array, cast, tf, threads
+from keraunos.backends._tensorflow_saved import *
 from keraunos.core import dtypes, windows
 from keraunos.core.errors import no_such_class, not_positive_definite
 from keraunos.core.spec import UNKNOWN, Symbolic, normalize_axes
@@ -844,6 +845,8 @@ _whole = functools.partial(_through, "bool uint8 uint16 uint32 int8 int16")
 def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1):
     threads.windows = True
     plan = windows.conv(_shape(inputs), _shape(kernel), strides, padding, data_format, dilation_rate)
+    if inputs.shape[0] == 0:  # the engine's result has the shape of the inputs
+        return tf.zeros(plan.shape, inputs.dtype) + 0 * tf.reduce_sum(kernel)
     run = _bilinear(_whole(_of_floats(lambda x, k: _conv(x, k, plan.strides, plan.dilation, padding))))
     return _restored(run(_channels_last(inputs, plan), kernel), plan)
 
