@@ -168,6 +168,7 @@ def test_adapting_anew_forgets() -> None:
 def test_long_adapting_shows_progress(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("keraunos.layers.preprocessing.PATIENCE", 0.0)
     monkeypatch.setattr("keraunos.training.progress.INTERVAL", 0.0)
+    monkeypatch.setattr("keraunos.core.config.is_interactive_logging_enabled", lambda: True)
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     layer = layers.TextVectorization()
     layer.adapt(TEXTS, batch_size=2)

@@ -94,7 +94,7 @@ def result_type(*dtypes: Any) -> str:
     """
     names = [d if isinstance(d, str) and d in _ABOVE else _PYTHON.get(d) or standardize_dtype(d) for d in dtypes]
     if "string" in names:
-        raise DTypeError("Text cannot be computed with.", received=", ".join(names), fix="turn it into numbers first")
+        raise DTypeError("Text cannot be computed with.", received=", ".join(names), fix="turn it into numbers first, with TextVectorization or StringLookup")
     return _settled(_join_all(*names) if names else "float")
 
 

@@ -13,7 +13,7 @@ from keraunos.core.errors import ArgumentError, DataError, ShapeError, StateErro
 from keraunos.core.fields import Inherited, Positive, Size, Unsupported
 from keraunos.core.spec import Spec, normalize_axes
 from keraunos.layers.category_encoding import encoded
-from keraunos.layers.preprocessing import Adapting, batches, is_text, not_adapted, on_host
+from keraunos.layers.preprocessing import Adapting, is_text, not_adapted, on_host
 
 
 def _numbers(data: Any) -> np.ndarray:
@@ -111,8 +111,8 @@ class Normalization(Adapting):
         """Take the mean and the variance of the batches that it saw."""
         count, mean, squares = self._seen
         if count:
-            self.adapt_mean.assign(mean.astype("float32"))
-            self.adapt_variance.assign((squares / count).astype("float32"))
+            self.adapt_mean.assign(mean)
+            self.adapt_variance.assign(squares / count)
 
     def call(self, inputs: Any) -> Any:
         wide = self.variable_dtype if self.variable_dtype in FLOATS else "float32"
@@ -147,6 +147,7 @@ class Discretization(Adapting):
     [[0, 1, 2]]
     """
 
+    piece = None  # where boundaries lie is seen in an array as a whole
     bin_boundaries: Any = None
     num_bins: Size | None = None
     epsilon: Positive = 0.01
@@ -172,18 +173,6 @@ class Discretization(Adapting):
         return "int32" if self.output_mode == "int" else self.compute_dtype
 
     # ---- what it learns ----
-    def adapt(self, data: Any, steps: int | None = None) -> None:
-        """Find boundaries between equally many of the data's numbers.
-
-        Args:
-            data: An array, a list, a column of a data frame, or what yields batches of one of them.
-            steps: How many batches to take; all by default.
-        """
-        self.reset_state()
-        for batch in batches(data, steps, size=None):
-            self.update_state(batch)
-        self.finalize_state()
-
     def reset_state(self) -> None:
         if self._given:
             raise StateError("The boundaries were given: there is nothing to adapt.", where=self.name, fix="Discretization(num_bins=4)")

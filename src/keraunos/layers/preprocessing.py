@@ -6,7 +6,7 @@ import itertools
 import numbers
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -64,8 +64,9 @@ def as_bytes(x: np.ndarray, encoding: str = "utf-8") -> list[bytes]:
         return items if encoding == "utf-8" else [text.decode(encoding).encode() for text in items]
     wrong = next((i for i, text in enumerate(items) if not isinstance(text, (str, bytes))), None)
     if wrong is not None:
-        kind = type(items[wrong]).__name__
-        fix = "fill what is missing: data.fillna('')" if kind in ("NoneType", "float", "NAType") else "x.astype(str)"
+        value, kind = items[wrong], type(items[wrong]).__name__
+        missing = kind in ("NoneType", "NAType") or value != value
+        fix = "fill what is missing: data.fillna('')" if missing else "x.astype(str)"
         raise DataError(f"Element {wrong} of the data is no string.", received=kind, expected="str", fix=fix)
     return [text.encode() if isinstance(text, str) else text.decode(encoding).encode() for text in items]
 
@@ -113,6 +114,8 @@ def batches(data: Any, steps: int | None = None, size: int | None = CHUNK) -> It
 class Adapting(Layer, kw_only=True):
     """The base of layers that learn from data without gradients: they see all of it once, before training."""
 
+    piece: ClassVar[int | None] = CHUNK  # how many samples of an array they look at in one go
+
     def adapt(self, data: Any, steps: int | None = None) -> None:
         """Learn from data what the layer needs, in place of what it had learnt.
 
@@ -121,7 +124,7 @@ class Adapting(Layer, kw_only=True):
             steps: How many batches to take; all by default.
         """
         self.reset_state()
-        for batch in batches(data, steps):
+        for batch in batches(data, steps, self.piece):
             self.update_state(batch)
         self.finalize_state()
 

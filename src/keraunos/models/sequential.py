@@ -110,7 +110,7 @@ class Sequential(GraphModel):
 
     def _preparing(self, x: Any, training: bool = False) -> Any:
         if self.inputs is None and self._layers and self._layers[0]._runs_on_host():
-            self.build((None, *np.shape(x)[1:]))
+            self.build((None, *np.shape(x)[1:]) if isinstance(x, list) or hasattr(x, "shape") else (None,))
         return super()._preparing(x, training)
 
     def get_config(self) -> dict[str, Any]:

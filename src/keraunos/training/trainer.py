@@ -505,7 +505,7 @@ class Trainer:
         with self._engine():
             data = ArraySource(x, y, sample_weight, prepare=self._preparing(x, training=kind == "train"))
             data.batch_size = data.size
-            batch = data.head
+            batch = data.data if data.prepare is None else data.head
             self._symbolic_build(batch, training=kind == "train")
             logs = _numbers(self._program(kind, self._afresh, "afresh")(Loop(self, kind, data, resident=False)._tensors(batch)))
         values = list(logs.values())
