@@ -364,7 +364,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str]] = {
     "groups": (lambda: layers.Conv2D(3, 3, groups=2), "filters must be divisible by groups"),
     "channels": (lambda: layers.Conv2D(4, 3, groups=2)(keraunos.Input((8, 8, 3))), "3 channels cannot be divided into 2 groups"),
     "unsupported": (lambda: layers.Dense(2, quantization_config={"mode": "int8"}), "Dense: quantization_config must be left out: it is not supported yet."),
-    "renorm": (lambda: layers.BatchNormalization(renorm=True), "renorm must be left out: it is not supported yet."),
+    "renorm": (lambda: layers.BatchNormalization(renorm=True, renorm_clipping={"max": 2.0}), "renorm_clipping has no such bounds."),
     "not a list": (lambda: layers.Add()(np.ones((1, 2), "float32")), "Add merges a list of inputs"),
     "three": (lambda: layers.Subtract()([np.ones((1, 2), "float32")] * 3), "Subtract merges two inputs, 3 were given"),
     "merge": (lambda: layers.Add()([keraunos.Input((2,), name="p"), keraunos.Input((3,), name="q")]), "differ at axis 1: 2 from 'p', 3 from 'q'"),

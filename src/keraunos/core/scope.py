@@ -20,6 +20,7 @@ class Scope(threading.local):
     trace: Any = None  # the values that variables have in a function being made pure
     symbolic: bool = False  # a layer's `call` is being run on specs
     layer: Any = None  # the outermost layer call in progress
+    path: str = ""  # the path of the innermost layer that is being built or called
     prepared: Any = None  # the model whose data the host has prepared, in its compiled step
     names: str = ""  # the enclosing `name_scope`
     names_of: Any = None  # the object that opened it

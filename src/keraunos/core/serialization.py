@@ -27,7 +27,7 @@ NAMESPACES = (
 )  # fmt: skip
 # What Keras writes for our modules, where that is not their public namespace.
 _MODULES = {"models.functional": "keras.src.models.functional", "core": "keras", "models": "keras", "dtype_policies": "keras"}
-_MODULES["optimizers.schedules"] = "keras.optimizers.schedules"
+_MODULES |= {"optimizers.schedules": "keras.optimizers.schedules", "dtype_policies.DTypePolicyMap": "keras.dtype_policies"}
 
 __all__ = [
     "CustomObjectScope", "custom_object_scope", "deserialize_keras_object", "get_custom_objects", "get_registered_name", "get_registered_object",
@@ -134,7 +134,7 @@ def _object_config(obj: Any) -> dict[str, Any]:
     space = inner.partition(".")[0]
     module = None if cls.__module__ == "__main__" else cls.__module__
     if package == "keraunos":
-        module = _MODULES.get(inner) or _MODULES.get(space) or f"keras.{space}"
+        module = _MODULES.get(f"{inner}.{cls.__name__}") or _MODULES.get(inner) or _MODULES.get(space) or f"keras.{space}"
     registered = None if package == "keraunos" and cls.__name__ != "Functional" else get_registered_name(cls)
     name = vars(cls).get("public_name", cls.__name__)
     serialized = {"module": module, "class_name": name, "config": serialize_value(obj.get_config()), "registered_name": registered}

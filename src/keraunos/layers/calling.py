@@ -109,6 +109,8 @@ class Callable_(Effects):
         training = args[info.names.index("training")] if by_position else kwargs.get("training")
         training = scope.training if training is None else training
         try:
+        if not self.built:
+            self._settle()
             args = tuple(map(self._convert, args))
             kwargs = {k: v if k in ("training", "mask") else self._convert(v) for k, v in kwargs.items()}
             flat = tree.flatten((args, kwargs))
@@ -121,7 +123,7 @@ class Callable_(Effects):
             elif info.training and not by_position:
                 inner["training"] = training if isinstance(training, Spec) else bool(training)
             self._fill_masks(args, inner)
-            with within(layer=scope.layer or self, training=training, autocast=self._variables_in()):
+            with within(layer=scope.layer or self, path=self.path, training=training, autocast=self._variables_in()):
                 if symbolic:
                     self._check_inputs(args)
                     outputs = self.compute_output_spec(*args, **inner)

@@ -55,7 +55,7 @@ class Layer(Callable_, _Arguments):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = super().__new__(cls, *args, **kwargs)
-        self.__dict__.update(_backend=config.active(), _policy=dtype_policies.dtype_policy(), _losses=[], _lossy=[], nodes=[], _name=None, _remat=scope.remat)
+        self.__dict__.update(_backend=config.active(), _policy=dtype_policies.dtype_policy().of(""), _losses=[], _lossy=[], nodes=[], _name=None, _remat=scope.remat)
         return self
 
     def __init__(self, *, activity_regularizer: Any = None, trainable: bool = True, dtype: Any = None, autocast: bool = True, name: str | None = None,
@@ -65,7 +65,7 @@ class Layer(Callable_, _Arguments):
         if name is not None and (not isinstance(name, str) or "/" in name):
             raise ArgumentError(f"A layer's name must be a string without '/', got {name!r}.", where=type(self).__name__)
         self._name = name or auto_name(to_snake_case(type(self).__name__))
-        self._policy = dtype_policies.get(dtype)
+        self._take_policy(dtype)
         self._trainable = bool(trainable)
         self.autocast = autocast
         if input_shape is not None or input_dim is not None:  # Keras 2's ways of naming the input of a Sequential
@@ -86,22 +86,27 @@ class Layer(Callable_, _Arguments):
 
     @name.setter
     def name(self, value: str) -> None:
-        self._name = value
+        self._name, self._path = value, None
 
     @property
     def path(self) -> str:
-        """The layer's name; its variables' paths begin with it."""
-        return self.name
+        """The names of the layers that it was built in, and its own."""
+        return self._path or self.name
 
     @property
     def dtype_policy(self) -> Any:
         """In which dtype it computes, and in which it keeps its variables."""
-        return self._policy
+        return self._policy if self._policies is None else self._policies
 
     @dtype_policy.setter
     def dtype_policy(self, value: Any) -> None:
-        self._policy = dtype_policies.get(value)
+        self._take_policy(value)
         self._plain = self._plain and not self._policy.is_mixed
+
+    def _take_policy(self, dtype: Any) -> None:
+        policy = dtype_policies.get(dtype)
+        self._policies = policy if isinstance(policy, dtype_policies.DTypePolicyMap) else None
+        self._policy = policy.of(self.path)
 
     @property
     def dtype(self) -> str:
@@ -141,7 +146,7 @@ class Layer(Callable_, _Arguments):
     # ---- config ----
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer."""
-        base = {"name": self.name, "trainable": self.trainable, "dtype": dtype_policies.serialize(self._policy)}
+        base = {"name": self.name, "trainable": self.trainable, "dtype": dtype_policies.serialize(self.dtype_policy)}
         if self.activity_regularizer is not None:
             base["activity_regularizer"] = serialize_value(self.activity_regularizer)
         return {**base, **super().get_config(), **base}  # what a handwritten `__init__` was called with may hold no longer

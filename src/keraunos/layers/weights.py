@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from keraunos import constraints, initializers, regularizers
 from keraunos.core import tree
 from keraunos.core.errors import ArgumentTypeError, ShapeError, StateError
+from keraunos.core.scope import scope, within
 from keraunos.core.spec import show
 from keraunos.core.variable import Variable
 from keraunos.layers.tracking import Tracked, assign_all
@@ -34,7 +35,9 @@ def marking(build: Callable[..., Any]) -> Callable[..., Any]:
             return build(self, *args, **kwargs)
         self._building = True
         try:
-            build(self, *args, **kwargs)
+            self._settle()
+            with within(path=self._path):
+                build(self, *args, **kwargs)
         finally:
             del self._building
         _, *shapes = signature.bind(self, *args, **kwargs).arguments.items()
@@ -52,6 +55,8 @@ class Weighted(Tracked):
     call_info: ClassVar[Any]
     built: bool = False
     _backend: Any
+    _policies: Any = None  # the map that it was taken from
+    _path: str | None = None
     _policy: Any
     _build_config: Any = None  # the shapes that it was built for, as files hold them
     _locked = False
@@ -79,6 +84,12 @@ class Weighted(Tracked):
             self.build(only)
         if not self.built:  # a model whose layers are built by its first data
             self._built()
+    def _settle(self) -> None:
+        """Settle the path, of which a policy may follow: it is the place where the layer is built."""
+        self._path = f"{scope.path}/{self.name}" if scope.path else self.name
+        if self._policies is not None:
+            self._policy = self._policies.of(self._path)
+
 
     def _built(self) -> None:
         self.built = self._locked = True

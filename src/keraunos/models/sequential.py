@@ -120,7 +120,7 @@ class Sequential(GraphModel):
         from keraunos import dtype_policies
 
         layers = [serialize_keras_object(layer) for layer in self._layers]
-        found = {"name": self.name, "trainable": self.trainable, "dtype": dtype_policies.serialize(self._policy), "layers": layers}
+        found = {"name": self.name, "trainable": self.trainable, "dtype": dtype_policies.serialize(self.dtype_policy), "layers": layers}
         return found if self.inputs is None else {**found, "build_input_shape": self.input_shape}
 
     @classmethod
