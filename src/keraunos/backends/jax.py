@@ -345,7 +345,7 @@ def dot_product_attention(query, key, value, bias=None, mask=None, scale=None, i
     if attn_logits_soft_cap is not None or not fits or not key.shape[2] or query.shape[2] % key.shape[2]:
         return NotImplemented
     flash = flash_attention is not False and _has_flash(query)
-    if flash_attention and not flash:
+    if not flash and (flash_attention or (query.shape[2] == key.shape[2] and query.dtype.itemsize > 2)):  # the body is faster there
         return NotImplemented
     bias, mask = (None if x is None else x.reshape((1,) * (4 - x.ndim) + x.shape) for x in (bias, mask))
     options = {"scale": scale, "is_causal": is_causal, "implementation": "cudnn" if flash else "xla"}
