@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any
 
 from keraunos.core import config
 from keraunos.core.dtypes import BITS, standardize_dtype
-from keraunos.core.errors import ArgumentError, suggestion
+from keraunos.core.errors import ArgumentError, ArgumentTypeError, suggestion
 from keraunos.core.fields import Declared
 from keraunos.core.missing import answer_for
 from keraunos.core.registry import Registry
 
-__all__ = ["DTypePolicy", "FloatDTypePolicy", "deserialize", "dtype_policy", "get", "serialize", "set_dtype_policy"]
+__all__ = ["DTypePolicy", "DTypePolicyMap", "FloatDTypePolicy", "deserialize", "dtype_policy", "get", "serialize", "set_dtype_policy"]
 
 _MIXED = {"mixed_bfloat16": "bfloat16", "mixed_float16": "float16"}
 _global: list[DTypePolicy] = []  # what `set_dtype_policy` set, if anything
@@ -49,6 +51,10 @@ class DTypePolicy(Declared):
         """Whether it computes in another dtype than its variables have."""
         return self.compute_dtype != self.variable_dtype
 
+    def of(self, path: str) -> DTypePolicy:
+        """The policy of a layer with this path."""
+        return self
+
     def convert_input(self, x: Any, autocast: bool, dtype: str) -> Any:
         """`x` in `dtype` if it is a float of another and `autocast` is true."""
         from keraunos import ops
@@ -69,7 +75,88 @@ class FloatDTypePolicy(DTypePolicy):
     """A policy of floating dtypes; the former name of `DTypePolicy`."""
 
 
-_registry = Registry("dtype policy", {"DTypePolicy": DTypePolicy, "FloatDTypePolicy": FloatDTypePolicy}, base=DTypePolicy)
+class DTypePolicyMap(DTypePolicy, MutableMapping[str, DTypePolicy]):
+    """Policies by the paths of layers: given as `dtype` to all of a model's layers, each takes its own.
+
+    Args:
+        default_policy: The policy of layers that no key stands for; the global one by default.
+        policy_map: Policies by path, or by regular expressions that match whole paths.
+
+    Raises:
+        ArgumentError: A key is taken, or no regular expression, or several match one path.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> policies = keras.dtype_policies.DTypePolicyMap(policy_map={"block/.*": "mixed_bfloat16"})
+    >>> policies["block/dense"], policies["head"]
+    (<DTypePolicy "mixed_bfloat16">, <DTypePolicy "float32">)
+    """
+
+    def __init__(self, default_policy: Any = None, policy_map: dict[str, Any] | None = None):
+        if policy_map is not None and not isinstance(policy_map, Mapping):
+            raise ArgumentTypeError("policy_map must be a dict.", where="DTypePolicyMap", received=type(policy_map).__name__)
+        self._follows, self.default_policy, self._policies = default_policy is None, get(default_policy).of(""), {}
+        self.update(policy_map or {})
+
+    name = property(lambda self: f"map_{self.default_policy.name}", doc="The default policy's, marked.")  # pyright: ignore[reportAssignmentType]
+    compute_dtype = property(lambda self: self.default_policy.compute_dtype, doc="The default policy's.")
+    variable_dtype = property(lambda self: self.default_policy.variable_dtype, doc="The default policy's.")
+    quantization_mode = property(lambda self: self.default_policy.quantization_mode, doc="The default policy's.")
+
+    def of(self, path: str) -> DTypePolicy:
+        return self[path]
+
+    def __getitem__(self, key: str) -> DTypePolicy:
+        if key in self._policies:
+            return self._policies[key]
+        found = [pattern for pattern in self._policies if re.fullmatch(pattern, key)]
+        if len(found) > 1:
+            raise ArgumentError(f"Several keys of the DTypePolicyMap match the path '{key}'.", received=", ".join(found), fix="let only one match")
+        return self._policies[found[0]] if found else self.default_policy
+
+    def __setitem__(self, key: str, policy: Any) -> None:
+        if key in self._policies:
+            raise ArgumentError(f"The DTypePolicyMap has a policy for '{key}' already.", received=repr(self._policies[key]), fix=f"del policies['{key}'] first")
+        try:
+            re.compile(key)
+        except (re.error, TypeError):
+            raise ArgumentError("A key of a DTypePolicyMap is a path, or a regular expression.", received=repr(key)) from None
+        self._policies[key] = get(policy)
+
+    def __delitem__(self, key: str) -> None:
+        del self._policies[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._policies
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._policies)
+
+    def __len__(self) -> int:
+        return len(self._policies)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DTypePolicyMap) and (other.default_policy, other._policies) == (self.default_policy, self._policies)
+
+    __hash__ = object.__hash__
+
+    def get_config(self) -> dict[str, Any]:
+        """The default policy's name, None for the global one, and the configs of the others."""
+        default = None if self._follows else self.default_policy.name
+        return {"default_policy": default, "policy_map": {key: serialize(policy) for key, policy in self._policies.items()}}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> DTypePolicyMap:
+        """Make a map from what `get_config` returned."""
+        return cls(config["default_policy"], {key: deserialize(policy, custom_objects) for key, policy in config["policy_map"].items()})
+
+    def __repr__(self) -> str:
+        return f"<DTypePolicyMap default_policy={self.default_policy.name}, mapping={[(key, policy.name) for key, policy in self._policies.items()]}>"
+
+
+_CLASSES = {"DTypePolicy": DTypePolicy, "DTypePolicyMap": DTypePolicyMap, "FloatDTypePolicy": FloatDTypePolicy}
+_registry = Registry("dtype policy", _CLASSES, base=DTypePolicy)
 _, serialize, deserialize = _registry.functions("dtype_policy")
 
 
