@@ -82,6 +82,7 @@ def test_adapted_layers_are_those_of_keras(row: Row) -> None:
 
 
 @EVERY
+@pytest.mark.skipif(not TRAINING, reason="no engine that differentiates is tested")
 def test_gradients_are_those_of_the_product(row: Row) -> None:
     found = []
     for engine in TRAINING:

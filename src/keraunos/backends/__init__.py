@@ -40,6 +40,7 @@ What it may have, where it has something better than the body of a composite or 
     an optimizer's `native`          its update of all variables at once, in place; accumulate, increment, own,
                                      move_averages and to_host do as much for variables outside of a trace
     manual_seed(seed)                seed the engine's own generators too
+    run_module, flatten_native, …    what layers of the engine's own functions need, `layers/native.py`
 
 NumPy and JAX share `_numpy_api`, functions made from the module that speaks NumPy's language.
 """

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 
 from keraunos.backends import _foreign, _fourier, _shared
 from keraunos.backends._shared import SCALARS
+from keraunos.backends._torch_modules import *
 from keraunos.backends._torch_networks import *
 from keraunos.backends._torch_networks import nested
 from keraunos.core import dtypes, tree

@@ -140,7 +140,7 @@ class Declared:
         defaults = {name: kwargs.pop(name) for name in inherited.keys() & kwargs.keys()}
         super().__init_subclass__(**kwargs)
         own = {
-            name: Field(name, annotation, cls.__dict__.get(name, REQUIRED))
+            name: Field(name, annotation, REQUIRED if isinstance(cls.__dict__.get(name), property) else cls.__dict__.get(name, REQUIRED))
             for name, annotation in cls.__dict__.get("__annotations__", {}).items()
             if isinstance(annotation, str) and not annotation.startswith("ClassVar") and not name.startswith("_")
         }

@@ -125,18 +125,18 @@ class RematScope(_Entered):
     def _settings(self) -> dict[str, Any]:
         return {"remat": self}
 
-    def call_of(self, layer: Any) -> Callable[..., Any]:
+    def call_of(self, layer: Any, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function of a layer that was made in the scope."""
         if self.mode == "full" or (self.mode == "list_of_layers" and layer.name in self.layer_names):
-            return remat(layer.call)
-        return self._by_size(layer) if self.mode == "larger_than" else layer.call
+            return remat(function)
+        return self._by_size(layer, function) if self.mode == "larger_than" else function
 
-    def _by_size(self, layer: Any) -> Callable[..., Any]:
+    def _by_size(self, layer: Any, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
             specs = tree.map_structure(lambda x: Spec(x.shape, dtypes.standardize_dtype(x.dtype)) if hasattr(x, "shape") else x, args)
             outputs = tree.flatten(layer.compute_output_spec(*specs, **kwargs))
             largest = max((math.prod(x.shape[1:]) for x in outputs if x is not None and known(x.shape[1:])), default=0)
-            return (remat(layer.call) if largest > self.output_size_threshold else layer.call)(*args, **kwargs)
+            return (remat(function) if largest > self.output_size_threshold else function)(*args, **kwargs)
 
         return call
 

@@ -186,9 +186,8 @@ class Adaptable(Layer, kw_only=True):
         base.assign(adapted.numpy())
         base.frozen, base.trainable = False, self.trainable and base.initially_trainable
         Variable.flipped = object()
-        self._weights = [v for v in self._weights if v is not a and v is not b]
-        for name in (a.name, b.name):
-            del self.__dict__[name]
+        for v in (a, b):
+            delattr(self, v.name)
         self.__dict__.update({"lora_rank": None, "lora_alpha": None, self.adapted: base})
 
     def get_config(self) -> dict[str, Any]:

@@ -27,11 +27,12 @@ class CallInfo:
 
     def __init__(self, call: Callable[..., Any]):
         parameters = [p for p in inspect.signature(call).parameters.values() if p.name != "self"]
-        self.names = [p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
-        self.training = "training" in self.names
+        self.names = [p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL, p.KEYWORD_ONLY)]
+        named = [*self.names, *(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)]
+        self.training = "training" in named
         self.passes_training = self.training or any(p.kind is p.VAR_KEYWORD for p in parameters)
         # The arguments for masks, and the argument whose mask each is: the first one's for `mask`, that of `query` for `query_mask`.
-        self.masks = {name: self.names[0] if name == "mask" else name[:-5] for name in self.names if name == "mask" or name.endswith("_mask")}
+        self.masks = {name: self.names[0] if name == "mask" else name[:-5] for name in named if (name == "mask" and self.names) or name.endswith("_mask")}
 
 
 class Callable_(Effects):
@@ -105,12 +106,12 @@ class Callable_(Effects):
         if scope.layer is None and self._lossy:
             self._clear_losses()
         info = self.call_info
-        by_position = info.training and len(args) > info.names.index("training")
+        by_position = "training" in info.names and len(args) > info.names.index("training")
         training = args[info.names.index("training")] if by_position else kwargs.get("training")
         training = scope.training if training is None else training
-        try:
         if not self.built:
             self._settle()
+        try:
             args = tuple(map(self._convert, args))
             kwargs = {k: v if k in ("training", "mask") else self._convert(v) for k, v in kwargs.items()}
             flat = tree.flatten((args, kwargs))
@@ -130,7 +131,7 @@ class Callable_(Effects):
                     if any(isinstance(x, KerasTensor) and x.record_history for x in flat):
                         outputs = record(self, args, kwargs, outputs)
                 else:
-                    outputs = (self.call if self._remat is None else self._remat.call_of(self))(*args, **inner)
+                    outputs = self.rematerialized_call(self.call)(*args, **inner)
                 if self.activity_regularizer is not None:
                     self._regularize(outputs)
         except Exception as error:
@@ -140,6 +141,16 @@ class Callable_(Effects):
         if scope.monitor is not None and not symbolic:
             scope.monitor(self, args, outputs)
         return outputs
+
+    def rematerialized_call(self, layer_call: Any, *args: Any, **kwargs: Any) -> Any:
+        """A function of the layer as the `RematScope` that the layer was made in has it: run again for its gradient, or as it is.
+
+        Args:
+            layer_call: The function, such as `layer.call`.
+            args: What it will be called with; not needed.
+            kwargs: Likewise.
+        """
+        return layer_call if self._remat is None else self._remat.call_of(self, layer_call)
 
     def _convert(self, argument: Any) -> Any:
         """Arrays and numbers become the engine's tensors, floats in the compute dtype; a list of numbers is one array."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from keraunos import dtype_policies, regularizers
 from keraunos.core import config
-from keraunos.core.errors import ArgumentError, StateError
+from keraunos.core.errors import ArgumentError, BackendError, StateError
 from keraunos.core.fields import Declared, _unknown
 from keraunos.core.functional import functional
 from keraunos.core.names import auto_name, to_snake_case
@@ -133,7 +133,15 @@ class Layer(Callable_, _Arguments):
 
         Returns:
             `(outputs, new non-trainable values)`, and the losses if `return_losses`.
+
+        Raises:
+            ArgumentError: There are more or fewer values than variables.
         """
+        given = {"trainable_variables": trainable_variables, "non_trainable_variables": non_trainable_variables}
+        for name, values in given.items():
+            if len(values) != (count := len(getattr(self, name))):
+                fix = f"[v.value for v in layer.{name}]"
+                raise ArgumentError(f"stateless_call takes a value for each variable: {len(values)} for {count}.", where=f"{self.name}, {name}", fix=fix)
 
         def run() -> Any:
             outputs = self(*args, **kwargs)
@@ -142,6 +150,15 @@ class Layer(Callable_, _Arguments):
         pure = functional(run, self.trainable_variables, self.non_trainable_variables)
         (outputs, losses), (_, new) = pure((list(trainable_variables), list(non_trainable_variables)))
         return (outputs, new, losses) if return_losses else (outputs, new)
+
+    def add_metric(self, *args: Any, **kwargs: Any) -> None:
+        """What Keras 2 had; metrics are made in `__init__` and updated in `call`.
+
+        Raises:
+            BackendError: Always.
+        """
+        fix = "self.metric = keras.metrics.Mean(name=…) in __init__, self.metric.update_state(value) in call; or compile(metrics=[…])"
+        raise BackendError("Layers have no add_metric: they hold metrics as attributes.", where=self.name, fix=fix)
 
     # ---- config ----
     def get_config(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from keraunos.core import config
-from keraunos.core.errors import ShapeError
+from keraunos.core.errors import ShapeError, StateError
 from keraunos.core.variable import Derived, Variable
 from keraunos.metrics.metric import Metric
 from keraunos.random import SeedGenerator
@@ -55,7 +55,14 @@ class Tracked:
     """An object whose variables are found in its attributes; the base of `Layer`."""
 
     name: Any
+    built: bool = False
     _trainable = True
+
+    def __delattr__(self, name: str) -> None:
+        value = self.__dict__.get(name)
+        super().__delattr__(name)
+        if isinstance(value, Variable) and "_weights" in self.__dict__:  # also what the layer noted when it made it
+            self._weights = [v for v in self._weights if v is not value]
 
     def _held(self, kind: type) -> list[Any]:
         """The objects of a class that this one holds directly, each once, in order of appearance."""
@@ -141,7 +148,14 @@ class Tracked:
                     variable.trainable = bool(value)
 
     def count_params(self) -> int:
-        """The number of numbers in its weights."""
+        """The number of numbers in its weights.
+
+        Raises:
+            StateError: It is not built, so that its weights are not known.
+        """
+        if not self.built and not self.weights:
+            fix = f"begin the model with keras.Input(shape), or call {self.name}.build((None, …)) first"
+            raise StateError(f"The weights of '{self.name}' are not known: it is not built.", where=self.name, fix=fix)
         return sum(v.size for v in self.weights)
 
     def get_weights(self) -> list[Any]:

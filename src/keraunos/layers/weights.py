@@ -53,11 +53,10 @@ class Weighted(Tracked):
 
     variable_dtype: Any
     call_info: ClassVar[Any]
-    built: bool = False
     _backend: Any
+    _policy: Any
     _policies: Any = None  # the map that it was taken from
     _path: str | None = None
-    _policy: Any
     _build_config: Any = None  # the shapes that it was built for, as files hold them
     _locked = False
 
@@ -84,12 +83,12 @@ class Weighted(Tracked):
             self.build(only)
         if not self.built:  # a model whose layers are built by its first data
             self._built()
+
     def _settle(self) -> None:
         """Settle the path, of which a policy may follow: it is the place where the layer is built."""
         self._path = f"{scope.path}/{self.name}" if scope.path else self.name
         if self._policies is not None:
             self._policy = self._policies.of(self._path)
-
 
     def _built(self) -> None:
         self.built = self._locked = True
