@@ -122,7 +122,7 @@ def serialize_keras_object(obj: Any) -> Any:
     if hasattr(obj, "dtype") and hasattr(obj, "__array__"):
         import numpy as np
 
-        value = np.asarray(obj)
+        value = np.asarray(obj.detach() if hasattr(obj, "detach") else obj)  # a tensor of PyTorch may be one with gradients
         return value.item() if value.ndim == 0 else {"class_name": "__numpy__", "config": {"value": value.tolist(), "dtype": value.dtype.name}}
     fact = f"An object of class {type(obj).__name__} cannot be written: it has no get_config method."
     raise ArgumentError(fact, fix="give its class get_config(self) and from_config(cls, config)")
