@@ -197,7 +197,7 @@ def _told(shapes: list[Any]) -> str:
 OPTIONS = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll")
 
 
-class Celled(RNN):
+class Celled(RNN, kw_only=True):
     """The base of the layers with a cell of their own, whose arguments are the cell's and those of `RNN`.
 
     `class LSTM(Celled, cell=LSTMCell, last=(…))` says which cell, and which arguments come last.
