@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, ClassVar
 
@@ -13,6 +14,14 @@ from keraunos.layers.adapting import Adaptable
 from keraunos.layers.input_layer import InputSpec
 
 _FORMS = [form.replace(".", r"\.").format(*["([a-zA-Z]+)"] * 3) for form in ("{},{}->{}", "...{},{}->...{}", "{}...,{}->{}...")]
+
+
+def _summed(equation: str) -> int:
+    """How many axes are summed over, where these are the input's last and the kernel's first, and the kernel's others take their place; else 0."""
+    source, kernel, target = re.split(",|->", equation)
+    count = len([c for c in kernel if c not in target])
+    before, last = source[: len(source) - count], source[len(source) - count :]
+    return count if (kernel[:count], before + kernel[count:]) == (last, target) else 0
 
 
 class EinsumDense(Adaptable):
@@ -75,6 +84,7 @@ class EinsumDense(Adaptable):
             raise self._refusal("output_shape must be positive integers, or None for sizes of the input.")
         self.output_shape = tuple(given)
         self._terms = source, kernel, target = found.groups()
+        self._summed = _summed(self.equation)
         for letters, place, others in ((kernel, "kernel", source + target), (target, "output", source + kernel), (self.bias_axes or "", "bias", target)):
             if missing := next((c for c in letters if c not in others), None):
                 raise self._refusal(f"The axis '{missing}' of the {place} has no size: it is in no other term.")
@@ -113,6 +123,19 @@ class EinsumDense(Adaptable):
         return sizes
 
     def call(self, inputs: Any, training: Any = None) -> Any:
-        x = ops.einsum(self.equation, inputs, self.kernel)
-        x = x if self.bias is None else ops.add(x, self.bias)
+        x = self._product(inputs) if self._summed else ops.einsum(self.equation, inputs, self.kernel)
+        x = x if self.bias is None or self._is_affine() else ops.add(x, self.bias)
         return x if self.activation is None else self.activation(x)
+
+    def _is_affine(self) -> bool:
+        """Whether the bias is one of the product of matrices."""
+        return bool(self._summed) and self.bias_axes == self._terms[1][self._summed :]
+
+    def _product(self, inputs: Any) -> Any:
+        """The einsum, and the bias where it is one of all new axes, as one product of matrices."""
+        sizes, before = self.kernel.shape, ops.shape(inputs)[: len(inputs.shape) - self._summed]
+        rows, new = math.prod(sizes[: self._summed]), sizes[self._summed :]
+        x = inputs if self._summed == 1 else ops.reshape(inputs, (*before, rows))
+        kernel = self.kernel if len(sizes) == 2 else ops.reshape(self.kernel, (rows, -1))
+        x = ops.affine(x, kernel, ops.reshape(self.bias, (-1,))) if self._is_affine() else ops.matmul(x, kernel)
+        return x if len(new) == 1 else ops.reshape(x, (*before, *new))
