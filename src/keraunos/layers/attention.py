@@ -83,10 +83,11 @@ class Weighing(Layer):
             return [None] * len(inputs)
         if not isinstance(mask, (list, tuple)) or not 2 <= len(mask) <= len(inputs):
             raise ArgumentError("The masks are a list of two, or of one for each input.", where=self.name, expected=expected)
-        for name, m, x in zip(names, mask, inputs, strict=False):
+        found = [m if m is None else ops.cast(m, "bool") for m in mask]
+        for name, m, x in zip(names, found, inputs, strict=False):
             if m is not None and not equal(tuple(m.shape), tuple(x.shape)[:-1]):
                 raise ShapeError(f"The mask of {name} does not fit.", where=self.name, received=show(m.shape), expected=show(x.shape[:-1]))
-        return [m if m is None else ops.cast(m, "bool") for m in mask]
+        return found
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         return mask[0] if mask else None

@@ -1,7 +1,4 @@
-"""Surgery on models: layers replaced, dropped and inserted, while all others keep their weights.
-
-[Decision 10](../../docs/design/0010-model-surgery.md) says why it is done so.
-"""
+"""Surgery on models: layers replaced, dropped and inserted, while all others keep their weights."""
 
 from __future__ import annotations
 
