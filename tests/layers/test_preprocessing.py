@@ -314,6 +314,15 @@ def test_a_step_of_the_users_own() -> None:
             model.fit(["sun", "moon"], np.ones((2, 1), "float32"), verbose=0)
 
 
+def test_one_bucket_besides_that_of_the_mask() -> None:
+    for bins in (1, 2, 5):
+        ours, theirs = (module.Hashing(bins, mask_value="a") for module in (layers, keras.layers))
+        x = np.array([["a"], ["b"], ["c"]])
+        assert array(ours(x)).tolist() == np.asarray(theirs(x)).tolist()
+    ours, theirs = (module.Hashing(4, mask_value=3) for module in (layers, keras.layers))
+    assert array(ours(np.arange(9))).tolist() == np.asarray(theirs(np.arange(9))).tolist()
+
+
 def test_mixed_precision_and_the_numbers_of_counts() -> None:
     layer = layers.TextVectorization(vocabulary=["sun"], output_mode="count", dtype="bfloat16")
     assert keraunos.backend.standardize_dtype(layer(["sun sun"]).dtype) == "bfloat16"
@@ -430,6 +439,7 @@ WRONG: dict[str, tuple[Callable[[], Any], Any, str]] = {
     "mean alone": (lambda: layers.Normalization(mean=1.0), ArgumentError, "without variance"),
     "mean of others": (lambda: layers.Normalization(mean=[1.0, 2.0], variance=[1.0, 1.0])(np.ones((2, 3))), ShapeError, "does not fit"),
     "other features": (lambda: layers.Normalization().adapt(np.ones((2, 3)) for _ in range(1)) or adapt_other(), ShapeError, "features"),
+    "no numbers": (lambda: layers.Normalization().adapt([[1.0], [np.nan]]), DataError, "NaN"),
     "no bins": (lambda: layers.Discretization(), ArgumentError, "one of them"),
     "both": (lambda: layers.Discretization([0.0], num_bins=2), ArgumentError, "not both"),
     "no categories": (lambda: layers.CategoryEncoding(), ArgumentError, "num_tokens"),

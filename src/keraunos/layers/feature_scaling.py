@@ -56,7 +56,8 @@ class Normalization(Adapting):
             raise ArgumentError(f"{given} is given without {missing}.", where=self.name, fix="give both, or neither and call adapt(data)")
         self.input_mean: Any
         self.input_variance: Any
-        self.input_mean, self.input_variance = (None if x is None else _numbers(x).astype("float64") for x in (self.mean, self.variance))
+        exact = "float64" if self.variable_dtype == "float64" else "float32"
+        self.input_mean, self.input_variance = (None if x is None else _numbers(x).astype(exact) for x in (self.mean, self.variance))
         self.autocast = False  # what 16 bits cannot hold is scaled first
         self.reset_state()
 
@@ -74,7 +75,7 @@ class Normalization(Adapting):
             if len(sizes) > len(shape) or any(n not in (1, d) and d is not None for n, d in zip(sizes[::-1], shape[::-1], strict=False)):
                 raise ShapeError(f"{name} does not fit the features.", where=self.name, received=f"{name} of shape {sizes}", expected=f"{shape}")
             sizes = (1,) * (len(shape) - len(sizes)) + sizes
-            setattr(self, name, np.reshape(value, self._aligned(sizes, len(input_shape))).astype(config.floatx()))
+            setattr(self, name, np.reshape(value, self._aligned(sizes, len(input_shape))))
 
     def _aligned(self, sizes: Any, rank: int) -> list[int]:
         """The sizes along the features' axes, with 1 along all others, so that they broadcast against the data."""
@@ -99,6 +100,8 @@ class Normalization(Adapting):
             raise ShapeError(
                 "The features of the data are not those the layer was built for.", where=self.name, received=x.shape, expected=self.adapt_mean.shape
             )
+        if not np.isfinite(x).all():
+            raise DataError("The data holds NaN or infinity, and then the mean would be one too.", where=self.name, fix="data[np.isfinite(data).all(axis=-1)]")
         more = x.size // max(self.adapt_mean.size, 1)
         if more == 0:
             return

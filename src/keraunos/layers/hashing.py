@@ -15,8 +15,6 @@ from keraunos.core.fingerprints import crossed, fingerprints
 from keraunos.core.spec import Spec
 from keraunos.layers.preprocessing import HostLayer, as_bytes, encoded_on_host, encoded_shape, is_text, on_host, whole_numbers
 
-Salt = int | tuple[int, int] | list[int]
-
 
 def key_of(salt: Any, name: str) -> tuple[int, int] | None:
     """The key of a salted hash: two integers, or one twice."""
@@ -95,17 +93,16 @@ class Hashing(Bucketed, order=("num_bins", "mask_value", "salt")):
         self.salt = None if key is None else list(key)
 
     def call(self, inputs: Any) -> Any:
-        bins = self.num_bins - (self.mask_value is not None and self.num_bins > 1)
-        places = (hashes(inputs, key_of(self.salt, self.name)) % np.uint64(bins)).astype("int64")
-        if self.mask_value is not None:
-            masked = self.mask_value
-            if is_text(inputs):
-                masked = str(masked).encode()
-                same = np.array([text == masked for text in as_bytes(inputs)], bool).reshape(inputs.shape)
-            else:
-                same = inputs == masked
-            places = np.where(same, 0, places + 1)
-        return self.bucketed(places)
+        masks = self.mask_value is not None and self.num_bins > 1
+        places = (hashes(inputs, key_of(self.salt, self.name)) % np.uint64(self.num_bins - masks)).astype("int64")
+        return self.bucketed(np.where(self._masked(inputs), 0, places + 1) if masks else places)
+
+    def _masked(self, x: np.ndarray) -> np.ndarray:
+        """Where the mask value is."""
+        if not is_text(x):
+            return x == self.mask_value
+        masked = str(self.mask_value).encode()
+        return np.array([text == masked for text in as_bytes(x)], bool).reshape(x.shape)
 
     def compute_output_spec(self, inputs: Any) -> Any:
         return self.spec(inputs.shape)
