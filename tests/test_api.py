@@ -19,7 +19,7 @@ OURS = {  # public names that Keras does not have
     "datasets": {"digits", "iris"},
     "export": {"export_model"},
     "lora": {"enable", "merge"},
-    "models": {"Function", "Functional"},
+    "models": {"Function", "Functional", "insert_layers", "replace_layers"},
     "ops": {"affine"},
     "dtype_policies": {"dtype_policy", "set_dtype_policy"},
 }
