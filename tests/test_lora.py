@@ -25,6 +25,8 @@ ROWS = [
     Row("Dense", (2, 4), units=3, kernel_regularizer="l2", use_bias=False),
     Row("EinsumDense", (2, 5, 4), equation="abc,cde->abde", output_shape=(None, 3, 2), bias_axes="de"),
     Row("Embedding", (2, 5), integers=7, input_dim=7, output_dim=3),
+    Row("ReversibleEmbedding", (2, 5), integers=7, input_dim=7, output_dim=3),
+    Row("ReversibleEmbedding", (2, 5, 3), input_dim=7, output_dim=3, call={"reverse": True}),
     Row("Conv1D", (2, 7, 4), filters=6, kernel_size=3, padding="causal"),
     Row("Conv2D", (2, 6, 5, 4), filters=6, kernel_size=(3, 2), groups=2),
     Row("Conv3D", (1, 4, 4, 4, 2), filters=3, kernel_size=2, data_format="channels_first"),
@@ -263,6 +265,20 @@ def test_the_weight_in_its_place(backend: Any) -> None:
         value_and_grad(lambda: keraunos.ops.sum(layer.kernel), [layer.kernel])()
 
 
+def test_attention_is_adapted_by_its_projections() -> None:
+    inputs = keraunos.Input((5, 8))
+    attended = layers.MultiHeadAttention(2, 4, name="attention")(inputs, inputs)
+    model = keraunos.Model(inputs, layers.Dense(1, name="head")(attended))
+    assert not hasattr(model.get_layer("attention"), "enable_lora")
+    adapted = lora.enable(model, 2, targets="attention/query|attention/value", train="head")
+    assert [v.name for v in model.trainable_weights] == ["bias", "lora_kernel_a", "lora_kernel_b"] * 2 + ["kernel", "bias"]
+    assert [layer.name for layer in adapted] == ["query", "value"]
+    z = np.random.default_rng(0).normal(size=(4, 5, 8)).astype("float32")
+    before = flat(model(z))
+    adapted[0].lora_kernel_b.assign(np.ones((2, 4)))
+    assert np.abs(flat(model(z))[0] - before[0]).max() > 1e-4
+
+
 def test_onnx_export(tmp_path: Any) -> None:
     runtime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnx")
@@ -313,6 +329,7 @@ ERRORS: dict[str, tuple[Any, type, str]] = {
     "misspelt head": (lambda: lora.enable(network(), 2, train="haed"), ArgumentError, "Did you mean 'head'"),
     "no kernel": (lambda: lora.enable(network(name="m"), 2, targets="batch*"), ArgumentError, "BatchNormalization"),
     "model not built": (lambda: lora.enable(keraunos.Sequential([layers.Dense(2)]), 2), StateError, "built"),
+    "no model": (lambda: lora.enable(built(), 2), ArgumentError, "layer.enable_lora"),
     "model, rank": (lambda: lora.enable(network(), 0), ArgumentError, "positive integer"),
 }
 

@@ -76,6 +76,8 @@ def enable(model: Layer, rank: int, targets: str = "*", train: str | None = None
     if not model.built:
         raise StateError("Only a model that is built can be adapted.", where=model.name, fix="begin it with keras.Input(shape), or call it on data")
     layers = list(_by_path(model))
+    if not layers:
+        raise ArgumentError("There are no layers in it to choose from.", where=model.name, fix=f"layer.enable_lora(rank={rank})")
     kept = {id(x) for layer in (_found(layers, train, "train") if train else ()) for x in layer._flatten_layers()}
     fitting = [layer for layer in _found(layers, targets, "targets") if id(layer) not in kept]
     chosen = [layer for layer in fitting if isinstance(layer, Adaptable) and layer.adaptable]

@@ -15,7 +15,7 @@ from keraunos.layers.input_layer import InputSpec
 from keraunos.layers.layer import Layer
 
 
-class Kerneled(Adaptable, kw_only=True):
+class Kerneled(Layer, kw_only=True):
     """The base of layers with a kernel and a bias: how these begin, are held back, and are kept in bounds."""
 
     kernel_initializer: Initializer = "glorot_uniform"
@@ -27,7 +27,7 @@ class Kerneled(Adaptable, kw_only=True):
     bias_constraint: Constraint = None
 
 
-class Dense(Kerneled, order=("units", "activation", "use_bias")):
+class Dense(Kerneled, Adaptable, order=("units", "activation", "use_bias")):
     """`activation(x @ kernel + bias)`.
 
     Args:
