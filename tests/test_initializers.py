@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
+import keraunos
 from keraunos import initializers, metrics, ops, random, regularizers, utils
 from keraunos.core import config
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
@@ -20,9 +21,9 @@ from tests.conftest import BACKENDS, BFLOAT
 os.environ.setdefault("KERAS_BACKEND", "jax")
 CLASSES = [
     "Constant", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity", "LecunNormal", "LecunUniform", "Ones", "Orthogonal", "RandomNormal",
-    "RandomUniform", "TruncatedNormal", "VarianceScaling", "Zeros",
+    "RandomUniform", "STFT", "TruncatedNormal", "VarianceScaling", "Zeros",
 ]  # fmt: skip
-DRAWING = [n for n in CLASSES if n not in ("Constant", "Identity", "Ones", "Zeros")]
+DRAWING = [n for n in CLASSES if n not in ("Constant", "Identity", "Ones", "STFT", "Zeros")]
 
 
 def _array(x: Any) -> np.ndarray:
@@ -43,7 +44,7 @@ def test_bit_equal_on_every_engine(name: str, dtype: str) -> None:
     found = []
     for engine in BFLOAT if dtype == "bfloat16" else BACKENDS:
         with config.backend_scope(engine):
-            out = _make(name)((5, 7), dtype=dtype)
+            out = _make(name)((5, 1, 7) if name == "STFT" else (5, 7), dtype=dtype)
             assert config.active().is_tensor(out)
             assert config.active().dtype_of(out) == dtype
             found.append(_array(out).astype("float64"))
@@ -58,7 +59,8 @@ def test_config_and_names(name: str) -> None:
     names = [[p for p in inspect.signature(cls).parameters if p not in ("args", "kwargs")] for cls in (type(ours), theirs)]
     assert names[0] == names[1]
     assert ours.clone().get_config() == ours.get_config()
-    assert np.array_equal(_array(ours.clone()((4, 4))), _array(ours((4, 4))))
+    shape = (4, 1, 4) if name == "STFT" else (4, 4)
+    assert np.array_equal(_array(ours.clone()(shape)), _array(ours(shape)))
     snake = type(initializers.get(theirs.__name__)).__name__
     assert snake == name
 
@@ -138,6 +140,30 @@ def test_the_other_values(backend: Any) -> None:
         x = _array(initializers.Orthogonal(gain=2.0, seed=1)(shape)).reshape(-1, shape[-1])
         product = x.T @ x if x.shape[0] >= x.shape[1] else x @ x.T
         np.testing.assert_allclose(product, 4 * np.eye(len(product)), atol=1e-5)
+
+
+@pytest.mark.parametrize("side", ["real", "imag"])
+@pytest.mark.parametrize("window", ["hann", "hamming", "blackman", "bartlett", "boxcar", None, "array"])
+def test_kernels_of_fourier_transforms(side: Any, window: Any) -> None:
+    keras = pytest.importorskip("keras")
+    window = np.linspace(0, 1, 8, dtype="float32") if window == "array" else window
+    for scaling in ("density", "spectrum", None):
+        for periodic in (False, True):
+            for shape in ((8, 1, 5), (8, 1, 9), (8, 1, 4)):
+                theirs, ours = (module.initializers.STFT(side, window, scaling, periodic)(shape) for module in (keras, keraunos))
+                np.testing.assert_allclose(_array(ours), np.asarray(theirs), atol=2e-6)
+
+
+def test_a_convolution_is_a_fourier_transform(backend: Any) -> None:
+    x = np.random.default_rng(0).normal(size=(2, 20)).astype("float32")
+    parts = [ops.conv(x[..., None], initializers.STFT(side, window="hann", scaling=None, periodic=True)((8, 1, 5)), strides=4) for side in ("real", "imag")]
+    for part, wanted in zip(parts, ops.stft(x, 8, 4, 8, center=False), strict=True):
+        np.testing.assert_allclose(_array(part), _array(wanted), atol=1e-5)
+    for shape, options in (((8, 5), {}), ((8, 1, 1), {}), ((8, 1, 5), {"window": np.ones(7)})):
+        with pytest.raises(ShapeError):
+            initializers.STFT(**options)(shape)
+    with pytest.raises(ArgumentError, match="window cannot be 'han'"):
+        initializers.STFT(window="han")
 
 
 def test_a_user_s_own() -> None:

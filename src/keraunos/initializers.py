@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from keraunos.core import config, dtypes
-from keraunos.core.errors import DTypeError, ShapeError
+from keraunos.core.errors import DTypeError, ShapeError, one_of
 from keraunos.core.fields import Declared, Positive
 from keraunos.core.missing import answer_for
 from keraunos.core.registry import Registry
@@ -80,6 +80,58 @@ class Identity(Initializer):
         if len(shape) != 2:
             raise ShapeError("Identity makes matrices.", received=shape, expected="two axes")
         return self.gain * np.eye(*shape)
+
+
+_WINDOWS: dict[str, Callable[[int], Any]] = {
+    "hann": np.hanning, "hamming": np.hamming, "blackman": np.blackman, "bartlett": np.bartlett, "boxcar": np.ones, "rectangular": np.ones,
+}  # fmt: skip
+
+
+class STFT(Initializer):
+    """The kernel by which a convolution over steps is a short-time Fourier transform: `(steps, 1, frequencies)`.
+
+    Args:
+        side: "real" for cosines, "imag" for sines.
+        window: What a frame is seen through: "hann", "hamming", "blackman", "bartlett", "boxcar", an array with an element for each step, or None.
+        scaling: "density" divides the window by the root of its sum of squares, "spectrum" by its sum; None leaves it.
+        periodic: Whether the window would go on without its last element, as spectra want; else it is symmetric.
+
+    Raises:
+        ShapeError: The shape has not three axes and two frequencies, or the window not as many elements as there are steps.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> kernel = keras.initializers.STFT("real", window=None)((4, 1, 3))
+    >>> keras.ops.convert_to_numpy(kernel)[:, 0, 2].round().tolist()
+    [1.0, -1.0, 1.0, -1.0]
+    """
+
+    side: Literal["real", "imag"] = "real"
+    window: Any = "hann"
+    scaling: Literal["density", "spectrum"] | None = "density"
+    periodic: bool = False
+
+    def setup(self) -> None:
+        if isinstance(self.window, str):
+            one_of("STFT: window", self.window, _WINDOWS)
+
+    def values(self, shape: tuple[int, ...], dtype: str) -> Any:
+        if len(shape) != 3 or shape[-1] < 2:
+            raise ShapeError("STFT makes kernels over steps.", received=shape, expected="(steps, 1, frequencies), with at least 2 frequencies")
+        steps, _, frequencies = shape
+        angles = np.pi * np.outer(np.arange(steps), np.arange(frequencies)) / (frequencies - 1)
+        waves = np.cos(angles) if self.side == "real" else -np.sin(angles)
+        if self.window is not None:
+            waves = waves * self._window(steps)[:, None]
+        return np.broadcast_to(waves[:, None], shape)
+
+    def _window(self, steps: int) -> Any:
+        window = _WINDOWS[self.window](steps + self.periodic)[:steps] if isinstance(self.window, str) else np.asarray(self.window, "float64")
+        if window.shape != (steps,):
+            raise ShapeError("The window of STFT must have an element for each step.", received=window.shape, expected=(steps,))
+        total = {"density": math.sqrt((window**2).sum()), "spectrum": window.sum(), None: 1.0}[self.scaling]
+        return window / total if total else window
 
 
 # What random initializers draw, before it is shifted and scaled.
@@ -253,13 +305,14 @@ zeros, ones, constant, identity = Zeros, Ones, Constant, Identity
 random_normal, random_uniform, truncated_normal, variance_scaling = RandomNormal, RandomUniform, TruncatedNormal, VarianceScaling
 glorot_uniform, glorot_normal, he_normal, he_uniform = GlorotUniform, GlorotNormal, HeNormal, HeUniform
 lecun_normal, lecun_uniform, orthogonal = LecunNormal, LecunUniform, Orthogonal
-IdentityInitializer, OrthogonalInitializer = Identity, Orthogonal
+IdentityInitializer, OrthogonalInitializer, STFTInitializer, stft = Identity, Orthogonal, STFT, STFT
 
 __all__ = [
     "Constant", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity", "IdentityInitializer", "Initializer", "LecunNormal",
-    "LecunUniform", "Ones", "Orthogonal", "OrthogonalInitializer", "RandomNormal", "RandomUniform", "TruncatedNormal", "VarianceScaling", "Zeros",
+    "LecunUniform", "Ones", "Orthogonal", "OrthogonalInitializer", "RandomNormal", "RandomUniform", "STFT", "STFTInitializer",
+    "TruncatedNormal", "VarianceScaling", "Zeros",
     "constant", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "identity", "lecun_normal", "lecun_uniform", "ones", "orthogonal",
-    "random_normal", "random_uniform", "truncated_normal", "variance_scaling", "zeros", "deserialize", "get", "serialize",
+    "random_normal", "random_uniform", "stft", "truncated_normal", "variance_scaling", "zeros", "deserialize", "get", "serialize",
 ]  # fmt: skip
 
 _ALIASES = {"normal": "RandomNormal", "one": "Ones", "uniform": "RandomUniform", "zero": "Zeros"}
