@@ -312,3 +312,13 @@ def test_kinds() -> None:
     assert isinstance(layer, layers.RNN) and isinstance(layer.cell, layers.LSTMCell)
     assert layer.state_size == [3, 3] and layer.cell.activation is layer.activation
     assert layers.ConvLSTM1D(2, 3).kernel_size == (3,)
+
+
+def test_classes_of_users() -> None:
+    class Small(layers.LSTM):
+        def __init__(self, factor: int, **kwargs: Any):
+            super().__init__(2 * factor, return_sequences=True, **kwargs)
+
+    again = Small.from_config(Small(2, name="x").get_config())
+    assert again.units == 4 and again.name == "x"
+    assert layers.Bidirectional(again)(X).shape == (3, 4, 8)

@@ -244,9 +244,8 @@ class Celled(RNN, kw_only=True):
         outputs, *states = self.cell.sequence(sequences, states, of_state, mask, fused=self.use_cudnn, **self._options)
         return outputs, states
 
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer."""
-        return {**super().get_config(), "zero_output_for_mask": self.zero_output_for_mask, "unroll": self.unroll}
+    def field_config(self) -> dict[str, Any]:
+        return {**super().field_config(), "zero_output_for_mask": self.zero_output_for_mask, "unroll": self.unroll}
 
 
 class SimpleRNN(Celled, UnitsArguments, cell=SimpleRNNCell, last=(*OPTIONS, "seed")):
