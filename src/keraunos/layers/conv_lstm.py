@@ -113,7 +113,7 @@ class BaseConvLSTM(Celled, ConvLSTMArguments):
         recurrent_activation: A function of the gates.
         unit_forget_bias: Whether the bias of the forget gate begins with ones.
 
-    The others are those of every cell, see `Cell`, and of `RNN`.
+    The others are those of `SimpleRNNCell` and of `RNN`.
 
     Raises:
         ShapeError: The sizes of the images are not known.

@@ -22,7 +22,7 @@ class GRUArguments(UnitsArguments, order=("units", "activation", "recurrent_acti
 class GRUCell(Cell, GRUArguments, order=[*(name for name in GRUArguments.fields if name not in ("reset_after", "seed")), "reset_after"]):
     """One step of a gated recurrent unit ([Cho et al., 2014](https://arxiv.org/abs/1406.1078)).
 
-    The arguments are those of every cell, see `Cell`, and two more.
+    The arguments are those of `SimpleRNNCell`, and two more.
 
     Args:
         recurrent_activation: A function of the gates.

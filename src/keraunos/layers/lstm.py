@@ -34,7 +34,7 @@ def forgetting(cell: Any, units: int) -> Any:
 class LSTMCell(Cell, LSTMArguments, order=_FIRST):
     """One step of a long short-term memory ([Hochreiter and Schmidhuber, 1997](https://doi.org/10.1162/neco.1997.9.8.1735)).
 
-    The arguments are those of every cell, see `Cell`, and two more; the states are the output and the cell state.
+    The arguments are those of `SimpleRNNCell`, and two more; the states are the output and the cell state.
 
     Args:
         recurrent_activation: A function of the gates.

@@ -71,29 +71,7 @@ class Recurrent(CellArguments):
 
 
 class Cell(Recurrent, UnitsArguments, order=("units", "activation")):
-    """The base of the cells with a kernel for inputs, one for the first state, and a bias.
-
-    Args:
-        units: The size of the output and of each state.
-        activation: A function of the new values.
-        use_bias: Whether a bias is added.
-        kernel_initializer: How the kernel for inputs begins.
-        recurrent_initializer: How the kernel for the state begins.
-        bias_initializer: How the bias begins.
-        kernel_regularizer: A penalty on the kernel for inputs.
-        recurrent_regularizer: A penalty on the kernel for the state.
-        bias_regularizer: A penalty on the bias.
-        kernel_constraint: A projection of the kernel for inputs after each update.
-        recurrent_constraint: A projection of the kernel for the state.
-        bias_constraint: A projection of the bias.
-        dropout: The fraction of the inputs set to 0 in training, the same ones in each step of a sequence.
-        recurrent_dropout: The fraction of the state set to 0, likewise, where it meets its kernel.
-        seed: A seed, so that runs repeat.
-
-    Shapes:
-        `cell(inputs, states)` takes inputs `(batch, features)` and a list of states `(batch, units)`, and gives the output
-        `(batch, units)` and the list of the next states.
-    """
+    """The base of the cells with a kernel for inputs, one for the first state, and a bias."""
 
     gates: ClassVar[int] = 1
 
@@ -128,7 +106,26 @@ class Cell(Recurrent, UnitsArguments, order=("units", "activation")):
 class SimpleRNNCell(Cell):
     """One step of a fully connected recurrent network ([Elman, 1990](https://doi.org/10.1207/s15516709cog1402_1)).
 
-    The arguments are those of every cell, see `Cell`.
+    Args:
+        units: The size of the output and of each state.
+        activation: A function of the new values.
+        use_bias: Whether a bias is added.
+        kernel_initializer: How the kernel for inputs begins.
+        recurrent_initializer: How the kernel for the state begins.
+        bias_initializer: How the bias begins.
+        kernel_regularizer: A penalty on the kernel for inputs.
+        recurrent_regularizer: A penalty on the kernel for the state.
+        bias_regularizer: A penalty on the bias.
+        kernel_constraint: A projection of the kernel for inputs after each update.
+        recurrent_constraint: A projection of the kernel for the state.
+        bias_constraint: A projection of the bias.
+        dropout: The fraction of the inputs set to 0 in training, the same ones in each step of a sequence.
+        recurrent_dropout: The fraction of the state set to 0, likewise, where it meets its kernel.
+        seed: A seed, so that runs repeat.
+
+    Shapes:
+        `cell(inputs, states)` takes inputs `(batch, features)` and a list of states `(batch, units)`, and gives the output
+        `(batch, units)` and the list of the next states.
 
     Example:
 
