@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Mapping
 from typing import Any
 
 from keraunos.core import config
@@ -11,6 +11,7 @@ from keraunos.core.dtypes import BITS, standardize_dtype
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, suggestion
 from keraunos.core.fields import Declared
 from keraunos.core.missing import answer_for
+from keraunos.core.patterns import Patterns
 from keraunos.core.registry import Registry
 
 __all__ = ["DTypePolicy", "DTypePolicyMap", "FloatDTypePolicy", "deserialize", "dtype_policy", "get", "serialize", "set_dtype_policy"]
@@ -75,7 +76,7 @@ class FloatDTypePolicy(DTypePolicy):
     """A policy of floating dtypes; the former name of `DTypePolicy`."""
 
 
-class DTypePolicyMap(DTypePolicy, MutableMapping[str, DTypePolicy]):
+class DTypePolicyMap(DTypePolicy, Patterns):
     """Policies by the paths of layers: given as `dtype` to all of a model's layers, each takes its own.
 
     Args:
@@ -96,7 +97,8 @@ class DTypePolicyMap(DTypePolicy, MutableMapping[str, DTypePolicy]):
     def __init__(self, default_policy: Any = None, policy_map: dict[str, Any] | None = None):
         if policy_map is not None and not isinstance(policy_map, Mapping):
             raise ArgumentTypeError("policy_map must be a dict.", where="DTypePolicyMap", received=type(policy_map).__name__)
-        self._follows, self.default_policy, self._policies = default_policy is None, get(default_policy).of(""), {}
+        Patterns.__init__(self)
+        self._follows, self.default_policy = default_policy is None, get(default_policy).of("")
         self.update(policy_map or {})
 
     name = property(lambda self: f"map_{self.default_policy.name}", doc="The default policy's, marked.")  # pyright: ignore[reportAssignmentType]
@@ -108,43 +110,25 @@ class DTypePolicyMap(DTypePolicy, MutableMapping[str, DTypePolicy]):
         return self[path]
 
     def __getitem__(self, key: str) -> DTypePolicy:
-        if key in self._policies:
-            return self._policies[key]
-        found = [pattern for pattern in self._policies if re.fullmatch(pattern, key)]
+        if key in self._map:
+            return self._map[key]
+        found = [pattern for pattern in self._map if re.fullmatch(pattern, key)]
         if len(found) > 1:
             raise ArgumentError(f"Several keys of the DTypePolicyMap match the path '{key}'.", received=", ".join(found), fix="let only one match")
-        return self._policies[found[0]] if found else self.default_policy
+        return self._map[found[0]] if found else self.default_policy
 
-    def __setitem__(self, key: str, policy: Any) -> None:
-        if key in self._policies:
-            raise ArgumentError(f"The DTypePolicyMap has a policy for '{key}' already.", received=repr(self._policies[key]), fix=f"del policies['{key}'] first")
-        try:
-            re.compile(key)
-        except (re.error, TypeError):
-            raise ArgumentError("A key of a DTypePolicyMap is a path, or a regular expression.", received=repr(key)) from None
-        self._policies[key] = get(policy)
-
-    def __delitem__(self, key: str) -> None:
-        del self._policies[key]
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._policies
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._policies)
-
-    def __len__(self) -> int:
-        return len(self._policies)
+    def checked(self, key: str, value: Any) -> DTypePolicy:
+        return get(value)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, DTypePolicyMap) and (other.default_policy, other._policies) == (self.default_policy, self._policies)
+        return isinstance(other, DTypePolicyMap) and (other.default_policy, other._map) == (self.default_policy, self._map)
 
     __hash__ = object.__hash__
 
     def get_config(self) -> dict[str, Any]:
         """The default policy's name, None for the global one, and the configs of the others."""
         default = None if self._follows else self.default_policy.name
-        return {"default_policy": default, "policy_map": {key: serialize(policy) for key, policy in self._policies.items()}}
+        return {"default_policy": default, "policy_map": {key: serialize(policy) for key, policy in self._map.items()}}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> DTypePolicyMap:
@@ -152,7 +136,7 @@ class DTypePolicyMap(DTypePolicy, MutableMapping[str, DTypePolicy]):
         return cls(config["default_policy"], {key: deserialize(policy, custom_objects) for key, policy in config["policy_map"].items()})
 
     def __repr__(self) -> str:
-        return f"<DTypePolicyMap default_policy={self.default_policy.name}, mapping={[(key, policy.name) for key, policy in self._policies.items()]}>"
+        return f"<DTypePolicyMap default_policy={self.default_policy.name}, mapping={[(key, policy.name) for key, policy in self._map.items()]}>"
 
 
 _CLASSES = {"DTypePolicy": DTypePolicy, "DTypePolicyMap": DTypePolicyMap, "FloatDTypePolicy": FloatDTypePolicy}

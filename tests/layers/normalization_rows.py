@@ -37,7 +37,7 @@ def _batch(draw: st.DrawFn) -> Row:
     if draw(st.booleans()):
         options |= {"renorm": True, "renorm_momentum": draw(st.sampled_from([0.5, 0.9]))}
         options |= {"renorm_clipping": draw(st.none() | st.fixed_dictionaries({}, optional={k: st.just(v) for k, v in _CLIPPING.items()}))}
-    return Row("BatchNormalization", shape, mask=len(shape) > 2 and draw(st.booleans()), **options)
+    return Row("BatchNormalization", shape, mask=len(shape) == 3 and draw(st.booleans()), **options)
 
 
 @st.composite

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
-from keraunos.core.errors import ArgumentError, ArgumentTypeError
+from keraunos.core.errors import ArgumentTypeError
 from keraunos.core.names import auto_name
+from keraunos.core.patterns import Patterns
 from keraunos.core.serialization import deserialize_value, serialize_keras_object
 from keraunos.core.variable import Variable
 from keraunos.optimizers.optimizer import Optimizer
@@ -19,7 +20,7 @@ def _checked(optimizer: Any, where: str) -> Optimizer:
     return optimizer
 
 
-class OptimizerMap(MutableMapping[str, Optimizer]):
+class OptimizerMap(Patterns):
     """Optimizers by patterns of variables' paths; the first whose pattern matches the beginning of a path is that variable's.
 
     Args:
@@ -39,7 +40,8 @@ class OptimizerMap(MutableMapping[str, Optimizer]):
     """
 
     def __init__(self, default_optimizer: Any, optimizer_map: Any = None):
-        self._default, self._map = _checked(default_optimizer, "default_optimizer"), {}
+        super().__init__()
+        self._default = _checked(default_optimizer, "default_optimizer")
         for pattern, optimizer in (optimizer_map or {}).items():
             self[pattern] = optimizer
 
@@ -51,26 +53,8 @@ class OptimizerMap(MutableMapping[str, Optimizer]):
     def __getitem__(self, key: str) -> Any:
         return next((optimizer for pattern, optimizer in self._map.items() if pattern == key or re.match(pattern, key)), self._default)
 
-    def __setitem__(self, key: str, value: Any) -> None:
-        if key in self._map:
-            raise ArgumentError(f"The pattern {key!r} is in the OptimizerMap already.", where="OptimizerMap", fix=f"del optimizer_map[{key!r}] first")
-        try:
-            re.compile(key)
-        except (re.error, TypeError) as error:
-            raise ArgumentError(f"{key!r} is not a regular expression: {error}.", where="OptimizerMap") from None
-        self._map[key] = _checked(value, f"OptimizerMap: {key!r}")
-
-    def __delitem__(self, key: str) -> None:
-        del self._map[key]
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._map
-
-    def __len__(self) -> int:
-        return len(self._map)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._map)
+    def checked(self, key: str, value: Any) -> Optimizer:
+        return _checked(value, f"OptimizerMap: {key!r}")
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal map."""
