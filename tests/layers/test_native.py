@@ -116,6 +116,27 @@ def test_modes_and_frozen_parameters() -> None:
 
 
 @on("torch")
+def test_pure_and_rematerialized_calls_of_modules() -> None:
+    with backend_scope("torch"):
+        layer = layers.TorchModuleWrapper(module())
+        before = layer.get_weights()
+        groups = [[v.value for v in group] for group in (layer.trainable_variables, layer.non_trainable_variables)]
+        expected, new = layer.stateless_call(*groups, keraunos.ops.convert_to_tensor(x), training=True)
+        close(layer.get_weights(), before, 0)
+        new = flat(new)
+        assert new[2] == 1 and np.abs(new[0]).max() > 0.01
+        with keraunos.RematScope():
+            again = layers.TorchModuleWrapper(module())
+        found: list[Any] = []
+        for one in (layer, again):
+            value, gradients = keraunos.value_and_grad(lambda one=one: keraunos.ops.sum(one(x, training=True) ** 2), one.trainable_variables)()
+            close(float(value.detach()), float((expected**2).sum().detach()))
+            close(one.get_weights()[-3:], new)
+            found.append(flat(gradients))
+        close(found[0], found[1])
+
+
+@on("torch")
 def test_specs_structures_and_dtypes_of_modules() -> None:
     import torch
 

@@ -50,11 +50,10 @@ def run_module(module: Any, values: dict[str, Any], kept: bool, training: bool, 
         module.train(training)
     buffers = {name: values[name].clone() if kept else values[name] for name, _ in module.named_buffers()}
     given = {**values, **buffers}
-    versions = {name: x._version for name, x in buffers.items()}
     device = next(iter(values.values()), torch.empty(0)).device.type
     with torch.autocast(device, getattr(torch, compute)) if compute else contextlib.nullcontext():
         out = torch.func.functional_call(module, given, args, kwargs)
-    return out, {name: given[name] for name, x in buffers.items() if given[name] is not x or (kept and x._version != versions[name])}
+    return out, {name: given[name] for name, x in buffers.items() if kept or given[name] is not x}
 
 
 def written_module(module: Any) -> bytes:
@@ -66,4 +65,4 @@ def written_module(module: Any) -> bytes:
 
 def module_from(data: bytes) -> Any:
     """A module that `written_module` wrote; this runs code that the bytes name."""
-    return torch.load(io.BytesIO(data), weights_only=False)
+    return torch.load(io.BytesIO(data), map_location="cpu", weights_only=False)
