@@ -248,7 +248,8 @@ def test_only_what_acts_is_called_each_batch(tmp_path):
 
 def test_terminate_on_nan(engine, capsys):
     model = regression(keras.optimizers.SGD(1e30))
-    history = fit(model, C.TerminateOnNaN(), epochs=50)
+    with pytest.warns(UserWarning, match="The loss became"):
+        history = fit(model, C.TerminateOnNaN(), epochs=50)
     assert model.stop_training and len(history.epoch) < 50
     assert "training stops" in capsys.readouterr().out
 

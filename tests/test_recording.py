@@ -280,7 +280,8 @@ def test_losses_that_are_not_finite(engine: str) -> None:
             with pytest.raises(TrainingError, match="training has stopped"):
                 run(model, stop)
         else:
-            run(model, stop)
+            with pytest.warns(UserWarning, match="The loss became"):
+                run(model, stop)
             assert model.stop_training
 
 

@@ -29,6 +29,7 @@ from keraunos.layers.tracking import Cache
 from keraunos.training.checks import check_callbacks, check_data, check_model
 from keraunos.training.compiled import ACCURACY, CROSSENTROPY, CompiledLoss, CompiledMetrics
 from keraunos.training.loops import Loop, Position
+from keraunos.training.nonfinite import Watch
 from keraunos.training.progress import Progress
 
 
@@ -367,19 +368,22 @@ class Trainer:
             loop = Loop(self, "train", data, callback_list, class_weight, epochs - initial_epoch)
             self.stop_training = False
             logs: dict[str, Any] = {}
-            self.position = position = Position(initial_epoch, data)
+            self.position, watch = Position(initial_epoch, data), Watch(self, data, loop)
+            position = self.position
             callback_list.call("on_train_begin", None)
             try:
                 for epoch in range(position.epoch, epochs):
                     passed = position.begin(epoch)
                     if not passed:
                         self.reset_metrics()
+                        watch.begin()
                     callback_list.call("on_epoch_begin", epoch, None)
                     progress.begin(epoch, data.steps)
                     step_logs = loop.epoch(epoch, progress, passed=passed)
                     if loop.done == 0:
                         raise DataError("The data gave no batch.", fix="a generator can be used once: pass a new one, or steps_per_epoch")
                     logs = self._epoch_logs("train", step_logs)
+                    watch.end(epoch, logs)
                     if validation is not None and ((epoch + 1) % validation_freq == 0 if isinstance(validation_freq, int) else epoch + 1 in validation_freq):
                         found = self._evaluate(validation)
                         logs.update({f"val_{name}": value for name, value in found.items()})
@@ -466,7 +470,14 @@ class Trainer:
         """
         backend = self._backend  # type: ignore[attr-defined]
         small = type(x) is np.ndarray and x.dtype == np.float32 and x.ndim > 0 and 0 < len(x) <= (batch_size or 32)
-        if small and self._split is None and callbacks is None and steps is None and (program := self._cache.get(("predict", ""))) is not None and Progress(verbose).verbose == 0:
+        if (
+            small
+            and self._split is None
+            and callbacks is None
+            and steps is None
+            and (program := self._cache.get(("predict", ""))) is not None
+            and Progress(verbose).verbose == 0
+        ):
             with self._engine(), backend.forward():
                 return tree.map_structure(lambda v: np.array(backend.to_numpy(v)), program((backend.array(x),)))  # copies, to be changed at will
         with self._engine():
