@@ -16,7 +16,7 @@ from keraunos.layers.calling import Callable_
 
 
 class _Arguments(Declared, kw_only=True):
-    """What every layer takes by name, for type checkers."""
+    """What every layer takes by name, for type checkers, and has before `__init__` runs; not in `Layer`, whose signature is that of its `__init__`."""
 
     if TYPE_CHECKING:
         activity_regularizer: Any = None
@@ -24,6 +24,13 @@ class _Arguments(Declared, kw_only=True):
         dtype: Any = None
         autocast: bool = True
         name: Any = None
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        self = super().__new__(cls, *args, **kwargs)
+        self.__dict__.update(
+            _backend=config.active(), _policy=dtype_policies.dtype_policy().of(""), _losses=[], _lossy=[], nodes=[], _name=None, _remat=scope.remat
+        )
+        return self
 
 
 class Layer(Callable_, _Arguments):
@@ -52,11 +59,6 @@ class Layer(Callable_, _Arguments):
     """
 
     base_arguments: ClassVar[tuple[str, ...]] = ("activity_regularizer", "trainable", "dtype", "autocast", "name", "input_shape", "batch_size", "input_dim")
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        self = super().__new__(cls, *args, **kwargs)
-        self.__dict__.update(_backend=config.active(), _policy=dtype_policies.dtype_policy().of(""), _losses=[], _lossy=[], nodes=[], _name=None, _remat=scope.remat)
-        return self
 
     def __init__(self, *, activity_regularizer: Any = None, trainable: bool = True, dtype: Any = None, autocast: bool = True, name: str | None = None,
                  **kwargs: Any):  # fmt: skip
