@@ -37,7 +37,7 @@ def _kept(live: Any, new: State, old: State) -> State:
 
 def recur(
     step: Callable[[Any, State], tuple[Any, State]], x: Any, states: State, mask: Any = None, start: Any = None, unroll: bool = False,
-    zero_output_for_mask: bool = False, return_sequences: bool = True,
+    zero_output_for_mask: bool = False, return_sequences: bool = True, before: Function | None = None,
 ) -> tuple[Any, State]:  # fmt: skip
     """Go through the steps of sequences; where a step is masked, the states stay, and the output is repeated.
 
@@ -50,11 +50,13 @@ def recur(
         unroll: Whether compiled code has each step by itself, in place of a loop; the number of steps must be known then.
         zero_output_for_mask: Whether the output of masked steps is 0.
         return_sequences: Whether the outputs of all steps are wanted, or that of the last alone.
+        before: What is done with `x`, all steps at once, before the loop; the steps are its first axis then.
 
     Returns:
         The outputs `(batch, steps, …)` or the last one, and the last states.
     """
-    rows = tree.map_structure(lambda a: swapaxes(a, 0, 1), x), None if mask is None else swapaxes(cast(mask, "bool"), 0, 1)
+    x = tree.map_structure(lambda a: swapaxes(a, 0, 1), x)
+    rows = x if before is None else before(x), None if mask is None else swapaxes(cast(mask, "bool"), 0, 1)
     zero = zero_output_for_mask and mask is not None
 
     def advance(carry: Any, row: Any) -> tuple[Any, Any]:
@@ -162,7 +164,7 @@ def simple_rnn(
         h = simple_rnn_step(x, h, recurrent_kernel, noise, activation)
         return h, h
 
-    return recur(step, project(x, kernel, bias), h, mask, **options)
+    return recur(step, x, h, mask, before=lambda x: project(x, kernel, bias), **options)
 
 
 def lstm(
@@ -180,7 +182,7 @@ def lstm(
         states = lstm_step(x, states[0], states[1], recurrent_kernel, noise, activation, gate)
         return states[0], states
 
-    outputs, (h, c) = recur(step, project(x, kernel, bias), (h, c), mask, **options)
+    outputs, (h, c) = recur(step, x, (h, c), mask, before=lambda x: project(x, kernel, bias), **options)
     return outputs, h, c
 
 
@@ -200,7 +202,7 @@ def gru(
         h = gru_step(x, h, recurrent_kernel, of_h, noise, activation, gate, reset_after)
         return h, h
 
-    return recur(step, project(x, kernel, of_x), h, mask, **options)
+    return recur(step, x, h, mask, before=lambda x: project(x, kernel, of_x), **options)
 
 
 declare(globals())
