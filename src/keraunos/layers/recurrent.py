@@ -171,7 +171,7 @@ class RNN(Layer):
         return (outputs, *(states if isinstance(states, (list, tuple)) else [states])) if self.return_state else outputs
 
     @property
-    def _options(self) -> dict[str, bool]:
+    def _options(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("unroll", "zero_output_for_mask", "return_sequences")}
 
     def through(self, sequences: Any, states: Any, mask: Any, training: Any) -> tuple[Any, Any]:
