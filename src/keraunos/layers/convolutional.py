@@ -64,10 +64,10 @@ class Convolving(Spatial, kw_only=True):
         """How the kernel slides, as the ops take it."""
         return self.strides, self.padding, self.data_format, self.dilation_rate
 
-    def finished(self, x: Any) -> Any:
-        """What the kernels gave, with the bias and the activation."""
-        if self.bias is not None:
-            x = ops.add(x, self.bias if self.channel_axis == -1 else ops.reshape(self.bias, (-1, *(1,) * self.rank)))
+    def convolved(self, plain: Any, biased: Any, *arguments: Any) -> Any:
+        """What an op gives of inputs, a kernel and more: `plain`, or with the layer's bias behind the kernel `biased`; then the activation."""
+        inputs, kernel, *more = arguments
+        x = plain(*arguments) if self.bias is None else biased(inputs, kernel, self.bias, *more)
         return x if self.activation is None else self.activation(x)
 
 
@@ -124,10 +124,7 @@ class BaseConv(Convolving, Adaptable, order=in_order(_OWN, "kernel")):
             widths = [(0, 0)] * 3
             widths[self.axes_of(inputs)[0]] = (self.dilation_rate[0] * (self.kernel_size[0] - 1), 0)
             inputs, padding = ops.pad(inputs, widths), "valid"
-        if self.bias is None:
-            return self.finished(ops.conv(inputs, self.kernel, strides, padding, *rest))
-        x = biased_conv(inputs, self.kernel, self.bias, strides, padding, *rest)
-        return x if self.activation is None else self.activation(x)
+        return self.convolved(ops.conv, biased_conv, inputs, self.kernel, strides, padding, *rest)
 
 
 class Conv1D(BaseConv, rank=1, strides=1, dilation_rate=1):

@@ -7,6 +7,7 @@ from typing import Any
 from keraunos import ops
 from keraunos.core.fields import Constraint, Initializer, Regularizer, Size
 from keraunos.layers.convolutional import Convolving, in_order
+from keraunos.ops.convolutions import biased_conv, biased_depthwise_conv
 
 
 class Depthwise(Convolving, kw_only=True):
@@ -51,7 +52,7 @@ class BaseDepthwiseConv(Depthwise, order=in_order(_OWN, "depthwise")):
         return channels * self.depth_multiplier
 
     def call(self, inputs: Any) -> Any:
-        return self.finished(ops.depthwise_conv(inputs, self.kernel, *self.sliding))
+        return self.convolved(ops.depthwise_conv, biased_depthwise_conv, inputs, self.kernel, *self.sliding)
 
 
 class DepthwiseConv1D(BaseDepthwiseConv, rank=1, strides=1, dilation_rate=1):
@@ -119,7 +120,8 @@ class BaseSeparableConv(Depthwise, order=in_order(_OWN_SEPARABLE, "depthwise", "
         return self.filters
 
     def call(self, inputs: Any) -> Any:
-        return self.finished(ops.separable_conv(inputs, self.depthwise_kernel, self.pointwise_kernel, *self.sliding))
+        x = ops.depthwise_conv(inputs, self.depthwise_kernel, *self.sliding)
+        return self.convolved(ops.conv, biased_conv, x, self.pointwise_kernel, 1, "valid", self.data_format)
 
 
 class SeparableConv1D(BaseSeparableConv, rank=1, strides=1, dilation_rate=1):

@@ -7,6 +7,7 @@ from typing import Any
 from keraunos import ops
 from keraunos.core.fields import Constraint, Counts, Initializer, Regularizer, Size
 from keraunos.layers.convolutional import Convolving, in_order
+from keraunos.ops.convolutions import biased_conv_transpose
 
 _OWN = "filters kernel_size strides padding output_padding data_format dilation_rate activation use_bias"
 _OWN_3D = "filters kernel_size strides padding data_format output_padding dilation_rate activation use_bias"
@@ -56,7 +57,7 @@ class BaseConvTranspose(Convolving, order=in_order(_OWN, "kernel")):
 
     def call(self, inputs: Any) -> Any:
         strides, padding, *rest = self.sliding
-        return self.finished(ops.conv_transpose(inputs, self.kernel, strides, padding, self.output_padding, *rest))
+        return self.convolved(ops.conv_transpose, biased_conv_transpose, inputs, self.kernel, strides, padding, self.output_padding, *rest)
 
 
 class Conv1DTranspose(BaseConvTranspose, rank=1, strides=1, dilation_rate=1):

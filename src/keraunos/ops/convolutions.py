@@ -43,8 +43,12 @@ def biased_conv(
     inputs: Tensor, kernel: Tensor, bias: Tensor, strides: Any = 1, padding: str = "valid", data_format: str | None = None, dilation_rate: Any = 1
 ) -> Promoted:
     """`conv` plus a bias for each filter, in one step on engines that have it; the other arguments are those of `conv`."""
-    out = conv(inputs, kernel, strides, padding, data_format, dilation_rate)
-    return add(out, bias if windows.channels_last(data_format) else reshape(bias, (-1, *(1 for _ in kernel.shape[2:]))))
+    return add(conv(inputs, kernel, strides, padding, data_format, dilation_rate), _beside(bias, len(kernel.shape) - 2, data_format))
+
+
+def _beside(bias: Any, rank: int, data_format: str | None) -> Any:
+    """A bias in a shape that it can be added in to a result of `rank` spatial axes."""
+    return bias if windows.channels_last(data_format) else reshape(bias, (-1, *(1,) * rank))
 
 
 @primitive(shape=lambda inputs, kernel, *options: windows.conv_transpose(dims(inputs), dims(kernel), *options).shape, dtype=NUMERIC)
@@ -54,16 +58,36 @@ def conv_transpose(
     """The transpose (gradient) of `conv`, which enlarges by `strides`; the kernel is `(*sizes, filters, channels)`."""
 
 
+def biased_conv_transpose(
+    inputs: Tensor, kernel: Tensor, bias: Tensor,
+    strides: Any = 1, padding: str = "valid", output_padding: Any = None, data_format: str | None = None, dilation_rate: Any = 1,
+) -> Promoted:  # fmt: skip
+    """`conv_transpose` plus a bias for each filter."""
+    out = conv_transpose(inputs, kernel, strides, padding, output_padding, data_format, dilation_rate)
+    return add(out, _beside(bias, len(kernel.shape) - 2, data_format))
+
+
 def depthwise_conv(
     inputs: Tensor, kernel: Tensor, strides: Any = 1, padding: str = "valid", data_format: str | None = None, dilation_rate: Any = 1
 ) -> Promoted:
     """Each channel convolved by itself; the kernel is `(*sizes, channels, multiplier)`, the result has `channels * multiplier`."""
+    return conv(inputs, _by_channel(inputs, kernel, data_format), strides, padding, data_format, dilation_rate)
+
+
+def biased_depthwise_conv(
+    inputs: Tensor, kernel: Tensor, bias: Tensor, strides: Any = 1, padding: str = "valid", data_format: str | None = None, dilation_rate: Any = 1
+) -> Promoted:
+    """`depthwise_conv` plus a bias for each channel of the result, in one step on engines that have it."""
+    return biased_conv(inputs, _by_channel(inputs, kernel, data_format), bias, strides, padding, data_format, dilation_rate)
+
+
+def _by_channel(inputs: Any, kernel: Any, data_format: str | None) -> Any:
+    """The kernel of a depthwise convolution, as that of one in which each channel is a group."""
     *sizes, channels, multiplier = kernel.shape
-    rank, last = len(sizes), windows.channels_last(data_format)
-    given = inputs.shape[-1 if last else 1] if len(inputs.shape) == rank + 2 else None
+    given = inputs.shape[-1 if windows.channels_last(data_format) else 1] if len(inputs.shape) == len(sizes) + 2 else None
     if isinstance(given, int) and given != channels:
         raise ShapeError(f"The inputs have {given} channels, the kernel has {channels}.", received=show(inputs.shape), expected=f"{channels} channels")
-    return conv(inputs, reshape(kernel, (*sizes, 1, channels * multiplier)), strides, padding, data_format, dilation_rate)
+    return reshape(kernel, (*sizes, 1, channels * multiplier))
 
 
 def separable_conv(
