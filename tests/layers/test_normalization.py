@@ -72,6 +72,15 @@ def test_squares_of_half_floats_do_not_overflow(engine: str) -> None:
         np.testing.assert_allclose(array(layers.UnitNormalization(dtype="float16")(x))[0], [0.408, -0.408, 0.816], atol=1e-2)
 
 
+@pytest.mark.parametrize("engine", BFLOAT)
+def test_training_in_mixed_precision(engine: str) -> None:
+    with in_force(engine):
+        for make in (layers.BatchNormalization, layers.GroupNormalization, layers.LayerNormalization, layers.RMSNormalization):
+            for options in [{}, {"renorm": True}] if make is layers.BatchNormalization else [{"groups": 3}] if make is layers.GroupNormalization else [{}]:
+                y = make(dtype="mixed_bfloat16", **options)(X, training=True)
+                assert keraunos.backend.standardize_dtype(y.dtype) == "bfloat16"
+
+
 def test_vectors_of_zeros_stay(backend: Any) -> None:
     assert not array(layers.UnitNormalization()(np.zeros((2, 3), "float32"))).any()
     assert not array(layers.RMSNormalization()(np.zeros((2, 3), "float32"))).any()

@@ -59,5 +59,5 @@ class GroupNormalization(Standardizing, order=("groups", "axis", "epsilon")):
         grouped = ops.reshape(x, (*sizes[:axis], self.groups, sizes[axis] // self.groups, *sizes[axis + 1 :]))
         out = ops.layer_normalization(grouped, axis=[i for i in range(1, len(sizes) + 1) if i != axis], epsilon=self.epsilon)
         out, along = ops.reshape(out, sizes), [-1 if i == axis else 1 for i in range(len(sizes))]
-        out = out if self.gamma is None else out * ops.reshape(self.gamma, along)
-        return ops.cast(out if self.beta is None else out + ops.reshape(self.beta, along), self.compute_dtype)
+        out = out if self.gamma is None else ops.multiply(out, ops.reshape(self.gamma, along))
+        return ops.cast(out if self.beta is None else ops.add(out, ops.reshape(self.beta, along)), self.compute_dtype)

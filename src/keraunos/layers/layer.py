@@ -205,3 +205,6 @@ class Layer(Callable_, _Arguments):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+Layer.__init__.declared = True  # type: ignore[attr-defined]  # so that a class without fields gets one that is made, too

@@ -160,4 +160,14 @@ def _functional(cls: type[Merge]) -> Any:
 
 
 add, subtract, multiply, average = map(_functional, (Add, Subtract, Multiply, Average))
-maximum, minimum, concatenate, dot = map(_functional, (Maximum, Minimum, Concatenate, Dot))
+maximum, minimum = map(_functional, (Maximum, Minimum))
+
+
+def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
+    """`Concatenate(axis, **kwargs)(inputs)`."""
+    return Concatenate(axis, **kwargs)(inputs)
+
+
+def dot(inputs: Any, axes: Any = -1, **kwargs: Any) -> Any:
+    """`Dot(axes, **kwargs)(inputs)`."""
+    return Dot(axes, **kwargs)(inputs)

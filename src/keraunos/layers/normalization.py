@@ -143,8 +143,8 @@ class BatchNormalization(Standardizing, order=_BATCH):
         factor = ops.clip(ops.stop_gradient(ops.sqrt(variance + self.epsilon) / self.renorm_stddev.value), bounds["rmin"], bounds["rmax"])
         shift = ops.clip(ops.stop_gradient((mean - self.renorm_mean.value) / self.renorm_stddev.value), -bounds["dmax"], bounds["dmax"])
         if self.gamma is not None:
-            factor, shift = factor * self.gamma, shift * self.gamma
-        return self.axis, shift if self.beta is None else shift + self.beta, factor, self.epsilon
+            factor, shift = ops.multiply(factor, self.gamma), ops.multiply(shift, self.gamma)
+        return self.axis, shift if self.beta is None else ops.add(shift, self.beta), factor, self.epsilon
 
     def _moments(self, x: Any, mask: Any) -> Any:
         """The mean and the variance of what is not masked; 0 where all is."""
