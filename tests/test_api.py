@@ -73,8 +73,8 @@ def test_names_that_import_from_lacks():
 
 
 def test_names_without_a_near_one_are_answered_with_what_helps():
-    with pytest.raises(MissingNameError, match=r"Fix: fit takes any object with __len__ and __getitem__ whose items are batches"):
-        keraunos.utils.PyDataset  # noqa: B018  # pyright: ignore[reportAttributeAccessIssue]
+    with pytest.raises(MissingNameError, match=r"Fix: urllib\.request\.urlretrieve\(url, path\)"):
+        keraunos.utils.get_file  # noqa: B018  # pyright: ignore[reportAttributeAccessIssue]
     with pytest.raises(MissingNameError, match=r"Fix: dir\(keraunos\.utils\) lists the names that there are"):
         keraunos.utils.FeatureSpace  # noqa: B018  # pyright: ignore[reportAttributeAccessIssue]
     with pytest.raises(MissingNameError, match=r"nor in Keras.*\n.*\nFix: dir\(keraunos\.utils\)"):

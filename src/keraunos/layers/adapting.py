@@ -5,7 +5,7 @@ Beside the layers: these read their kernel as ever, and find a variable or what 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from keraunos import ops
 from keraunos.core.config import active
@@ -74,11 +74,6 @@ class Adaptable(Layer, kw_only=True):
 
     adapted: ClassVar[str] = "kernel"  # the attribute that holds the weight
     base_arguments: ClassVar[tuple[str, ...]] = (*Layer.base_arguments, "lora_rank", "lora_alpha")
-    if TYPE_CHECKING:
-        lora_rank: Any = None
-        lora_alpha: Any = None
-    else:
-        lora_rank = lora_alpha = None
 
     def start(self, **kwargs: Any) -> None:
         for field in _FIELDS:
@@ -88,8 +83,9 @@ class Adaptable(Layer, kw_only=True):
 
     def _built(self) -> None:
         super()._built()
-        if self.lora_rank is not None and not self.lora_enabled:
-            self.enable_lora(self.lora_rank, self.lora_alpha)
+        rank, alpha = (self.__dict__.get(field.name) for field in _FIELDS)
+        if rank is not None and not self.lora_enabled:
+            self.enable_lora(rank, alpha)
 
     @property
     def lora_enabled(self) -> bool:

@@ -80,7 +80,7 @@ class Dense(Kerneled, Adaptable, order=("units", "activation", "use_bias")):
         return x if self.activation is None else self.activation(x)
 
 
-class Table(Adaptable, kw_only=True):
+class Table(Adaptable):
     """The base of layers with a vector for each integer."""
 
     adapted = "embeddings"

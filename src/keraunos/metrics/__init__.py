@@ -12,7 +12,7 @@ from keraunos.losses.loss import SHORT, public
 from keraunos.metrics import confusion, means, scores
 from keraunos.metrics.metric import Mean, MeanMetricWrapper, Metric, Sum
 
-_HIDDEN = ("accuracy", "categorical_generalized_cross_entropy", "circle", "cosine_similarity", "dice", "tversky")  # not in Keras's namespace
+_HIDDEN = ("accuracy", "categorical_generalized_cross_entropy", "circle", "cosine_similarity", "ctc", "dice", "tversky")  # not in Keras's namespace
 _OWN = {"Metric": Metric, "Mean": Mean, "MeanMetricWrapper": MeanMetricWrapper, "Sum": Sum, **public(means), **public(confusion), **public(scores)}
 _CLASSES = {name: item for name, item in _OWN.items() if name[0].isupper()}
 _FUNCTIONS = {name: item for name, item in {**public(losses.losses), **_OWN}.items() if name[0].islower() and name not in _HIDDEN}
