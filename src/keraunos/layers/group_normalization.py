@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keraunos import ops
 from keraunos.core.errors import ArgumentError, ShapeError
@@ -39,7 +39,8 @@ class GroupNormalization(Standardizing, order=("groups", "axis", "epsilon")):
     """
 
     groups: int = 32
-    axis: int = -1
+    if not TYPE_CHECKING:  # which would put it before `groups`
+        axis: int = -1
     epsilon: float = 0.001
 
     def setup(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -32,7 +32,7 @@ def hashes(x: np.ndarray, key: tuple[int, int] | None = None) -> np.ndarray:
     return fingerprints(texts, key).reshape(x.shape)
 
 
-class Bucketed(HostLayer, kw_only=True):
+class Bucketed(HostLayer):
     """The base of layers that hash into buckets."""
 
     num_bins: Size
@@ -129,8 +129,9 @@ class HashedCrossing(Bucketed):
     """
 
     output_mode: Literal["int", "one_hot"] = "int"
-    name: Inherited = None
-    dtype: Inherited = None
+    if not TYPE_CHECKING:  # checkers know them from the base
+        name: Inherited = None
+        dtype: Inherited = None
 
     def _convert(self, argument: Any) -> Any:
         if not isinstance(argument, (list, tuple)) or len(argument) < 2:

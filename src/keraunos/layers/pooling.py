@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keraunos import ops
 from keraunos.core.fields import Inherited, Sizes
@@ -27,7 +27,8 @@ class BasePooling(Spatial):
     strides: Sizes | None = None
     padding: str = "valid"
     data_format: str | None = None
-    name: Inherited = None
+    if not TYPE_CHECKING:  # checkers know them from the base
+        name: Inherited = None
 
     def setup(self) -> None:
         super().setup()

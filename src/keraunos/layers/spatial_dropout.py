@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keraunos import random
 from keraunos.core.fields import Inherited, Share
@@ -10,7 +10,7 @@ from keraunos.layers.regularization import Noisy
 from keraunos.layers.spatial import Spatial
 
 
-class SpatialDropout(Spatial, Noisy, kw_only=True):
+class SpatialDropout(Spatial, Noisy):
     """The base of dropout of whole channels, for places beside each other tell much the same (Tompson et al., 2015, arXiv:1411.4280).
 
     Args:
@@ -26,8 +26,9 @@ class SpatialDropout(Spatial, Noisy, kw_only=True):
 
     rate: Share
     seed: Any = None
-    name: Inherited = None
-    dtype: Inherited = None
+    if not TYPE_CHECKING:  # checkers know them from the base
+        name: Inherited = None
+        dtype: Inherited = None
 
     def setup(self) -> None:
         Spatial.setup(self)

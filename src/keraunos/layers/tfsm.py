@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keraunos.core.errors import ArgumentError, ModelFileError, suggestion
 from keraunos.core.fields import Inherited
@@ -32,9 +32,10 @@ class TFSMLayer(Native):
     filepath: Any
     call_endpoint: str = "serve"
     call_training_endpoint: str | None = None
-    trainable: Inherited = True
-    name: Inherited = None
-    dtype: Inherited = None
+    if not TYPE_CHECKING:  # checkers know them from the base
+        trainable: Inherited = True
+        name: Inherited = None
+        dtype: Inherited = None
 
     def setup(self) -> None:
         self.filepath = os.fspath(self.filepath)

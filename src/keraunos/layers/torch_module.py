@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import pickle
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keraunos.core.config import active
 from keraunos.core.errors import ArgumentError, ModelFileError, ShapeError
@@ -45,7 +45,8 @@ class TorchModuleWrapper(Native):
 
     engine, needs = "torch", "run_module"
     module: Any  # pyright: ignore[reportRedeclaration]
-    name: Inherited = None
+    if not TYPE_CHECKING:  # checkers know them from the base
+        name: Inherited = None
     output_shape: Any = None
 
     def setup(self) -> None:
