@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy as copying
+
 import numpy as np
 import pytest
 
@@ -446,3 +448,14 @@ def test_a_file_of_an_engine_that_compiles_is_used_on_one_that_does_not(backend)
     assert model.jit_compile is None and model.predict(floats(3, 4), verbose=0).shape == (3, 1)
     model.compile_from_config({"optimizer": "sgd", "loss": "mse", "jit_compile": False})
     assert model.jit_compile is False
+
+
+def test_copies_of_models_that_were_fitted_on_a_generator() -> None:
+    """A copy has neither the data nor the place in it."""
+    x, y = np.ones((2, 2), "float32"), np.ones((2, 1), "float32")
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(((x, y) for _ in range(2)), verbose=0)
+    for copied in (copying.deepcopy(model), model.to_backend("numpy")):
+        assert copied.position is None
+        np.testing.assert_allclose(copied.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-6)

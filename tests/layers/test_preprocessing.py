@@ -59,6 +59,19 @@ def test_siphash_is_that_of_its_authors() -> None:
 
 
 # ---- adapt ----
+class Numbered:
+    """A data set whose batches are found by number."""
+
+    def __init__(self, values: list[Any]):
+        self.values = values
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.values[index % len(self.values) :][:1]
+
+
 def kinds(values: list[Any]) -> dict[str, Any]:
     """A column of data in every form in which users have one."""
     pandas, polars, arrow = (pytest.importorskip(name) for name in ("pandas", "polars", "pyarrow"))
@@ -66,7 +79,7 @@ def kinds(values: list[Any]) -> dict[str, Any]:
     found = {
         "list": values, "array": np.array(values), "objects": np.array(values, object), "matrix": np.array(values)[:, None],
         "pandas": pandas.Series(values), "polars": polars.Series(values), "arrow": arrow.array(values), "chunks": arrow.chunked_array([values[:2], values[2:]]),
-        "generator": (np.array(values[i : i + 2]) for i in range(0, len(values), 2)), "batches": Batches(values),
+        "generator": (np.array(values[i : i + 2]) for i in range(0, len(values), 2)), "batches": Batches(values), "numbered": Numbered(values),
     }  # fmt: skip
     return {**found, "bytes": np.array([v.encode() for v in values])} if text else {**found, "tensor": ops.convert_to_tensor(values)}
 
@@ -177,6 +190,24 @@ def test_long_adapting_shows_progress(monkeypatch: pytest.MonkeyPatch, capsys: p
 
 
 # ---- options ----
+def test_weights_of_special_tokens() -> None:
+    for vocabulary, weights in ((["[UNK]", "a", "b"], [5.0, 1.0, 2.0]), (["a", "b"], [1.0, 2.0])):
+        ours, theirs = (module.StringLookup(vocabulary=vocabulary, idf_weights=weights, output_mode="tf_idf") for module in (layers, keras.layers))
+        x = np.array([["z", "a"]])
+        assert array(ours(x)).tolist() == np.asarray(theirs(x)).tolist()
+
+
+def test_normalization_of_more_axes() -> None:
+    """Data with more axes than the layer was adapted to broadcasts, from the last axis."""
+    rng = np.random.default_rng(0)
+    for size in (3, 4):
+        ours, theirs = layers.Normalization(), keras.layers.Normalization()
+        data, x = rng.normal(3, 2, (9, 4)).astype("float32"), rng.normal(size=(2, size, 4)).astype("float32")
+        ours.adapt(data)
+        theirs.adapt(data)
+        np.testing.assert_allclose(array(ours(x)), np.asarray(theirs(x)), atol=1e-5)
+
+
 def test_functions_of_the_users() -> None:
     def standardize(texts: Any) -> Any:
         return np.array([text.upper() for text in texts])
@@ -188,6 +219,7 @@ def test_functions_of_the_users() -> None:
     layer.adapt(["a-b", "b"])
     assert layer.get_vocabulary() == ["", "[UNK]", "B", "A"]
     assert array(layer(["b-a-c"])).tolist() == [[2, 3, 1]]
+    assert array(layers.TextVectorization(vocabulary=["ä"], standardize=np.strings.lower)(["Ä", "B"])).tolist() == [[2], [1]]
 
 
 def test_back_to_tokens() -> None:
@@ -360,6 +392,39 @@ def test_files_keep_vocabularies(tmp_path: pathlib.Path) -> None:
     assert names[0] == names[1]
 
 
+def test_files_keep_what_a_layer_knows_now(tmp_path: pathlib.Path) -> None:
+    """Boundaries that were found; a vocabulary that took the place of the first one; an unknown token that is None."""
+    ours, theirs = (module.layers.Discretization(num_bins=3) for module in (keraunos, keras))
+    ours.adapt(np.arange(10.0))
+    theirs.adapt(np.arange(10.0))
+    models = {"ours": Sequential([Input((1,)), ours]), "theirs": keras.Sequential([keras.Input((1,)), theirs])}
+    for name, model in models.items():
+        model.save(tmp_path / f"{name}.keras")
+        for load in (keraunos.saving.load_model, keras.saving.load_model):
+            again = load(tmp_path / f"{name}.keras").layers[-1]
+            np.testing.assert_allclose(again.bin_boundaries, ours.bin_boundaries, rtol=1e-6)
+    again = keraunos.models.clone_model(models["ours"]).layers[-1]
+    assert again.bin_boundaries == ours.bin_boundaries and again.num_bins == 3
+    again.adapt(np.arange(5.0))
+    assert again.bin_boundaries != ours.bin_boundaries
+
+    for kind, weights in ((layers.StringLookup, [3.0, 5.0]), (layers.TextVectorization, [3.0, 5.0]), (layers.StringLookup, None)):
+        options = {} if weights is None else {"output_mode": "tf_idf", "idf_weights": [1.0]}
+        layer = kind(vocabulary=["a"], **options)
+        layer.set_vocabulary(["x", "y"], weights)
+        model = Sequential([Input((1,), dtype="string"), layer])
+        model.save(tmp_path / "model.keras")
+        x = np.array([["y"], ["a"]])
+        for again in (keraunos.saving.load_model(tmp_path / "model.keras"), keraunos.models.clone_model(model)):
+            assert array(again(x)).tolist() == array(model(x)).tolist()
+
+    for kind, data in ((layers.StringLookup, ["b", "None"]), (layers.IntegerLookup, [3, 4])):
+        layer = kind(oov_token=None)
+        layer.adapt(data)
+        Sequential([Input((1,), dtype=layer.reads), layer]).save(tmp_path / "model.keras")
+        assert keraunos.saving.load_model(tmp_path / "model.keras").layers[-1].get_vocabulary() == layer.get_vocabulary()
+
+
 def test_tokens_that_are_no_lines(tmp_path: pathlib.Path) -> None:
     text = Input((), dtype="string")
     layer = layers.TextVectorization(split="character", standardize=None)
@@ -457,9 +522,37 @@ WRONG: dict[str, tuple[Callable[[], Any], Any, str]] = {
     "ragged": (lambda: layers.TextVectorization(ragged=True), ArgumentTypeError, "ragged"),
     "sparse": (lambda: layers.StringLookup(sparse=True), ArgumentTypeError, "sparse"),
     "unequal lists": (lambda: looked_up()([["a"], ["a", "b"]]), DataError, "unequal lengths"),
+    "fewer texts": (lambda: layers.TextVectorization(vocabulary=["a"], standardize=lambda x: x[:1])(["a", "b"]), DataError, "standardize=.*1 entries.*2 entries"),
+    "no texts": (lambda: layers.TextVectorization(vocabulary=["a"], split=lambda x: None)(["a"]), DataError, "split=.*NoneType"),
+    "no room": (lambda: layers.TextVectorization(max_tokens=2), ArgumentError, "max_tokens=2 leaves no place.*2 special"),
+    "no vocabulary": (lambda: layers.StringLookup(vocabulary=5), ArgumentTypeError, "list, an array, or the path"),
+    "fractions as tokens": (lambda: layers.IntegerLookup(vocabulary=[1.5]), ArgumentTypeError, "integers"),
+    "no integer": (lambda: layers.IntegerLookup(vocabulary=[1])(np.array([np.nan])), DataError, "Integers"),
+    "no object": (lambda: layers.IntegerLookup(vocabulary=[1])(np.array([1, None], object)), DataError, "fillna"),
+    "strings back": (lambda: looked_up(invert=True)(np.array(["a"])), DataError, "Integers"),
+    "bytes of another encoding": (lambda: adapted_vocabulary(np.array([b"\xff"])), DataError, "UTF-8.*latin-1"),
+    "targets too": (lambda: layers.StringLookup().adapt((np.array(["a"]), np.array([1])) for _ in range(2)), DataError, "inputs alone.*for x, y in data"),
+    "a dict": (lambda: layers.StringLookup().adapt({"a": np.array(["a"])}), DataError, "adapt cannot see"),
+    "descending": (lambda: layers.Discretization([1.0, 0.0]), ArgumentError, "ascend.*sorted"),
+    "bounds of text": (lambda: layers.Discretization("abc"), DataError, "numbers"),
+    "bins of nothing": (lambda: layers.Discretization(num_bins=2).adapt([1.0, np.nan]), DataError, "NaN"),
+    "less than no variance": (lambda: layers.Normalization(mean=0.0, variance=-1.0), ArgumentError, "not negative"),
+    "fewer features": (lambda: adapted_to(np.ones((2, 3)))(np.ones((2, 4))), ShapeError, "4"),
     "no data": (lambda: layers.StringLookup().adapt(3), DataError, "adapt cannot see"),
     "text to a layer of numbers": (lambda: layers.Dense(2)(np.array([["a"]])), DataError, "TextVectorization or StringLookup"),
 }  # fmt: skip
+
+
+def adapted_vocabulary(data: Any) -> Any:
+    layer = layers.StringLookup()
+    layer.adapt(data)
+    return layer.get_vocabulary()
+
+
+def adapted_to(data: Any) -> Any:
+    layer = layers.Normalization()
+    layer.adapt(data)
+    return layer
 
 
 def adapt_other() -> None:

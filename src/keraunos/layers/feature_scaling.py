@@ -13,13 +13,24 @@ from keraunos.core.errors import ArgumentError, DataError, ShapeError, StateErro
 from keraunos.core.fields import Inherited, Positive, Size, Unsupported
 from keraunos.core.spec import Spec, normalize_axes
 from keraunos.layers.category_encoding import encoded
+from keraunos.layers.input_layer import InputSpec
 from keraunos.layers.preprocessing import Adapting, is_text, not_adapted, on_host
 
 
 def _numbers(data: Any) -> np.ndarray:
     x = on_host(data)
     if is_text(x):
-        raise DataError("The data holds text, or Python objects, where numbers are expected.", fix="StringLookup or TextVectorization take text")
+        fix = "StringLookup and TextVectorization take text; fill what is missing: data.fillna(0)"
+        raise DataError("The data holds text, or Python objects, where numbers are expected.", fix=fix)
+    return x
+
+
+def _finite(data: Any, name: str) -> np.ndarray:
+    """Numbers that a layer learns from, in 64 bits."""
+    x = _numbers(data).astype("float64")
+    if not np.isfinite(x).all():
+        fact = "The data holds NaN or infinity, and then so would what the layer learns."
+        raise DataError(fact, where=name, fix="data[np.isfinite(data).all(axis=-1)]")
     return x
 
 
@@ -58,6 +69,8 @@ class Normalization(Adapting):
         self.input_variance: Any
         exact = "float64" if self.variable_dtype == "float64" else "float32"
         self.input_mean, self.input_variance = (None if x is None else _numbers(x).astype(exact) for x in (self.mean, self.variance))
+        if self.input_variance is not None and (self.input_variance < 0).any():
+            raise ArgumentError("A variance is not negative.", where=self.name, received=f"variance={self.variance!r}")
         self.autocast = False  # what 16 bits cannot hold is scaled first
         self.reset_state()
 
@@ -65,21 +78,23 @@ class Normalization(Adapting):
         axes = sorted(normalize_axes(self.axis, len(input_shape)))
         shape = tuple(input_shape[a] for a in axes)
         self._kept = axes
+        self._rank = len(input_shape)  # data of more axes broadcasts
         if self.input_mean is None:
             self.adapt_mean = self.weight("mean", shape, trainable=False)
             self.adapt_variance = self.weight("variance", shape, trainable=False)
             self.count = self.weight("count", (), trainable=False, dtype="int32")
+            self.input_spec = InputSpec(axes={a - self._rank: d for a, d in zip(axes, shape, strict=True) if a > 0})
             return
         for name, value in (("mean", self.input_mean), ("variance", self.input_variance)):
             sizes = np.shape(value)
             if len(sizes) > len(shape) or any(n not in (1, d) and d is not None for n, d in zip(sizes[::-1], shape[::-1], strict=False)):
                 raise ShapeError(f"{name} does not fit the features.", where=self.name, received=f"{name} of shape {sizes}", expected=f"{shape}")
             sizes = (1,) * (len(shape) - len(sizes)) + sizes
-            setattr(self, name, np.reshape(value, self._aligned(sizes, len(input_shape))))
+            setattr(self, name, np.reshape(value, self._aligned(sizes)))
 
-    def _aligned(self, sizes: Any, rank: int) -> list[int]:
+    def _aligned(self, sizes: Any) -> list[int]:
         """The sizes along the features' axes, with 1 along all others, so that they broadcast against the data."""
-        found = [1] * rank
+        found = [1] * self._rank
         for axis, size in zip(self._kept, sizes, strict=True):
             found[axis] = size
         return found
@@ -92,7 +107,7 @@ class Normalization(Adapting):
         """Look at one more batch."""
         if self.input_mean is not None:
             raise StateError("The mean and the variance were given: there is nothing to adapt.", where=self.name, fix="leave mean= and variance= out")
-        x = _numbers(data).astype("float64")
+        x = _finite(data, self.name)
         if not self.built:
             self.build(tuple(size if axis or 0 in normalize_axes(self.axis, x.ndim) else None for axis, size in enumerate(x.shape)))
         others = tuple(axis for axis in range(x.ndim) if axis not in self._kept)
@@ -100,8 +115,6 @@ class Normalization(Adapting):
             raise ShapeError(
                 "The features of the data are not those the layer was built for.", where=self.name, received=x.shape, expected=self.adapt_mean.shape
             )
-        if not np.isfinite(x).all():
-            raise DataError("The data holds NaN or infinity, and then the mean would be one too.", where=self.name, fix="data[np.isfinite(data).all(axis=-1)]")
         more = x.size // max(self.adapt_mean.size, 1)
         if more == 0:
             return
@@ -122,7 +135,7 @@ class Normalization(Adapting):
         x = ops.cast(inputs, wide)
         mean, variance = self.mean, self.variance
         if self.input_mean is None:
-            mean, variance = (ops.reshape(v, self._aligned(v.shape, len(x.shape))) for v in (self.adapt_mean, self.adapt_variance))
+            mean, variance = (ops.reshape(v, self._aligned(v.shape)) for v in (self.adapt_mean, self.adapt_variance))
         mean, scale = ops.cast(mean, wide), ops.maximum(ops.sqrt(ops.cast(variance, wide)), config.epsilon())
         return ops.cast(mean + x * scale if self.invert else (x - mean) / scale, self.compute_dtype)
 
@@ -165,7 +178,10 @@ class Discretization(Adapting):
             fix = "Discretization([0.0, 1.0]), or Discretization(num_bins=4) and adapt(data)"
             raise ArgumentError(f"Discretization takes bin_boundaries or num_bins, {both}.", where=self.name, fix=fix)
         if self.bin_boundaries is not None:
-            self.bin_boundaries = [float(x) for x in self.bin_boundaries]
+            bounds = _numbers(self.bin_boundaries).ravel()
+            if np.isnan(bounds).any() or (bounds[1:] < bounds[:-1]).any():
+                raise ArgumentError("Boundaries ascend.", where=self.name, received=f"bin_boundaries={bounds.tolist()}", fix="sorted(bin_boundaries)")
+            self.bin_boundaries = bounds.astype("float64").tolist()
         self.autocast = False  # numbers are compared as they are
         self._given = self.num_bins is None
         self.summary = np.zeros((2, 0))
@@ -179,11 +195,11 @@ class Discretization(Adapting):
     def reset_state(self) -> None:
         if self._given:
             raise StateError("The boundaries were given: there is nothing to adapt.", where=self.name, fix="Discretization(num_bins=4)")
-        self.summary, self.bin_boundaries = np.zeros((2, 0)), None
+        self.summary = np.zeros((2, 0))
 
     def update_state(self, data: Any) -> None:
         """Look at one more batch."""
-        values = np.sort(_numbers(data).ravel().astype("float64"))
+        values = np.sort(_finite(data, self.name).ravel())
         step = max(len(values) * self.epsilon, 1)
         values = values[int(step) - 1 :: int(step)]
         joined = np.concatenate([self.summary, [values, np.full(len(values), step)]], axis=1)
@@ -208,6 +224,14 @@ class Discretization(Adapting):
         config = super().get_config()
         del config["trainable"]
         return {**config, "dtype": self._policy.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """Make a layer from `get_config`'s result, with the boundaries that `adapt` found if it did."""
+        found = config.get("bin_boundaries") if config.get("num_bins") is not None else None
+        layer = super().from_config(config if found is None else {**config, "bin_boundaries": None})
+        layer.bin_boundaries = layer.bin_boundaries if found is None else [float(x) for x in found]
+        return layer
 
 
 def _compressed(summary: np.ndarray, epsilon: float) -> np.ndarray:

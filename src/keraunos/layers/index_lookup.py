@@ -13,7 +13,7 @@ from keraunos.core.errors import ArgumentError, DataError, StateError
 from keraunos.core.fields import Unsupported
 from keraunos.core.spec import UNKNOWN, Spec
 from keraunos.layers.hashing import key_of
-from keraunos.layers.preprocessing import encoded_on_host, encoded_shape, not_adapted, on_host
+from keraunos.layers.preprocessing import encoded_on_host, encoded_shape, not_adapted, on_host, whole_numbers
 from keraunos.layers.vocabulary import Vocabulary
 
 _UNKNOWN = -1  # the place of what is not in the vocabulary
@@ -40,6 +40,8 @@ class IndexLookup(Vocabulary, kw_only=True):
             problem = f"invert goes from indices to tokens: output_mode cannot be {self.output_mode!r}."
         elif self.idf_weights is not None and self.output_mode != "tf_idf":
             problem = f"idf_weights go with output_mode='tf_idf', not {self.output_mode!r}."
+        elif self.max_tokens is not None and self.max_tokens <= len(self._special()):
+            problem = f"max_tokens={self.max_tokens} leaves no place for a token besides the {len(self._special())} special ones."
         if problem:
             raise ArgumentError(problem, where=self.name)
         self.reads = "int64" if self.invert else self.reads
@@ -123,8 +125,9 @@ class IndexLookup(Vocabulary, kw_only=True):
             return self.encode(self.places(self.keys_in(inputs)).reshape(inputs.shape))
         if not self._tokens:
             raise not_adapted(self.name, "vocabulary yet")
+        inputs = whole_numbers(inputs)
         tokens = np.array([*self.get_vocabulary(), self.oov_token], None if self.token_dtype == "string" else self.token_dtype)
-        return tokens[np.where((inputs >= 0) & (inputs < len(tokens) - 1), inputs, len(tokens) - 1).astype("int64")]
+        return tokens[np.where((inputs >= 0) & (inputs < len(tokens) - 1), inputs, len(tokens) - 1)]
 
     def compute_output_spec(self, inputs: Any) -> Any:
         mode = self.output_mode

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from keraunos.core.errors import ArgumentError, ArgumentTypeError
+from keraunos.core.errors import ArgumentError, ArgumentTypeError, DataError
 from keraunos.core.fields import Inherited
 from keraunos.core.fingerprints import fingerprints
 from keraunos.layers.index_lookup import IndexLookup
@@ -58,7 +58,10 @@ class StringLookup(IndexLookup, order=_STRINGS):
         return token.encode() if isinstance(token, str) else token.decode(self.encoding).encode()
 
     def shown(self, key: Any) -> str:
-        return key.decode()
+        try:
+            return key.decode()
+        except UnicodeDecodeError:
+            raise DataError("A token is no text in UTF-8.", where=self.name, received=repr(key), fix="encoding='latin-1'") from None
 
     def spread(self, keys: Sequence[bytes]) -> np.ndarray:
         return (fingerprints(keys, self._key) % np.uint64(self.num_oov_indices)).astype("int64")
@@ -117,8 +120,10 @@ class IntegerLookup(IndexLookup, order=_INTEGERS):
 
     def key(self, token: Any) -> int:
         try:
-            return int(token)
-        except (TypeError, ValueError):
+            if (whole := int(token)) == token or isinstance(token, str):  # the lines of a file
+                return whole
+            raise ValueError
+        except (TypeError, ValueError, OverflowError):
             fix = "StringLookup takes strings"
             raise ArgumentTypeError("The tokens of an IntegerLookup are integers.", where=self.name, received=repr(token), fix=fix) from None
 

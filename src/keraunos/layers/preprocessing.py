@@ -78,8 +78,10 @@ def whole_numbers(x: np.ndarray) -> np.ndarray:
         DataError: Some are none.
     """
     if is_text(x):
-        raise DataError("Integers are expected here, not text.", fix="StringLookup takes strings")
-    whole = x.astype("int64")
+        fact = "Integers are expected here, not text or Python objects."
+        raise DataError(fact, fix="StringLookup takes strings; fill what is missing: data.fillna(-1)")
+    with np.errstate(invalid="ignore"):
+        whole = x.astype("int64")
     if x.dtype.kind == "f" and not np.array_equal(whole, x):
         raise DataError("Integers are expected here, not numbers between them.", received=str(x.dtype), fix="Discretization makes bins of floats")
     return whole
@@ -95,8 +97,9 @@ def batches(data: Any, steps: int | None = None, size: int | None = CHUNK) -> It
         size = max(1, size or len(array))
         parts: Any = (array[start : start + size] for start in range(0, max(len(array), 1), size))
         total = -(-len(array) // size)
-    elif hasattr(data, "__iter__") or hasattr(data, "__getitem__"):
-        parts, total = map(on_host, itertools.islice(data, steps)), steps
+    elif not isinstance(data, dict) and (hasattr(data, "__iter__") or hasattr(data, "__getitem__")):
+        given = data if hasattr(data, "__iter__") or not hasattr(data, "__len__") else (data[i] for i in range(len(data)))
+        parts, total = map(_batch, itertools.islice(given, steps)), steps
     else:
         raise DataError(f"adapt cannot see the data in a {type(data).__name__}.", fix="pass an array, a list, a column, or what yields batches of them")
     progress = Progress("auto", title="Adapt")
@@ -109,6 +112,14 @@ def batches(data: Any, steps: int | None = None, size: int | None = CHUNK) -> It
         done += 1
     if progress.width:
         progress.end(done, {})
+
+
+def _batch(batch: Any) -> np.ndarray:
+    """One batch that was yielded."""
+    if isinstance(batch, dict) or (isinstance(batch, tuple) and any(getattr(part, "ndim", 0) for part in batch)):
+        fact, fix = "adapt takes the inputs alone.", "layer.adapt(x for x, y in data), or data.map(lambda x, y: x)"
+        raise DataError(fact, received=f"batches that are {type(batch).__name__}s", fix=fix)
+    return on_host(batch)
 
 
 class Adapting(Layer, kw_only=True):

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from keraunos.core.errors import ArgumentError, ShapeError, suggestion
+from keraunos.core.errors import ArgumentError, DataError, ShapeError, suggestion
 from keraunos.core.fields import Inherited, Size, Unsupported
 from keraunos.core.spec import UNKNOWN, Spec
 from keraunos.layers.lookup import StringLookup
@@ -38,11 +38,12 @@ class TextVectorization(HostLayer, Adapting):
     Args:
         max_tokens: The size of the vocabulary at most, special tokens included.
         standardize: "lower_and_strip_punctuation" (of ASCII), "lower", "strip_punctuation", None, or a function of an array of strings
-            that returns as many.
+            that returns as many, as `numpy.strings.lower`.
         split: "whitespace" (of ASCII), "character", None, or a function of an array of strings that returns a list of words for each.
         ngrams: Up to how many neighbouring words are taken as one; a tuple says exactly how many.
         output_mode: "int" gives the places, padded with 0; "multi_hot", "count" and "tf_idf" vectors, as in `StringLookup`.
-        output_sequence_length: How many places there are for each text in "int": what is more is left out. As many as the longest has by default.
+        output_sequence_length: How many places there are for each text in "int": what is more is left out. By default as many as the
+            longest of the texts has that are given at once, which for `fit` and `predict` are those of a whole array.
         pad_to_max_tokens: Whether vectors have the length `max_tokens` even if there are fewer tokens.
         vocabulary: The words, or the path of a text file with one a line.
         idf_weights: In "tf_idf" with a given vocabulary, a weight for each word.
@@ -98,16 +99,25 @@ class TextVectorization(HostLayer, Adapting):
         """The words, or n-grams, of each text."""
         table, left_out = _STANDARDS.get(self.standardize, (None, b"")) if not callable(self.standardize) else (None, b"")
         if callable(self.standardize):
-            texts = as_bytes(on_host(self.standardize(_strings(texts))))
+            texts = as_bytes(on_host(self._returned("standardize", self.standardize(_strings(texts)), len(texts))))
         elif table or left_out:
             texts = [text.translate(table, left_out) for text in texts]
         if callable(self.split):
-            found: Any = self.split(_strings(texts))
+            found = self._returned("split", self.split(_strings(texts)), len(texts))
             found = found.to_list() if hasattr(found, "to_list") else found  # a ragged tensor
             words: Iterable[Words] = [as_bytes(np.asarray(row, object)) for row in found]
         else:
             words = map(_SPLITS[self.split], texts)
         return words if self._sizes is None else map(self._joined, words)
+
+    def _returned(self, argument: str, found: Any, count: int) -> Any:
+        """What a function of the user's returned, which has an entry for each text."""
+        entries = found.shape[0] if getattr(found, "shape", None) else len(found) if hasattr(found, "__len__") else None
+        if entries != count:
+            received = type(found).__name__ if entries is None else f"{entries} entries"
+            fact = f"The function {argument}= must return an entry for each text."
+            raise DataError(fact, where=self.name, received=received, expected=f"{count} entries")
+        return found
 
     def _joined(self, words: Words) -> Words:
         """The n-grams of a text, the shortest first."""
@@ -153,6 +163,7 @@ class TextVectorization(HostLayer, Adapting):
     def set_vocabulary(self, vocabulary: Any, idf_weights: Any = None) -> None:
         """Take a vocabulary in place of one that `adapt` would find; the arguments are those of `StringLookup.set_vocabulary`."""
         self._lookup_layer.set_vocabulary(vocabulary, idf_weights)
+        self.vocabulary, self.idf_weights = self._lookup_layer.vocabulary, self._lookup_layer.idf_weights
 
     def get_vocabulary(self, include_special_tokens: bool = True) -> list[str]:
         """The words in the order of their places."""
@@ -230,5 +241,5 @@ class TextVectorization(HostLayer, Adapting):
 
 
 def _strings(texts: Sequence[bytes]) -> np.ndarray:
-    """Texts as functions of the user's take them."""
-    return np.array([text.decode(errors="replace") for text in texts], object)
+    """Texts as functions of the user's take them: those of `numpy.strings` do as well as loops."""
+    return np.array([text.decode(errors="replace") for text in texts], np.dtypes.StringDType())

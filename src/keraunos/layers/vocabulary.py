@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from keraunos.core.errors import ArgumentError, ModelFileError
+from keraunos.core.errors import ArgumentError, ArgumentTypeError, ModelFileError
 from keraunos.core.fields import Count
 from keraunos.core.scope import scope
 from keraunos.layers.preprocessing import Adapting, HostLayer, on_host
@@ -68,34 +68,38 @@ class Vocabulary(HostLayer, Adapting, kw_only=True):
             if not path.is_file():
                 raise ArgumentError(f"There is no vocabulary file '{path}'.", where=self.name, fix="a text file with one token a line")
             vocabulary = path.read_text(encoding=self.encoding).removesuffix("\n").split("\n")
-        return [self.key(token) for token in (vocabulary if isinstance(vocabulary, (list, tuple)) else on_host(vocabulary).tolist())]
+        tokens = vocabulary if isinstance(vocabulary, (list, tuple)) else on_host(vocabulary).tolist()
+        if not isinstance(tokens, (list, tuple)):
+            raise ArgumentTypeError("A vocabulary is a list, an array, or the path of a file.", where=self.name, received=f"vocabulary={vocabulary!r}")
+        return [None if token is None and self.oov_token is None else self.key(token) for token in tokens]
 
     def set_vocabulary(self, vocabulary: Any, idf_weights: Any = None) -> None:
         """Take a vocabulary in place of one that `adapt` would find.
 
         Args:
             vocabulary: The tokens, as an array, a list or the path of a text file; the special tokens may stand first.
-            idf_weights: In "tf_idf", a weight for each token.
+            idf_weights: In "tf_idf", a weight for each token, special ones included where they stand in it.
 
         Raises:
             ArgumentError: There are none or too many, one occurs twice, or the weights do not fit.
         """
-        self._set(self._keys(vocabulary), None if idf_weights is None else [float(w) for w in on_host(idf_weights)])
+        keys, weights = self._keys(vocabulary), None if idf_weights is None else [float(w) for w in on_host(idf_weights)]
+        self._set(keys, weights)
+        self.vocabulary, self.idf_weights = (None, None) if self.vocabulary is None else (list(map(self.shown, keys)), weights)
 
     def _set(self, keys: list[Any], weights: list[float] | None) -> None:
         if self.output_mode == "tf_idf" and len(weights or ()) != len(keys):
             fix = "give one for each token, or call adapt(data)"
             raise ArgumentError(f"There are {len(keys)} tokens and {len(weights or ())} idf_weights.", where=self.name, fix=fix)
-        keys, weights = self._without_special(keys, weights)
-        self._index(keys)
+        self._index(self._without_special(keys))
         self._weigh(weights)
         self._static = True
 
-    def _without_special(self, keys: list[Any], weights: list[float] | None) -> tuple[list[Any], list[float] | None]:
-        """The keys of the data and their weights; raises unless they can be a vocabulary."""
+    def _without_special(self, keys: list[Any]) -> list[Any]:
+        """The keys of the data; raises unless they can be a vocabulary."""
         special, problem, fix = self._special(), None, None
         if special and keys[: len(special)] == special:
-            keys, weights = keys[len(special) :], weights and weights[len(special) :]
+            keys = keys[len(special) :]
         size = len(keys) + len(special)
         if not keys:
             problem = "The vocabulary is empty."
@@ -109,12 +113,13 @@ class Vocabulary(HostLayer, Adapting, kw_only=True):
             problem, fix = f"The vocabulary has {size} tokens, special ones included; max_tokens is {self.max_tokens}.", f"max_tokens={size}"
         if problem:
             raise ArgumentError(problem, where=self.name, fix=fix)
-        return keys, weights
+        return keys
 
     def _weigh(self, weights: Any) -> None:
-        """Take what each token counts in "tf_idf"; what is unknown counts the mean of all."""
+        """Take what each token counts in "tf_idf"; what is unknown counts the mean of all, unless it is among them."""
         if weights is not None:
-            self._weights = np.array([*[np.mean(weights)] * self.num_oov_indices, *weights], "float32")
+            unknown = [] if len(weights) > len(self._tokens) else [np.mean(weights)] * self.num_oov_indices
+            self._weights = np.array([*unknown, *weights], "float32")
 
     def _index(self, keys: list[Any]) -> None:
         """Make the table of places for tokens."""
@@ -157,11 +162,11 @@ class Vocabulary(HostLayer, Adapting, kw_only=True):
             tokens, folder = self.get_vocabulary(), pathlib.Path(dir_path)
             lines = list(map(str, tokens))
             (folder / _FILE).write_bytes("\n".join(lines).encode())
-            if any("\n" in line for line in lines):
+            if None in tokens or any("\n" in line for line in lines):
                 (folder / _MORE).write_text(json.dumps(tokens))
 
     def load_assets(self, dir_path: Any) -> None:
         """Read what `save_assets` wrote."""
         file, more = pathlib.Path(dir_path, _FILE), pathlib.Path(dir_path, _MORE)
         tokens = json.loads(more.read_text()) if more.is_file() else file.read_bytes().decode().split("\n")
-        self._index(self._without_special([self.key(token) for token in tokens], None)[0])
+        self._index(self._without_special(self._keys(tokens)))

@@ -39,6 +39,9 @@ class Position:
         """Go on at a batch of an epoch, in the order of a seed."""
         self.epoch, self.batch, self.data.seed = epoch, batch, seed
 
+    def __deepcopy__(self, memo: Any) -> None:
+        """A copy of a model is in no run, and does not copy the data."""
+
     def begin(self, epoch: int) -> int:
         """Begin an epoch; returns how many of its batches are passed over."""
         passed, self.epoch, self.batch = self.batch, epoch, 0
