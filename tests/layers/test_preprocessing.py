@@ -297,6 +297,55 @@ def test_models_that_know_their_input_from_data() -> None:
         assert model.inputs[0].dtype == "string"
 
 
+class Batched(keraunos.utils.PyDataset):
+    """Batches of four samples."""
+
+    def __init__(self, x: Any, y: Any):
+        super().__init__()
+        self.x, self.y = x, y
+
+    def __len__(self) -> int:
+        return len(self.x) // 4
+
+    def __getitem__(self, index: int) -> Any:
+        return self.x[4 * index : 4 * index + 4], self.y[4 * index : 4 * index + 4]
+
+
+def test_the_first_data_says_what_the_input_is() -> None:
+    """Of whatever kind the data is, and wherever in the model the layer is that runs on the host."""
+    x, y = np.array([["a", "b", "c"]] * 8), np.ones((8, 1), "float32")
+    for data in ((x, y), (x.tolist(), y), (Batched(x, y),), (Batched(x, y)[i] for i in range(2))):
+        model = Sequential([layers.StringLookup(vocabulary=["a", "b"]), layers.Embedding(3, 2), layers.Flatten(), layers.Dense(1)])
+        model.compile("adam", "mse")
+        model.fit(*(data if isinstance(data, tuple) else (data,)), verbose=0)
+        assert model.input_shape == (None, 3)
+    model = Sequential([layers.Rescaling(2), layers.IntegerLookup(vocabulary=[2, 4], output_mode="one_hot"), layers.Dense(1)])
+    model.compile("adam", "mse")
+    model.fit(np.array([[1], [2]]), y[:2], verbose=0)
+    model = Sequential([layers.StringLookup(vocabulary=["a"])])
+    with pytest.raises(DataError, match="unequal lengths"):
+        model.predict([["a"], ["a", "b"]], verbose=0)
+    with pytest.raises(DataError, match="takes 1 inputs, 2 were given"):
+        model.predict([x, x], verbose=0)
+    with pytest.raises(StateError, match="'sequential.*' cannot be trained|'dense.*' cannot be trained"):
+        model = Sequential([layers.Dense(2), layers.IntegerLookup(vocabulary=[1]), layers.Dense(1)])
+        model.compile("adam", "mse")
+        model.fit(np.ones((2, 2)), y[:2], verbose=0)
+
+
+def test_lists_of_strings_by_name_and_inputs_that_are_left_out() -> None:
+    class First(layers.Layer):
+        def call(self, x: Any, other: Any = None) -> Any:
+            return x if other is None else x + other
+
+    text, number = Input((1,), dtype="string", name="text"), Input((2,), name="number", optional=True)
+    place = layers.StringLookup(vocabulary=["a"], output_mode="one_hot")(text)
+    model = Model({"text": text, "number": number}, First()(place, number))
+    for strings in (["a", "b"], [["a"], ["b"]], np.array(["a", "b"])):
+        assert model.predict({"text": strings, "number": None}, verbose=0).tolist() == [[0.0, 1.0], [1.0, 0.0]]
+        assert model.predict({"text": strings, "number": np.ones((2, 2))}, verbose=0).tolist() == [[1.0, 2.0], [2.0, 1.0]]
+
+
 def test_data_that_is_prepared_batch_by_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = None
     for limit in (1 << 30, 0):
@@ -579,6 +628,8 @@ def test_layers_of_the_host_in_compiled_functions(engine: str) -> None:
             return self.dense(ops.cast(self.lookup(x), "float32"))
 
     with backend_scope(engine):
+        with pytest.raises(DataError, match=r"(?s)x holds text.*Input\(shape, dtype='string'\).*fit\(layer\(x\), y\)"):
+            Late().predict(np.array(["a"]), verbose=0)
         model = Late()
         model.compile("adam", "mse")
         with pytest.raises(BackendError, match=r"(?s)runs on the host.*Input"):

@@ -71,11 +71,27 @@ def to_array(x: Any, name: str, text: bool = False) -> Any:
     if x.dtype.kind == "O":
         fix = "pass an array of numbers, all samples of one shape"
         raise DataError(f"{name} holds Python objects.", where=name, received=f"an array of {len(x)} objects", fix=fix)
-    if x.dtype.kind in "US":
-        raise DataError(f"{name} holds text.", where=name, fix="turn it into numbers first, with TextVectorization or StringLookup")
+    if x.dtype.kind in "STU":
+        fix = "turn it into numbers first, with TextVectorization or StringLookup"
+        graph = ", for which the model must be a Sequential or begin with Input(shape, dtype='string'), if it is not applied to the data: fit(layer(x), y)"
+        raise DataError(f"{name} holds text.", where=name, fix=fix + graph * name.startswith("x"))
     if x.dtype.kind == "f" and dtypes.standardize_dtype(x.dtype) != config.floatx():
         x = x.astype(backend.to_numpy(backend.array(0.0, config.floatx())).dtype)
     return x
+
+
+def _texts(x: Any) -> Any:
+    """Data in which lists of strings are arrays."""
+    if isinstance(x, dict):
+        return {name: _texts(value) for name, value in x.items()}
+    if not isinstance(x, (list, tuple)) or not x:
+        return x
+    if not all(isinstance(value, str) for value in tree.flatten(list(x))):
+        return type(x)(map(_texts, x)) if type(x) in (list, tuple) else x
+    try:
+        return np.array(x)
+    except ValueError:
+        raise DataError("The lists have unequal lengths.", where="x", fix="pad them to one length, or pass one string for each sample") from None
 
 
 def _to_arrays(*parts: Any, text: bool = False) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -84,8 +100,8 @@ def _to_arrays(*parts: Any, text: bool = False) -> tuple[tuple[Any, ...], dict[s
     Raises:
         DataError: A part is a list of lists.
     """
-    if text and isinstance(parts[0], list) and parts[0] and all(isinstance(v, str) for v in tree.flatten(parts[0])):
-        parts = np.array(parts[0]), *parts[1:]
+    if text:
+        parts = _texts(parts[0]), *parts[1:]
     for name, part in zip(_PARTS, parts, strict=False):
         if isinstance(part, list) and part and not any(hasattr(v, "shape") for v in tree.flatten(part)):
             fact = f"{name} is a list of {len(part)} {type(part[0]).__name__}s, which could be one array or many."
@@ -137,8 +153,11 @@ class ArraySource:
         self.steps = steps or available
         self.shuffle, self.seed = shuffle, host.make_seed() if shuffle else 0
         self.prepare = prepare
-        if prepare is not None and self.size * sum(a[:1].nbytes for a in tree.flatten(self.head[0])) <= _PREPARED_BYTES:
-            self.data, self.prepare = (prepare(self.data[0]), *self.data[1:]), None
+        if prepare is not None:
+            first = self.head[0]  # all there is, if it is no more than a batch
+            if self.size * sum(a[:1].nbytes for a in tree.flatten(first) if a is not None) <= _PREPARED_BYTES:
+                whole = first if self.size <= self.batch_size else prepare(self.data[0])
+                self.data, self.prepare = (whole, *self.data[1:]), None
 
     @property
     def nbytes(self) -> int:

@@ -95,7 +95,7 @@ class GraphModel(Model):
         return run(self._order, self.inputs, self._outputs_structure, values)
 
     # ---- layers that run on the host ----
-    def _preparing(self, x: Any, training: bool = False) -> Any:
+    def _preparing(self, training: bool = False) -> Any:
         if self._split is None:
             return None
         stuck = next((n.operation for n in self._split.first if training and getattr(n.operation, "trainable_weights", None)), None)
@@ -107,8 +107,8 @@ class GraphModel(Model):
     def _prepared(self, x: Any) -> Any:
         """What the engine's part of the graph takes, for data of the user's."""
         found = run(self._split.first, self.inputs, self._split.cut, self._match(x))
-        arrays = [np.asarray(self._backend.to_numpy(value)) for value in found]
-        if any(a.dtype.kind in "OSTU" for a in arrays):
+        arrays = [None if value is None else np.asarray(self._backend.to_numpy(value)) for value in found]
+        if any(a is not None and a.dtype.kind in "OSTU" for a in arrays):
             raise DataError("The model gives text, which no engine has.", where=self.name, fix="call it: model(x)")
         return arrays[0] if len(arrays) == 1 else arrays
 

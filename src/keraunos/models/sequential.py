@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-import numpy as np
-
-from keraunos.core import config
+from keraunos.core import config, tree
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, ShapeError, StateError
 from keraunos.core.graph import KerasTensor
+from keraunos.core.names import scoped
+from keraunos.core.scope import within
 from keraunos.core.serialization import custom_object_scope, deserialize_value, serialize_keras_object
 from keraunos.layers.input_layer import InputLayer
 from keraunos.layers.layer import Layer
@@ -86,7 +86,8 @@ class Sequential(GraphModel):
             if not isinstance(x, KerasTensor):
                 fact = f"The layer '{former.name}' has {'no output' if x is None else 'several outputs'}; in a Sequential each has one."
                 raise ShapeError(fact, where=self.name, fix="let its call return a tensor" if x is None else "use a functional model")
-            x = layer(x)
+            with within(names=self._place):
+                x = layer(x)
         self._take(chain[0].output, x)
         self._build_config = {"input_shape": self.input_shape}
 
@@ -108,10 +109,16 @@ class Sequential(GraphModel):
         first = self._layers[0] if self._layers else None
         return "int32" if type(first).__name__ == "Embedding" else getattr(first, "reads", config.floatx())
 
-    def _preparing(self, x: Any, training: bool = False) -> Any:
-        if self.inputs is None and self._layers and self._layers[0]._runs_on_host():
-            self.build((None, *np.shape(x)[1:]) if isinstance(x, list) or hasattr(x, "shape") else (None,))
-        return super()._preparing(x, training)
+    def _preparing(self, training: bool = False) -> Any:
+        if self.inputs is not None or not self._runs_on_host():
+            return super()._preparing(training)
+
+        def prepared(x: Any) -> Any:  # the first data says what the input is
+            if self.inputs is None:
+                self.build((None, *tree.flatten(x)[0].shape[1:]))
+            return GraphModel._preparing(self, training)(x)
+
+        return prepared
 
     def get_config(self) -> dict[str, Any]:
         """The layers as JSON-ready values."""
@@ -129,7 +136,9 @@ class Sequential(GraphModel):
         with custom_object_scope(custom_objects or {}):
             if "layers" not in config:
                 return super().from_config(config)
-            model = cls([deserialize_value(layer) for layer in config["layers"]], config.get("trainable", True), config.get("name"))
+            with within(names=scoped(config.get("name") or "")):
+                found = [deserialize_value(layer) for layer in config["layers"]]
+            model = cls(found, config.get("trainable", True), config.get("name"))
         if config.get("build_input_shape"):
             model.build(config["build_input_shape"])
         return model

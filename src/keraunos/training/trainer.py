@@ -243,8 +243,8 @@ class Trainer:
         x, _, _ = unpack_x_y_sample_weight(data)
         return self(x, training=False)  # type: ignore[operator]
 
-    def _preparing(self, x: Any, training: bool = False) -> Any:
-        """The function by which the host prepares data like `x` for the compiled step; None if it need not."""
+    def _preparing(self, training: bool = False) -> Any:
+        """The function by which the host prepares data for the compiled step; None if it need not."""
         return None
 
     # ---- programs ----
@@ -356,7 +356,7 @@ class Trainer:
                 (x, y, sample_weight), validation_data = split((x, y, sample_weight), validation_split)
             if class_weight is not None and y is not None:
                 sample_weight, class_weight = class_weights(y, class_weight, sample_weight), None
-            data = source(x, y, sample_weight, batch_size, shuffle, steps_per_epoch, self._preparing(x, training=True))
+            data = source(x, y, sample_weight, batch_size, shuffle, steps_per_epoch, self._preparing(training=True))
             callback_list = CallbackList(callbacks, add_history=True, model=self, epochs=epochs, steps=data.steps, verbose=verbose)
             head = data.head
             check_data(self, data, head)
@@ -403,7 +403,7 @@ class Trainer:
         if data is None:
             return None
         parts = unpack_x_y_sample_weight(data) if isinstance(data, (tuple, list)) else (data, None, None)
-        found = source(*parts, batch_size=batch_size, steps=steps, prepare=self._preparing(parts[0]))
+        found = source(*parts, batch_size=batch_size, steps=steps, prepare=self._preparing())
         check_data(self, found, found.head)
         return Loop(self, "test", found, callbacks)
 
@@ -438,7 +438,7 @@ class Trainer:
         """
         self._require_compiled("evaluate")
         with self._engine():
-            data = source(x, y, sample_weight, batch_size, False, steps, self._preparing(x))
+            data = source(x, y, sample_weight, batch_size, False, steps, self._preparing())
             callback_list = CallbackList(callbacks, model=self, steps=data.steps)
             head = data.head
             check_data(self, data, head)
@@ -481,7 +481,7 @@ class Trainer:
             with self._engine(), backend.forward():
                 return tree.map_structure(lambda v: np.array(backend.to_numpy(v)), program((backend.array(x),)))  # copies, to be changed at will
         with self._engine():
-            data = source(x, None, None, batch_size, False, steps, self._preparing(x))
+            data = source(x, None, None, batch_size, False, steps, self._preparing())
             callback_list = CallbackList(callbacks, model=self, steps=data.steps)
             head = data.head
             if not self.built:  # type: ignore[attr-defined]
@@ -514,7 +514,7 @@ class Trainer:
 
     def _on_batch(self, kind: str, x: Any, y: Any, sample_weight: Any, return_dict: bool) -> Any:
         with self._engine():
-            data = ArraySource(x, y, sample_weight, prepare=self._preparing(x, training=kind == "train"))
+            data = ArraySource(x, y, sample_weight, prepare=self._preparing(training=kind == "train"))
             data.batch_size = data.size
             batch = data.data if data.prepare is None else data.head
             self._symbolic_build(batch, training=kind == "train")
