@@ -125,6 +125,54 @@ def test_masked_cells_of_any_output(backend: Any) -> None:
     assert ops.convert_to_numpy(last(X, mask=MASK))[:, 0].tolist() == [0, 2, 0]
 
 
+@pytest.mark.parametrize("name", CELLS)
+def test_masks_in_other_forms(name: str, backend: Any) -> None:
+    layer = getattr(layers, name)(3)
+    expected = flat(layer(X, mask=MASK))
+    for mask in (MASK.tolist(), MASK.astype("int32"), MASK.astype("float32"), [MASK, None]):
+        close(flat(layer(X, mask=mask)), expected, 0)
+
+
+# ---- the loop ----
+@pytest.mark.parametrize("options", [{}, {"return_sequences": True}])
+def test_a_loop_of_users(options: Any, backend: Any) -> None:
+    """A subclass may change `inner_loop`: it is given the sequences as they are, and its results are returned."""
+
+    def doubled(base: Any) -> Any:
+        class Doubled(base):
+            def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: Any = False) -> Any:
+                close(flat(sequences), [X])
+                last, outputs, states = super().inner_loop(sequences, initial_state, mask, training)
+                if self.return_sequences:
+                    close(flat(outputs[:, -1]), flat(last), 0)
+                return 2 * last, 2 * outputs, states
+
+        return Doubled
+
+    for mask in (None, MASK):
+        for base, argument in ((layers.GRU, 3), (layers.RNN, layers.GRUCell(3))):
+            more = {**options, "go_backwards": True, "zero_output_for_mask": True, "return_state": True}
+            plain, changed = base(argument, **more), doubled(base)(argument, **more)
+            plain.build(X.shape)
+            changed.build(X.shape)
+            changed.set_weights(plain.get_weights())
+            (y, *states), (twice, *same) = flat(plain(X, mask=mask)), flat(changed(X, mask=mask))
+            close(twice, 2 * y)
+            close(same, states)
+
+
+def test_a_loop_of_users_in_a_model(backend: Any) -> None:
+    class Attending(layers.LSTM):
+        def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: Any = False) -> Any:
+            return super().inner_loop(sequences + ops.mean(sequences, 1, keepdims=True), initial_state, mask, training)
+
+    model = keraunos.Sequential([keraunos.Input((None, 2)), Attending(3)])
+    plain = layers.LSTM(3)
+    plain.build(X.shape)
+    plain.set_weights(model.get_weights())
+    close(model.predict(X, verbose=0), flat(plain(X + X.mean(1, keepdims=True)))[0])
+
+
 # ---- cells of any class ----
 class Counting(layers.Layer):
     """Gives how many steps there were, twice."""
@@ -279,6 +327,8 @@ def test_states_must_fit() -> None:
         layer(X[:2])
     with pytest.raises(ShapeError, match="one value for each step"):
         layers.LSTM(3)(X, mask=MASK[:, :2])
+    with pytest.raises(ShapeError, match="one value for each step"):
+        layers.LSTM(3)(X, mask=MASK[..., None])
     with pytest.raises(ShapeError, match="number of steps must be known"):
         layers.GRU(3, unroll=True)(keraunos.Input((None, 2)))
 
@@ -304,6 +354,33 @@ def test_arguments_that_do_not_fit() -> None:
     with pytest.raises(ShapeError, match="sizes of the states must be known"):
         layers.ConvLSTM2D(2, 2)(keraunos.Input((3, None, None, 1)))
     assert layers.LSTM.from_config({"units": 3, "time_major": False, "implementation": 2}).units == 3
+
+
+def test_cells_that_do_not_keep_their_word() -> None:
+    def cell(size: Any, call: Any, **attributes: Any) -> Any:
+        return layers.RNN(type("Wrong", (layers.Layer,), {"state_size": size, "call": lambda self, inputs, states: call(inputs, states), **attributes})())
+
+    with pytest.raises(ArgumentError, match="as many states as it is given: 1 for 2"):
+        cell([3, 3], lambda x, states: (states[0], states[:1]))(X)
+    with pytest.raises(ArgumentError, match="an output and the next states"):
+        cell(3, lambda x, states: states[0])(X)
+    with pytest.raises(ShapeError, match="the shapes of those before"):
+        cell(3, lambda x, states: (x, [x]))(X)
+    with pytest.raises(ShapeError, match="give the cell an output_size"):
+        cell(3, lambda x, states: (x, states))(X)
+    assert cell(3, lambda x, states: (x, states), output_size=2)(X).shape == (3, 2)
+    for name in ("SimpleRNNCell", "GRUCell", "LSTMCell"):
+        with pytest.raises(ArgumentError, match=r"cell.get_initial_state\(batch_size\)"):
+            getattr(layers, name)(3)(X[:, 0], [X[:, 0]] * 3)
+
+
+def test_classes_that_a_config_names() -> None:
+    class Mine(layers.GRUCell):
+        pass
+
+    for layer in (layers.RNN(Mine(3)), layers.StackedRNNCells([Mine(3)])):
+        again = type(layer).from_config(layer.get_config(), custom_objects={"Mine": Mine})
+        assert "Mine" in str(again.get_config())
 
 
 def test_kinds() -> None:

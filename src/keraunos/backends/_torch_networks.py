@@ -150,7 +150,7 @@ def fold(x, output_size, kernel_size, dilation=1, padding=0, stride=1):
 
 # ---- recurrent networks ----
 def _along_steps(kernel, x, weights, states, mask, zero_output_for_mask=False, return_sequences=True, **_):
-    """What a fused kernel gives for sequences `x`: the outputs, or the last one, and the last states. `weights` lie as the kernel has them.
+    """What a fused kernel gives for sequences `x`: the last output, the outputs, or it alone, and the last states. `weights` lie as it has them.
 
     Steps that are masked are left out: a sample's others are moved to its front, and their outputs back to where they belong.
     """
@@ -159,7 +159,7 @@ def _along_steps(kernel, x, weights, states, mask, zero_output_for_mask=False, r
     if mask is None:
         out, *last = kernel(x, first[0] if len(first) == 1 else first, weights, *settings, True)
         last = [s.squeeze(0) for s in last]
-        return (out if return_sequences else out[:, -1]), *last
+        return last[0], (out if return_sequences else last[0].unsqueeze(1)), *last
     mask = mask.to(torch.bool)
     count, order = mask.sum(1), torch.argsort((~mask).byte(), dim=1, stable=True)
     moved = torch.take_along_dim(x, order[:, :, None], 1)
@@ -169,13 +169,14 @@ def _along_steps(kernel, x, weights, states, mask, zero_output_for_mask=False, r
     out, *last = kernel(packed.data, packed.batch_sizes, first[0] if len(first) == 1 else first, weights, *settings)
     some = (count > 0)[:, None]
     last = [torch.where(some, s.squeeze(0).index_select(0, back), s0) for s, s0 in zip(last, states, strict=True)]
+    end = torch.where(mask[:, -1:], last[0], 0) if zero_output_for_mask else last[0]
     if not return_sequences:
-        return (torch.where(mask[:, -1:], last[0], 0) if zero_output_for_mask else last[0]), *last
+        return end, end.unsqueeze(1), *last
     out = torch.nn.utils.rnn.PackedSequence(out, packed.batch_sizes, sorted_, back)
     out, _ = torch.nn.utils.rnn.pad_packed_sequence(out, batch_first=True, total_length=x.shape[1])
     place = mask.cumsum(1)[:, :, None]
     out = torch.take_along_dim(out, (place - 1).clamp(min=0), 1)
-    return (torch.where(mask[:, :, None], out, 0) if zero_output_for_mask else torch.where(place > 0, out, states[0][:, None])), *last
+    return end, (torch.where(mask[:, :, None], out, 0) if zero_output_for_mask else torch.where(place > 0, out, states[0][:, None])), *last
 
 
 def _is_fusible(x, noise, functions, fused):

@@ -35,12 +35,13 @@ from keraunos.layers.pooling import (
     AveragePooling1D, AveragePooling2D, AveragePooling3D, GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D,
     GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D, MaxPooling1D, MaxPooling2D, MaxPooling3D,
 )  # fmt: skip
-from keraunos.layers.recurrent import RNN, SimpleRNN
+from keraunos.layers.recurrent import RNN
 from keraunos.layers.regularization import ActivityRegularization, AlphaDropout, Dropout, GaussianDropout, GaussianNoise
 from keraunos.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 from keraunos.layers.reversible_embedding import ReversibleEmbedding
-from keraunos.layers.rnn_cells import SimpleRNNCell, StackedRNNCells
+from keraunos.layers.rnn_cells import StackedRNNCells
 from keraunos.layers.serialization import deserialize, serialize
+from keraunos.layers.simple_rnn import SimpleRNN, SimpleRNNCell
 from keraunos.layers.spatial_dropout import SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
 from keraunos.layers.text_vectorization import TextVectorization
 from keraunos.layers.tfsm import TFSMLayer

@@ -8,9 +8,9 @@ from keraunos import ops
 from keraunos.core.errors import ShapeError
 from keraunos.core.fields import Function, Size, Sizes
 from keraunos.core.spec import Spec, show
+from keraunos.layers.celled import OPTIONS, Celled
 from keraunos.layers.input_layer import InputSpec
 from keraunos.layers.lstm import forgetting
-from keraunos.layers.recurrent import OPTIONS, Celled
 from keraunos.layers.rnn_cells import CellArguments, Recurrent
 from keraunos.layers.spatial import Spatial
 from keraunos.ops.convolutions import biased_conv
@@ -89,11 +89,11 @@ class ConvLSTMCell(Spatial, Recurrent, ConvLSTMArguments, order=_FIRST):
 
     def call(self, inputs: Any, states: Any, training: Any = False) -> Any:
         x, noise = self.dropped(inputs, training)
-        return self.step(self.project(x), states, noise)
+        return self.step(self.project(x), self.taken(states), noise)
 
     def sequence(self, x: Any, states: list[Any], noise: Any, mask: Any, fused: Any = False, **options: Any) -> tuple[Any, ...]:
-        outputs, states = recur(lambda x, states: self.step(x, states, noise), at_once(self.project, x), states, mask, **options)
-        return outputs, *states
+        last, outputs, states = recur(lambda x, states: self.step(x, states, noise), at_once(self.project, x), states, mask, **options)
+        return last, outputs, *states
 
 
 _LAST = ("seed", *OPTIONS[:-1])

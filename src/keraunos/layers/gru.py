@@ -7,7 +7,7 @@ from typing import Any
 from keraunos import ops
 from keraunos.core import tree
 from keraunos.core.fields import Function
-from keraunos.layers.recurrent import OPTIONS, Celled
+from keraunos.layers.celled import OPTIONS, Celled
 from keraunos.layers.rnn_cells import Cell, UnitsArguments
 from keraunos.ops.recurrent import gru, gru_step, project
 
@@ -46,7 +46,7 @@ class GRUCell(Cell, GRUArguments, order=[*(name for name in GRUArguments.fields 
         x, noise = self.dropped(inputs, training)
         of_x, of_h = ops.unstack(self.bias, 2) if self.bias is not None and self.reset_after else (self.bias, None)
         functions = self.activation, self.recurrent_activation, self.reset_after
-        h = gru_step(project(x, self.kernel, of_x), tree.flatten(states)[0], self.recurrent_kernel, of_h, noise, *functions)
+        h = gru_step(project(x, self.kernel, of_x), self.taken(states)[0], self.recurrent_kernel, of_h, noise, *functions)
         return h, tree.pack_sequence_as(states, [h])
 
     def sequence(self, x: Any, states: list[Any], noise: Any, mask: Any, **options: Any) -> tuple[Any, ...]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from keraunos import ops
 from keraunos.core.fields import Function
-from keraunos.layers.recurrent import OPTIONS, Celled
+from keraunos.layers.celled import OPTIONS, Celled
 from keraunos.layers.rnn_cells import Cell, UnitsArguments
 from keraunos.ops.recurrent import lstm, lstm_step, project
 
@@ -58,7 +58,7 @@ class LSTMCell(Cell, LSTMArguments, order=_FIRST):
 
     def call(self, inputs: Any, states: Any, training: Any = False) -> Any:
         x, noise = self.dropped(inputs, training)
-        h, c = states
+        h, c = self.taken(states)
         h, c = lstm_step(project(x, self.kernel, self.bias), h, c, self.recurrent_kernel, noise, self.activation, self.recurrent_activation)
         return h, [h, c]
 

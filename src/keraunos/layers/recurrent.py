@@ -1,21 +1,21 @@
-"""`RNN`, which runs a cell over sequences, and the base of the layers with a cell of their own."""
+"""`RNN`, which runs a cell over sequences."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from keraunos import ops
 from keraunos.core import tree
 from keraunos.core.errors import ArgumentError, ShapeError
-from keraunos.core.fields import Regularizer
-from keraunos.core.names import to_snake_case
 from keraunos.core.scope import within
-from keraunos.core.spec import Spec, same_dim, show
+from keraunos.core.spec import Spec, show
 from keraunos.core.variable import Variable
 from keraunos.layers.input_layer import InputSpec
 from keraunos.layers.layer import Layer
-from keraunos.layers.rnn_cells import Recurrent, SimpleRNNCell, StackedRNNCells, UnitsArguments, advance, check_cell, initial_state, output_size
+from keraunos.layers.rnn_cells import Recurrent, StackedRNNCells, advance, check_cell, initial_state, output_size
+from keraunos.layers.wrapper import Holder
 from keraunos.ops.recurrent import first, recur
+from keraunos.ops.rules import equal
 
 
 class SequenceSpec(InputSpec):
@@ -39,7 +39,7 @@ class Memory:
     states: Any = None
 
 
-class RNN(Layer):
+class RNN(Holder):
     """A cell, run over the steps of sequences.
 
     Where a step is masked, the states stay as they are, and the output of the step before is repeated.
@@ -151,7 +151,7 @@ class RNN(Layer):
             fix = f"initial_state=[{', '.join('hcabde'[i] if i < 6 else '…' for i in range(len(shapes))[:7])}]"
             raise ArgumentError(f"The cell has {len(shapes)} states, {len(found)} were given.", where=self.name, expected=_told(shapes), fix=fix)
         for x, shape in zip(found, shapes, strict=True):
-            if len(x.shape) != len(shape) or not all(map(same_dim, x.shape, shape)):
+            if not equal(tuple(x.shape), tuple(shape)):
                 fact = "An initial state has another shape than the cell's." if given is not None else "A stateful layer keeps its batch size."
                 fix = None if given is not None else "make a new layer for another batch size; drop the rest of the data that fills no batch"
                 raise ShapeError(fact, where=self.name, received=show(x.shape), expected=show(shape), fix=fix)
@@ -160,30 +160,56 @@ class RNN(Layer):
     # ---- calling ----
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: Any = False) -> Any:
         states = self._beginning(sequences, initial_state)
-        if mask is not None and not all(map(same_dim, mask.shape, sequences.shape[:2])):
+        if isinstance(mask, (list, tuple)):  # numbers, or a mask for each argument
+            mask = mask[0] if mask and (mask[0] is None or hasattr(mask[0], "shape")) else ops.convert_to_tensor(mask)
+        if mask is not None and not equal(tuple(mask.shape), tuple(sequences.shape[:2])):
             raise ShapeError("The mask must have one value for each step.", where=self.name, received=show(mask.shape), expected=show(sequences.shape[:2]))
-        if self.go_backwards:
-            sequences, mask = ops.flip(sequences, 1), None if mask is None else ops.flip(mask, 1)
-        outputs, states = self.through(sequences, states, mask, training)
+        last, outputs, states = self.inner_loop(sequences=sequences, initial_state=states, mask=mask, training=training)
+        outputs = outputs if self.return_sequences else last
         if self.states is not None:
             for variable, value in zip(tree.flatten(self.states), tree.flatten(states), strict=True):
                 variable.assign(value)
         return (outputs, *(states if isinstance(states, (list, tuple)) else [states])) if self.return_state else outputs
 
+    def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: Any = False) -> tuple[Any, Any, Any]:
+        """Go through the steps; `call` does so by this, which a subclass may change.
+
+        Args:
+            sequences: `(batch, steps, …)`, from the first step to the last whatever `go_backwards` is.
+            initial_state: The states to begin with, in the cell's form.
+            mask: Which steps count, `(batch, steps)`, or None.
+            training: Whether in training.
+
+        Returns:
+            The last output, the outputs `(batch, steps, …)`, of the last step alone without `return_sequences`, and the last states.
+        """
+        if self.go_backwards:
+            sequences, mask = ops.flip(sequences, 1), None if mask is None else ops.flip(mask, 1)
+        return self.through(sequences, initial_state, mask, training)
+
     @property
     def _options(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("unroll", "zero_output_for_mask", "return_sequences")}
 
-    def through(self, sequences: Any, states: Any, mask: Any, training: Any) -> tuple[Any, Any]:
-        """The outputs, of all steps or of the last, and the last states."""
+    def through(self, sequences: Any, states: Any, mask: Any, training: Any) -> tuple[Any, Any, Any]:
+        """What `inner_loop` gives, of sequences in the order of the steps."""
         batch, size, start = ops.shape(sequences)[0], output_size(self.cell), first(states)
         size = tuple(size) if isinstance(size, (list, tuple)) else (size,)
         if tuple(start.shape[1:]) != size:
             start = ops.zeros((batch, *size), start.dtype)
         cells = self.cell._flatten_layers() if isinstance(self.cell, Layer) else []
         with within(noise={id(cell): cell.draw(batch, training) for cell in cells if isinstance(cell, Recurrent)}):
-            found = recur(lambda x, states: advance(self.cell, x, states, training), sequences, states, mask, start, **self._options)
+            found = recur(lambda x, states: self._advance(x, states, training, size), sequences, states, mask, start, **self._options)
         return tree.map_structure(lambda x: ops.cast(x, self.compute_dtype), found)
+
+    def _advance(self, x: Any, states: Any, training: Any, size: Any) -> tuple[Any, Any]:
+        output, states = advance(self.cell, x, states, training)
+        if not equal(tuple(output.shape[1:]), size):
+            fix = "give the cell an output_size, beside its state_size"
+            raise ShapeError(
+                "The cell's output has another size than it says.", where=self.name, received=show(output.shape), expected=("batch", *size), fix=fix
+            )
+        return output, states
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         kept = first(previous_mask) if self.return_sequences and previous_mask is not None else None
@@ -192,73 +218,3 @@ class RNN(Layer):
 
 def _told(shapes: list[Any]) -> str:
     return ", ".join(str(show(shape)) for shape in shapes)
-
-
-OPTIONS = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll")
-
-
-class Celled(RNN, kw_only=True):
-    """The base of the layers with a cell of their own, whose arguments are the cell's and those of `RNN`.
-
-    `class LSTM(Celled, cell=LSTMCell, last=(…))` says which cell, and which arguments come last.
-    """
-
-    base_arguments: ClassVar[tuple[str, ...]] = (*RNN.base_arguments, "zero_output_for_mask", "unroll", "implementation")
-    cell_class: ClassVar[type[Recurrent]]
-    use_cudnn: Any = "auto"
-    activity_regularizer: Regularizer = None
-
-    def __init_subclass__(cls, cell: type[Recurrent] | None = None, last: tuple[str, ...] = (), **kwargs: Any) -> None:
-        if cell is not None:
-            cls.cell_class = cell
-            names = [name for name in cell.fields if name not in last]
-            place = names.index("bias_regularizer") + 1
-            names = [*names[:place], "activity_regularizer", *names[place:], *last]
-            known = {**Celled.fields, **cell.fields}
-            cls.fields = {name: known[name] for name in names}
-            kwargs["order"] = names
-        super().__init_subclass__(**kwargs)
-
-    def start(self, zero_output_for_mask: bool = False, implementation: Any = None, unroll: bool = False, **kwargs: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        self.zero_output_for_mask, self.unroll = zero_output_for_mask, unroll  # `implementation`, of Keras 2, chose between equal ways
-        super().start(**kwargs)
-
-    def setup(self) -> None:
-        if self.use_cudnn not in ("auto", True, False):
-            raise ArgumentError("use_cudnn cannot be this.", where=self.name, received=f"use_cudnn={self.use_cudnn!r}", expected="'auto', True or False")
-        own, given = self.cell_class, {name: getattr(self, name) for name in self.cell_class.fields}
-        self.cell = own(**given, name=to_snake_case(own.__name__), dtype=self.dtype_policy, trainable=self.trainable)
-        for name in given:  # what it made of them
-            setattr(self, name, getattr(self.cell, name))
-        super().setup()
-        self.input_spec = SequenceSpec(ndim=self.cell.input_spec.ndim + 1)
-
-    def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
-        super().build(sequences_shape, initial_state_shape)
-        of_step: Any = self.cell.input_spec
-        self.input_spec = SequenceSpec(ndim=of_step.ndim + 1, axes={axis if axis < 0 else axis + 1: size for axis, size in of_step.axes.items()})
-
-    def through(self, sequences: Any, states: Any, mask: Any, training: Any) -> tuple[Any, Any]:
-        noise, of_state = self.cell.draw(ops.shape(sequences)[0], training)
-        sequences = sequences if noise is None else ops.multiply(sequences, ops.expand_dims(noise, 1))
-        outputs, *states = self.cell.sequence(sequences, states, of_state, mask, fused=self.use_cudnn, **self._options)
-        return outputs, states
-
-    def field_config(self) -> dict[str, Any]:
-        return {**super().field_config(), "zero_output_for_mask": self.zero_output_for_mask, "unroll": self.unroll}
-
-
-class SimpleRNN(Celled, UnitsArguments, cell=SimpleRNNCell, last=(*OPTIONS, "seed")):
-    """A fully connected recurrent network: `h = activation(x @ kernel + h @ recurrent_kernel + bias)` ([Elman, 1990](https://doi.org/10.1207/s15516709cog1402_1)).
-
-    The arguments are those of `SimpleRNNCell` and `RNN`.
-
-    Shapes:
-        sequences `(batch, steps, features)`, output `(batch, units)`, or `(batch, steps, units)` with `return_sequences`.
-
-    Example:
-
-    >>> import keraunos as keras
-    >>> keras.layers.SimpleRNN(4)(keras.ops.ones((2, 5, 3))).shape == (2, 4)
-    True
-    """

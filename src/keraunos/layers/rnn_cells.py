@@ -7,13 +7,13 @@ from typing import Any, ClassVar, cast
 
 from keraunos import ops, random
 from keraunos.core import tree
-from keraunos.core.errors import ArgumentError
+from keraunos.core.errors import ArgumentError, ShapeError
 from keraunos.core.fields import Constraint, Function, Initializer, Regularizer, Share, Size
 from keraunos.core.scope import scope
-from keraunos.core.spec import Spec
+from keraunos.core.spec import Spec, same_dim, show
 from keraunos.layers.input_layer import InputSpec
 from keraunos.layers.layer import Layer
-from keraunos.ops.recurrent import project, simple_rnn, simple_rnn_step
+from keraunos.layers.wrapper import Holder
 
 
 class CellArguments(Layer, kw_only=True):
@@ -65,8 +65,16 @@ class Recurrent(CellArguments):
         noise, of_state = held or self.draw(ops.shape(inputs)[0], training)
         return (inputs if noise is None else ops.multiply(inputs, noise)), of_state
 
+    def taken(self, states: Any) -> list[Any]:
+        """The states that a call is given, as a list."""
+        found = tree.flatten(states)
+        if len(found) != self.count:
+            fix = "cell(inputs, cell.get_initial_state(batch_size))"
+            raise ArgumentError(f"The cell has {self.count} state{'s' * (self.count > 1)}, {len(found)} were given.", where=self.name, fix=fix)
+        return found
+
     def sequence(self, x: Any, states: list[Any], noise: Any, mask: Any, **options: Any) -> tuple[Any, ...]:
-        """The outputs for whole sequences, and the last states; the inputs have been dropped already, and `noise` is for the state."""
+        """The last output, the outputs for whole sequences, and the last states; the inputs are dropped already, and `noise` is for the state."""
         raise NotImplementedError
 
 
@@ -103,49 +111,7 @@ class Cell(Recurrent, UnitsArguments, order=("units", "activation")):
         return [ops.zeros((batch_size, self.units), self.compute_dtype) for _ in range(self.count)]
 
 
-class SimpleRNNCell(Cell):
-    """One step of a fully connected recurrent network ([Elman, 1990](https://doi.org/10.1207/s15516709cog1402_1)).
-
-    Args:
-        units: The size of the output and of each state.
-        activation: A function of the new values.
-        use_bias: Whether a bias is added.
-        kernel_initializer: How the kernel for inputs begins.
-        recurrent_initializer: How the kernel for the state begins.
-        bias_initializer: How the bias begins.
-        kernel_regularizer: A penalty on the kernel for inputs.
-        recurrent_regularizer: A penalty on the kernel for the state.
-        bias_regularizer: A penalty on the bias.
-        kernel_constraint: A projection of the kernel for inputs after each update.
-        recurrent_constraint: A projection of the kernel for the state.
-        bias_constraint: A projection of the bias.
-        dropout: The fraction of the inputs set to 0 in training, the same ones in each step of a sequence.
-        recurrent_dropout: The fraction of the state set to 0, likewise, where it meets its kernel.
-        seed: A seed, so that runs repeat.
-
-    Shapes:
-        `cell(inputs, states)` takes inputs `(batch, features)` and a list of states `(batch, units)`, and gives the output
-        `(batch, units)` and the list of the next states.
-
-    Example:
-
-    >>> import keraunos as keras
-    >>> cell = keras.layers.SimpleRNNCell(4)
-    >>> output, states = cell(keras.ops.ones((2, 3)), cell.get_initial_state(2))
-    >>> output.shape == (2, 4)
-    True
-    """
-
-    def call(self, inputs: Any, states: Any, training: Any = False) -> Any:
-        x, noise = self.dropped(inputs, training)
-        h = simple_rnn_step(project(x, self.kernel, self.bias), tree.flatten(states)[0], self.recurrent_kernel, noise, self.activation)
-        return h, tree.pack_sequence_as(states, [h])
-
-    def sequence(self, x: Any, states: list[Any], noise: Any, mask: Any, **options: Any) -> tuple[Any, ...]:
-        return simple_rnn(x, self.kernel, self.recurrent_kernel, self.bias, states[0], noise, mask, self.activation, **options)
-
-
-class StackedRNNCells(Layer):
+class StackedRNNCells(Holder):
     """Cells one upon another, as one cell: each takes the output of the one before.
 
     Args:
@@ -226,7 +192,19 @@ def initial_state(cell: Any, batch: Any, dtype: str) -> Any:
 def advance(cell: Any, inputs: Any, states: Any, training: Any, **kwargs: Any) -> tuple[Any, Any]:
     """One step of a cell; the states stay in the form that they have."""
     if isinstance(cell, Layer):
-        output, new = cell(inputs, states, **kwargs, **({"training": training} if cell.call_info.passes_training else {}))
+        found = cell(inputs, states, **kwargs, **({"training": training} if cell.call_info.passes_training else {}))
     else:
-        output, new = cell.call(inputs, states, **kwargs)
-    return output, tree.pack_sequence_as(states, tree.flatten(new))
+        found = cell.call(inputs, states, **kwargs)
+    where = getattr(cell, "name", type(cell).__name__)
+    if not isinstance(found, (list, tuple)) or len(found) != 2:
+        fact = "A cell's call must return an output and the next states."
+        raise ArgumentError(fact, where=where, received=f"a {type(found).__name__}", fix="return output, [state]")
+    output, new = found[0], tree.flatten(found[1])
+    old = tree.flatten(states)
+    if len(new) != len(old):
+        fact = f"A cell must return as many states as it is given: {len(new)} for {len(old)}."
+        raise ArgumentError(fact, where=where, expected="state_size has a size for each state")
+    if any(len(a.shape) != len(b.shape) or not all(map(same_dim, a.shape, b.shape)) for a, b in zip(new, old, strict=True)):
+        shapes = [", ".join(str(show(x.shape)) for x in states) for states in (new, old)]
+        raise ShapeError("A cell's next states must have the shapes of those before.", where=where, received=shapes[0], expected=shapes[1])
+    return output, tree.pack_sequence_as(states, new)

@@ -13,7 +13,22 @@ from keraunos.initializers import TruncatedNormal
 from keraunos.layers.layer import Layer
 
 
-class Wrapper(Layer):
+class Holder(Layer):
+    """The base of layers whose config has others in it."""
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+        """Make a layer, and those in it, from `get_config`'s result.
+
+        Args:
+            config: The config.
+            custom_objects: Classes and functions by name, beside those registered.
+        """
+        with custom_object_scope(custom_objects):
+            return super().from_config(config)
+
+
+class Wrapper(Holder):
     """The base of layers that change what another layer does; a subclass defines `call`.
 
     Args:
@@ -43,12 +58,6 @@ class Wrapper(Layer):
     def build(self, input_shape: Any = None) -> None:
         if not self.layer.built:
             self.layer.build(input_shape)
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
-        """Make a wrapper, and the layer in it, from `get_config`'s result."""
-        with custom_object_scope(custom_objects):
-            return super().from_config(config)
 
 
 class SpectralNormalization(Wrapper):

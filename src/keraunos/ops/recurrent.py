@@ -38,7 +38,7 @@ def _kept(live: Any, new: State, old: State) -> State:
 def recur(
     step: Callable[[Any, State], tuple[Any, State]], x: Any, states: State, mask: Any = None, start: Any = None, unroll: bool = False,
     zero_output_for_mask: bool = False, return_sequences: bool = True, before: Function | None = None,
-) -> tuple[Any, State]:  # fmt: skip
+) -> tuple[Any, Any, State]:  # fmt: skip
     """Go through the steps of sequences; where a step is masked, the states stay, and the output is repeated.
 
     Args:
@@ -53,7 +53,7 @@ def recur(
         before: What is done with `x`, all steps at once, before the loop; the steps are its first axis then.
 
     Returns:
-        The outputs `(batch, steps, …)` or the last one, and the last states.
+        The last output, the outputs `(batch, steps, …)`, of which there is the last alone if no others are wanted, and the last states.
     """
     x = tree.map_structure(lambda a: swapaxes(a, 0, 1), x)
     rows = x if before is None else before(x), None if mask is None else swapaxes(cast(mask, "bool"), 0, 1)
@@ -72,11 +72,10 @@ def recur(
             output = _kept(live, output, previous)
         return (None if previous is None else output, new), output if return_sequences else None
 
-    carried = first(states) if start is None and zero and not return_sequences else start
+    carried = first(states) if start is None and zero else start
     (last, states), found = scan(advance, (carried, states), rows, unroll=unroll)
-    if return_sequences:
-        return tree.map_structure(lambda a: swapaxes(a, 0, 1), found), states
-    return (first(states) if last is None else last), states
+    last = first(states) if last is None else last
+    return last, (tree.map_structure(lambda a: swapaxes(a, 0, 1), found) if return_sequences else expand_dims(last, 1)), states
 
 
 def at_once(function: Callable[..., Any], *xs: Any) -> Any:
@@ -143,8 +142,8 @@ def _only_fused(fused: Any, x: Any) -> None:
 def simple_rnn(
     x: Tensor, kernel: Tensor, recurrent_kernel: Tensor, bias: Tensor | None, h: Tensor, noise: Tensor = None, mask: Operand = None,
     activation: Function = tanh, fused: Any = "auto", **options: Any,
-) -> tuple[Floating, Floating]:  # fmt: skip
-    """`h = activation(x @ kernel + h @ recurrent_kernel + bias)` over the steps of `x`; returns the outputs and the last `h`.
+) -> tuple[Floating, Floating, Floating]:  # fmt: skip
+    """`h = activation(x @ kernel + h @ recurrent_kernel + bias)` over the steps of `x`; returns the last output, the outputs and the last `h`.
 
     Args:
         x: `(batch, steps, features)`.
@@ -170,8 +169,8 @@ def simple_rnn(
 def lstm(
     x: Tensor, kernel: Tensor, recurrent_kernel: Tensor, bias: Tensor | None, h: Tensor, c: Tensor, noise: Tensor = None, mask: Operand = None,
     activation: Function = tanh, gate: Function = sigmoid, fused: Any = "auto", **options: Any,
-) -> tuple[Floating, Floating, Floating]:  # fmt: skip
-    """A long short-term memory over the steps of `x`; returns the outputs and the last `h` and `c`.
+) -> tuple[Floating, Floating, Floating, Floating]:  # fmt: skip
+    """A long short-term memory over the steps of `x`; returns the last output, the outputs and the last `h` and `c`.
 
     The kernels hold the columns of the input gate, the forget gate, the new values and the output gate; the arguments are those of
     `simple_rnn`, with the cell state `c` and a function for the gates.
@@ -182,15 +181,15 @@ def lstm(
         states = lstm_step(x, states[0], states[1], recurrent_kernel, noise, activation, gate)
         return states[0], states
 
-    outputs, (h, c) = recur(step, x, (h, c), mask, before=lambda x: project(x, kernel, bias), **options)
-    return outputs, h, c
+    last, outputs, (h, c) = recur(step, x, (h, c), mask, before=lambda x: project(x, kernel, bias), **options)
+    return last, outputs, h, c
 
 
 def gru(
     x: Tensor, kernel: Tensor, recurrent_kernel: Tensor, bias: Tensor | None, h: Tensor, noise: Tensor = None, mask: Operand = None,
     activation: Function = tanh, gate: Function = sigmoid, reset_after: bool = True, fused: Any = "auto", **options: Any,
-) -> tuple[Floating, Floating]:  # fmt: skip
-    """A gated recurrent unit over the steps of `x`; returns the outputs and the last `h`.
+) -> tuple[Floating, Floating, Floating]:  # fmt: skip
+    """A gated recurrent unit over the steps of `x`; returns the last output, the outputs and the last `h`.
 
     The kernels hold the columns of the update gate, the reset gate and the new values; the arguments are those of `simple_rnn`, with
     a function for the gates. With `reset_after` the bias is `(2, 3 * units)`, for the inputs and for the state.
