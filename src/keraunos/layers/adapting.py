@@ -5,7 +5,7 @@ Beside the layers: these read their kernel as ever, and find a variable or what 
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from keraunos import ops
 from keraunos.core.config import active
@@ -74,6 +74,8 @@ class Adaptable(Layer, kw_only=True):
 
     adapted: ClassVar[str] = "kernel"  # the attribute that holds the weight
     base_arguments: ClassVar[tuple[str, ...]] = (*Layer.base_arguments, "lora_rank", "lora_alpha")
+    if not TYPE_CHECKING:  # to checkers they would stand before a layer's own arguments
+        lora_rank = lora_alpha = None
 
     def start(self, **kwargs: Any) -> None:
         for field in _FIELDS:

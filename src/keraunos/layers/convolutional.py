@@ -1,5 +1,8 @@
 """Convolution in one to three dimensions."""
 
+# Fields repeat class variables of their base.
+# pyright: reportIncompatibleVariableOverride=false
+
 from __future__ import annotations
 
 import math
@@ -7,38 +10,27 @@ from typing import Any, ClassVar
 
 from keraunos import ops
 from keraunos.core.errors import ShapeError
-from keraunos.core.fields import Activation, Constraint, Initializer, Regularizer, Size, Sizes
+from keraunos.core.fields import Activation, Size, Sizes
 from keraunos.core.spec import Spec, show
 from keraunos.layers.adapting import Adaptable
+from keraunos.layers.core import Kerneled
 from keraunos.layers.input_layer import InputSpec
 from keraunos.layers.spatial import Spatial
 from keraunos.ops.convolutions import biased_conv
-
-
-def in_order(own: str, *kernels: str) -> list[str]:
-    """The order of a layer's arguments: its own, then those of its kernels, its bias and its output."""
-
-    def each(kind: str) -> list[str]:
-        return [f"{name}_{kind}" for name in (*kernels, "bias")]
-
-    return [*own.split(), *each("initializer"), *each("regularizer"), "activity_regularizer", *each("constraint")]
 
 
 class Convolving(Spatial, kw_only=True):
     """The base of the layers whose kernels slide over the inputs; a subclass makes the kernels and says what they do."""
 
     dilates_strides: ClassVar[bool] = False  # whether strides and dilation go together
-    kernel_size: Sizes
-    strides: Sizes = (1, 1)
-    padding: str = "valid"
-    data_format: str | None = None
-    dilation_rate: Sizes = (1, 1)
-    activation: Activation = None
-    use_bias: bool = True
-    bias_initializer: Initializer = "zeros"
-    bias_regularizer: Regularizer = None
-    activity_regularizer: Regularizer = None
-    bias_constraint: Constraint = None
+    # What each of them declares, in the order of its own.
+    kernel_size: ClassVar[Any]
+    strides: ClassVar[Any]
+    padding: ClassVar[Any]
+    data_format: ClassVar[Any]
+    dilation_rate: ClassVar[Any]
+    activation: ClassVar[Any]
+    use_bias: ClassVar[Any]
 
     def setup(self) -> None:
         super().setup()
@@ -71,10 +63,10 @@ class Convolving(Spatial, kw_only=True):
         return x if self.activation is None else self.activation(x)
 
 
-_OWN = "filters kernel_size strides padding data_format dilation_rate groups activation use_bias"
+_OWN = ("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate", "groups", "activation", "use_bias")
 
 
-class BaseConv(Convolving, Adaptable, order=in_order(_OWN, "kernel")):
+class BaseConv(Convolving, Kerneled, Adaptable, order=_OWN):
     """The base of the convolution layers; a subclass gives the rank.
 
     Args:
@@ -101,10 +93,14 @@ class BaseConv(Convolving, Adaptable, order=in_order(_OWN, "kernel")):
     """
 
     filters: Size
+    kernel_size: Sizes
+    strides: Sizes = (1, 1)
+    padding: str = "valid"
+    data_format: str | None = None
+    dilation_rate: Sizes = (1, 1)
     groups: Size = 1
-    kernel_initializer: Initializer = "glorot_uniform"
-    kernel_regularizer: Regularizer = None
-    kernel_constraint: Constraint = None
+    activation: Activation = None
+    use_bias: bool = True
 
     def setup(self) -> None:
         super().setup()

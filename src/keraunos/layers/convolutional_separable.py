@@ -1,12 +1,15 @@
 """Convolution of each channel by itself, and such a one followed by a mixing of the channels."""
 
+# Fields repeat class variables of their base.
+# pyright: reportIncompatibleVariableOverride=false
+
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from keraunos import ops
-from keraunos.core.fields import Constraint, Initializer, Regularizer, Size
-from keraunos.layers.convolutional import Convolving, in_order
+from keraunos.core.fields import Activation, Constraint, Initializer, Regularizer, Size, Sizes
+from keraunos.layers.convolutional import Convolving
 from keraunos.ops.convolutions import biased_conv, biased_depthwise_conv
 
 
@@ -14,16 +17,20 @@ class Depthwise(Convolving, kw_only=True):
     """The base of the layers with a kernel for each channel."""
 
     dilates_strides = True
-    depth_multiplier: Size = 1
+    depth_multiplier: ClassVar[Any]
     depthwise_initializer: Initializer = "glorot_uniform"
+    bias_initializer: Initializer = "zeros"
     depthwise_regularizer: Regularizer = None
+    bias_regularizer: Regularizer = None
+    activity_regularizer: Regularizer = None
     depthwise_constraint: Constraint = None
+    bias_constraint: Constraint = None
 
 
-_OWN = "kernel_size strides padding depth_multiplier data_format dilation_rate activation use_bias"
+_OWN = ("kernel_size", "strides", "padding", "depth_multiplier", "data_format", "dilation_rate", "activation", "use_bias")
 
 
-class BaseDepthwiseConv(Depthwise, order=in_order(_OWN, "depthwise")):
+class BaseDepthwiseConv(Depthwise, order=_OWN):
     """The base of the depthwise convolutions, in which each channel has kernels of its own; a subclass gives the rank.
 
     Args:
@@ -46,6 +53,15 @@ class BaseDepthwiseConv(Depthwise, order=in_order(_OWN, "depthwise")):
     Raises:
         ShapeError: The input has another rank or number of channels, or is smaller than the window.
     """
+
+    kernel_size: Sizes
+    strides: Sizes = (1, 1)
+    padding: str = "valid"
+    depth_multiplier: Size = 1
+    data_format: str | None = None
+    dilation_rate: Sizes = (1, 1)
+    activation: Activation = None
+    use_bias: bool = True
 
     def kernels(self, channels: int) -> int:
         self.kernel = self.weight("kernel", (*self.kernel_size, channels, self.depth_multiplier), fields="depthwise")
@@ -77,10 +93,18 @@ class DepthwiseConv2D(BaseDepthwiseConv):
     """
 
 
-_OWN_SEPARABLE = "filters kernel_size strides padding data_format dilation_rate depth_multiplier activation use_bias"
+class _Mixing(Depthwise, kw_only=True):
+    pointwise_initializer: Initializer = "glorot_uniform"
+    pointwise_regularizer: Regularizer = None
+    pointwise_constraint: Constraint = None
 
 
-class BaseSeparableConv(Depthwise, order=in_order(_OWN_SEPARABLE, "depthwise", "pointwise")):
+_SEPARABLE = ("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate", "depth_multiplier", "activation", "use_bias")
+_SEPARABLE += tuple(f"{name}_{kind}" for kind in ("initializer", "regularizer") for name in ("depthwise", "pointwise", "bias"))
+_SEPARABLE += ("activity_regularizer", "depthwise_constraint", "pointwise_constraint", "bias_constraint")
+
+
+class BaseSeparableConv(_Mixing, order=_SEPARABLE):
     """The base of the separable convolutions: a depthwise one, then one of size 1 that mixes the channels (Chollet, 2017, arXiv:1610.02357).
 
     Args:
@@ -109,9 +133,14 @@ class BaseSeparableConv(Depthwise, order=in_order(_OWN_SEPARABLE, "depthwise", "
     """
 
     filters: Size
-    pointwise_initializer: Initializer = "glorot_uniform"
-    pointwise_regularizer: Regularizer = None
-    pointwise_constraint: Constraint = None
+    kernel_size: Sizes
+    strides: Sizes = (1, 1)
+    padding: str = "valid"
+    data_format: str | None = None
+    dilation_rate: Sizes = (1, 1)
+    depth_multiplier: Size = 1
+    activation: Activation = None
+    use_bias: bool = True
 
     def kernels(self, channels: int) -> int:
         made, ones = channels * self.depth_multiplier, (1,) * self.rank

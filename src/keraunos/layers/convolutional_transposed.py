@@ -1,19 +1,23 @@
 """Transposed convolution, which enlarges, in one to three dimensions."""
 
+# Fields repeat class variables of their base.
+# pyright: reportIncompatibleVariableOverride=false
+
 from __future__ import annotations
 
 from typing import Any
 
 from keraunos import ops
-from keraunos.core.fields import Constraint, Counts, Initializer, Regularizer, Size
-from keraunos.layers.convolutional import Convolving, in_order
+from keraunos.core.fields import Activation, Counts, Size, Sizes
+from keraunos.layers.convolutional import Convolving
+from keraunos.layers.core import Kerneled
 from keraunos.ops.convolutions import biased_conv_transpose
 
-_OWN = "filters kernel_size strides padding output_padding data_format dilation_rate activation use_bias"
-_OWN_3D = "filters kernel_size strides padding data_format output_padding dilation_rate activation use_bias"
+_OWN = ("filters", "kernel_size", "strides", "padding", "output_padding", "data_format", "dilation_rate", "activation", "use_bias")
+_OWN_3D = (*_OWN[:4], "data_format", "output_padding", *_OWN[6:])
 
 
-class BaseConvTranspose(Convolving, order=in_order(_OWN, "kernel")):
+class BaseConvTranspose(Convolving, Kerneled, order=_OWN):
     """The base of the transposed convolutions (Dumoulin and Visin, 2016, arXiv:1603.07285); a subclass gives the rank.
 
     Args:
@@ -41,10 +45,14 @@ class BaseConvTranspose(Convolving, order=in_order(_OWN, "kernel")):
     """
 
     filters: Size
+    kernel_size: Sizes
+    strides: Sizes = (1, 1)
+    padding: str = "valid"
     output_padding: Counts | None = None
-    kernel_initializer: Initializer = "glorot_uniform"
-    kernel_regularizer: Regularizer = None
-    kernel_constraint: Constraint = None
+    data_format: str | None = None
+    dilation_rate: Sizes = (1, 1)
+    activation: Activation = None
+    use_bias: bool = True
 
     def setup(self) -> None:
         super().setup()
@@ -82,7 +90,7 @@ class Conv2DTranspose(BaseConvTranspose):
     """
 
 
-class Conv3DTranspose(BaseConvTranspose, rank=3, strides=(1, 1, 1), dilation_rate=(1, 1, 1), order=in_order(_OWN_3D, "kernel")):
+class Conv3DTranspose(BaseConvTranspose, rank=3, strides=(1, 1, 1), dilation_rate=(1, 1, 1), order=_OWN_3D):
     """Transposed convolution over volumes: input `(batch, depth, height, width, channels)`.
 
     Example:
