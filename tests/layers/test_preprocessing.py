@@ -164,6 +164,18 @@ def test_boundaries(bins: int, epsilon: float) -> None:
     assert len(layer.bin_boundaries) <= bins
 
 
+@pytest.mark.parametrize("engine", TRAINING)
+def test_adapting_anew_is_seen_by_compiled_programs(engine: str) -> None:
+    with backend_scope(engine):
+        for layer in (layers.Discretization(num_bins=3), layers.Normalization()):
+            layer.adapt(np.arange(9.0)[:, None])
+            model = Sequential([Input((1,)), layer])
+            for shift in (0, 100):
+                layer.adapt(np.arange(9.0)[:, None] + shift)
+                x = np.array([[5.0], [105.0]], "float32")
+                assert model.predict(x, verbose=0).tolist() == array(layer(x)).tolist()
+
+
 def test_adapting_anew_forgets() -> None:
     layer = layers.StringLookup()
     layer.adapt(["a", "b"])
@@ -206,6 +218,29 @@ def test_normalization_of_more_axes() -> None:
         ours.adapt(data)
         theirs.adapt(data)
         np.testing.assert_allclose(array(ours(x)), np.asarray(theirs(x)), atol=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["int", "count", "tf_idf"])
+@pytest.mark.parametrize("ngrams", [None, 1, 2, (2,)])
+def test_words_that_need_no_split(ngrams: Any, mode: str) -> None:
+    words = np.array([["a", "b", "c"], ["b", "a", "b"], ["c", "a", "b"]])
+    ours, theirs = (module.TextVectorization(split=None, ngrams=ngrams, output_mode=mode) for module in (layers, keras.layers))
+    ours.adapt(words)
+    theirs.adapt(words)
+    assert ours.get_vocabulary() == [str(token) for token in theirs.get_vocabulary()]
+    for x in (words, words[0], words[:, :1]):
+        np.testing.assert_allclose(array(ours(x)), np.asarray(theirs(x)), atol=1e-6)
+        assert ours(Input(x.shape[1:], batch_size=len(x), dtype="string")).shape == tuple(
+            None if mode == "int" and ngrams and i == x.ndim - 1 else d for i, d in enumerate(array(ours(x)).shape)
+        )
+
+
+def test_unknown_tokens_in_data_without_places_for_them() -> None:
+    for kind, data in (("StringLookup", ["a", "[UNK]"]), ("IntegerLookup", [3, -1])):
+        ours, theirs = (getattr(module, kind)(num_oov_indices=0) for module in (layers, keras.layers))
+        ours.adapt(data)
+        theirs.adapt(np.array(data))
+        assert list(map(str, ours.get_vocabulary())) == list(map(str, theirs.get_vocabulary()))
 
 
 def test_functions_of_the_users() -> None:
@@ -560,6 +595,7 @@ WRONG: dict[str, tuple[Callable[[], Any], Any, str]] = {
     "too large": (lambda: layers.CategoryEncoding(3)([[0, 3]]), DataError, "3 is none of the 3 categories.*num_tokens=4"),
     "negative": (lambda: layers.CategoryEncoding(3)([[0, -1]]), DataError, "-1 is none"),
     "weights of counts": (lambda: layers.CategoryEncoding(3)([[0]], count_weights=[[1.0]]), ArgumentError, "count_weights"),
+    "fewer weights": (lambda: layers.CategoryEncoding(3, output_mode="count")([[0, 1]], count_weights=[[1.0, 2.0, 3.0]]), ShapeError, "do not broadcast"),
     "buckets": (lambda: layers.Hashing(3, dtype="float32"), ArgumentError, "integers"),
     "one crossed": (lambda: layers.HashedCrossing(3)([np.array(["a"])]), ArgumentTypeError, "two inputs"),
     "unequal": (lambda: layers.HashedCrossing(3)([np.array(["a"]), np.array([1, 2])]), ShapeError, "one shape"),

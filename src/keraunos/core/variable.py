@@ -43,7 +43,7 @@ class Variable(Operators):
         "frozen", "initially_trainable", "name", "overwrite_with_gradient", "path", "regularizer", "synchronization",
     )  # fmt: skip
 
-    flipped: ClassVar[object] = None  # another object whenever `trainable` changed somewhere: models look again at what they train
+    flipped: ClassVar[object] = None  # another object whenever `trainable`, or what programs hold, changed somewhere: models look again at what they train
 
     def __init__(
         self, initializer: Any, shape: Any = None, dtype: Any = None, trainable: bool = True, autocast: bool = True,

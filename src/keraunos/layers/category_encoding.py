@@ -11,7 +11,7 @@ from keraunos.core import config
 from keraunos.core.errors import ArgumentError, DataError
 from keraunos.core.fields import Size, Unsupported
 from keraunos.core.scope import scope
-from keraunos.core.spec import Spec
+from keraunos.core.spec import Spec, broadcast_shapes
 from keraunos.layers.layer import Layer
 
 
@@ -42,14 +42,14 @@ class CategoryEncoding(Layer):
     Args:
         num_tokens: The number of categories: integers are 0 to `num_tokens - 1`.
         output_mode: "one_hot": a vector for each integer. "multi_hot": one for those along the last axis, 1 where any of them is.
-            "count": how often each occurs.
+            "count": how often each occurs, or the sum of `count_weights`, which `call` takes, of one number for each integer.
         sparse: Not supported.
 
     Shapes:
         One-hot: `(batch, n)` to `(batch, n, num_tokens)`, `(batch, 1)` to `(batch, num_tokens)`. Else: `(batch, n)` to `(batch, num_tokens)`.
 
     Raises:
-        DataError: An integer is no category.
+        DataError: An integer is no category. Within a compiled step, which sees no values, it counts nowhere.
 
     Example:
 
@@ -72,6 +72,8 @@ class CategoryEncoding(Layer):
     def call(self, inputs: Any, count_weights: Any = None) -> Any:
         if count_weights is not None and self.output_mode != "count":
             raise ArgumentError(f"count_weights go with output_mode='count', not '{self.output_mode}'.", fix="output_mode='count'")
+        if count_weights is not None:
+            broadcast_shapes(inputs.shape, count_weights.shape)  # says what is wrong
         self._check(inputs)
         return encoded(ops.cast(inputs, "int32"), self.output_mode, self.num_tokens or 0, self.compute_dtype, count_weights)
 

@@ -12,6 +12,7 @@ from keraunos.core.dtypes import FLOATS
 from keraunos.core.errors import ArgumentError, DataError, ShapeError, StateError
 from keraunos.core.fields import Inherited, Positive, Size, Unsupported
 from keraunos.core.spec import Spec, normalize_axes
+from keraunos.core.variable import Variable
 from keraunos.layers.category_encoding import encoded
 from keraunos.layers.input_layer import InputSpec
 from keraunos.layers.preprocessing import Adapting, is_text, not_adapted, on_host
@@ -151,7 +152,7 @@ class Discretization(Adapting):
         bin_boundaries: Where one bin ends and the next begins, ascending; a number at a boundary is in the bin above it.
         num_bins: How many bins `adapt` makes, with about equally many of the data's numbers in each.
         epsilon: How exact the boundaries are that `adapt` finds: smaller is more exact.
-        output_mode: "int" gives the indices; the others vectors, as in `CategoryEncoding`.
+        output_mode: "int" gives the indices, as int32; the others vectors, as in `CategoryEncoding`.
         sparse: Not supported.
         dtype: The dtype of the vectors.
         name: Its name.
@@ -208,6 +209,7 @@ class Discretization(Adapting):
     def finalize_state(self) -> None:
         """Put the boundaries where the batches that it saw say."""
         if self.num_bins is not None and self.summary.size:
+            self.learnt = Variable.flipped = object()
             self.bin_boundaries = _compressed(self.summary, 1 / self.num_bins)[0, :-1].astype("float32").tolist()
 
     def call(self, inputs: Any) -> Any:

@@ -73,7 +73,7 @@ class Hashing(Bucketed, order=("num_bins", "mask_value", "salt")):
         num_bins: The number of buckets.
         mask_value: What goes into bucket 0, which nothing else does then.
         salt: One or two integers; another salt gives other buckets.
-        output_mode: "int" gives the buckets; the others vectors, as in `CategoryEncoding`.
+        output_mode: "int" gives the buckets, as int32 (int64 where there are more than that holds); the others vectors, as in `CategoryEncoding`.
         sparse: Not supported.
 
     Example:
@@ -113,7 +113,7 @@ class HashedCrossing(Bucketed):
 
     Args:
         num_bins: The number of buckets.
-        output_mode: "int" gives the buckets, "one_hot" vectors.
+        output_mode: "int" gives the buckets, as in `Hashing`, "one_hot" vectors.
         sparse: Not supported.
         name: Its name.
         dtype: The dtype of the output.

@@ -86,8 +86,8 @@ class IndexLookup(Vocabulary, kw_only=True):
         if self._static or not self._counts:
             return
         special = self._special()
-        for key in {*special, None if self.mask_token is None else self.key(self.mask_token)}:
-            self._counts.pop(key, None)
+        for token in (self.mask_token, self.oov_token):
+            self._counts.pop(None if token is None else self.key(token), None)
         room = None if self.max_tokens is None else max(self.max_tokens - len(special), 0)
         keys = [key for key, _ in sorted(self._counts.items(), key=lambda item: item[::-1], reverse=True)[:room]]
         documents = np.array([self._documents[key] for key in keys], "float64")

@@ -28,7 +28,7 @@ class StringLookup(IndexLookup, order=_STRINGS):
         vocabulary: The strings, or the path of a text file with one a line.
         idf_weights: In "tf_idf" with a given vocabulary, a weight for each string.
         invert: Whether to go back: from places to strings, as a NumPy array.
-        output_mode: "int" gives the places. "one_hot": a vector for each. "multi_hot": one for those along the last axis, 1 where any of
+        output_mode: "int" gives the places, as int32. "one_hot": a vector for each. "multi_hot": one for those along the last axis, 1 where any of
             them is; "count": how often each occurs; "tf_idf": that times its weight, smaller for strings of many samples.
         pad_to_max_tokens: Whether vectors have the length `max_tokens` even if there are fewer.
         sparse: Not supported.

@@ -24,7 +24,7 @@ _STANDARDS: dict[Any, tuple[bytes | None, bytes]] = {
     "lower_and_strip_punctuation": (_LOWER, _PUNCTUATION), "lower": (_LOWER, b""), "strip_punctuation": (None, _PUNCTUATION), None: (None, b""),
 }  # fmt: skip
 _SPLITS: dict[Any, Callable[[bytes], Words]] = {
-    "whitespace": bytes.split, "character": lambda text: [c.encode() for c in text.decode(errors="replace")], None: lambda text: [text],
+    "whitespace": bytes.split, "character": lambda text: [c.encode() for c in text.decode(errors="replace")],
 }  # fmt: skip
 _SHARED = ("max_tokens", "vocabulary", "idf_weights", "output_mode", "pad_to_max_tokens", "encoding")
 
@@ -39,9 +39,9 @@ class TextVectorization(HostLayer, Adapting):
         max_tokens: The size of the vocabulary at most, special tokens included.
         standardize: "lower_and_strip_punctuation" (of ASCII), "lower", "strip_punctuation", None, or a function of an array of strings
             that returns as many, as `numpy.strings.lower`.
-        split: "whitespace" (of ASCII), "character", None, or a function of an array of strings that returns a list of words for each.
+        split: "whitespace" (of ASCII), "character", None where each sample is its words, `(batch, words)`, or a function of an array of strings that returns a list of words for each.
         ngrams: Up to how many neighbouring words are taken as one; a tuple says exactly how many.
-        output_mode: "int" gives the places, padded with 0; "multi_hot", "count" and "tf_idf" vectors, as in `StringLookup`.
+        output_mode: "int" gives the places, as int32, padded with 0; "multi_hot", "count" and "tf_idf" vectors, as in `StringLookup`.
         output_sequence_length: How many places there are for each text in "int": what is more is left out. By default as many as the
             longest of the texts has that are given at once, which for `fit` and `predict` are those of a whole array.
         pad_to_max_tokens: Whether vectors have the length `max_tokens` even if there are fewer tokens.
@@ -81,7 +81,7 @@ class TextVectorization(HostLayer, Adapting):
     def setup(self) -> None:
         for argument, options in (("standardize", _STANDARDS), ("split", _SPLITS)):
             value = getattr(self, argument)
-            if not callable(value) and (not isinstance(value, (str, type(None))) or value not in options):
+            if value is not None and not callable(value) and not (isinstance(value, str) and value in options):
                 fix = f"{suggestion(value, [o for o in options if o])} None and functions of an array of strings are taken too"
                 raise ArgumentError(f"{argument} cannot be {value!r}.", where=self.name, fix=fix)
         sizes = (self.ngrams,) if isinstance(self.ngrams, int) else self.ngrams
@@ -95,8 +95,8 @@ class TextVectorization(HostLayer, Adapting):
         self.vocabulary, self.idf_weights = self._lookup_layer.vocabulary, self._lookup_layer.idf_weights
 
     # ---- texts to words ----
-    def _words(self, texts: Sequence[bytes]) -> Iterable[Words]:
-        """The words, or n-grams, of each text."""
+    def _words(self, texts: Words, width: int = 1) -> Iterable[Words]:
+        """The words, or n-grams, of each sample, which has `width` of the texts: one, or its words if they are not split."""
         table, left_out = _STANDARDS.get(self.standardize, (None, b"")) if not callable(self.standardize) else (None, b"")
         if callable(self.standardize):
             texts = as_bytes(on_host(self._returned("standardize", self.standardize(_strings(texts)), len(texts))))
@@ -106,6 +106,8 @@ class TextVectorization(HostLayer, Adapting):
             found = self._returned("split", self.split(_strings(texts)), len(texts))
             found = found.to_list() if hasattr(found, "to_list") else found  # a ragged tensor
             words: Iterable[Words] = [as_bytes(np.asarray(row, object)) for row in found]
+        elif self.split is None:
+            words = (texts[i : i + width] for i in range(0, len(texts), width))
         else:
             words = map(_SPLITS[self.split], texts)
         return words if self._sizes is None else map(self._joined, words)
@@ -122,6 +124,10 @@ class TextVectorization(HostLayer, Adapting):
     def _joined(self, words: Words) -> Words:
         """The n-grams of a text, the shortest first."""
         return [b" ".join(words[i : i + n]) for n in self._sizes or () for i in range(len(words) - n + 1)]
+
+    def _width(self, x: np.ndarray) -> int:
+        """How many texts of an array a sample has."""
+        return max(x.shape[-1], 1) if self.split is None and x.ndim > (self._sizes is None) else 1
 
     def _texts(self, x: np.ndarray) -> Words:
         """The texts of an array, of which each sample has one."""
@@ -149,12 +155,13 @@ class TextVectorization(HostLayer, Adapting):
 
     def update_state(self, data: Any) -> None:
         """Look at one more batch."""
-        texts = self._texts(np.atleast_1d(on_host(data)))
+        x = np.atleast_1d(on_host(data))
+        texts, width = self._texts(x), self._width(x)
         if self.output_mode == "tf_idf":
-            rows = list(self._words(texts))
-            self._lookup_layer.count(itertools.chain.from_iterable(rows), rows, len(texts))
+            rows = list(self._words(texts, width))
+            self._lookup_layer.count(itertools.chain.from_iterable(rows), rows, len(rows))
         else:
-            self._lookup_layer.count(itertools.chain.from_iterable(self._words(texts)), (), len(texts))
+            self._lookup_layer.count(itertools.chain.from_iterable(self._words(texts, width)), (), 0)
 
     def finalize_state(self) -> None:
         """Make the vocabulary of the batches that it saw."""
@@ -175,24 +182,25 @@ class TextVectorization(HostLayer, Adapting):
 
     # ---- the call ----
     def call(self, inputs: Any) -> Any:
-        texts, lookup = self._texts(inputs), self._lookup_layer
-        shape = inputs.shape[:-1] if inputs.ndim > 1 and self.split is not None else inputs.shape
-        lengths, places = [], []
-        for start in range(0, max(len(texts), 1), CHUNK):
-            rows = list(self._words(texts[start : start + CHUNK]))
+        texts, lookup, width = self._texts(inputs), self._lookup_layer, self._width(inputs)
+        whole = self.split is None and self._sizes is None
+        shape = inputs.shape[:-1] if not whole and inputs.ndim > (self.split is not None) else inputs.shape
+        lengths, places, size = [], [], max(CHUNK // width, 1) * width
+        for start in range(0, max(len(texts), 1), size):
+            rows = list(self._words(texts[start : start + size], width))
             lengths.append(np.fromiter(map(len, rows), "int64", len(rows)))
             places.append(lookup.places(list(itertools.chain.from_iterable(rows))))
         count, flat = np.concatenate(lengths), np.concatenate(places)
-        if self.split is None and self._sizes is None:
+        if whole:
             return self._padded(lookup.encode(flat.reshape(shape)))
         if self.output_mode != "int":
-            rows = np.repeat(np.arange(len(texts)), count)
-            return tally(rows, flat, len(texts), lookup.depth(), self.output_mode, lookup._weights).reshape(*shape, lookup.depth())
+            rows = np.repeat(np.arange(len(count)), count)
+            return tally(rows, flat, len(count), lookup.depth(), self.output_mode, lookup._weights).reshape(*shape, lookup.depth())
         width = count.max(initial=0) if self.output_sequence_length is None else self.output_sequence_length
-        found = np.zeros((len(texts), width), "int32")
+        found = np.zeros((len(count), width), "int32")
         columns = np.arange(len(flat)) - np.repeat(np.cumsum(count) - count, count)
         kept = columns < width
-        found[np.repeat(np.arange(len(texts)), count)[kept], columns[kept]] = flat[kept]
+        found[np.repeat(np.arange(len(count)), count)[kept], columns[kept]] = flat[kept]
         return found.reshape(*shape, width)
 
     def _padded(self, x: np.ndarray) -> np.ndarray:
@@ -205,13 +213,12 @@ class TextVectorization(HostLayer, Adapting):
 
     def compute_output_spec(self, inputs: Any) -> Any:
         shape, length = tuple(inputs.shape), self.output_sequence_length
-        whole = self.split is None and self._sizes is None
+        shape = (*shape, 1) if self.split is not None and len(shape) < 2 else shape
         if self.output_mode != "int":
-            shape = shape if whole or len(shape) > 1 else (*shape, 1)
             return Spec(encoded_shape(shape, self.output_mode, self._lookup_layer.depth()), self.compute_dtype)
-        if whole:
+        if self.split is None and self._sizes is None:
             return Spec(shape if length is None or len(shape) < 2 else (*shape[:-1], length), "int32")
-        return Spec((*(shape[:-1] if len(shape) > 1 else shape), length or UNKNOWN), "int32")
+        return Spec((*shape[:-1], length or UNKNOWN), "int32")
 
     # ---- files ----
     def get_config(self) -> dict[str, Any]:

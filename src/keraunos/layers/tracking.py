@@ -57,6 +57,7 @@ class Tracked:
     name: Any
     built: bool = False
     _trainable = True
+    learnt: Any = None  # another object whenever it learnt constants, which compiled programs hold
 
     def __delattr__(self, name: str) -> None:
         value = self.__dict__.get(name)

@@ -55,7 +55,8 @@ class Trainer:
         optimizer, held = self.optimizer, self.__dict__.setdefault("_programs", Cache())
         marks = (Variable.flipped, optimizer, getattr(getattr(optimizer, "inner_optimizer", optimizer), "_rate", None))
         if "now" not in held or any(map(operator.is_not, marks, held["now"][0])):
-            held["now"] = marks, held.setdefault((*marks[1:], *self.trainable_variables, None, *self.weights), Cache())  # type: ignore[attr-defined]
+            learnt = [layer.learnt for layer in self._flatten_layers()]  # type: ignore[attr-defined]
+            held["now"] = marks, held.setdefault((*marks[1:], *learnt, *self.trainable_variables, None, *self.weights), Cache())  # type: ignore[attr-defined]
         return held["now"][1]
 
     @contextlib.contextmanager
