@@ -224,10 +224,13 @@ def test_normalization_of_more_axes() -> None:
 @pytest.mark.parametrize("ngrams", [None, 1, 2, (2,)])
 def test_words_that_need_no_split(ngrams: Any, mode: str) -> None:
     words = np.array([["a", "b", "c"], ["b", "a", "b"], ["c", "a", "b"]])
-    ours, theirs = (module.TextVectorization(split=None, ngrams=ngrams, output_mode=mode) for module in (layers, keras.layers))
-    ours.adapt(words)
-    theirs.adapt(words)
-    assert ours.get_vocabulary() == [str(token) for token in theirs.get_vocabulary()]
+    for data in (words.ravel(), words):
+        ours, theirs = (module.TextVectorization(split=None, ngrams=ngrams, output_mode=mode) for module in (layers, keras.layers))
+        if ngrams != (2,) or data.ndim == 2:
+            ours.adapt(data)
+            theirs.adapt(data)
+            assert ours.get_vocabulary() == [str(token) for token in theirs.get_vocabulary()]
+    assert array(ours(words[:, :0])).shape[0] == 3 and array(ours(words[:0])).shape[0] == 0
     for x in (words, words[0], words[:, :1]):
         np.testing.assert_allclose(array(ours(x)), np.asarray(theirs(x)), atol=1e-6)
         assert ours(Input(x.shape[1:], batch_size=len(x), dtype="string")).shape == tuple(

@@ -156,6 +156,7 @@ class TextVectorization(HostLayer, Adapting):
     def update_state(self, data: Any) -> None:
         """Look at one more batch."""
         x = np.atleast_1d(on_host(data))
+        x = x[:, None] if x.ndim == 1 else x
         texts, width = self._texts(x), self._width(x)
         if self.output_mode == "tf_idf":
             rows = list(self._words(texts, width))
@@ -191,6 +192,7 @@ class TextVectorization(HostLayer, Adapting):
             lengths.append(np.fromiter(map(len, rows), "int64", len(rows)))
             places.append(lookup.places(list(itertools.chain.from_iterable(rows))))
         count, flat = np.concatenate(lengths), np.concatenate(places)
+        count = count if texts else np.zeros(int(np.prod(shape)), "int64")
         if whole:
             return self._padded(lookup.encode(flat.reshape(shape)))
         if self.output_mode != "int":
