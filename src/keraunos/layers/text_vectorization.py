@@ -23,9 +23,7 @@ _PUNCTUATION = string.punctuation.encode()
 _STANDARDS: dict[Any, tuple[bytes | None, bytes]] = {
     "lower_and_strip_punctuation": (_LOWER, _PUNCTUATION), "lower": (_LOWER, b""), "strip_punctuation": (None, _PUNCTUATION), None: (None, b""),
 }  # fmt: skip
-_SPLITS: dict[Any, Callable[[bytes], Words]] = {
-    "whitespace": bytes.split, "character": lambda text: [c.encode() for c in text.decode(errors="replace")],
-}  # fmt: skip
+_SPLITS: dict[Any, Callable[[bytes], Words]] = {"whitespace": bytes.split, "character": lambda text: [c.encode() for c in text.decode(errors="replace")]}
 _SHARED = ("max_tokens", "vocabulary", "idf_weights", "output_mode", "pad_to_max_tokens", "encoding")
 
 
@@ -158,11 +156,9 @@ class TextVectorization(HostLayer, Adapting):
         x = np.atleast_1d(on_host(data))
         x = x[:, None] if x.ndim == 1 else x
         texts, width = self._texts(x), self._width(x)
-        if self.output_mode == "tf_idf":
-            rows = list(self._words(texts, width))
-            self._lookup_layer.count(itertools.chain.from_iterable(rows), rows, len(rows))
-        else:
-            self._lookup_layer.count(itertools.chain.from_iterable(self._words(texts, width)), (), 0)
+        rows = self._words(texts, width)
+        rows = list(rows) if self.output_mode == "tf_idf" else rows  # documents are gone through twice
+        self._lookup_layer.count(itertools.chain.from_iterable(rows), rows, len(texts) // width)
 
     def finalize_state(self) -> None:
         """Make the vocabulary of the batches that it saw."""
