@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -170,8 +170,9 @@ class Discretization(Adapting):
     epsilon: Positive = 0.01
     output_mode: Literal["int", "one_hot", "multi_hot", "count"] = "int"
     sparse: Unsupported = False
-    dtype: Inherited = None
-    name: Inherited = None
+    if not TYPE_CHECKING:  # checkers know them from the base
+        dtype: Inherited = None
+        name: Inherited = None
 
     def setup(self) -> None:
         if (self.bin_boundaries is None) == (self.num_bins is None):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -47,7 +47,8 @@ class StringLookup(IndexLookup, order=_STRINGS):
 
     oov_token: Any = "[UNK]"
     encoding: str = "utf-8"
-    name: Inherited = None
+    if not TYPE_CHECKING:  # checkers know them from the base
+        name: Inherited = None
 
     def keys_in(self, x: np.ndarray) -> list[bytes]:
         return as_bytes(x, self.encoding)
@@ -102,7 +103,8 @@ class IntegerLookup(IndexLookup, order=_INTEGERS):
     oov_token: Any = -1
     vocabulary_dtype: Literal["int64"] = "int64"
     oov_method: Literal["floormod", "farmhash"] = "floormod"
-    name: Inherited = None
+    if not TYPE_CHECKING:  # checkers know them from the base
+        name: Inherited = None
 
     def setup(self) -> None:
         if self.salt is not None and self.oov_method != "farmhash":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import string
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -30,8 +30,7 @@ _SHARED = ("max_tokens", "vocabulary", "idf_weights", "output_mode", "pad_to_max
 class TextVectorization(HostLayer, Adapting):
     """Texts as the places of their words in a vocabulary, which is given, or found by `adapt`: the most frequent words first.
 
-    Texts are standardized, split into words, joined to n-grams where asked for, and looked up. It runs on the host, before the compiled
-    step of a model: a model that begins with it is trained on strings.
+    Texts are standardized, split, joined to n-grams if wanted, and looked up. It runs on the host: a model that begins with it is trained on strings.
 
     Args:
         max_tokens: The size of the vocabulary at most, special tokens included.
@@ -74,7 +73,8 @@ class TextVectorization(HostLayer, Adapting):
     sparse: Unsupported = False
     ragged: Unsupported = False
     encoding: str = "utf-8"
-    name: Inherited = None
+    if not TYPE_CHECKING:  # checkers know it from the base
+        name: Inherited = None
 
     def setup(self) -> None:
         for argument, options in (("standardize", _STANDARDS), ("split", _SPLITS)):
@@ -87,8 +87,8 @@ class TextVectorization(HostLayer, Adapting):
             raise ArgumentError("ngrams must be a positive integer or a tuple of them.", where=self.name, received=f"ngrams={self.ngrams!r}", fix="ngrams=2")
         self._sizes = tuple(range(1, self.ngrams + 1)) if isinstance(self.ngrams, int) else sizes
         if self.output_sequence_length is not None and self.output_mode != "int":
-            fact = f"output_sequence_length goes with output_mode='int', not {self.output_mode!r}."
-            raise ArgumentError(fact, where=self.name, fix="vectors have the length of the vocabulary")
+            fact, fix = f"output_sequence_length goes with output_mode='int', not {self.output_mode!r}.", "vectors have the length of the vocabulary"
+            raise ArgumentError(fact, where=self.name, fix=fix)
         self._lookup_layer = StringLookup(mask_token="", dtype=self._policy, name=self.name, **{name: getattr(self, name) for name in _SHARED})
         self.vocabulary, self.idf_weights = self._lookup_layer.vocabulary, self._lookup_layer.idf_weights
 
