@@ -251,7 +251,7 @@ def test_events_for_tensorboard(engine: str, tmp_path: pathlib.Path) -> None:
         kinds = {tag: events.SummaryMetadata(tag).plugin_data.plugin_name for tag in events.Tags()["tensors"]}
         return kinds, {tag: [(e.step, e.tensor_proto) for e in events.Tensors(tag)] for tag in kinds}
 
-    kinds, values = read("train")
+    kinds, values = ({tag.removeprefix(f"{model.name}/"): v for tag, v in found.items()} for found in read("train"))
     assert kinds["keras"] == "graph_keras_model" and kinds["last/kernel/histogram"] == "histograms" and kinds["words/embeddings/image"] == "images"
     assert json.loads(values["keras"][0][1].string_val[0])["class_name"] == "Sequential"
     scalars = {tag: [(step, proto.float_val[0]) for step, proto in values[tag]] for tag, kind in kinds.items() if kind == "scalars"}

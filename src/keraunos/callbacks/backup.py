@@ -52,13 +52,9 @@ class BackupAndRestore(Callback):
             raise ArgumentError("BackupAndRestore needs a folder.", where="backup_dir", fix="backup_dir='backup'")
         self.folder = pathlib.Path(backup_dir).expanduser()
         self.save_freq, self.double_checkpoint, self.delete_checkpoint = save_freq, double_checkpoint, delete_checkpoint
+        self.by_batch = save_freq not in ("epoch", False)
         self.path, self.previous = self.folder / "backup.npz", self.folder / "previous.npz"
         self._epoch = self._seen = 0
-
-    def acts_on(self, mark: str) -> bool:
-        """Whether it does something at a mark: of batches, only if it counts them."""
-        own = mark == "on_train_batch_end" and type(self).on_train_batch_end is BackupAndRestore.on_train_batch_end
-        return not isinstance(self.save_freq, str) and self.save_freq is not False if own else super().acts_on(mark)
 
     def on_train_begin(self, logs: Any = None) -> None:
         self._seen, broken = 0, None

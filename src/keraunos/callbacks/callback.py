@@ -26,6 +26,7 @@ class Callback:
 
     params: dict[str, Any]
     model: Any = None
+    by_batch = True  # whether methods of ours for the marks of batches do something
 
     def set_params(self, params: dict[str, Any]) -> None:
         """Take the settings of the run."""
@@ -41,7 +42,9 @@ class Callback:
 
     def acts_on(self, mark: str) -> bool:
         """Whether it does something at a mark, such as "on_epoch_end"; for the marks of batches that nobody acts on, nothing is waited for."""
-        return (vars(self).get(mark) or getattr(type(self), mark)) is not getattr(Callback, mark)
+        method = vars(self).get(mark) or getattr(type(self), mark)
+        idle = not self.by_batch and "batch" in mark and method.__module__.startswith("keraunos.")
+        return method is not getattr(Callback, mark) and not idle
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Called before a training batch."""

@@ -36,12 +36,8 @@ class ModelCheckpoint(Monitor):
         if not self.filepath.endswith(suffix):
             fix = f"filepath='{pathlib.Path(self.filepath).stem}{suffix}'"
             raise ArgumentError(f"The path must end in '{suffix}'.", where="ModelCheckpoint", received=self.filepath, fix=fix)
+        self.by_batch = save_freq != "epoch"
         self.save_freq, self.best, self._seen, self._epoch = save_freq, initial_value_threshold, 0, 0
-
-    def acts_on(self, mark: str) -> bool:
-        """Whether it does something at a mark: of batches, only if it counts them."""
-        own = mark == "on_train_batch_end" and type(self).on_train_batch_end is ModelCheckpoint.on_train_batch_end
-        return self.save_freq != "epoch" if own else super().acts_on(mark)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._epoch = epoch

@@ -90,15 +90,11 @@ class TensorBoard(Callback):
         self.log_dir, self.histogram_freq, self.write_graph, self.write_images = pathlib.Path(log_dir), histogram_freq, write_graph, write_images
         self.write_steps_per_second = write_steps_per_second
         self.update_freq: Any = 1 if update_freq == "batch" else update_freq
+        self.by_batch = update_freq != "epoch"
         self.embeddings_freq, self.embeddings_metadata = embeddings_freq, embeddings_metadata
         self._writers: dict[str, _Writer] = {}
         self._step = self._epoch_step = self._tested = 0
         self._at = self._epoch_at = 0.0
-
-    def acts_on(self, mark: str) -> bool:
-        """Whether it does something at a mark: of batches, only if it counts them."""
-        own = mark == "on_train_batch_end" and type(self).on_train_batch_end is TensorBoard.on_train_batch_end
-        return self.update_freq != "epoch" if own else super().acts_on(mark)
 
     def _writer(self, name: str) -> _Writer:
         if name not in self._writers:
