@@ -9,7 +9,7 @@ import pytest
 
 import keraunos
 from keraunos import layers
-from keraunos.core.errors import ArgumentError, BackendError, StateError
+from keraunos.core.errors import ArgumentError, BackendError, ShapeError, StateError
 from tests.layers.row import close, flat
 
 x = np.random.default_rng(0).normal(size=(2, 4)).astype("float32")
@@ -75,3 +75,38 @@ def test_calls_whose_arguments_are_taken_by_name_alone() -> None:
     layer.expected = True
     close(flat(layer(x, x, training=True))[0], 2 * x)
     assert layer(keraunos.Input((4,)), training=True).shape == (None, 4)
+
+
+OTHER_RANKS: dict[str, tuple[Any, list[tuple[int, ...]]]] = {
+    "Dense": (lambda: layers.Dense(3), [(4,)]),
+    "EinsumDense": (lambda: layers.EinsumDense("...c,cd->...d", 3), [(4,), (3, 4), (2, 3, 3, 4)]),
+    "PReLU": (layers.PReLU, [(4,), (3, 4), (2, 3, 3, 4), (2, 1, 4)]),
+    "BatchNormalization": (layers.BatchNormalization, [(4,), (3, 4), (2, 3, 3, 4)]),
+    "GroupNormalization": (lambda: layers.GroupNormalization(2), [(4,), (3, 4), (2, 3, 3, 4)]),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_RANKS)
+def test_a_built_layer_takes_no_other_rank(backend: Any, name: str) -> None:
+    """What would go through by broadcasting, too."""
+    make, shapes = OTHER_RANKS[name]
+    for shape in shapes:
+        layer = make()
+        layer(np.ones((2, 3, 4), "float32"))
+        for inputs in (keraunos.ops.ones(shape), keraunos.Input(batch_shape=shape)):
+            with pytest.raises(ShapeError, match="cannot take an input of|was built for"):
+                layer(inputs)
+
+
+def test_numbers_are_no_batch(backend: Any) -> None:
+    for layer in (layers.Flatten(), layers.Reshape((1,)), layers.GroupNormalization(1), layers.Dense(1)):
+        with pytest.raises(ShapeError):
+            layer(keraunos.ops.ones(()))
+
+
+def test_the_penalty_on_an_output_is_that_of_a_sample(backend: Any) -> None:
+    """Of none it is 0, and a number is one."""
+    for shape, expected in (((4, 3), 1.5), ((0, 3), 0.0), ((), 0.5)):
+        layer = layers.ActivityRegularization(l2=0.5)
+        layer(keraunos.ops.ones(shape))
+        assert float(layer.losses[0]) == expected

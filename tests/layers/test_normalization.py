@@ -95,3 +95,24 @@ def test_scales_go_along_their_axis(backend: Any) -> None:
     np.testing.assert_allclose(array(layer(x)), wanted, atol=1e-5)
     with pytest.raises(ShapeError, match="was built for 4"):
         layer(np.ones((2, 5, 3), "float32"))
+
+
+def test_axes_in_any_order_and_any_rank(backend: Any) -> None:
+    """The weights are as long as the axes, in the order of the input; other axes may come or go."""
+    x = np.random.default_rng(1).normal(size=(2, 3, 4, 5)).astype("float32")
+    for make in (layers.LayerNormalization, layers.RMSNormalization):
+        for axes in ([3, 1], [-1, -3], [1, 3]):
+            layer = make(axis=axes)
+            layer.build(x.shape)
+            assert layer.weights[0].shape == (3, 5)
+            layer.weights[0].assign(np.arange(15.0).reshape(3, 5))
+            ordered = make(axis=[1, 3])
+            ordered.build(x.shape)
+            ordered.set_weights(layer.get_weights())
+            np.testing.assert_allclose(array(layer(x)), array(ordered(x)), atol=1e-5)
+        last = make()
+        last(x)
+        for shape in ((2, 5), (2, 1, 1, 4, 5)):
+            assert tuple(last(np.ones(shape, "float32")).shape) == last(keraunos.Input(batch_shape=shape)).shape == shape
+        with pytest.raises(ShapeError, match="was built for 5"):
+            last(np.ones((2, 4), "float32"))

@@ -7,6 +7,7 @@ from typing import Any
 from keraunos import activations, ops
 from keraunos.core.fields import Constraint, Function, Initializer, NotNegative, Regularizer
 from keraunos.core.spec import normalize_axes
+from keraunos.layers.input_layer import InputSpec
 from keraunos.layers.layer import Layer
 
 
@@ -65,6 +66,9 @@ class PReLU(_Elementwise):
         alpha_regularizer: A penalty on `alpha`.
         alpha_constraint: A projection of `alpha`.
         shared_axes: The axes along which `alpha` is shared.
+
+    Raises:
+        ShapeError: The input has another rank than it was built for, or another size along an axis that is not shared.
     """
 
     alpha_initializer: Initializer = "Zeros"
@@ -75,8 +79,10 @@ class PReLU(_Elementwise):
     def build(self, input_shape: Any) -> None:
         shared = normalize_axes(self.shared_axes or (), len(input_shape))
         self.alpha = self.weight("alpha", tuple(1 if i in shared else d for i, d in enumerate(input_shape))[1:])
+        self.input_spec = InputSpec(ndim=len(input_shape), axes={i: d for i, d in enumerate(input_shape) if i and i not in shared})
 
     def call(self, inputs: Any) -> Any:
+        self.input_spec.check(inputs, self)
         return ops.relu(inputs) - self.alpha * ops.relu(-inputs)
 
 

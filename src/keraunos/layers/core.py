@@ -49,7 +49,7 @@ class Dense(Kerneled, Adaptable, order=("units", "activation", "use_bias")):
         input `(batch, …, features)`, output `(batch, …, units)`.
 
     Raises:
-        ShapeError: The last axis differs from the one it was built for.
+        ShapeError: There is no axis but the batch, or the last axis differs from the one it was built for.
 
     Example:
 
@@ -76,6 +76,8 @@ class Dense(Kerneled, Adaptable, order=("units", "activation", "use_bias")):
         self.input_spec = InputSpec(min_ndim=2, axes={-1: input_shape[-1]})
 
     def call(self, inputs: Any, training: Any = None) -> Any:
+        if len(inputs.shape) < 2:
+            self.input_spec.check(inputs, self)
         x = ops.matmul(inputs, self.kernel) if self.bias is None else ops.affine(inputs, self.kernel, self.bias)
         return x if self.activation is None else self.activation(x)
 

@@ -123,6 +123,8 @@ class EinsumDense(Adaptable):
         return sizes
 
     def call(self, inputs: Any, training: Any = None) -> Any:
+        if len(inputs.shape) != self.input_spec.ndim:
+            self.input_spec.check(inputs, self)
         x = self._product(inputs) if self._summed else ops.einsum(self.equation, inputs, self.kernel)
         x = x if self.bias is None or self._is_affine() else ops.add(x, self.bias)
         return x if self.activation is None else self.activation(x)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from keraunos import ops
 from keraunos.core.errors import ArgumentError, ShapeError
-from keraunos.core.spec import normalize_axis, show
+from keraunos.core.spec import Spec, normalize_axis, show
+from keraunos.layers.input_layer import InputSpec
 from keraunos.layers.normalization import Standardizing
 
 
@@ -29,7 +30,7 @@ class GroupNormalization(Standardizing, order=("groups", "axis", "epsilon")):
 
     Raises:
         ArgumentError: `groups` is neither -1 nor positive.
-        ShapeError: The channels cannot be divided into so many groups.
+        ShapeError: The channels cannot be divided into so many groups, or the input has another rank than it was built for.
 
     Example:
 
@@ -47,7 +48,10 @@ class GroupNormalization(Standardizing, order=("groups", "axis", "epsilon")):
         if self.groups < 1 and self.groups != -1:
             raise ArgumentError("groups must be a positive integer, or -1 for a group of each channel.", where=self.name, received=f"groups={self.groups}")
 
+        self.input_spec = InputSpec(min_ndim=2)
+
     def build(self, input_shape: Any) -> None:
+        self.input_spec.check(Spec(input_shape), self)
         (channels,), self.gamma, self.beta = self.parameters(input_shape)
         self.groups = channels if self.groups == -1 else self.groups
         if channels % self.groups:
@@ -56,6 +60,8 @@ class GroupNormalization(Standardizing, order=("groups", "axis", "epsilon")):
             raise ShapeError(fact, where=self.name, received=show(input_shape), fix=f"groups={near}")
 
     def call(self, inputs: Any) -> Any:
+        if len(inputs.shape) != self.input_spec.ndim:
+            self.input_spec.check(inputs, self)
         x, sizes, axis = self.wide(inputs), ops.shape(inputs), normalize_axis(self.axis, len(inputs.shape))
         grouped = ops.reshape(x, (*sizes[:axis], self.groups, sizes[axis] // self.groups, *sizes[axis + 1 :]))
         out = ops.layer_normalization(grouped, axis=[i for i in range(1, len(sizes) + 1) if i != axis], epsilon=self.epsilon)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from keraunos import ops
-from keraunos.core.errors import ShapeError
+from keraunos.core.errors import ArgumentError, ShapeError
 from keraunos.core.spec import normalize_axis, same_dim, show
 from keraunos.layers.layer import Layer
 
@@ -31,7 +31,7 @@ class Merge(Layer):
         for i, x in enumerate(inputs[1:], 1):
             a, b = (show(tuple(y.shape)) for y in (inputs[0], x))
             for m, n in self._matching(len(a), len(b)):
-                if not (same_dim(a[m], b[n]) or (self.broadcasts and 1 in (a[m], b[n]))):
+                if not (same_dim(a[m], b[n]) or (self.broadcasts and m and 1 in (a[m], b[n]))):
                     place = f"axis {m}" if m == n else f"axes {m} and {n}"
                     source, other = (f"'{y.node.operation.name}'" if getattr(y, "node", None) else f"input {k}" for k, y in ((0, inputs[0]), (i, x)))
                     fact = f"The inputs of {kind} differ at {place}: {a[m]} from {source}, {b[n]} from {other}."
@@ -39,11 +39,11 @@ class Merge(Layer):
 
     def _matching(self, rank: int, other: int) -> Iterable[tuple[int, int]]:
         """The axes of the first input and of another whose sizes must go together."""
-        return [(n, n) for n in range(1, rank)] if rank == other else []
+        return [(n, n) for n in range(rank if rank == other else min(rank, other, 1))]
 
     def call(self, inputs: Any) -> Any:
-        if not isinstance(inputs, (list, tuple)) or (self.only_two and len(inputs) != 2):
-            self._check_inputs((inputs,))
+        if not isinstance(inputs, (list, tuple)) or self.only_two or any(x.shape != inputs[0].shape for x in inputs):
+            self._check_inputs((inputs,))  # for engines broadcast what is no sample of the other's
         return self.merge(inputs)
 
     def merge(self, inputs: Any) -> Any:
@@ -125,18 +125,30 @@ class Dot(Merge):
     Args:
         axes: The axis in both inputs, or one for each.
         normalize: Whether each is brought to length 1 first, which gives the cosine.
+
+    Raises:
+        ArgumentError: `axes` is neither an integer nor two.
+        ShapeError: The inputs have other sizes along these axes, or not as many samples.
     """
 
     only_two, broadcasts = True, False
     axes: Any
     normalize: bool = False
 
+    def setup(self) -> None:
+        pair = [self.axes] * 2 if isinstance(self.axes, int) else self.axes
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2 or not all(isinstance(axis, int) for axis in pair):
+            raise ArgumentError("Dot multiplies along one axis of each input.", where=self.name, received=f"axes={self.axes!r}", expected="an integer, or two")
+
     def _matching(self, rank: int, other: int) -> Iterable[tuple[int, int]]:
         first, second = (self.axes, self.axes) if isinstance(self.axes, int) else self.axes
-        return [(normalize_axis(first, rank), normalize_axis(second, other))]
+        pair = normalize_axis(first, rank), normalize_axis(second, other)
+        if 0 in pair:
+            raise ShapeError("Dot multiplies within samples; axis 0 is that of the samples.", where=self.name, received=f"axes={self.axes}", fix="axes=1")
+        return [(0, 0), pair]
 
     def merge(self, inputs: Any) -> Any:
-        ((i, j),) = self._matching(*(len(x.shape) for x in inputs))
+        _, (i, j) = self._matching(*(len(x.shape) for x in inputs))
         x, y = (ops.normalize(v, axis=a, order=2) for v, a in zip(inputs, (i, j), strict=True)) if self.normalize else inputs
         letters = string.ascii_letters
         left = list(letters[: len(x.shape)])

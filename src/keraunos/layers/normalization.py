@@ -15,6 +15,11 @@ from keraunos.layers.layer import Layer
 from keraunos.ops.nn import standardize_batch
 
 
+def sizes_along(axis: Any, input_shape: Any) -> InputSpec:
+    """What is expected of inputs that may have any rank: the sizes along the axes, which are counted as they were given."""
+    return InputSpec(axes={a: input_shape[a] for a in (axis if isinstance(axis, list) else [axis])})
+
+
 class Standardizing(Layer, kw_only=True):
     """The base of layers that bring values to mean 0 and variance 1, then scale and shift them."""
 
@@ -31,7 +36,7 @@ class Standardizing(Layer, kw_only=True):
 
     def parameters(self, input_shape: Any) -> tuple[tuple[int, ...], Any, Any]:
         """The sizes along the layer's axes, which are from now on demanded of inputs, and `gamma` and `beta` of these sizes."""
-        axes = normalize_axes(self.axis, len(input_shape))
+        axes = sorted(normalize_axes(self.axis, len(input_shape)))
         shape = tuple(input_shape[a] for a in axes)
         self.input_spec = InputSpec(ndim=len(input_shape), axes=dict(zip(axes, shape, strict=True)))
         return shape, self.weight("gamma", shape) if self.scale else None, self.weight("beta", shape) if self.center else None
@@ -73,6 +78,7 @@ class BatchNormalization(Standardizing, order=_BATCH):
 
     Raises:
         ArgumentError: `renorm_clipping` has another key, or bounds that cannot be.
+        ShapeError: The input has another rank than it was built for, or another number of features.
 
     Example:
 
@@ -112,6 +118,8 @@ class BatchNormalization(Standardizing, order=_BATCH):
             self.renorm_stddev = self.add_weight(shape, Constant(deviation), name="renorm_stddev", **options)
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        if len(inputs.shape) != self.input_spec.ndim:
+            self.input_spec.check(inputs, self)
         x = self.wide(inputs)
         settings: tuple[Any, ...] = self.axis, self.beta, self.gamma, self.epsilon
         if not training or not self.trainable:
@@ -194,6 +202,7 @@ class LayerNormalization(Standardizing, order=("axis", "epsilon")):
 
     def build(self, input_shape: Any) -> None:
         _, self.gamma, self.beta = self.parameters(input_shape)
+        self.input_spec = sizes_along(self.axis, input_shape)
 
     def call(self, inputs: Any) -> Any:
         return ops.cast(ops.layer_normalization(inputs, self.gamma, self.beta, axis=self.axis, epsilon=self.epsilon), self.compute_dtype)

@@ -16,6 +16,8 @@ from keraunos.layers.layer import Layer
 
 def _with_samples(inputs: Any, shape: tuple[int, ...]) -> Any:
     """`inputs` with each sample in another shape, in which one size may be -1."""
+    if len(inputs.shape) == 0:
+        raise ShapeError("A number has no samples.", received="()", expected="(batch, …)")
     sample = inputs.shape[1:]
     if not known(sample):
         return ops.reshape(inputs, (ops.shape(inputs)[0], *shape))

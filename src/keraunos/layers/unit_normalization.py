@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 from keraunos import ops
 from keraunos.core.spec import normalize_axes
-from keraunos.layers.input_layer import InputSpec
 from keraunos.layers.layer import Layer
+from keraunos.layers.normalization import sizes_along
 
 
 class RMSNormalization(Layer):
@@ -34,7 +34,7 @@ class RMSNormalization(Layer):
     def build(self, input_shape: Any) -> None:
         axes = sorted(normalize_axes(self.axis, len(input_shape)))
         self.scale = self.weight("scale", tuple(input_shape[a] for a in axes))
-        self.input_spec = InputSpec(min_ndim=len(input_shape) - axes[0], axes={a - len(input_shape): input_shape[a] for a in axes})
+        self.input_spec = sizes_along(self.axis, input_shape)
 
     def call(self, x: Any) -> Any:
         return ops.cast(ops.rms_normalization(x, self.scale, axis=self.axis, epsilon=self.epsilon), self.compute_dtype)
