@@ -53,6 +53,17 @@ def test_both_ways_give_equal_numbers(backend, kind):
         close(flat(layer(query, value, **settings)), flat(layer(query, value, return_attention_scores=True, **settings)[0]))
 
 
+@pytest.mark.parametrize("kind", HEADS)
+@pytest.mark.parametrize("causal", [False, True])
+def test_queries_that_see_no_key_get_nothing_where_weights_are_dropped(backend, kind, causal):
+    """With or without scores, and as in training, where their weights are 0: what stays is the bias."""
+    query, value = floats(2, 3, 4), floats(2, 5, 4)
+    layer, mask = HEADS[kind](dropout=0.5, bias_initializer="ones"), np.array([[False] * 5, [True] * 5])
+    out = flat(layer(query, value, value_mask=mask, use_causal_mask=causal))[0]
+    close(out[0], np.ones((3, 4)))
+    close(out, flat(layer(query, value, value_mask=mask, use_causal_mask=causal, return_attention_scores=True))[0])
+
+
 @pytest.mark.parametrize("axes", [(1,), (2,), (1, 2), (2, 1)])
 def test_axes_that_are_not_attended_are_like_a_batch(backend, axes):
     """Each slice along the others by itself gives the same; masks of the whole are masks of the slices."""
