@@ -83,7 +83,7 @@ def test_tracking_reads_attributes_lists_and_dicts(backend: Any) -> None:
     assert len(block.weights) == len(block.trainable_weights) == 1 + 2 + 1 + 4
     assert len(block.variables) == len(block.weights) + 1 + 2  # a seed generator's state, and two of the metric
     assert len(block.non_trainable_variables) == 1 and len(block.metrics) == 1
-    assert block.free.path == f"{block.name}/free"
+    assert block.free.path == "free"  # as in Keras: it was made in no `build`
     block.listed.append(layers.Dense(2))
     block.listed[-1].build((None, 3))
     assert len(block.weights) == 10

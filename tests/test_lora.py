@@ -171,9 +171,9 @@ def test_a_model_is_trained_by_its_products_alone(tmp_path: Any) -> None:
             model.fit(x, y, epochs=1, verbose=0, batch_size=8)
             model.predict(x, verbose=0)
             found = lora.enable(model, rank=2, targets="*query*|val*", train="head", lora_alpha=8)
-            assert names(found) == ["query", "value"]
-            trained = [f"{layer}/{name}" for layer in ("query", "value") for name in ("bias", "lora_kernel_a", "lora_kernel_b")]
-            assert names(model.trainable_weights) == [*trained, "head/kernel", "head/bias"]
+            assert names(found) == ["encoder/query", "encoder/value"]
+            trained = [f"encoder/{layer}/{name}" for layer in ("query", "value") for name in ("bias", "lora_kernel_a", "lora_kernel_b")]
+            assert names(model.trainable_weights) == [*trained, f"{model.name}/head/kernel", f"{model.name}/head/bias"]
             kept = [v.numpy() for v in model.non_trainable_weights]
             with pytest.raises(StateError, match="create a new one"):
                 model.fit(x, y, verbose=0)
@@ -191,7 +191,7 @@ def test_a_model_is_trained_by_its_products_alone(tmp_path: Any) -> None:
             options: dict[str, Any] = {"epochs": 2, "verbose": 0, "batch_size": 8, "shuffle": False}
             close(again.fit(x, y, **options).history["loss"], model.fit(x, y, **options).history["loss"], 1e-4)
             after = model.predict(x, verbose=0)
-            assert names(lora.merge(model)) == ["query", "value"]
+            assert names(lora.merge(model)) == ["encoder/query", "encoder/value"]
             close(model.predict(x, verbose=0), after, 1e-4)
             model.trainable = True
             assert len(model.trainable_weights) == 8

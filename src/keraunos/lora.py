@@ -68,10 +68,10 @@ def enable(model: Layer, rank: int, targets: str = "*", train: str | None = None
     Example:
 
     >>> import keraunos as keras
-    >>> model = keras.Sequential([keras.Input((16,)), keras.layers.Dense(8, name="query"), keras.layers.Dense(2, name="head")])
+    >>> model = keras.Sequential([keras.Input((16,)), keras.layers.Dense(8, name="query"), keras.layers.Dense(2, name="head")], name="m")
     >>> adapted = keras.lora.enable(model, rank=2, targets="*query*", train="head")
     >>> [v.path for v in model.trainable_weights]
-    ['query/bias', 'query/lora_kernel_a', 'query/lora_kernel_b', 'head/kernel', 'head/bias']
+    ['m/query/bias', 'm/query/lora_kernel_a', 'm/query/lora_kernel_b', 'm/head/kernel', 'm/head/bias']
     """
     if not model.built:
         raise StateError("Only a model that is built can be adapted.", where=model.name, fix="begin it with keras.Input(shape), or call it on data")

@@ -251,7 +251,7 @@ KNOWN = {"affine": affine, "affine_init": affine_init}
 def test_functions_of_jax_are_trained_and_saved(tmp_path: Any) -> None:
     with backend_scope("jax"):
         model, _ = trained(layers.JaxLayer(affine, affine_init, name="j"))
-        assert [(v.path, v.shape) for v in model.weights[:2]] == [("j/b", (6,)), ("j/w", (4, 6))]
+        assert [(v.path, v.shape) for v in model.weights[:2]] == [(f"{model.name}/j/b", (6,)), (f"{model.name}/j/w", (4, 6))]
         assert model.layers[0].compute_output_shape((None, 4)) == (None, 6)
         model.save(tmp_path / "model.keras")
         expected = model.predict(x, verbose=0)
@@ -353,7 +353,7 @@ def test_modules_of_flax(tmp_path: Any) -> None:
         model, _ = trained(layers.FlaxLayer(kind(), name="f"))
         layer = model.layers[0]
         assert [v.trainable for v in layer.weights] == [True] * 4 + [False] * 2
-        assert layer.weights[-1].path == "f/batch_stats/BatchNorm_0/var" and np.abs(layer.weights[-1].numpy() - 1).max() > 0.1
+        assert layer.weights[-1].path == f"{model.name}/f/batch_stats/BatchNorm_0/var" and np.abs(layer.weights[-1].numpy() - 1).max() > 0.1
         expected = model.predict(x, verbose=0)
         model.save(tmp_path / "model.keras")
         close(load(tmp_path / "model.keras", custom_objects={"Normalizing": kind}).predict(x, verbose=0), expected, 0)

@@ -20,9 +20,8 @@ class Scope(threading.local):
     trace: Any = None  # the values that variables have in a function being made pure
     symbolic: bool = False  # a layer's `call` is being run on specs
     layer: Any = None  # the outermost layer call in progress
-    path: str = ""  # the path of the innermost layer that is being built or called
     prepared: Any = None  # the model whose data the host has prepared, in its compiled step
-    names: str = ""  # the enclosing `name_scope`
+    names: str = ""  # the names of the enclosing `name_scope`s, and of the layers that are being built or called
     names_of: Any = None  # the object that opened it
     device: Any = None  # the engine's form of the device that `device` chose
     stateless: Any = None  # the enclosing `StatelessScope`

@@ -70,9 +70,9 @@ class Variable(Operators):
             elif isinstance(initializer, Variable):
                 initializer = initializer.value
             value = self.backend.array(initializer, None if dtype is None else dtypes.standardize_dtype(dtype))
+            self._value = self.backend.slot(value, self._trainable)
         self.dtype = self.backend.dtype_of(value)
         self._shape = tuple(value.shape)
-        self._value = self.backend.slot(value, self._trainable)
 
     # ---- reading ----
     @property
@@ -200,7 +200,7 @@ class Derived(Variable):
     A subclass says what the `value` is, and how one is assigned.
 
     Args:
-        parts: The variables: at first the one in whose place it stands, whose name, shape and dtype it has.
+        parts: The variables: at first the one in whose place it stands, whose name, shape and dtype it has. The layer holds the others too.
     """
 
     def __init__(self, *parts: Variable):

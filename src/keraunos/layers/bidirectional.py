@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 from keraunos import ops
 from keraunos.core import tree
 from keraunos.core.errors import ArgumentError
+from keraunos.core.scope import within
 from keraunos.core.spec import Spec
 from keraunos.layers.recurrent import SequenceSpec
 from keraunos.layers.wrapper import Wrapper
@@ -61,8 +62,8 @@ class Bidirectional(Wrapper):
                 fact = "The two layers must go in two directions." if name == "go_backwards" else "The two layers must agree in what they return and keep."
                 raise ArgumentError(fact, where=self.name, received=f"{name}={a} and {b}", fix=f"backward_layer=…({name}={not b})")
         self.return_sequences, self.return_state, self.stateful = self.layer.return_sequences, self.layer.return_state, self.layer.stateful
-        if self.return_sequences:  # a step that is repeated in one direction says nothing of the other
-            self.forward_layer.zero_output_for_mask = self.backward_layer.zero_output_for_mask = True
+        for layer in (self.forward_layer, self.backward_layer):  # a step that is repeated in one direction says nothing of the other
+            layer.zero_output_for_mask = self.return_sequences
         self.input_spec = SequenceSpec(min_ndim=3)
 
     def _both_know(self, argument: str, layer: Any) -> None:
@@ -73,9 +74,10 @@ class Bidirectional(Wrapper):
 
     def _copy(self, layer: Any, prefix: str, **changes: Any) -> Any:
         name = layer.name.removeprefix("forward_")
-        copy = type(layer).from_config({**layer.get_config(), "name": f"{prefix}{name}", **changes})
-        if layer.built:  # as one that was read from a file
-            copy.build_from_config(layer.get_build_config())
+        with within(names=self._place):
+            copy = type(layer).from_config({**layer.get_config(), "name": f"{prefix}{name}", **changes})
+            if layer.built:  # as one that was read from a file
+                copy.build_from_config(layer.get_build_config())
         return copy
 
     def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]

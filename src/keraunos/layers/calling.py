@@ -19,7 +19,7 @@ from keraunos.core.op import FOREIGN, SCALAR, TENSOR, VARIABLE, classify
 from keraunos.core.scope import scope, within
 from keraunos.core.spec import Spec, show
 from keraunos.layers.effects import Effects
-from keraunos.layers.weights import marking
+from keraunos.layers.weights import Weighted, marking
 
 
 class CallInfo:
@@ -43,6 +43,7 @@ class Callable_(Effects):
     _remat: Any = None  # the `RematScope` that it was made in
     on_host = False  # whether it runs on NumPy arrays: `HostLayer`
     _plain = False  # built, and nothing to do around `call` but the training flag
+    _awaits = False  # built, but not all layers in it: their paths begin with its own
 
     def __init_subclass__(cls, function: Any = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -58,7 +59,9 @@ class Callable_(Effects):
 
     def _built(self) -> None:
         super()._built()
-        self._plain = not self._policy.is_mixed and self.activity_regularizer is None and not self._makes_masks() and self._remat is None
+        self._awaits = any(not layer.built for layer in self._held(Weighted))
+        simple = not self._policy.is_mixed and self.activity_regularizer is None and not self._makes_masks() and self._remat is None
+        self._plain = simple and not self._awaits
         if self._remat is not None and "activation" in self.__dict__:
             self.__dict__["activation"] = self._remat.activation_of(self)
 
@@ -124,7 +127,7 @@ class Callable_(Effects):
             elif info.training and not by_position:
                 inner["training"] = training if isinstance(training, Spec) else bool(training)
             self._fill_masks(args, inner)
-            with within(layer=scope.layer or self, path=self.path, training=training, autocast=self._variables_in()):
+            with within(layer=scope.layer or self, names=self._place, training=training, autocast=self._variables_in()):
                 if symbolic:
                     self._check_inputs(args)
                     outputs = self.compute_output_spec(*args, **inner)
@@ -137,6 +140,8 @@ class Callable_(Effects):
         except Exception as error:
             self._explain(error, args)
             raise
+        if self._awaits:
+            Callable_._built(self)
         self._set_masks(args, inner, outputs)
         if scope.monitor is not None and not symbolic:
             scope.monitor(self, args, outputs)

@@ -44,7 +44,8 @@ class Celled(RNN, kw_only=True):
         if self.use_cudnn not in ("auto", True, False):
             raise ArgumentError("use_cudnn cannot be this.", where=self.name, received=f"use_cudnn={self.use_cudnn!r}", expected="'auto', True or False")
         own, given = self.cell_class, {name: getattr(self, name) for name in self.cell_class.fields}
-        self.cell = own(**given, name=to_snake_case(own.__name__), dtype=self.dtype_policy, trainable=self.trainable)
+        name = to_snake_case(own.__name__.rstrip("123D"))  # cells of all ranks are called alike
+        self.cell = own(**given, name=name, dtype=self.dtype_policy, trainable=self.trainable)
         for name in given:  # what it made of them
             setattr(self, name, getattr(self.cell, name))
         super().setup()

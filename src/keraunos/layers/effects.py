@@ -95,7 +95,7 @@ class Effects(Weighted):
         if not self.built:
             self._build(args, kwargs)
         args, kwargs = tree.map_structure(self._cast_spec, strip((args, kwargs)))
-        with within(symbolic=True, layer=scope.layer or self, autocast=self._variables_in()):
+        with within(symbolic=True, layer=scope.layer or self, names=self._place, autocast=self._variables_in()):
             try:
                 outputs = self._abstract(None, args, kwargs) if self.native else self.call(*args, **kwargs)
             except (SymbolicError, TypeError, AttributeError, NotImplementedError) as error:

@@ -9,8 +9,8 @@ from keraunos.core import config
 from keraunos.core.errors import ArgumentError, BackendError, StateError
 from keraunos.core.fields import Declared, _unknown
 from keraunos.core.functional import functional
-from keraunos.core.names import auto_name, to_snake_case
-from keraunos.core.scope import scope
+from keraunos.core.names import auto_name, scoped, to_snake_case
+from keraunos.core.scope import scope, within
 from keraunos.core.serialization import deserialize_value, serialize_value
 from keraunos.layers.calling import Callable_
 
@@ -173,7 +173,8 @@ class Layer(Callable_, _Arguments):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """Make a layer from `get_config`'s result."""
-        config = {key: deserialize_value(value) for key, value in config.items()}
+        with within(names=scoped(config.get("name") or "")):  # layers among them are built as they were in this one
+            config = {key: deserialize_value(value) for key, value in config.items()}
         declared = getattr(cls.__init__, "declared", False)
         if declared:  # what other versions of Keras write, and is off
             known = {*cls.fields, *cls.base_arguments}

@@ -54,7 +54,7 @@ class Native(Layer):
         kept = dtype or (self.variable_dtype if own in FLOATS else own)
         shape, cast, name = tuple(tensor.shape), self._backend.cast, path.rpartition("/")[2]
         variable = self.add_weight(shape, lambda shape, dtype: cast(tensor, dtype), kept, trainable, dtype is None, name=name)
-        variable.path = f"{self.name}/{path}"
+        variable.path = f"{self._place}/{path}"
         return variable
 
     @classmethod

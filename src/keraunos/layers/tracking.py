@@ -29,7 +29,7 @@ class Cache(dict[Any, Any]):
 
 def _contents(value: Any) -> Iterator[Any]:
     if isinstance(value, Derived):
-        yield from value.parts
+        yield value.parts[0]  # the layer holds the others beside it
     elif isinstance(value, (Variable, Tracked, Metric, SeedGenerator)):
         yield value
     elif isinstance(value, (list, tuple, dict)) and not isinstance(value, Cache):
@@ -62,8 +62,9 @@ class Tracked:
     def __delattr__(self, name: str) -> None:
         value = self.__dict__.get(name)
         super().__delattr__(name)
-        if isinstance(value, Variable) and "_weights" in self.__dict__:  # also what the layer noted when it made it
-            self._weights = [v for v in self._weights if v is not value]
+        if isinstance(value, Variable):  # also where `add_weight` noted it
+            for noted in [key for key, other in self.__dict__.items() if other is value and key.startswith("_weight ")]:
+                del self.__dict__[noted]
 
     def _held(self, kind: type) -> list[Any]:
         """The objects of a class that this one holds directly, each once, in order of appearance."""

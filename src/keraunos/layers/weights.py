@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 from keraunos import constraints, initializers, regularizers
 from keraunos.core import tree
 from keraunos.core.errors import ArgumentTypeError, ShapeError, StateError
-from keraunos.core.scope import scope, within
+from keraunos.core.names import scoped
+from keraunos.core.scope import within
 from keraunos.core.spec import show
 from keraunos.core.variable import Variable
 from keraunos.layers.tracking import Tracked, assign_all
@@ -33,10 +34,10 @@ def marking(build: Callable[..., Any]) -> Callable[..., Any]:
     def marked(self: Any, *args: Any, **kwargs: Any) -> None:
         if self.__dict__.get("_building"):  # a class's build calls that of its base
             return build(self, *args, **kwargs)
+        self._settle()
         self._building = True
         try:
-            self._settle()
-            with within(path=self._path):
+            with within(names=self._place):
                 build(self, *args, **kwargs)
         finally:
             del self._building
@@ -59,6 +60,7 @@ class Weighted(Tracked):
     _path: str | None = None
     _build_config: Any = None  # the shapes that it was built for, as files hold them
     _locked = False
+    _made = 0  # how many weights it has made
 
     # ---- building ----
     def _build(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -86,16 +88,19 @@ class Weighted(Tracked):
 
     def _settle(self) -> None:
         """Settle the path, of which a policy may follow: it is the place where the layer is built."""
-        self._path = f"{scope.path}/{self.name}" if scope.path else self.name
+        if self.built:
+            return
+        self._path = scoped(self.name)
         if self._policies is not None:
             self._policy = self._policies.of(self._path)
 
+    @property
+    def _place(self) -> str:
+        """The names that those of what is made in it are put behind."""
+        return self._path or scoped(self.name)
+
     def _built(self) -> None:
         self.built = self._locked = True
-        for layer in self._flatten_layers():
-            for variable in layer._own_variables():
-                if "/" not in variable.path:
-                    variable.path = f"{layer.name}/{variable.name}"
 
     @marking
     def build(self, input_shape: Any) -> None:
@@ -128,12 +133,13 @@ class Weighted(Tracked):
         dtype = dtype or self.variable_dtype
         if initializer is None:
             initializer = "glorot_uniform" if "float" in str(dtype) else "zeros"
-        variable = Variable(initializers.get(initializer), shape or (), dtype, trainable and self.trainable, autocast, aggregation, name=name)
+        with within(names=self._place):
+            variable = Variable(initializers.get(initializer), shape or (), dtype, trainable and self.trainable, autocast, aggregation, name=name)
         variable.initially_trainable = trainable
         variable.regularizer, variable.constraint = regularizers.get(regularizer), constraints.get(constraint)
         variable.overwrite_with_gradient = overwrite_with_gradient
-        variable.path = f"{self.name}/{name}"
-        self.__dict__.setdefault("_weights", []).append(variable)
+        self._made += 1
+        self.__dict__[f"_weight {self._made}"] = variable  # held in the order in which they were made, as by the attributes
         return variable
 
     def weight(self, name: str, shape: Any, trainable: bool = True, fields: str | None = None, **options: Any) -> Variable:

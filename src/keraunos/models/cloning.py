@@ -9,6 +9,7 @@ from typing import Any
 from keraunos.core import tree
 from keraunos.core.errors import ArgumentError, ArgumentTypeError
 from keraunos.core.graph import KerasTensor
+from keraunos.core.scope import within
 from keraunos.core.serialization import deserialize_keras_object
 from keraunos.layers.input_layer import InputLayer
 from keraunos.layers.layer import Layer
@@ -20,7 +21,8 @@ from keraunos.models.sequential import Sequential
 
 def alike(layer: Any) -> Any:
     """A layer with the same config, not built."""
-    return type(layer).from_config(layer.get_config())
+    with within(names=layer.path.rpartition("/")[0]):  # what a layer holds may be built at once: its path begins with that of the layer
+        return type(layer).from_config(layer.get_config())
 
 
 def clone_model(model: Any, input_tensors: Any = None, clone_function: Any = None, call_function: Any = None, recursive: bool = False) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 from keraunos.core.errors import ArgumentError, StateError, suggestion
 from keraunos.core.graph import KerasTensor
+from keraunos.core.scope import within
 from keraunos.core.serialization import custom_object_scope, deserialize_keras_object, serialize_keras_object
 from keraunos.layers.layer import Layer
 from keraunos.training.trainer import Trainer
@@ -74,6 +75,14 @@ class Model(Trainer, Layer):
             raise ArgumentError(f"The model has no layer '{name}'.", where=self.name, fix=suggestion(name, found))
         return found[name]
 
+    def reset_state(self) -> None:
+        """Let the stateful recurrent layers, wherever in the model, begin anew."""
+        for layer in self._flatten_layers():
+            if layer is not self and getattr(layer, "stateful", False):
+                layer.reset_state()
+
+    reset_states = reset_state
+
     # ---- building ----
     def build(self, input_shape: Any = None) -> None:
         """Make the weights of the model and its layers for inputs of this shape."""
@@ -129,7 +138,8 @@ class Model(Trainer, Layer):
                 return super().from_config(config)
         from keraunos.models.config import functional_from_config
 
-        return functional_from_config(cls, config, custom_objects)
+        with within(names=""):  # a graph is built before it is put into another model
+            return functional_from_config(cls, config, custom_objects)
 
     def to_json(self, **kwargs: Any) -> str:
         """The architecture as JSON; `keraunos.models.model_from_json` reads it."""

@@ -136,9 +136,12 @@ class Sequential(GraphModel):
         with custom_object_scope(custom_objects or {}):
             if "layers" not in config:
                 return super().from_config(config)
-            with within(names=scoped(config.get("name") or "")):
-                found = [deserialize_value(layer) for layer in config["layers"]]
-            model = cls(found, config.get("trainable", True), config.get("name"))
+            name, found = config.get("name"), []
+            for entry in config["layers"]:
+                alone = "layers" in (entry.get("config") or {})  # a graph is built before it is put into another
+                with within(names="" if alone else scoped(name or "")):
+                    found.append(deserialize_value(entry))
+            model = cls(found, config.get("trainable", True), name)
         if config.get("build_input_shape"):
             model.build(config["build_input_shape"])
         return model

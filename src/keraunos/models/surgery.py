@@ -8,6 +8,8 @@ from typing import Any
 from keraunos.core import config, tree
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, suggestion
 from keraunos.core.graph import KerasTensor, strip
+from keraunos.core.names import scoped
+from keraunos.core.scope import within
 from keraunos.core.spec import Spec
 from keraunos.layers.input_layer import InputLayer
 from keraunos.layers.layer import Layer
@@ -245,7 +247,8 @@ class _Edit:
             if isinstance(layer, InputLayer):
                 x = _through(place.after, place.main.output.spec, "", "")
             elif x is not None:
-                x = self.called(layer, shapes[id(layer)], (x,), {})
+                with within(names=scoped(name)):
+                    x = self.called(layer, shapes[id(layer)], (x,), {})
             chain += place.layers
         new = same_class(model)(chain, name=name)
         if model.inputs is not None and new.inputs is None:

@@ -25,7 +25,7 @@ class OptimizerMap(Patterns):
 
     Args:
         default_optimizer: For variables that no pattern matches.
-        optimizer_map: Optimizers by pattern (regular expressions).
+        optimizer_map: Optimizers by pattern: regular expressions of whole paths.
 
     Raises:
         ArgumentTypeError: A value is not an optimizer.
@@ -51,7 +51,7 @@ class OptimizerMap(Patterns):
         return self._default
 
     def __getitem__(self, key: str) -> Any:
-        return next((optimizer for pattern, optimizer in self._map.items() if pattern == key or re.match(pattern, key)), self._default)
+        return next((optimizer for pattern, optimizer in self._map.items() if pattern == key or re.fullmatch(pattern, key)), self._default)
 
     def checked(self, key: str, value: Any) -> Optimizer:
         return _checked(value, f"OptimizerMap: {key!r}")

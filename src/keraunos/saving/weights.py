@@ -30,7 +30,7 @@ from keraunos.saving.files import problem, require
 
 MAGIC = b"\x89HDF\r\n\x1a\n"  # how an HDF5 file begins
 # What ours keep in attributes that hold layers a second time, or nothing that is saved.
-_INTERNAL = frozenset({"_arguments", "_compile_arguments", "_layers", "_lossy", "_order", "_weights", "nodes", "operations"})
+_INTERNAL = frozenset({"_arguments", "_compile_arguments", "_layers", "_lossy", "_order", "nodes", "operations"})
 # Parts of files by other versions of Keras that hold no weights.
 _IGNORED = {"optimizer", "_optimizer", "seed_generator", "random_generator", "metrics", "_metrics", "loss_tracker", "_loss_tracker", "compile_metrics"}
 
