@@ -51,6 +51,15 @@ def test_fit_learns_and_reports(engine):
     assert loss == pytest.approx(-np.log(predicted[np.arange(256), y]).mean(), rel=1e-4)
 
 
+def test_a_tensor_that_weights_begin_with_stays(engine):
+    """Training gives up the old values of weights, not the tensor that they were copies of."""
+    start = ops.convert_to_tensor(np.eye(3, dtype="float32"))
+    model = keras.Sequential([keras.Input((3,)), *(layers.Dense(3, kernel_initializer=lambda shape, dtype=None: start) for _ in range(2))])
+    model.compile("sgd", "mse")
+    model.fit(np.ones((4, 3)), np.zeros((4, 3)), verbose=0)
+    assert (ops.convert_to_numpy(start) == np.eye(3)).all()
+
+
 def test_engines_start_equal_and_learn_alike():
     x, y = blobs()
     curves, weights, ends = [], [], []

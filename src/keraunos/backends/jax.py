@@ -76,11 +76,11 @@ def _as_tree(cls: type) -> None:
 def slot(value: Any, trainable: bool) -> Any:
     for cls in (Variable, *Variable.__subclasses__()):
         _as_tree(cls)
-    return value
+    return store(None, value, trainable)
 
 
 def store(old: Any, new: Any, trainable: bool) -> Any:
-    # A buffer that two variables shared could not be donated.
+    # A copy: steps are donated the values of variables, which ends those of other variables, and of the user's, with that buffer.
     return new if isinstance(new, jax.core.Tracer) else jnp.array(new, copy=True)
 
 
