@@ -22,6 +22,7 @@ keras = pytest.importorskip("keras")
 RNG = np.random.default_rng(7)
 X = RNG.normal(size=(3, 4, 2)).astype("float32")
 MASK = np.array([[1, 1, 0, 0], [0, 1, 0, 1], [0, 0, 0, 0]], bool)  # padded, with gaps, and nothing at all
+PADDED = np.array([[1, 1, 0, 0], [1, 1, 1, 1], [0, 0, 0, 0]], bool)
 CELLS = ["SimpleRNN", "LSTM", "GRU"]
 
 
@@ -95,7 +96,11 @@ def test_states_passed_on_in_a_model(backend: Any) -> None:
 @pytest.mark.parametrize("name", CELLS)
 def test_masks_of_every_form(name: str, options: Any) -> None:
     states = [RNG.normal(size=(3, 3)).astype("float32") for _ in range(2 if name == "LSTM" else 1)]
-    alike(lambda module: getattr(module, name)(3, return_state=True, **options), call=lambda layer: layer(X, initial_state=states, mask=MASK))
+
+    def call(layer: Any) -> Any:
+        return [layer(X, initial_state=states, mask=mask) for mask in (MASK, PADDED, MASK | True)]
+
+    alike(lambda module: getattr(module, name)(3, return_state=True, **options), call=call)
     alike(lambda module: getattr(module, name)(3, go_backwards=True, **options), call=lambda layer: layer(X, mask=MASK))
 
 
@@ -131,6 +136,13 @@ def test_masks_in_other_forms(name: str, backend: Any) -> None:
     expected = flat(layer(X, mask=MASK))
     for mask in (MASK.tolist(), MASK.astype("int32"), MASK.astype("float32"), [MASK, None]):
         close(flat(layer(X, mask=mask)), expected, 0)
+
+
+@pytest.mark.parametrize("options", [{}, {"return_sequences": True}])
+def test_masks_in_both_directions(options: Any) -> None:
+    """What is said of masked outputs is the wrapper's choice."""
+    for zero in (False, True):
+        alike(lambda module, zero=zero: module.Bidirectional(module.GRU(3, zero_output_for_mask=zero, **options)), call=lambda layer: layer(X, mask=MASK))
 
 
 # ---- the loop ----
@@ -197,6 +209,21 @@ class Plain:
         return total, {"sum": total, "last": (inputs,)}
 
 
+class Nested(layers.Layer):
+    """With states in lists within a list, which begin as one tensor."""
+
+    state_size, output_size = [[3, 3], 3], 3
+
+    def get_initial_state(self, batch_size: Any = None) -> Any:
+        zeros = ops.zeros((batch_size, 3))
+        return [[zeros, zeros], zeros]
+
+    def call(self, inputs: Any, states: Any) -> Any:
+        (a, b), c = states
+        h = ops.tanh(inputs + a - b * c)
+        return h, [[h, a], b]
+
+
 class Residual(layers.Layer):
     """A cell around another."""
 
@@ -219,6 +246,20 @@ def test_cells_of_any_class(backend: Any) -> None:
     assert layers.RNN([Counting(), layers.GRUCell(3)])(X).shape == (3, 3)
     model = keraunos.Sequential([keraunos.Input((None, 2)), layers.RNN(Residual(layers.GRUCell(2)), return_sequences=True)])
     assert model.predict(X, verbose=0).shape == X.shape
+
+
+@pytest.mark.parametrize("stateful", [False, True])
+def test_nested_states_in_compiled_models(stateful: bool, backend: Any) -> None:
+    layer = layers.RNN([Plain(), Nested()], stateful=stateful)
+    model = keraunos.Sequential([keraunos.Input((4, 2), batch_size=3), layer, layers.Dense(1)])
+    model.compile("sgd", "mse")
+    expected = model.predict(X, batch_size=3, verbose=0)
+    for _ in range(2):
+        model.reset_states()
+        close(model.predict(X, batch_size=3, verbose=0), expected)
+    if backend.name != "numpy":
+        model.fit(X, np.zeros((3, 1)), batch_size=3, shuffle=False, verbose=0, epochs=2)
+    assert [tuple(x.shape) for x in keraunos.tree.flatten(layer.states or ())] == ([(3, 2), (3, 1)] + [(3, 3)] * 3) * stateful
 
 
 def test_dropout_is_the_same_in_all_steps(backend: Any) -> None:

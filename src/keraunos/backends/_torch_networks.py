@@ -149,34 +149,59 @@ def fold(x, output_size, kernel_size, dilation=1, padding=0, stride=1):
 
 
 # ---- recurrent networks ----
-def _along_steps(kernel, x, weights, states, mask, zero_output_for_mask=False, return_sequences=True, **_):
-    """What a fused kernel gives for sequences `x`: the last output, the outputs, or it alone, and the last states. `weights` lie as it has them.
+def _through(kernel, x, weights, states, sizes=None):
+    """The outputs of a fused kernel, and its last states; `x` is the steps in a row where `sizes` says how many samples have each."""
+    first = [s.unsqueeze(0) for s in states]
+    settings = len(weights) == 4, 1, 0.0, torch.is_grad_enabled(), False
+    place = (x,) if sizes is None else (x, sizes)
+    out, *last = kernel(*place, first[0] if len(first) == 1 else first, weights, *settings, *((True,) if sizes is None else ()))
+    return out, [s.squeeze(0) for s in last]
 
-    Steps that are masked are left out: a sample's others are moved to its front, and their outputs back to where they belong.
-    """
-    biased, first = len(weights) == 4, [s.unsqueeze(0) for s in states]
-    settings = biased, 1, 0.0, torch.is_grad_enabled(), False
-    if mask is None:
-        out, *last = kernel(x, first[0] if len(first) == 1 else first, weights, *settings, True)
-        last = [s.squeeze(0) for s in last]
-        return last[0], (out if return_sequences else last[0].unsqueeze(1)), *last
-    mask = mask.to(torch.bool)
-    count, order = mask.sum(1), torch.argsort((~mask).byte(), dim=1, stable=True)
-    moved = torch.take_along_dim(x, order[:, :, None], 1)
-    packed = torch.nn.utils.rnn.pack_padded_sequence(moved, count.clamp(min=1).cpu(), batch_first=True, enforce_sorted=False)
-    sorted_, back = packed.sorted_indices, packed.unsorted_indices
-    first = [s.index_select(1, sorted_) for s in first]
-    out, *last = kernel(packed.data, packed.batch_sizes, first[0] if len(first) == 1 else first, weights, *settings)
-    some = (count > 0)[:, None]
-    last = [torch.where(some, s.squeeze(0).index_select(0, back), s0) for s, s0 in zip(last, states, strict=True)]
-    end = torch.where(mask[:, -1:], last[0], 0) if zero_output_for_mask else last[0]
-    if not return_sequences:
-        return end, end.unsqueeze(1), *last
-    out = torch.nn.utils.rnn.PackedSequence(out, packed.batch_sizes, sorted_, back)
+
+def _packed(kernel, x, weights, states, lengths):
+    """What `_through` gives of as many steps of each sample as `lengths` says, at least one; the outputs behind them are 0."""
+    packed = torch.nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+    order, back = packed.sorted_indices, packed.unsorted_indices
+    out, last = _through(kernel, packed.data, weights, [s.index_select(0, order) for s in states], packed.batch_sizes)
+    out = torch.nn.utils.rnn.PackedSequence(out, packed.batch_sizes, order, back)
     out, _ = torch.nn.utils.rnn.pad_packed_sequence(out, batch_first=True, total_length=x.shape[1])
-    place = mask.cumsum(1)[:, :, None]
-    out = torch.take_along_dim(out, (place - 1).clamp(min=0), 1)
-    return end, (torch.where(mask[:, :, None], out, 0) if zero_output_for_mask else torch.where(place > 0, out, states[0][:, None])), *last
+    return out, [s.index_select(0, back) for s in last]
+
+
+def _masked(kernel, x, weights, states, mask, zero, sequences):
+    """What a fused kernel gives for sequences with masked steps, which are left out: the last output, all outputs if wanted, and the last states."""
+    count, follows = mask.sum(1), (mask[:, 1:] > mask[:, :-1]).any()
+    told = torch.cat([count, follows.view(1)]).cpu()  # of a device, once
+    lengths, follows, live = told[:-1], bool(told[-1]), mask[:, :, None]
+    if int(lengths.min()) == x.shape[1]:
+        out, last = _through(kernel, x, weights, states)
+        return last[0], out, last
+    if follows:  # a sample's steps are moved to its front, and their outputs back to where they belong
+        x = torch.take_along_dim(x, torch.argsort((~mask).byte(), dim=1, stable=True)[:, :, None], 1)
+    if follows or len(states) > 1:
+        out, last = _packed(kernel, x, weights, states, lengths.clamp(min=1))
+    else:  # what comes behind does not change the outputs, of which the state is one
+        out, _ = _through(kernel, torch.where(live, x, 0), weights, states)
+        last = [torch.take_along_dim(out, (count.clamp(min=1) - 1)[:, None, None], 1).squeeze(1)]
+    last = [torch.where(count[:, None] > 0, s, old) for s, old in zip(last, states, strict=True)]
+    end = torch.where(mask[:, -1:], last[0], 0) if zero else last[0]
+    if not sequences:
+        return end, None, last
+    before = last[0]
+    if follows:
+        place = mask.cumsum(1)[:, :, None]
+        out, live, before = torch.take_along_dim(out, (place - 1).clamp(min=0), 1), live if zero else place > 0, states[0]
+    return end, torch.where(live, out, 0 if zero else before[:, None]), last
+
+
+def _along_steps(kernel, x, weights, states, mask, zero_output_for_mask=False, return_sequences=True, **_):
+    """What a fused kernel gives for sequences `x`: the last output, the outputs, or it alone, and the last states. `weights` lie as it has them."""
+    if mask is None:
+        out, last = _through(kernel, x, weights, states)
+        end = last[0]
+    else:
+        end, out, last = _masked(kernel, x, weights, states, mask.to(torch.bool), zero_output_for_mask, return_sequences)
+    return end, (out if return_sequences else end.unsqueeze(1)), *last
 
 
 def _is_fusible(x, noise, functions, fused):
