@@ -134,6 +134,7 @@ def test_fans(shape: Any, axes: Any, ins: float, outs: float) -> None:
 def test_the_other_values(backend: Any) -> None:
     assert np.array_equal(_array(initializers.Zeros()((2, 2), dtype="int32")), np.zeros((2, 2)))
     assert np.array_equal(_array(initializers.Ones()((2,), dtype="bool")), [True, True])
+    assert np.array_equal(_array(initializers.Ones()(2)), [1, 1])
     assert np.array_equal(_array(initializers.Constant([1, 2])((3, 2))), [[1, 2]] * 3)
     assert np.array_equal(_array(initializers.Identity(2.0)((2, 3))), [[2, 0, 0], [0, 2, 0]])
     for shape in ((6, 4), (4, 6), (2, 3, 4)):

@@ -34,7 +34,7 @@ class Initializer(Declared):
 
     def __call__(self, shape: Any, dtype: Any = None) -> Any:
         dtype = dtypes.standardize_dtype(dtype)
-        return config.active().array(self.values(tuple(shape), dtype), dtype)
+        return config.active().array(self.values((shape,) if isinstance(shape, int) else tuple(shape), dtype), dtype)
 
     def values(self, shape: tuple[int, ...], dtype: str) -> Any:
         """The values as a NumPy array."""

@@ -41,6 +41,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "rank of repeating": (lambda: layers.RepeatVector(2)(STEPS), r"2 axes \(batch, features\)"),
     "rank of permuting": (lambda: layers.Permute((2, 1))(IMAGE), "3 axes"),
+    "axes of permuting": (lambda: layers.Permute(1), r"(?s)the axes in their new order.*such as \(2, 1\)"),
     "rank of an image": (lambda: layers.Resizing(3, 3)(np.ones((2, 3))), "The images have 2 axes"),
     "channels": (lambda: twice(layers.SeparableConv2D(2, 3), IMAGE, IMAGE[..., :2]), "The input has 2 channels; 'separable_conv2d.*' was built for 3"),
     "channels first": (lambda: twice(layers.DepthwiseConv2D(2, data_format="channels_first"), IMAGE, IMAGE[:, :5]), "has 5 channels; .* built for 7"),
