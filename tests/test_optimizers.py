@@ -126,6 +126,8 @@ def test_several_optimizers_in_one(mode: str) -> None:
             _ = ours.learning_rate
         again = type(ours).from_config(ours.get_config())
         assert again.get_config() == ours.get_config() and [*again.optimizer_map] == ["v0", "v[2-9]"]
+        for path in ("v0", "v1", "v2", "v0/kernel", "model/v2"):  # patterns are of whole paths
+            assert type(ours.optimizer_map[path]).__name__ == type(theirs.optimizer_map[path]).__name__
         again.build(weights)
         store: dict[str, Any] = {}
         ours.save_own_variables(store)
