@@ -162,7 +162,7 @@ class Callable_(Effects):
         backend = self._backend
 
         def convert(x: Any) -> Any:
-            if isinstance(x, np.ndarray) and x.dtype.kind in "OSTU":
+            if x.__class__ is np.ndarray and x.dtype.kind in "OSTU":
                 return self._text(x)
             kind = classify(backend, x)
             if kind == VARIABLE:
