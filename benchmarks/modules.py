@@ -137,6 +137,6 @@ def measured(engine: str, names: list[str], libraries: dict[str, Any], rounds: i
         repeats = max(1, int(0.2 / seconds(steps["raw"])))
         for _ in range(rounds):
             for key, step in steps.items():
-                times[key].append(seconds(lambda s=step: [s() for _ in range(repeats)]) / repeats * 1000)
+                times[key].append(seconds(lambda s=step, n=repeats: [s() for _ in range(n)]) / repeats * 1000)
         found[name] = {key: statistics.median(value) for key, value in times.items()}
     return found

@@ -19,7 +19,7 @@ from keraunos.layers.vocabulary import Vocabulary
 _UNKNOWN = -1  # the place of what is not in the vocabulary
 
 
-class IndexLookup(Vocabulary, kw_only=True):
+class IndexLookup(Vocabulary):
     """The base of look-ups: tokens as their places in a vocabulary, and back; a subclass says what tokens are."""
 
     invert: bool = False
