@@ -107,9 +107,10 @@ def layer_jax(name: str, library: Any, layer: Any, x: Any) -> Step:
     """The same of a layer, of Keraunos or of Keras, by `stateless_call`."""
     jax = importlib.import_module("jax")
     trainable, others = ([v.value for v in vs] for vs in (layer.trainable_variables, layer.non_trainable_variables))
+    more = {"training": True} if name == "batchnorm" else {}
 
     def loss(trainable: Any, x: Any) -> Any:
-        y, changed = layer.stateless_call(trainable, others, *inputs_of(name, x), training=True)
+        y, changed = layer.stateless_call(trainable, others, *inputs_of(name, x), **more)
         return (y**2).sum(), changed
 
     step = jax.jit(jax.grad(loss, (0, 1), has_aux=True))
