@@ -33,7 +33,8 @@ def test_steps_that_are_not_finite_change_nothing(engine: str) -> None:
         model = model_of("float32", optimizer=mixed_precision.LossScaleOptimizer(inner, initial_scale=1024.0, dynamic_growth_steps=2))
         model.fit(X, Y, batch_size=32, epochs=1, verbose=0)
         before, state, steps = model.get_weights(), [v.numpy() for v in inner.variables], int(inner.iterations)
-        model.fit(X, np.full_like(Y, 3e38), batch_size=32, epochs=1, verbose=0)
+        with pytest.warns(UserWarning, match="The loss became inf"):
+            model.fit(X, np.full_like(Y, 3e38), batch_size=32, epochs=1, verbose=0)
         assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), before, strict=True))
         assert all(np.array_equal(v.numpy(), b) for v, b in zip(inner.variables, state, strict=True))
         assert int(inner.iterations) == steps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import Any
 
@@ -86,7 +87,7 @@ def test_a_gradient_that_is_not_finite(engine: str) -> None:
 
     model = keras.Sequential([keras.Input((4,)), Root(3, name="root"), layers.Dense(1)])
     model.compile("sgd", "mse")
-    assert "the gradient of 'root/" in warned(model)
+    assert re.search(r"the gradient of '[\w/]*root/", warned(model))
 
 
 def test_a_loss_of_finite_outputs(engine: str) -> None:

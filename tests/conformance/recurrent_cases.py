@@ -15,14 +15,14 @@ def _sigmoid(x):
 
 
 def _through(step, x, states, mask=None, zero_output_for_mask=False, return_sequences=True):
-    """The outputs of `step`, the first of its states, and the last states; masked steps change nothing."""
+    """The last output of `step`, which is the first of its states, all outputs or that one, and the last states; masked steps change nothing."""
     outputs = []
     for i in range(x.shape[1]):
         new = step(x[:, i], *states)
         live = np.ones((len(x), 1), bool) if mask is None else mask[:, i, None] > 0
         states = [np.where(live, a, b) for a, b in zip(new, states, strict=True)]
         outputs.append(states[0] * live if zero_output_for_mask else states[0])
-    return np.stack(outputs, 1) if return_sequences else outputs[-1], *states
+    return outputs[-1], np.stack(outputs, 1) if return_sequences else outputs[-1][:, None], *states
 
 
 def _simple_rnn(x, kernel, recurrent, bias, h, noise=None, mask=None, **options):

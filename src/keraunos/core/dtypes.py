@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from keraunos.core import config
-from keraunos.core.errors import DTypeError, suggestion
+from keraunos.core.errors import NUMBERS_FIRST, DTypeError, suggestion
 
 BITS = {
     "bool": 1, "uint8": 8, "uint16": 16, "uint32": 32, "uint64": 64, "int8": 8, "int16": 16, "int32": 32, "int64": 64,
@@ -94,7 +94,7 @@ def result_type(*dtypes: Any) -> str:
     """
     names = [d if isinstance(d, str) and d in _ABOVE else _PYTHON.get(d) or standardize_dtype(d) for d in dtypes]
     if "string" in names:
-        raise DTypeError("Text cannot be computed with.", received=", ".join(names), fix="turn it into numbers first, with TextVectorization or StringLookup")
+        raise DTypeError("Text cannot be computed with.", received=", ".join(names), fix=NUMBERS_FIRST)
     return _settled(_join_all(*names) if names else "float")
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 LIMIT = 1000
+NUMBERS_FIRST = "turn it into numbers first, with TextVectorization or StringLookup"  # what to do with text
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
 

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec
 
 from keraunos.core import config, dtypes
-from keraunos.core.errors import ArgumentTypeError, BackendError, DTypeError, KeraunosError, ShapeError, layout, suggestion
+from keraunos.core.errors import NUMBERS_FIRST, ArgumentTypeError, BackendError, DTypeError, KeraunosError, ShapeError, layout, suggestion
 from keraunos.core.graph import KerasTensor, Operation, record, strip
 from keraunos.core.scope import scope
 from keraunos.core.spec import OPERATORS, Spec, Unknown, show
@@ -471,7 +471,7 @@ def _unconvertible(x: Any, dtype: str | None) -> KeraunosError | None:
         fix = "make them equal, such as by ops.pad or utils.pad_sequences"
         return ShapeError("A list of rows of unequal lengths is no tensor.", received=f"a {type(x).__name__} of {len(x)}", fix=fix)
     if kind in "SUT":
-        return DTypeError("Text cannot be computed with.", received="string", fix="turn it into numbers first")
+        return DTypeError("Text cannot be computed with.", received="string", fix=NUMBERS_FIRST)
     if kind == "c":
         return DTypeError(f"Complex numbers are not {dtype}.", fix="take ops.real or ops.absolute of them")
     return (

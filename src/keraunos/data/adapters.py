@@ -19,7 +19,7 @@ import numpy as np
 import optree
 
 from keraunos.core import config, dtypes, tree
-from keraunos.core.errors import ArgumentError, DataError
+from keraunos.core.errors import NUMBERS_FIRST, ArgumentError, DataError
 from keraunos.core.graph import KerasTensor
 from keraunos.data.indexed import IndexedSource
 from keraunos.random import host
@@ -72,7 +72,7 @@ def to_array(x: Any, name: str, text: bool = False) -> Any:
         fix = "pass an array of numbers, all samples of one shape"
         raise DataError(f"{name} holds Python objects.", where=name, received=f"an array of {len(x)} objects", fix=fix)
     if x.dtype.kind in "STU":
-        fix = "turn it into numbers first, with TextVectorization or StringLookup"
+        fix = NUMBERS_FIRST
         graph = ", for which the model must be a Sequential or begin with Input(shape, dtype='string'), if it is not applied to the data: fit(layer(x), y)"
         raise DataError(f"{name} holds text.", where=name, fix=fix + graph * name.startswith("x"))
     if x.dtype.kind == "f" and dtypes.standardize_dtype(x.dtype) != config.floatx():

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from keraunos.core import config, masks, tree
-from keraunos.core.errors import DataError, KeraunosError, StateError
+from keraunos.core.errors import NUMBERS_FIRST, DataError, KeraunosError, StateError
 from keraunos.core.graph import KerasTensor, record
 from keraunos.core.op import FOREIGN, SCALAR, TENSOR, VARIABLE, classify
 from keraunos.core.scope import scope, within
@@ -188,7 +188,7 @@ class Callable_(Effects):
     def _text(self, x: Any) -> Any:
         """An array of strings as it is, for a layer that holds one which runs on the host."""
         if not self._runs_on_host():
-            raise DataError("Text was given to a layer of numbers.", where=self.name, fix="turn it into numbers first, with TextVectorization or StringLookup")
+            raise DataError("Text was given to a layer of numbers.", where=self.name, fix=NUMBERS_FIRST)
         return x
 
     def _runs_on_host(self) -> bool:

@@ -60,7 +60,8 @@ class Effects(Weighted):
     def _regularize(self, outputs: Any) -> None:
         for x in tree.flatten(outputs):
             if not isinstance(x, Spec):
-                self.add_loss(self.activity_regularizer(x) / max((1, *x.shape[:1])))  # a batch may be empty, and a number has none
+                batch = x.shape[0] if x.shape else 1
+                self.add_loss(self.activity_regularizer(x) / (1 if isinstance(batch, int) and batch == 0 else batch))
 
     def add_loss(self, loss: Any) -> None:
         """Add a scalar to what training minimises; for use inside `call`."""

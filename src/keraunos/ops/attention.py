@@ -84,8 +84,8 @@ def attention_weights(query: Any, key: Any, bias: Any = None, mask: Any = None, 
     wide = dtypes.result_type(dtype(query), "float32")
     if wide in dtypes.COMPLEX:
         raise DTypeError("Attention is between real numbers.", received=dtype(query))
-    logits = einsum("bqhd,bkhd->bhqk", cast(query, wide), cast(for_heads(key, heads), wide))
-    logits = multiply(logits, scale if scale is not None else 1 / math.sqrt(depth) if isinstance(depth, int) else rsqrt(cast(depth, wide)))
+    factor = scale if scale is not None else 1 / math.sqrt(depth) if isinstance(depth, int) else rsqrt(cast(depth, wide))
+    logits = einsum("bqhd,bkhd->bhqk", multiply(cast(query, wide), factor), cast(for_heads(key, heads), wide))
     if attn_logits_soft_cap is not None:
         logits = multiply(tanh(true_divide(logits, attn_logits_soft_cap)), attn_logits_soft_cap)
     if bias is not None:

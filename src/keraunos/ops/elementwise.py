@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from keraunos.core import dtypes
-from keraunos.core.errors import ArgumentError, DTypeError
+from keraunos.core.errors import NUMBERS_FIRST, ArgumentError, DTypeError
 from keraunos.core.op import SAME, Operand, Tensor, primitive
 from keraunos.core.spec import UNKNOWN, Spec
 from keraunos.ops.rules import Boolean, Floating, Logical, Numeric, Promoted, Real, Same, Test, broadcast, declare, dims, shaped
@@ -314,7 +314,7 @@ def where(condition: Operand, x1: Tensor = None, x2: Tensor = None) -> Promoted:
 
 def _recast(x: Any, dtype: str) -> Spec:
     if str(getattr(x, "dtype", "")).startswith("str") and dtype != "string":
-        raise DTypeError("Text cannot be computed with.", received="string", fix="turn it into numbers first")
+        raise DTypeError("Text cannot be computed with.", received="string", fix=NUMBERS_FIRST)
     return Spec(dims(x), dtype)
 
 
