@@ -20,6 +20,14 @@ TRAINING = tuple(name for name in BACKENDS if name != "numpy")  # those with gra
 BFLOAT = tuple(name for name in BACKENDS if name != "pytensor")  # those with bfloat16
 
 
+@pytest.fixture(autouse=True)
+def _same_engine() -> Iterator[None]:
+    """The process's default engine is after each test what it was before."""
+    former = config._default
+    yield
+    config._default = former
+
+
 @pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest) -> Iterator[Any]:
     """Each engine in turn as the process's default; the former one comes back afterwards."""

@@ -334,3 +334,11 @@ def test_bundled_sets(name, shapes, classes):
     assert [x.shape for x, _ in parts] == shapes and all(set(y) == set(range(classes)) for _, y in parts)
     with pytest.raises(AttributeError):
         keras.datasets.cifar99  # noqa: B018
+
+
+def test_small_helpers_on_every_engine(backend):
+    x, classes = np.array([[3.0, 4.0], [0.0, 0.0]]), np.array([0, 2])
+    for given in (x, keras.ops.convert_to_tensor(x), x.tolist()):
+        np.testing.assert_allclose(np.asarray(keras.ops.convert_to_numpy(keras.utils.normalize(given))), [[0.6, 0.8], [0.0, 0.0]], rtol=1e-6)
+    for given in (classes, keras.ops.convert_to_tensor(classes), classes.tolist()):
+        assert np.asarray(keras.ops.convert_to_numpy(keras.utils.to_categorical(given))).tolist() == [[1, 0, 0], [0, 0, 1]]

@@ -58,7 +58,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Any:
     """
     import numpy as np
 
-    if (engine := config.active()).is_tensor(x):
+    if not isinstance(x, np.ndarray) and (engine := config.active()).is_tensor(x):
         return engine.array(to_categorical(engine.to_numpy(x), num_classes), config.floatx())
     classes = np.asarray(x).astype("int64")
     if classes.ndim > 1 and classes.shape[-1] == 1:
@@ -81,9 +81,10 @@ def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
     """
     import numpy as np
 
-    if config.active().is_tensor(x):
+    if not isinstance(x, np.ndarray) and config.active().is_tensor(x):
         return config.active().array(normalize(config.active().to_numpy(x), axis, order))
-    norm = np.linalg.norm(np.asarray(x), order, axis, keepdims=True)
+    x = np.asarray(x)
+    norm = np.linalg.norm(x, order, axis, keepdims=True)
     return x / np.where(norm == 0, 1, norm)
 
 

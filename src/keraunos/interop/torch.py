@@ -16,7 +16,7 @@ __all__ = ["Module", "as_module"]
 class Module(torch.nn.Module):
     """A `torch.nn.Module` around a layer or model; made by `as_module`.
 
-    The weights are its parameters and buffers, under the names of their paths ("dense.kernel"), in memory that it shares with the model: what a
+    The weights are its parameters and buffers, under the names of their paths ("model.dense.kernel"), in memory that it shares with the model: what a
     PyTorch optimizer changes is changed in the model. From then on, change weights through the module (`load_state_dict`) or in place.
     `module.train()` and `module.eval()` say whether the model runs as in training.
     """
@@ -87,14 +87,14 @@ def as_module(model: Any) -> Module:
     >>> import keraunos as keras
     >>> from keraunos.interop.torch import as_module
     >>> with keras.backend_scope("torch"):
-    ...     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, name="last")])
+    ...     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, name="last")], name="sequential")
     >>> module = as_module(model)
     >>> optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
     >>> loss = module(torch.ones(4, 3)).square().mean()
     >>> loss.backward()
     >>> optimizer.step()
     >>> list(module.state_dict())
-    ['last.kernel', 'last.bias']
+    ['sequential.last.kernel', 'sequential.last.bias']
     """
     if model._backend.name != "torch":
         fix = 'model.to_backend("torch"), or build it under keraunos.backend_scope("torch")'

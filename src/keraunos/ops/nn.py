@@ -194,8 +194,8 @@ def batch_normalization(x: Tensor, mean: Tensor, variance: Tensor, axis: int, of
     axes = (normalize_axis(axis, len(x.shape)),)
     factor = rsqrt(add(_along(variance, x, axes, "variance"), epsilon))
     factor = factor if scale is None else factor * _along(scale, x, axes, "scale")
-    out = (x - _along(mean, x, axes, "mean")) * factor
-    return out if offset is None else out + _along(offset, x, axes, "offset")
+    center = _along(mean, x, axes, "mean") * factor  # so that one product and one sum are left for each element
+    return x * factor - center if offset is None else x * factor + (_along(offset, x, axes, "offset") - center)
 
 
 def standardize_batch(x: Tensor, axis: int, offset: Tensor = None, scale: Tensor = None, epsilon: float = 1e-3) -> tuple[Floating, Floating, Floating]:

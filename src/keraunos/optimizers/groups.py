@@ -85,7 +85,7 @@ class MultiOptimizer(Optimizer):
     >>> import keraunos as keras
     >>> slow, fast = keras.optimizers.SGD(0.001), keras.optimizers.Adam(0.01)
     >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, name="trunk"), keras.layers.Dense(1, name="head")])
-    >>> model.compile(MultiOptimizer(OptimizerMap(fast, {"trunk/.*": slow})), "mse")
+    >>> model.compile(MultiOptimizer(OptimizerMap(fast, {".*/trunk/.*": slow})), "mse")
     >>> history = model.fit(keras.ops.ones((4, 2)), keras.ops.ones((4, 1)), verbose=0)
     >>> [type(optimizer).__name__ for optimizer in model.optimizer.optimizers]
     ['SGD', 'Adam']
