@@ -130,8 +130,13 @@ CASES: dict[str, Callable[[Any], Any]] = {
 }  # fmt: skip
 
 
+def bare(path: str) -> str:
+    """A path without the counters of automatic names, which depend on what was made before."""
+    return re.sub(r"_\d+(?=[/_]|$)", "", path)
+
+
 def paths(layer: Any) -> list[str]:
-    return [re.sub(r"_\d+\b", "", v.path) for v in layer.weights]  # automatic names count what was made before
+    return [bare(v.path) for v in layer.weights]
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -142,7 +147,7 @@ def test_paths_are_those_of_keras(case: str) -> None:
     optimizers = [module.optimizers.Adam() for module in (keraunos, keras)]
     for optimizer, model in zip(optimizers, (ours, theirs), strict=True):
         optimizer.build(model.trainable_variables)
-    assert [v.path.split("/")[1:] for v in optimizers[0].variables] == [v.path.split("/")[1:] for v in optimizers[1].variables]
+    assert [bare(v.path).split("/")[1:] for v in optimizers[0].variables] == [bare(v.path).split("/")[1:] for v in optimizers[1].variables]
 
 
 @pytest.mark.parametrize("case", ["attention", "recurrent", "cells", "convolutional", "wrappers", "inner chain", "inner graph", "grown"])
