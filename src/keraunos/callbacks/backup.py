@@ -6,7 +6,6 @@ import contextlib
 import json
 import pathlib
 import zipfile
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -89,14 +88,10 @@ class BackupAndRestore(Callback):
                 self.folder.rmdir()
 
     # ---- the file ----
-    def _variables(self) -> Iterator[Any]:
-        yield from self.model.variables
-        yield from self.model.optimizer.variables if self.model.optimizer is not None else ()
-
     def _save(self, epoch: int, batch: int) -> None:
         from keraunos.saving.files import replacing
 
-        variables = list(self._variables())
+        variables = self.model.run_variables
         values = [v.numpy() for v in variables]
         about = {"format": _FORMAT, "epoch": epoch, "batch": batch, "seed": self.model.position.seed, "paths": [v.path for v in variables]}
         about["dtypes"] = [v.dtype.name for v in values]
@@ -111,7 +106,7 @@ class BackupAndRestore(Callback):
         with np.load(path, allow_pickle=False) as file:
             about = json.loads(file["about"].tobytes())
             values = [file[str(i)] for i in range(len(about["paths"]))]
-        variables = list(self._variables())
+        variables = self.model.run_variables
         found = [(p, v.shape) for p, v in zip(about["paths"], values, strict=True)]
         wrong = next((f"{path} {shape}" for (path, shape), v in zip(found, variables, strict=False) if shape != v.shape), None)
         if wrong or len(values) != len(variables):

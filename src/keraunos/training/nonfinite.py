@@ -34,7 +34,7 @@ class Watch:
 
     def __init__(self, model: Any, data: Any, loop: Any):
         self.model, self.data, self.loop = model, data, loop
-        self.variables = [*model.variables, *(model.optimizer.variables if model.optimizer is not None else ())]
+        self.variables = model.run_variables
         size = sum(math.prod(v.shape) for v in self.variables) * 4
         self.on = config.are_checks_enabled()
         self.able = self.on and isinstance(data, ArraySource) and size <= LIMIT_BYTES and not model._overrides("train_step")
@@ -67,7 +67,7 @@ class Watch:
     def _cause(self, epoch: int) -> tuple[int | None, str | None]:
         """The batch, and the layer or weight, that were the first with a value that is not finite."""
         model, deadline = self.model, time.perf_counter() + LIMIT_SECONDS
-        step = functional(lambda batch: model.train_step(batch), self.variables)
+        step = functional(model.train_step, self.variables)
         values = [model._backend.array(v) for v in self.kept]
         for number, batch in enumerate(self.data.batches(epoch)):
             if time.perf_counter() > deadline:

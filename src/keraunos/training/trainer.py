@@ -207,6 +207,11 @@ class Trainer:
             found = self._cache["trainable"] = self.trainable_variables  # type: ignore[attr-defined]
         return found
 
+    @property
+    def run_variables(self) -> list[Any]:
+        """All that a run of `fit` changes: the model's variables, then the optimizer's."""
+        return [*self.variables, *(self.optimizer.variables if self.optimizer is not None else ())]  # type: ignore[attr-defined]
+
     def train_step(self, data: Any) -> dict[str, Any]:
         """One step of training; override it for a loop of your own, in the same words on every engine.
 
@@ -267,7 +272,7 @@ class Trainer:
                 return out
 
             training, options = kind == "train", {} if self.jit_compile is None else {"jit_compile": self.jit_compile}
-            known = [*self.variables, *(self.optimizer.variables if training and self.optimizer is not None else ())]  # type: ignore[attr-defined]
+            known = self.run_variables if training else self.variables  # type: ignore[attr-defined]
             found = cleared if self.run_eagerly else Program(cleared, known, donate=training, backend=self._backend, **options)  # type: ignore[attr-defined]
             self._cache[kind, form] = found
         return found
@@ -369,8 +374,8 @@ class Trainer:
             loop = Loop(self, "train", data, callback_list, class_weight, epochs - initial_epoch)
             self.stop_training = False
             logs: dict[str, Any] = {}
-            self.position, watch = Position(initial_epoch, data), Watch(self, data, loop)
-            position = self.position
+            position = self.position = Position(initial_epoch, data)
+            watch = Watch(self, data, loop)
             callback_list.call("on_train_begin", None)
             try:
                 for epoch in range(position.epoch, epochs):
