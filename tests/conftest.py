@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,9 +23,10 @@ BFLOAT = tuple(name for name in BACKENDS if name != "pytensor")  # those with bf
 
 @pytest.fixture(autouse=True)
 def _same_engine() -> Iterator[None]:
-    """The process's default engine is after each test what it was before."""
+    """The process's default engine, and JAX's 64-bit mode, are after each test what they were before."""
     former = config._default
-    yield
+    with _same_bits():
+        yield
     config._default = former
 
 
@@ -40,22 +42,20 @@ def in_force(name: str) -> Iterator[Any]:
     """An engine as the process's default."""
     former = config._default
     config.set_backend(name)
-    with _same_bits(name):
+    with _same_bits():
         yield config.active()
     config._default = former
 
 
 @contextlib.contextmanager
-def _same_bits(name: str) -> Iterator[None]:
+def _same_bits() -> Iterator[None]:
     """Keep JAX's 64-bit mode, which a float64 switches on for the whole process, to the test that did so."""
-    if name != "jax":
-        yield
-        return
-    import jax
-
-    former = jax.config.jax_enable_x64
+    jax = sys.modules.get("jax")
+    former = jax is not None and jax.config.jax_enable_x64
     yield
-    jax.config.update("jax_enable_x64", former)
+    jax = sys.modules.get("jax")
+    if jax is not None and jax.config.jax_enable_x64 != former:
+        jax.config.update("jax_enable_x64", former)
 
 
 def _expected_failures(name: str) -> list[tuple[list[str], str]]:

@@ -60,7 +60,7 @@ class Effects(Weighted):
     def _regularize(self, outputs: Any) -> None:
         for x in tree.flatten(outputs):
             if not isinstance(x, Spec):
-                batch = x.shape[0] if x.shape else 1
+                batch = x.shape[0] if len(x.shape) else 1  # TensorFlow's shape of a number is true
                 self.add_loss(self.activity_regularizer(x) / (1 if isinstance(batch, int) and batch == 0 else batch))
 
     def add_loss(self, loss: Any) -> None:
