@@ -3,7 +3,7 @@
 from keraunos.callbacks.averages import SwapEMAWeights
 from keraunos.callbacks.backup import BackupAndRestore
 from keraunos.callbacks.callback import Callback, CallbackList, History, LambdaCallback
-from keraunos.callbacks.checkpoints import ModelCheckpoint
+from keraunos.callbacks.checkpoints import ModelCheckpoint, OrbaxCheckpoint
 from keraunos.callbacks.monitors import EarlyStopping, LearningRateScheduler, ReduceLROnPlateau, TerminateOnNaN
 from keraunos.callbacks.recording import CSVLogger, ProgbarLogger, RemoteMonitor
 from keraunos.callbacks.tensorboard import TensorBoard
@@ -11,7 +11,7 @@ from keraunos.core.missing import answer_for
 
 __all__ = [
     "BackupAndRestore", "CSVLogger", "Callback", "CallbackList", "EarlyStopping", "History", "LambdaCallback", "LearningRateScheduler", "ModelCheckpoint",
-    "ProgbarLogger", "ReduceLROnPlateau", "RemoteMonitor", "SwapEMAWeights", "TensorBoard", "TerminateOnNaN",
+    "OrbaxCheckpoint", "ProgbarLogger", "ReduceLROnPlateau", "RemoteMonitor", "SwapEMAWeights", "TensorBoard", "TerminateOnNaN",
 ]  # fmt: skip
 
 answer_for(__name__)

@@ -1,4 +1,4 @@
-"""Callbacks that save the model, or the whole state of a run."""
+"""Callbacks that save the model as it is trained."""
 
 from __future__ import annotations
 
@@ -6,10 +6,56 @@ import pathlib
 from typing import Any
 
 from keraunos.callbacks.monitors import Monitor
-from keraunos.core.errors import ArgumentError
+from keraunos.core.errors import ArgumentError, StateError
 
 
-class ModelCheckpoint(Monitor):
+class _Saving(Monitor):
+    """The base of callbacks that save after epochs, or after so many batches."""
+
+    def __init__(self, monitor: str, verbose: int, save_best_only: bool, mode: str, save_freq: Any, threshold: float | None):
+        self.watch(monitor, mode)
+        if save_freq != "epoch" and (isinstance(save_freq, bool) or not isinstance(save_freq, int) or save_freq < 1):
+            raise ArgumentError("save_freq is 'epoch' or a number of batches.", where=type(self).__name__, received=f"save_freq={save_freq!r}")
+        self.verbose, self.save_best_only, self.save_freq, self.best = verbose, save_best_only, save_freq, threshold
+        self.by_batch = save_freq != "epoch"
+        self._seen = self._epoch = 0
+
+    def get_state(self) -> dict[str, Any]:
+        """The best value, and how many batches there were."""
+        return {"best": self.best, "seen": self._seen}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on with what `get_state` gave."""
+        self.best, self._seen = state["best"], state["seen"]
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self._seen += 1
+        if isinstance(self.save_freq, int) and self._seen % self.save_freq == 0:
+            self._save_if_better(self._epoch, logs, batch=batch + 1)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if self.save_freq == "epoch":
+            self._save_if_better(epoch, logs)
+
+    def _save_if_better(self, epoch: int, logs: Any, **batch: int) -> None:
+        if self.save_best_only:
+            value = self.get_monitor_value(logs)
+            if not self.better(value, self.best):
+                return
+            self.best = value
+        place = self._save(epoch, logs, **batch)
+        if self.verbose:
+            print(f"Epoch {epoch + 1}: saved to {place}")
+
+    def _save(self, epoch: int, logs: Any, **batch: int) -> Any:
+        """Save; returns the place."""
+        raise NotImplementedError
+
+
+class ModelCheckpoint(_Saving):
     """Save the model as it is trained.
 
     Args:
@@ -28,35 +74,14 @@ class ModelCheckpoint(Monitor):
 
     def __init__(self, filepath: Any, monitor: str = "val_loss", verbose: int = 0, save_best_only: bool = False, save_weights_only: bool = False,
                  mode: str = "auto", save_freq: Any = "epoch", initial_value_threshold: float | None = None):  # fmt: skip
-        self.watch(monitor, mode)
-        self.filepath, self.verbose, self.save_best_only, self.save_weights_only = str(filepath), verbose, save_best_only, save_weights_only
-        if save_freq != "epoch" and not isinstance(save_freq, int):
-            raise ArgumentError("save_freq is 'epoch' or a number of batches.", where="ModelCheckpoint", received=f"save_freq={save_freq!r}")
+        super().__init__(monitor, verbose, save_best_only, mode, save_freq, initial_value_threshold)
+        self.filepath, self.save_weights_only = str(filepath), save_weights_only
         suffix = ".weights.h5" if save_weights_only else ".keras"
         if not self.filepath.endswith(suffix):
             fix = f"filepath='{pathlib.Path(self.filepath).stem}{suffix}'"
             raise ArgumentError(f"The path must end in '{suffix}'.", where="ModelCheckpoint", received=self.filepath, fix=fix)
-        self.by_batch = save_freq != "epoch"
-        self.save_freq, self.best, self._seen, self._epoch = save_freq, initial_value_threshold, 0, 0
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._epoch = epoch
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self._seen += 1
-        if isinstance(self.save_freq, int) and self._seen % self.save_freq == 0:
-            self._save(self._epoch, logs, batch=batch + 1)
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        if self.save_freq == "epoch":
-            self._save(epoch, logs)
-
-    def _save(self, epoch: int, logs: Any, **batch: int) -> None:
-        if self.save_best_only:
-            value = self.get_monitor_value(logs)
-            if not self.better(value, self.best):
-                return
-            self.best = value
+    def _save(self, epoch: int, logs: Any, **batch: int) -> str:
         fields = {"epoch": epoch + 1, **batch, **(logs or {})}
         try:
             path = self.filepath.format(**fields)
@@ -65,5 +90,96 @@ class ModelCheckpoint(Monitor):
             raise ArgumentError(fact, where="ModelCheckpoint", received=self.filepath, fix=fix) from None
         pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
         (self.model.save_weights if self.save_weights_only else self.model.save)(path, overwrite=True)
-        if self.verbose:
-            print(f"Epoch {epoch + 1}: saved to {path}")
+        return path
+
+
+class OrbaxCheckpoint(_Saving):
+    """Save the model as it is trained, in a folder of checkpoints that [Orbax](https://orbax.readthedocs.io) writes while training goes on.
+
+    A checkpoint has the number of its epoch (from 0), or of its step with a number of batches as `save_freq`. `keras.models.load_model(directory)`
+    makes the model of the last one, with its optimizer's state; `model.load_weights(directory)` reads it into a model that there is; to read another,
+    name its folder: `directory + "/3"`. The layout is Keras's. Needs the package `orbax-checkpoint`; every engine can save and load.
+
+    Args:
+        directory: The folder, for this run alone.
+        monitor: The value that says which model is best.
+        verbose: 1 prints each save.
+        save_best_only: Whether a worse model is not saved.
+        mode: "min", "max", or "auto" (by the name).
+        save_freq: "epoch", or a number of batches.
+        initial_value_threshold: A value that has to be improved on.
+        max_to_keep: How many checkpoints stay, the last ones; None for all.
+        save_on_background: Whether training goes on while a checkpoint is written. The values are copied first, so they are those of the moment.
+        save_weights_only: Whether the architecture and the optimizer's state are left out.
+
+    Raises:
+        ArgumentError: An option cannot be used; the value is not among the logs.
+        BackendError: The package is not installed.
+        StateError: The folder holds later checkpoints of another run.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> checkpoint = keras.callbacks.OrbaxCheckpoint("checkpoints", monitor="val_accuracy", save_best_only=True)
+    """
+
+    def __init__(self, directory: Any, monitor: str = "val_loss", verbose: int = 0, save_best_only: bool = False, mode: str = "auto",
+                 save_freq: Any = "epoch", initial_value_threshold: float | None = None, max_to_keep: int | None = 1, save_on_background: bool = True,
+                 save_weights_only: bool = False):  # fmt: skip
+        super().__init__(monitor, verbose, save_best_only, mode, save_freq, initial_value_threshold)
+        if max_to_keep is not None and (isinstance(max_to_keep, bool) or not isinstance(max_to_keep, int) or max_to_keep < 1):
+            raise ArgumentError("max_to_keep is a positive number, or None.", where="OrbaxCheckpoint", received=f"max_to_keep={max_to_keep!r}")
+        self.directory, self.max_to_keep = pathlib.Path(directory).expanduser(), max_to_keep
+        self.save_on_background, self.save_weights_only = save_on_background, save_weights_only
+        self._writer: Any = None
+
+    @property
+    def _iterations(self) -> int:
+        optimizer = self.model.optimizer
+        return self._seen if optimizer is None else int(optimizer.iterations.numpy())
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        from keraunos.saving.orbax import Writer
+
+        self._writer, self._begun = Writer(self.directory, self.max_to_keep, self.save_on_background), False
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        super().on_epoch_begin(epoch, logs)
+        first = self._iterations + 1 if self.by_batch else epoch
+        if not self._begun and not self.model.position.resumed and first <= self._writer.latest:
+            fact = f"The folder holds checkpoints up to {self._writer.latest}; this run would begin with {first}."
+            fix = (
+                "give each run a folder of its own" if self.by_batch else f"give each run a folder of its own, or fit(initial_epoch={self._writer.latest + 1})"
+            )
+            raise StateError(fact, where=str(self.directory), fix=fix)
+        self._begun = True
+
+    def _save(self, epoch: int, logs: Any, **batch: int) -> pathlib.Path:
+        step = self._iterations if self.by_batch else epoch
+        if step > self._writer.latest:  # else the run was cut off after it had saved this one
+            self._writer.write(self.model, step, self.save_weights_only)
+            if not self.save_on_background:
+                self._writer.wait()
+        return self.directory / str(step)
+
+    def wait_until_finished(self) -> None:
+        """Wait until all checkpoints are on the disk."""
+        if self._writer is not None:
+            self._writer.wait()
+
+    def on_train_end(self, logs: Any = None) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def is_multihost_enabled(self) -> bool:
+        """Whether several processes train together, of which Orbax lets each write its part."""
+        from keraunos.saving.orbax import library
+
+        return library().multihost.process_count() > 1
+
+    def is_primary_host(self) -> bool:
+        """Whether this process is the first, which writes what all share."""
+        from keraunos.saving.orbax import library
+
+        return library().multihost.process_index() == 0

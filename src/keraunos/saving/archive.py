@@ -22,8 +22,8 @@ from keraunos.core.missing import KERAS_VERSION
 from keraunos.core.scope import within
 from keraunos.core.serialization import custom_object_scope, object_from, serialize_keras_object
 from keraunos.models.model import Model
-from keraunos.saving import weights
-from keraunos.saving.files import AGAIN, existing, new, problem, replacing, require
+from keraunos.saving import orbax, weights
+from keraunos.saving.files import AGAIN, as_path, existing, new, problem, replacing, require
 
 _METADATA, _CONFIG, _WEIGHTS, _ASSETS = "metadata.json", "config.json", "model.weights.h5", "assets/"
 _JSON_LIMIT = 256 * 2**20
@@ -105,10 +105,10 @@ def _digest(stream: Any) -> str:
 
 
 def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True, safe_mode: bool = True) -> Any:
-    """A model from a `.keras` file that Keraunos or Keras 3 wrote.
+    """A model from a `.keras` file that Keraunos or Keras 3 wrote, or from a folder of `callbacks.OrbaxCheckpoint`.
 
     Args:
-        filepath: The path.
+        filepath: The path; of a folder of checkpoints, the last one is read.
         custom_objects: Classes and functions of yours by name, beside those registered.
         compile: Whether the model is compiled as it was, with its optimizer's state.
         safe_mode: Refuse Python lambdas, which would run code from the file.
@@ -116,6 +116,13 @@ def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, comp
     Raises:
         ModelFileError: There is no such file, it is damaged, unsafe, or names an unknown class.
     """
+    if orbax.is_checkpoint(path := as_path(filepath)):
+        checkpoint = orbax.Checkpoint(path)
+        fix = f"make the model, then model.load_weights({str(filepath)!r})"
+        require(checkpoint.config is not None, path, "This checkpoint holds weights alone, without a model.", fix=fix)
+        model = _made(checkpoint.config, path, custom_objects, compile, safe_mode)  # type: ignore[arg-type]
+        checkpoint.give(model, weights_only=not compile)
+        return model
     path = existing(filepath)
     fix = f"make the model, then model.load_weights({path.name!r})"
     require(not path.name.endswith(".weights.h5"), path, "This file holds weights alone, without a model.", fix=fix)
@@ -125,17 +132,23 @@ def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, comp
     with _Archive(path) as archive, _spool() as spool:
         config = archive.json(_CONFIG)
         archive.copy(_WEIGHTS, spool)
-        compile_config = config.pop("compile_config", None)
-        with custom_object_scope(custom_objects), within(sharing={}, safe_mode=safe_mode):
-            with _blamed(path, "describes a model that cannot be made"):
-                model = object_from(config)
-            received = f"class {config.get('class_name')!r}"
-            require(isinstance(model, Model), path, "The file does not describe a model.", _CONFIG, None, received=received)
-            if compile and compile_config:
-                with _blamed(path, "describes a compilation that cannot be done", "load it uncompiled: load_model(path, compile=False)"):
-                    model.compile_from_config(compile_config)
+        model = _made(config, path, custom_objects, compile, safe_mode)
         weights.read(model, spool, path)
         archive.give_assets(model)
+    return model
+
+
+def _made(config: dict[str, Any], path: pathlib.Path, custom_objects: dict[str, Any] | None, compile: bool, safe_mode: bool) -> Any:
+    """The model that a file's config describes."""
+    compile_config = config.pop("compile_config", None)
+    with custom_object_scope(custom_objects), within(sharing={}, safe_mode=safe_mode):
+        with _blamed(path, "describes a model that cannot be made"):
+            model = object_from(config)
+        received = f"class {config.get('class_name')!r}"
+        require(isinstance(model, Model), path, "The file does not describe a model.", _CONFIG, None, received=received)
+        if compile and compile_config:
+            with _blamed(path, "describes a compilation that cannot be done", "load it uncompiled: load_model(path, compile=False)"):
+                model.compile_from_config(compile_config)
     return model
 
 
@@ -172,11 +185,11 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True, max_shard_si
 
 
 def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, objects_to_skip: Any = None, **kwargs: Any) -> None:
-    """Give a model the weights of a `.weights.h5` or `.keras` file; nothing is assigned unless all fit.
+    """Give a model the weights of a `.weights.h5` or `.keras` file, or of a checkpoint of Orbax; nothing is assigned unless all fit.
 
     Args:
         model: The model; it must be built.
-        filepath: The path.
+        filepath: The path; of a folder of checkpoints, the last one is read.
         skip_mismatch: Whether layers that do not fit are left as they are, with a warning.
         objects_to_skip: Layers to leave as they are.
 
@@ -185,16 +198,26 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, objects
     """
     if kwargs:
         raise ArgumentTypeError(f"load_weights has no argument '{next(iter(kwargs))}'.", fix="model.load_weights(path, skip_mismatch=False)")
+    if orbax.is_checkpoint(path := as_path(filepath)):
+        if skip_mismatch or objects_to_skip:
+            raise ArgumentError("A checkpoint of Orbax is read as a whole.", where="skip_mismatch, objects_to_skip", fix="model.load_weights(path)")
+        _prepare_optimizer(model)
+        return orbax.Checkpoint(path).give(model, weights_only=False)
     path = existing(filepath)
     fact = f"Weights are read from '.weights.h5' and '.keras' files, not '{path.suffix}'."
     require(path.suffix in (".keras", ".h5", ".hdf5"), path, fact, fix="rename the file if it is one")
-    if model.built and getattr(model, "optimizer", None) is not None and not model.optimizer.built:
-        model.optimizer.build(model.trainable_variables)
+    _prepare_optimizer(model)
     with _spool() if path.suffix == ".keras" else open(path, "rb") as stream:
         if path.suffix == ".keras":
             with _Archive(path) as archive:
                 archive.copy(_WEIGHTS, stream)
         weights.read(model, stream, path, skip_mismatch, objects_to_skip or (), strict_optimizer=False)
+
+
+def _prepare_optimizer(model: Any) -> None:
+    """Let the optimizer have the variables whose values are about to be read."""
+    if model.built and getattr(model, "optimizer", None) is not None and not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
 
 
 class _Archive(zipfile.ZipFile):

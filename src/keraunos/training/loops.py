@@ -29,6 +29,7 @@ class Position:
 
     def __init__(self, epoch: int, data: Source):
         self.epoch, self.batch, self.data, self.ended = epoch, 0, data, False
+        self.resumed = False  # whether it goes on where another run was cut off
 
     @property
     def seed(self) -> int:
@@ -37,7 +38,7 @@ class Position:
 
     def goto(self, epoch: int, batch: int, seed: int) -> None:
         """Go on at a batch of an epoch, in the order of a seed."""
-        self.epoch, self.batch, self.data.seed = epoch, batch, seed
+        self.epoch, self.batch, self.data.seed, self.resumed = epoch, batch, seed, True
 
     def __deepcopy__(self, memo: Any) -> None:
         """A copy of a model is in no run, and does not copy the data."""
@@ -97,7 +98,7 @@ class Loop:
         if not logs:
             with self.model._run(False):
                 logs = self.model.get_metrics_result()
-        return {name: float(np.asarray(self.backend.to_numpy(v))) for name, v in logs.items() if not isinstance(v, dict)}
+        return {name: np.asarray(self.backend.to_numpy(v)).tolist() for name, v in logs.items() if not isinstance(v, dict)}
 
     def _tensors(self, batch: Any) -> Any:
         """The parts of a batch that there are, as the engine's tensors."""
