@@ -54,6 +54,11 @@ def map_structure(func: Callable[..., Any], *structures: Any, none_is_leaf: bool
     return optree.tree_map(func, *structures, none_is_leaf=none_is_leaf)  # pyright: ignore[reportArgumentType]
 
 
+def paths(structure: Any) -> list[tuple[Any, ...]]:
+    """The keys and places that lead to each leaf, in the order of `flatten`."""
+    return optree.tree_paths(structure, none_is_leaf=True)  # pyright: ignore[reportArgumentType, reportReturnType]
+
+
 def form(structure: Any) -> Any:
     """What `structure` is without its leaves, to be compared and hashed."""
     return optree.tree_structure(structure, none_is_leaf=True)  # pyright: ignore[reportArgumentType]

@@ -16,6 +16,7 @@ from keraunos.layers.input_layer import InputLayer
 from keraunos.layers.layer import Layer
 from keraunos.models.graph import by_depth, nodes_between, run, split_at_host
 from keraunos.models.model import Model
+from keraunos.training.compiled import names_of
 
 
 class GraphModel(Model):
@@ -81,10 +82,8 @@ class GraphModel(Model):
 
     @property
     def output_names(self) -> list[str]:
-        """The names of the outputs: of the layers that they come from, or the keys of a dict."""
-        if isinstance(self.output, dict):
-            return sorted(self.output)
-        return [x.node.operation.name if x.node is not None else x.name for x in self.outputs]
+        """The names of the outputs: of the layers that they come from, or the keys of dicts."""
+        return names_of(self.output, [x.node.operation.name if x.node is not None else x.name for x in self.outputs])
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         values = self._match(inputs)

@@ -82,7 +82,7 @@ def check_model(model: Any, head: Any) -> None:
     if not config.are_checks_enabled() or model._compiled_loss is None or getattr(model, "outputs", None) is None:
         return
     compiled, y = model._compiled_loss, head[1]
-    for loss, symbol, goal in zip(compiled.losses, model.outputs, targets(y, compiled.names), strict=True):
+    for loss, symbol, goal in zip(compiled.losses, model.outputs, targets(y, compiled.names, compiled.form), strict=True):
         layer = _final(symbol)
         if loss is None or layer is None:
             continue

@@ -27,7 +27,7 @@ from keraunos.core.variable import Variable
 from keraunos.data.adapters import ArraySource, class_weights, source, split, unpack_x_y_sample_weight
 from keraunos.layers.tracking import Cache
 from keraunos.training.checks import check_callbacks, check_data, check_model
-from keraunos.training.compiled import ACCURACY, CROSSENTROPY, CompiledLoss, CompiledMetrics
+from keraunos.training.compiled import ACCURACY, CROSSENTROPY, CompiledLoss, CompiledMetrics, names_of
 from keraunos.training.loops import Loop, Position
 from keraunos.training.nonfinite import Watch
 from keraunos.training.progress import Progress
@@ -48,6 +48,8 @@ class Trainer:
     _split: Any = None  # its graph in two, if some of it runs on the host
     position: Any = None  # where the last run of fit is
     _running = False  # within fit or evaluate: logs are read late, variables are looked up once
+    _progress = Progress  # what shows how far it is
+    _source = staticmethod(source)  # what gives batches of the data that it is trained on
 
     @property
     def _cache(self) -> Cache:
@@ -120,20 +122,20 @@ class Trainer:
             raise StateError(f"{what} needs a compiled model.", where=getattr(self, "name", None), fix=fix)
 
     def _output_names(self, y_pred: Any) -> list[str]:
-        names, count = getattr(self, "output_names", None) if getattr(self, "outputs", None) is not None else None, len(tree.flatten(y_pred))
+        names = getattr(self, "output_names", None) if getattr(self, "outputs", None) is not None else None
+        count = len(tree.flatten(y_pred))
         if names and len(names) == count:
-            return names if len(set(names)) == count else [f"{n}_{i}" for i, n in enumerate(names)]
-        if isinstance(y_pred, dict):
-            return sorted(y_pred)
-        return ["output"] if count == 1 else [f"output_{i + 1}" for i in range(count)]
+            return names
+        return names_of(y_pred, ["output"] if count == 1 else [f"output_{i + 1}" for i in range(count)])
 
     def _prepare_loss(self, y: Any, y_pred: Any) -> None:
         """Make losses and metrics when the outputs are first seen."""
         names, given = self._output_names(y_pred), self._compile_arguments
         if self._compiled_loss is None and self.loss is not None:
-            self._compiled_loss = CompiledLoss(self.loss, given["loss_weights"], names)
+            self._compiled_loss = CompiledLoss(self.loss, given["loss_weights"], names, y_pred)
         if self._compiled_metrics is None:
-            self._compiled_metrics = CompiledMetrics(given["metrics"], given["weighted_metrics"], names, y, y_pred)
+            taken = [name for name, _ in self._compiled_own()]
+            self._compiled_metrics = CompiledMetrics(given["metrics"], given["weighted_metrics"], names, y, y_pred, taken)
 
     # ---- what users may override ----
     def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True) -> Any:
@@ -261,8 +263,7 @@ class Trainer:
         """The compiled form of a step, or of the function of it that `make` gives; made once."""
         found = self._cache.get((kind, form))
         if found is None:
-            step = getattr(self, f"{kind}_step")
-            step = self._with_state(step) if len(inspect.signature(step).parameters) == 2 else step
+            step = self._step_of(kind)
             function = step if make is None else make(step)
 
             def cleared(*data: Any) -> Any:
@@ -276,6 +277,11 @@ class Trainer:
             found = cleared if self.run_eagerly else Program(cleared, known, donate=training, backend=self._backend, **options)  # type: ignore[attr-defined]
             self._cache[kind, form] = found
         return found
+
+    def _step_of(self, kind: str) -> Any:
+        """A step as a function of the data alone."""
+        step = getattr(self, f"{kind}_step")
+        return self._with_state(step) if len(inspect.signature(step).parameters) == 2 else step
 
     def _with_state(self, step: Any) -> Any:
         """A user's `(state, data) -> (result, state)`, as Keras has it on JAX, as a step of the data alone."""
@@ -362,7 +368,7 @@ class Trainer:
                 (x, y, sample_weight), validation_data = split((x, y, sample_weight), validation_split)
             if class_weight is not None and y is not None:
                 sample_weight, class_weight = class_weights(y, class_weight, sample_weight), None
-            data = source(x, y, sample_weight, batch_size, shuffle, steps_per_epoch, self._preparing(training=True))
+            data = self._source(x, y, sample_weight, batch_size, shuffle, steps_per_epoch, self._preparing(training=True))
             callback_list = CallbackList(callbacks, add_history=True, model=self, epochs=epochs, steps=data.steps, verbose=verbose)
             head = data.head
             check_data(self, data, head)
@@ -370,7 +376,7 @@ class Trainer:
             self._symbolic_build(head, training=True)
             check_model(self, head)
             validation = self._validation(validation_data, validation_batch_size, validation_steps, callback_list)
-            progress = Progress(verbose, epochs)
+            progress = self._progress(verbose, epochs)
             loop = Loop(self, "train", data, callback_list, class_weight, epochs - initial_epoch)
             self.stop_training = False
             logs: dict[str, Any] = {}
@@ -449,7 +455,7 @@ class Trainer:
             head = data.head
             check_data(self, data, head)
             self._symbolic_build(head, training=False)
-            progress = Progress(verbose, title="Evaluate")
+            progress = self._progress(verbose, title="Evaluate")
             progress.begin(0, data.steps)
             loop = Loop(self, "test", data, callback_list)
             logs = self._evaluate(loop, progress)
@@ -492,7 +498,7 @@ class Trainer:
             head = data.head
             if not self.built:  # type: ignore[attr-defined]
                 self._symbolic_build(head, training=False)
-            progress = Progress(verbose, title="Predict")
+            progress = self._progress(verbose, title="Predict")
             progress.begin(0, data.steps)
             callback_list.call("on_predict_begin", None)
             outputs: list[Any] = []
