@@ -1,330 +1,27 @@
-"""`Trainer`: `compile`, `fit`, `evaluate` and `predict`, once for every engine.
+"""`Trainer`: `fit`, `evaluate` and `predict`, once for every engine.
 
-A step is ordinary code over layers, losses, metrics and an optimizer; `core.functional.Program` makes
-it one compiled program where the engine compiles. Data that fits lives on the device, and where steps
-are short many of them are one dispatch, if measuring shows that it is faster.
+Data that fits lives on the device, and where steps are short many of them are one dispatch, if measuring shows that it is faster.
 """
 
 from __future__ import annotations
 
-import contextlib
-import inspect
-import operator
 from typing import Any
 
 import numpy as np
 
-from keraunos import losses as losses_module
-from keraunos import metrics as metrics_module
-from keraunos import ops
 from keraunos.callbacks import CallbackList
-from keraunos.core import config, tree
-from keraunos.core.errors import ArgumentError, DataError, StateError
-from keraunos.core.functional import Program, value_and_grad
-from keraunos.core.scope import within
-from keraunos.core.spec import Spec
-from keraunos.core.variable import Variable
+from keraunos.core import tree
+from keraunos.core.errors import ArgumentError, DataError
 from keraunos.data.adapters import ArraySource, class_weights, source, split, unpack_x_y_sample_weight
-from keraunos.layers.tracking import Cache
 from keraunos.training.checks import check_callbacks, check_data, check_model
-from keraunos.training.compiled import ACCURACY, CROSSENTROPY, CompiledLoss, CompiledMetrics, names_of
 from keraunos.training.loops import Loop, Position
 from keraunos.training.nonfinite import Watch
 from keraunos.training.progress import Progress
+from keraunos.training.steps import Steps, numbers
 
 
-class Trainer:
+class Trainer(Steps):
     """The training half of `Model`."""
-
-    optimizer: Any = None
-    loss: Any = None
-    stop_training = False
-    compiled = False
-    run_eagerly = False
-    jit_compile: Any = None
-    steps_per_execution: Any = 1
-    _compile_arguments: dict[str, Any]
-    _scales_loss = False
-    _split: Any = None  # its graph in two, if some of it runs on the host
-    position: Any = None  # where the last run of fit is
-    _running = False  # within fit or evaluate: logs are read late, variables are looked up once
-    _progress = Progress  # what shows how far it is
-    _source = staticmethod(source)  # what gives batches of the data that it is trained on
-
-    @property
-    def _cache(self) -> Cache:
-        """Compiled programs and what is looked up once, for what is trained now and by which optimizer."""
-        optimizer, held = self.optimizer, self.__dict__.setdefault("_programs", Cache())
-        marks = (Variable.flipped, optimizer, getattr(getattr(optimizer, "inner_optimizer", optimizer), "_rate", None))
-        if "now" not in held or any(map(operator.is_not, marks, held["now"][0])):
-            learnt = [layer.learnt for layer in self._flatten_layers()]  # type: ignore[attr-defined]
-            held["now"] = marks, held.setdefault((*marks[1:], *learnt, *self.trainable_variables, None, *self.weights), Cache())  # type: ignore[attr-defined]
-        return held["now"][1]
-
-    @contextlib.contextmanager
-    def _run(self, running: bool = True) -> Any:
-        former, self._running = self._running, running
-        try:
-            yield
-        finally:
-            self._running = former
-
-    # ---- compile ----
-    def compile(
-        self, optimizer: Any = "rmsprop", loss: Any = None, loss_weights: Any = None, metrics: Any = None, weighted_metrics: Any = None,
-        run_eagerly: bool = False, steps_per_execution: int = 1, jit_compile: Any = "auto", auto_scale_loss: bool = True,
-    ) -> None:  # fmt: skip
-        """Say how the model is trained.
-
-        Args:
-            optimizer: An optimizer or its name.
-            loss: A loss or its name; a list or dict of them for several outputs.
-            loss_weights: The weight of each output's loss.
-            metrics: Metrics or their names; lists or dicts of them for several outputs.
-            weighted_metrics: Metrics to which sample weights apply.
-            run_eagerly: Whether steps run op by op, for debugging.
-            steps_per_execution: The number of steps in one dispatch; more are chosen by measuring.
-            jit_compile: Whether steps are compiled; "auto" where the engine gains by it.
-            auto_scale_loss: Whether the loss is scaled under mixed_float16.
-
-        Raises:
-            ArgumentError: A name is misspelt, or numbers do not fit the outputs.
-        """
-        from keraunos import optimizers
-
-        mixed = auto_scale_loss and self._policy.name == "mixed_float16"  # type: ignore[attr-defined]
-        with self._engine():
-            self._loss_tracker, optimizer = metrics_module.Mean(name="loss"), optimizers.get(optimizer)
-            if mixed and optimizer is not None and not isinstance(optimizer, optimizers.LossScaleOptimizer):
-                optimizer = optimizers.LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
-        if not isinstance(steps_per_execution, int) or steps_per_execution < 1:
-            raise ArgumentError("steps_per_execution must be a positive integer.", received=f"steps_per_execution={steps_per_execution!r}")
-        tree.map_structure(lambda x: losses_module.get(x) if isinstance(x, str) else x, loss)
-        for metric in tree.flatten([metrics, weighted_metrics]):
-            if isinstance(metric, str) and metric not in ACCURACY + CROSSENTROPY:
-                metrics_module.get(metric)
-        self._compile_arguments = {
-            "optimizer": optimizer, "loss": loss, "loss_weights": loss_weights, "metrics": metrics, "weighted_metrics": weighted_metrics,
-            "run_eagerly": run_eagerly, "steps_per_execution": steps_per_execution, "jit_compile": jit_compile,
-        }  # fmt: skip
-        self.optimizer, self.loss = optimizer, loss
-        self._scales_loss = isinstance(optimizer, optimizers.LossScaleOptimizer) or getattr(optimizer, "loss_scale_factor", None) is not None
-        self.run_eagerly, self.steps_per_execution = bool(run_eagerly), steps_per_execution
-        self.jit_compile = None if jit_compile == "auto" else jit_compile
-        self._compiled_loss: CompiledLoss | None = None
-        self._compiled_metrics: CompiledMetrics | None = None
-        self.stop_training, self.compiled = False, True
-        self._programs = Cache()
-
-    def _require_compiled(self, what: str) -> None:
-        if not self.compiled:
-            fix = "model.compile(optimizer='adam', loss='sparse_categorical_crossentropy', metrics=['accuracy'])"
-            raise StateError(f"{what} needs a compiled model.", where=getattr(self, "name", None), fix=fix)
-
-    def _output_names(self, y_pred: Any) -> list[str]:
-        names = getattr(self, "output_names", None) if getattr(self, "outputs", None) is not None else None
-        count = len(tree.flatten(y_pred))
-        if names and len(names) == count:
-            return names
-        return names_of(y_pred, ["output"] if count == 1 else [f"output_{i + 1}" for i in range(count)])
-
-    def _prepare_loss(self, y: Any, y_pred: Any) -> None:
-        """Make losses and metrics when the outputs are first seen."""
-        names, given = self._output_names(y_pred), self._compile_arguments
-        if self._compiled_loss is None and self.loss is not None:
-            self._compiled_loss = CompiledLoss(self.loss, given["loss_weights"], names, y_pred)
-        if self._compiled_metrics is None:
-            taken = [name for name, _ in self._compiled_own()]
-            self._compiled_metrics = CompiledMetrics(given["metrics"], given["weighted_metrics"], names, y, y_pred, taken)
-
-    # ---- what users may override ----
-    def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True) -> Any:
-        """The total loss of a batch: the compiled losses and what layers added."""
-        extra = self._added_losses()
-        if self.loss is None:
-            if not extra:
-                fix = "compile(loss=…), override compute_loss, or call add_loss in a layer"
-                raise StateError("There is no loss to minimise.", where=getattr(self, "name", None), fix=fix)
-            total = None
-        else:
-            if self._compiled_loss is None:
-                self._prepare_loss(y, y_pred)
-            assert self._compiled_loss is not None
-            total = self._compiled_loss(y, y_pred, sample_weight)
-        for value in extra:
-            total = value if total is None else ops.add(total, value)
-        return total
-
-    def _added_losses(self) -> list[Any]:
-        found = [loss for layer in self._lossy for loss in layer._losses]  # type: ignore[attr-defined]
-        return found + [v.regularizer(v) for v in self._step_variables() if v.regularizer is not None]
-
-    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
-        """Update the metrics with a batch; returns the logs."""
-        if y is not None and (self._compile_arguments["metrics"] or self._compile_arguments["weighted_metrics"]):
-            if self._compiled_metrics is None:
-                self._prepare_loss(y, y_pred)
-            assert self._compiled_metrics is not None
-            self._compiled_metrics.update(y, y_pred, sample_weight)
-        return self.get_metrics_result()
-
-    def get_metrics_result(self) -> dict[str, Any]:
-        """The logs: the metrics' results by name."""
-        if self._running:
-            return {}
-        logs: dict[str, Any] = {}
-        names = {id(metric): name for name, metric in self._compiled_own()}
-        for metric in self.metrics:  # which users may override
-            result = metric.result()
-            logs.update(result if isinstance(result, dict) else {names.get(id(metric), str(metric.name)): result})
-        return logs
-
-    def _compiled_own(self) -> list[tuple[str, Any]]:
-        """The metrics that follow from `compile`, and their names in the logs."""
-        if not self.compiled:
-            return []
-        trackers = [(str(m.name), m) for m in self._compiled_loss.trackers.values()] if self._compiled_loss else []
-        return [("loss", self._loss_tracker), *trackers, *(self._compiled_metrics.metrics if self._compiled_metrics else [])]
-
-    def _held_metrics(self) -> list[Any]:
-        own = {id(m) for _, m in self._compiled_own()}
-        return [m for m in super().metrics if id(m) not in own]  # type: ignore[misc]
-
-    @property
-    def metrics(self) -> list[Any]:
-        """The metrics: the loss, those of `compile`, and those that layers hold."""
-        return [*(m for _, m in self._compiled_own()), *self._held_metrics()]
-
-    def reset_metrics(self) -> None:
-        """Begin the metrics anew."""
-        for metric in self.metrics:
-            metric.reset_state()
-
-    def _step_variables(self) -> list[Any]:
-        """The variables that a step trains; looked up once in a run."""
-        if not self._running:
-            return self.trainable_variables  # type: ignore[attr-defined]
-        found = self._cache.get("trainable")
-        if found is None:
-            found = self._cache["trainable"] = self.trainable_variables  # type: ignore[attr-defined]
-        return found
-
-    @property
-    def run_variables(self) -> list[Any]:
-        """All that a run of `fit` changes: the model's variables, then the optimizer's."""
-        return [*self.variables, *(self.optimizer.variables if self.optimizer is not None else ())]  # type: ignore[attr-defined]
-
-    def train_step(self, data: Any) -> dict[str, Any]:
-        """One step of training; override it for a loop of your own, in the same words on every engine.
-
-        Args:
-            data: A batch as the data gives it: `(x, y)` or `(x, y, sample_weight)`.
-
-        Returns:
-            The logs by name.
-        """
-        x, y, sample_weight = unpack_x_y_sample_weight(data)
-        optimizer: Any = self.optimizer
-        variables = self._step_variables()
-        scaled = self._scales_loss
-
-        def objective() -> Any:
-            y_pred = self(x, training=True)  # type: ignore[operator]
-            loss = self.compute_loss(x, y, y_pred, sample_weight, training=True)
-            return (optimizer.scale_loss(loss) if scaled else loss), (y_pred, loss if scaled else None)
-
-        (loss, (y_pred, unscaled)), gradients = value_and_grad(objective, variables, has_aux=True)()
-        self._loss_tracker.update_state(unscaled if scaled else loss, sample_weight=_batch_size(x))
-        optimizer.apply(gradients, variables)
-        return self.compute_metrics(x, y, y_pred, sample_weight)
-
-    def test_step(self, data: Any) -> dict[str, Any]:
-        """One step of evaluation; returns the logs."""
-        x, y, sample_weight = unpack_x_y_sample_weight(data)
-        y_pred = self(x, training=False)  # type: ignore[operator]
-        loss = self.compute_loss(x, y, y_pred, sample_weight, training=False)
-        self._loss_tracker.update_state(loss, sample_weight=_batch_size(x))
-        return self.compute_metrics(x, y, y_pred, sample_weight)
-
-    def predict_step(self, data: Any) -> Any:
-        """The outputs for one batch."""
-        x, _, _ = unpack_x_y_sample_weight(data)
-        return self(x, training=False)  # type: ignore[operator]
-
-    def _preparing(self, training: bool = False) -> Any:
-        """The function by which the host prepares data for the compiled step; None if it need not."""
-        return None
-
-    # ---- programs ----
-    def _engine(self) -> Any:
-        return within(backend=self._backend)  # type: ignore[attr-defined]
-
-    def _program(self, kind: str, make: Any = None, form: str = "") -> Any:
-        """The compiled form of a step, or of the function of it that `make` gives; made once."""
-        found = self._cache.get((kind, form))
-        if found is None:
-            step = self._step_of(kind)
-            function = step if make is None else make(step)
-
-            def cleared(*data: Any) -> Any:
-                with within(prepared=self):
-                    out = function(*data)
-                self._clear_losses()  # type: ignore[attr-defined]
-                return out
-
-            training, options = kind == "train", {} if self.jit_compile is None else {"jit_compile": self.jit_compile}
-            known = self.run_variables if training else self.variables  # type: ignore[attr-defined]
-            found = cleared if self.run_eagerly else Program(cleared, known, donate=training, backend=self._backend, **options)  # type: ignore[attr-defined]
-            self._cache[kind, form] = found
-        return found
-
-    def _step_of(self, kind: str) -> Any:
-        """A step as a function of the data alone."""
-        step = getattr(self, f"{kind}_step")
-        return self._with_state(step) if len(inspect.signature(step).parameters) == 2 else step
-
-    def _with_state(self, step: Any) -> Any:
-        """A user's `(state, data) -> (result, state)`, as Keras has it on JAX, as a step of the data alone."""
-        groups = [self.trainable_variables, self.non_trainable_variables, self.metrics_variables]  # type: ignore[attr-defined]
-        groups = {"predict_step": groups[:2], "test_step": groups}.get(step.__name__, [*groups[:2], self.optimizer.variables, groups[2]])
-
-        def of_data(data: Any) -> Any:
-            result, state = step(tuple([v.value for v in group] for group in groups), data)
-            for group, values in zip(groups, state, strict=False):
-                for variable, value in zip(group, values, strict=True):
-                    variable.assign(value)
-            return result
-
-        return of_data
-
-    def _epoch_logs(self, kind: str, logs: Any) -> dict[str, Any]:
-        """What an epoch reports: the metrics and what the last step returned, or that alone where the step is the user's."""
-        return _numbers(logs if logs and self._overrides(f"{kind}_step") else {**self.get_metrics_result(), **(logs or {})})
-
-    def _overrides(self, name: str) -> bool:
-        """Whether the user's class has a method of its own."""
-        return getattr(type(self), name) is not getattr(Trainer, name)
-
-    def _symbolic_build(self, batch: Any, training: bool) -> None:
-        """Build layers, losses, metrics and optimizer from the specs of the first batch, before any trace."""
-        x, y, _ = batch
-        backend = self._backend  # type: ignore[attr-defined]
-
-        def spec(a: Any) -> Any:
-            return None if a is None else Spec((None, *a.shape[1:]), backend.dtype_of(backend.array(a[:1])))
-
-        if not self.built or (self.compiled and self._compiled_metrics is None):  # type: ignore[attr-defined]
-            try:
-                with within(prepared=self):
-                    y_pred = self.compute_output_spec(tree.map_structure(spec, x))  # type: ignore[attr-defined]
-                if self.compiled and y is not None:
-                    self._prepare_loss(tree.map_structure(spec, y), y_pred)
-            except Exception:
-                if not self._overrides("train_step"):  # a step of the user's may do with the data what it likes
-                    raise
-            self._built()  # type: ignore[attr-defined]
-        if training and self.optimizer is not None and not getattr(self.optimizer, "built", False):
-            self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
 
     # ---- fit ----
     def fit(
@@ -380,7 +77,7 @@ class Trainer:
             loop = Loop(self, "train", data, callback_list, class_weight, epochs - initial_epoch)
             self.stop_training = False
             logs: dict[str, Any] = {}
-            position = self.position = Position(initial_epoch, data)
+            position = self.position = Position(initial_epoch, data, callback_list.callbacks)
             watch = Watch(self, data, loop)
             callback_list.call("on_train_begin", None)
             try:
@@ -530,7 +227,7 @@ class Trainer:
             data.batch_size = data.size
             batch = data.data if data.prepare is None else data.head
             self._symbolic_build(batch, training=kind == "train")
-            logs = _numbers(self._program(kind, self._afresh, "afresh")(Loop(self, kind, data, resident=False)._tensors(batch)))
+            logs = numbers(self._program(kind, self._afresh, "afresh")(Loop(self, kind, data, resident=False)._tensors(batch)))
         values = list(logs.values())
         return logs if return_dict else values[0] if len(values) == 1 else values
 
@@ -554,15 +251,3 @@ class Trainer:
         if force:
             self._cache.pop(("train", ""), None)
         return self._program("train")
-
-
-def _batch_size(x: Any) -> int:
-    return next(a for a in tree.flatten(x) if a is not None).shape[0]
-
-
-def _numbers(logs: dict[str, Any]) -> dict[str, Any]:
-    def number(value: Any) -> Any:
-        value = np.asarray(config.active().to_numpy(value))
-        return float(value) if value.ndim == 0 else value.tolist()
-
-    return {name: {k: number(v) for k, v in value.items()} if isinstance(value, dict) else number(value) for name, value in logs.items()}
