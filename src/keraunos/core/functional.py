@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from keraunos.core import config, tree
+from keraunos.core import config, masks, tree
 from keraunos.core.scope import scope, within
 from keraunos.core.spec import Spec
 from keraunos.core.variable import Variable
@@ -109,14 +109,17 @@ def value_and_grad(fn: Callable[..., Any], variables: Sequence[Any], has_aux: bo
             (value, aux), trace = _traced(pair, variables, values, *args, **kwargs)
             written.clear()
             written.update(trace.written)
-            return value, (aux, {key: trace.values[key] for key in written})
+            kept = {i: mask for i, x in enumerate(tree.flatten(aux)) if (mask := masks.get_mask(x)) is not None}
+            return value, (aux, {key: trace.values[key] for key in written}, kept)
 
         if backend.stateful and outer is None and all(v.trainable for v in variables):
             # The engine differentiates by the tensors that such variables hold; assignments need no care.
             (value, aux), gradients = backend.differentiate(lambda _: pair(*args, **kwargs), [v._value for v in variables])
         else:
             values = [v._value if outer is None else outer.read(v) for v in variables]
-            (value, (aux, changed)), gradients = backend.differentiate(pure, values)
+            (value, (aux, changed, kept)), gradients = backend.differentiate(pure, values)
+            for i, mask in kept.items():
+                masks.set_mask(tree.flatten(aux)[i], mask)
             for key, variable in written.items():
                 variable.assign(changed[key])
         return ((value, aux) if has_aux else value), gradients

@@ -17,8 +17,8 @@ from keraunos import losses as losses_module
 from keraunos import metrics as metrics_module
 from keraunos import ops
 from keraunos.core import config, tree
-from keraunos.core.errors import ArgumentError, StateError
-from keraunos.core.functional import Program, value_and_grad
+from keraunos.core.errors import ArgumentError, StateError, one_of
+from keraunos.core.functional import Program, functional, value_and_grad
 from keraunos.core.scope import within
 from keraunos.core.spec import Spec
 from keraunos.core.variable import Variable
@@ -28,15 +28,27 @@ from keraunos.training.compiled import ACCURACY, CROSSENTROPY, CompiledLoss, Com
 from keraunos.training.progress import Progress
 
 
+def _setting(name: str, doc: str) -> Any:
+    """A property whose assignment gives up the compiled programs, which were made with the former value."""
+
+    def assign(self: Any, value: Any) -> None:
+        if self.__dict__.get(name) != value:
+            self._programs = Cache()
+        self.__dict__[name] = value
+
+    return property(lambda self: self.__dict__.get(name), assign, doc=doc)
+
+
 class Steps:
     """The half of `Trainer` that knows single steps."""
+
+    run_eagerly = _setting("_runs_eagerly", "Whether steps run op by op; it may be assigned.")
+    jit_compile = _setting("_compiles", "Whether steps are compiled, None where that is left to the engine; it may be assigned.")
 
     optimizer: Any = None
     loss: Any = None
     stop_training = False
     compiled = False
-    run_eagerly = False
-    jit_compile: Any = None
     steps_per_execution: Any = 1
     _compile_arguments: dict[str, Any]
     _scales_loss = False
@@ -67,7 +79,7 @@ class Steps:
     # ---- compile ----
     def compile(
         self, optimizer: Any = "rmsprop", loss: Any = None, loss_weights: Any = None, metrics: Any = None, weighted_metrics: Any = None,
-        run_eagerly: bool = False, steps_per_execution: int = 1, jit_compile: Any = "auto", auto_scale_loss: bool = True,
+        run_eagerly: bool = False, steps_per_execution: Any = 1, jit_compile: Any = "auto", auto_scale_loss: bool = True,
     ) -> None:  # fmt: skip
         """Say how the model is trained.
 
@@ -78,38 +90,60 @@ class Steps:
             metrics: Metrics or their names; lists or dicts of them for several outputs.
             weighted_metrics: Metrics to which sample weights apply.
             run_eagerly: Whether steps run op by op, for debugging.
-            steps_per_execution: The number of steps in one dispatch; more are chosen by measuring.
+            steps_per_execution: The number of steps that callbacks see as one batch, and that are one dispatch where the engine has loops.
+                With 1 or "auto", callbacks see each, and more are one dispatch where nobody looks and measuring shows that it is faster.
             jit_compile: Whether steps are compiled; "auto" where the engine gains by it.
             auto_scale_loss: Whether the loss is scaled under mixed_float16.
 
         Raises:
-            ArgumentError: A name is misspelt, or numbers do not fit the outputs.
+            ArgumentError: A name is misspelt, an option has no such value, or the optimizer or a metric is another engine's.
+            BackendError: The engine does not compile, and `jit_compile` is True.
         """
         from keraunos import optimizers
 
+        steps = self._check_options(run_eagerly, steps_per_execution, jit_compile)
         mixed = auto_scale_loss and self._policy.name == "mixed_float16"  # type: ignore[attr-defined]
         with self._engine():
             self._loss_tracker, optimizer = metrics_module.Mean(name="loss"), optimizers.get(optimizer)
             if mixed and optimizer is not None and not isinstance(optimizer, optimizers.LossScaleOptimizer):
                 optimizer = optimizers.LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
-        if not isinstance(steps_per_execution, int) or steps_per_execution < 1:
-            raise ArgumentError("steps_per_execution must be a positive integer.", received=f"steps_per_execution={steps_per_execution!r}")
         tree.map_structure(lambda x: losses_module.get(x) if isinstance(x, str) else x, loss)
         for metric in tree.flatten([metrics, weighted_metrics]):
             if isinstance(metric, str) and metric not in ACCURACY + CROSSENTROPY:
                 metrics_module.get(metric)
+            self._check_engine(metric, "A metric")
+        self._check_engine(optimizer, "The optimizer")
         self._compile_arguments = {
             "optimizer": optimizer, "loss": loss, "loss_weights": loss_weights, "metrics": metrics, "weighted_metrics": weighted_metrics,
             "run_eagerly": run_eagerly, "steps_per_execution": steps_per_execution, "jit_compile": jit_compile,
         }  # fmt: skip
         self.optimizer, self.loss = optimizer, loss
         self._scales_loss = isinstance(optimizer, optimizers.LossScaleOptimizer) or getattr(optimizer, "loss_scale_factor", None) is not None
-        self.run_eagerly, self.steps_per_execution = bool(run_eagerly), steps_per_execution
-        self.jit_compile = None if jit_compile == "auto" else jit_compile
+        if mixed != (self._policy.name == "mixed_float16"):  # type: ignore[attr-defined]
+            self._compile_arguments["auto_scale_loss"] = False
+        self.run_eagerly, self.steps_per_execution, self.jit_compile = bool(run_eagerly), steps, None if jit_compile == "auto" else jit_compile
         self._compiled_loss: CompiledLoss | None = None
         self._compiled_metrics: CompiledMetrics | None = None
         self.stop_training, self.compiled = False, True
         self._programs = Cache()
+
+    def _check_options(self, run_eagerly: Any, steps_per_execution: Any, jit_compile: Any) -> int:
+        """Refuse what cannot be meant; returns the number of steps in one dispatch."""
+        one_of("jit_compile", jit_compile, ("auto", True, False, None), "compile")
+        if jit_compile and jit_compile != "auto":
+            if run_eagerly:
+                raise ArgumentError("Steps are compiled or run op by op, not both.", where="compile", received="run_eagerly=True, jit_compile=True")
+            self._backend.compile(lambda: None, jit_compile=True)  # type: ignore[attr-defined]  # which the engine may refuse
+        return 1 if steps_per_execution == "auto" else whole("steps_per_execution", steps_per_execution, least=1)
+
+    def _check_engine(self, held: Any, what: str) -> None:
+        """Refuse what holds another engine's variables."""
+        own = self._backend  # type: ignore[attr-defined]
+        other = next((v.backend for v in getattr(held, "variables", None) or () if isinstance(v, Variable) and v.backend is not own), None)
+        if other is not None:
+            fact = f"{what} was made on the {other.name} backend, and the model runs on {own.name}."
+            fix = f"pass it by name, or make it under keras.config.backend_scope({own.name!r})"
+            raise ArgumentError(fact, where=getattr(held, "name", None), fix=fix)
 
     def _require_compiled(self, what: str) -> None:
         if not self.compiled:
@@ -137,6 +171,8 @@ class Steps:
         """The total loss of a batch: the compiled losses and what layers added."""
         extra = self._added_losses()
         if self.loss is None:
+            if not extra and not training:
+                return 0.0  # there are metrics to look at all the same
             if not extra:
                 fix = "compile(loss=…), override compute_loss, or call add_loss in a layer"
                 raise StateError("There is no loss to minimise.", where=getattr(self, "name", None), fix=fix)
@@ -190,6 +226,11 @@ class Steps:
         """The metrics: the loss, those of `compile`, and those that layers hold."""
         return [*(m for _, m in self._compiled_own()), *self._held_metrics()]
 
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of the numbers that `evaluate` returns, in their order; known when data was seen."""
+        return list(self.get_metrics_result())
+
     def reset_metrics(self) -> None:
         """Begin the metrics anew."""
         for metric in self.metrics:
@@ -208,6 +249,51 @@ class Steps:
     def run_variables(self) -> list[Any]:
         """All that a run of `fit` changes: the model's variables, then the optimizer's."""
         return [*self.variables, *(self.optimizer.variables if self.optimizer is not None else ())]  # type: ignore[attr-defined]
+
+    def stateless_compute_loss(
+        self, trainable_variables: Any, non_trainable_variables: Any, metrics_variables: Any,
+        x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True,
+    ) -> Any:  # fmt: skip
+        """`compute_loss` as a pure function of the variables' values.
+
+        Returns:
+            The loss, and the values of all three groups after it.
+        """
+        groups = self.trainable_variables, self.non_trainable_variables, self.metrics_variables  # type: ignore[attr-defined]
+        pure = functional(lambda: self.compute_loss(x, y, y_pred, sample_weight, training), *groups)
+        loss, new = pure((trainable_variables, non_trainable_variables, metrics_variables))
+        return loss, tuple(new)
+
+    def compute_loss_and_updates(
+        self, trainable_variables: Any, non_trainable_variables: Any, metrics_variables: Any,
+        x: Any, y: Any, sample_weight: Any, training: bool = False, optimizer_variables: Any = None,
+    ) -> Any:  # fmt: skip
+        """The loss of a batch as a pure function of the variables' values, to be differentiated by the first: what Keras has for steps on JAX.
+
+        Args:
+            trainable_variables: The values of `trainable_variables`.
+            non_trainable_variables: The values of `non_trainable_variables`.
+            metrics_variables: The values of `metrics_variables`.
+            x: The inputs.
+            y: The targets.
+            sample_weight: A weight for each sample, or None.
+            training: Whether the model is called for training.
+            optimizer_variables: The values of the optimizer's variables, by which the loss may be scaled.
+
+        Returns:
+            The loss (scaled where the optimizer does so), and `(unscaled loss, y_pred, non-trainable values, metrics' values)`.
+        """
+        groups = self.trainable_variables, self.non_trainable_variables, self.metrics_variables  # type: ignore[attr-defined]
+        optimizer, given = self.optimizer, () if optimizer_variables is None else optimizer_variables
+
+        def run() -> Any:
+            y_pred = self(x, training=training)  # type: ignore[operator]
+            loss = self.compute_loss(x, y, y_pred, sample_weight, training=training)
+            return (optimizer.scale_loss(loss) if training and self._scales_loss else loss), loss, y_pred
+
+        pure = functional(run, *groups, optimizer.variables if len(given) else ())
+        (scaled, loss, y_pred), (_, others, metrics, _) = pure((trainable_variables, non_trainable_variables, metrics_variables, given))
+        return scaled, (loss, y_pred, others, metrics)
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """One step of training; override it for a loop of your own, in the same words on every engine.
@@ -324,6 +410,18 @@ class Steps:
 
 def _batch_size(x: Any) -> int:
     return next(a for a in tree.flatten(x) if a is not None).shape[0]
+
+
+def whole(name: str, value: Any, least: int = 0) -> int:
+    """`value` as an integer.
+
+    Raises:
+        ArgumentError: It is none, or less than `least`.
+    """
+    number = isinstance(value, (int, np.integer)) or (isinstance(value, (float, np.floating)) and float(value).is_integer())
+    if not number or value < least:
+        raise ArgumentError(f"{name} must be a whole number{f' of {least} or more' if least else ''}.", received=f"{name}={value!r}")
+    return int(value)
 
 
 def numbers(logs: dict[str, Any]) -> dict[str, Any]:
