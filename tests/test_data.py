@@ -310,7 +310,7 @@ MISTAKES = {
     "four parts": (fit(Loader(A, Y, W, W)), ["got 4 parts", "yield (x, y)"]),
     "an empty generator": (fit(iter([])), ["no batch"]),
     "a generator that ends": (lambda: one_input().fit(batches(A, Y), steps_per_epoch=5, verbose=0), ["after 3 of 5"]),
-    "a generator that is used up": (lambda: one_input().fit(batches(A, Y), epochs=2, verbose=0), ["after 0 of 3"]),
+    "a generator that is used up": (lambda: one_input().fit(batches(A, Y), epochs=2, verbose=0), ["gone through once", "needed 2 times", "steps_per_epoch"]),
     "a split of a generator": (fit(endless(A, Y), validation_split=0.2), ["validation_data="]),
     "a split of 1": (fit(A, Y, validation_split=1.0), ["validation_split=1.0"]),
     "a split that leaves nothing": (fit(A[:2], Y[:2], validation_split=0.9), ["leaves one part empty"]),

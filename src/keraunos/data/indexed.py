@@ -8,14 +8,18 @@ import contextlib
 import itertools
 import multiprocessing
 import os
+import pickle
+import signal
+import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from keraunos.core.errors import ArgumentError, DataError
 from keraunos.core.fields import Field
+from keraunos.data.batches import Form, as_it_is
 from keraunos.random import host
 
 
@@ -79,7 +83,8 @@ _held: dict[str, Any] = {}  # in a worker: the data set
 
 
 def _begin(data: Any) -> None:
-    """Begin a worker process: it ends when its parent does, however that ended."""
+    """Begin a worker process: it ends when its parent does, however that ended, and leaves Ctrl-C to it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _held["data"] = data
     parent = multiprocessing.parent_process()
 
@@ -110,8 +115,9 @@ class IndexedSource:
 
     batch_size = None
 
-    def __init__(self, data: Any, steps: int | None = None, shuffle: bool = False, convert: Callable[[Any], Any] = lambda batch: batch):
+    def __init__(self, data: Any, steps: int | None = None, shuffle: bool = False, convert: Callable[[Any], Any] = as_it_is):
         kind, count = type(data).__name__, data.num_batches if hasattr(data, "num_batches") else len(data)
+        count = None if count is not None and count >= sys.maxsize else count  # how some say that there is no end
         if count is None and steps is None:
             raise ArgumentError(f"{kind} has no end.", where="steps_per_epoch", fix="say how many batches make an epoch: steps_per_epoch=100")
         if count is not None and steps is not None and steps > count:
@@ -122,6 +128,7 @@ class IndexedSource:
             raise DataError(f"{kind} has no batches.", fix="check its __len__")
         self.shuffle, self.seed = shuffle and count is not None, host.make_seed() if shuffle else 0
         self._first: tuple[int, Any] | None = None
+        self._form = Form()
         self._executor: Any = None
 
     def order(self, epoch: int) -> list[int]:
@@ -138,7 +145,7 @@ class IndexedSource:
         if self._first is None:
             index = self.order(0)[0]
             self._first = index, self._made(index)
-        return self.convert(self._first[1])
+        return self._converted(*self._first)
 
     def _made(self, index: int) -> Any:
         try:
@@ -147,19 +154,26 @@ class IndexedSource:
             error.add_note(f"Raised by {type(self.data).__name__}[{index}].")
             raise
 
-    def batches(self, epoch: int) -> Iterator[Any]:
-        """The batches of an epoch."""
+    def _converted(self, index: int, batch: Any) -> Any:
+        return self._form.checked(self.convert, batch, f"{type(self.data).__name__}[{index}]")
+
+    def batches(self, epoch: int, ready: Callable[[Any], Any] = as_it_is, passed: int = 0) -> Generator[Any]:
+        """The batches of an epoch but for the first ones, made `ready`."""
+        with contextlib.closing(self._batches(epoch, passed)) as batches:
+            yield from map(ready, batches)
+
+    def _batches(self, epoch: int, passed: int) -> Generator[Any]:
         if (begin := getattr(self.data, "on_epoch_begin", None)) is not None:
             begin()
-        indices = self.order(epoch)
+        indices = self.order(epoch)[passed:]
         first, self._first = self._first, None
-        if first is not None and first[0] == indices[0]:
-            yield self.convert(first[1])
+        if first is not None and first[0] in indices[:1]:
+            yield self._converted(*first)
             indices = indices[1:]
         workers = getattr(self.data, "workers", 1)
         processes = getattr(self.data, "use_multiprocessing", False) and workers > 0
         if not processes and workers < 2:
-            yield from (self.convert(self._made(index)) for index in indices)
+            yield from (self._converted(index, self._made(index)) for index in indices)
             return
         with self._pool(workers, processes) as submit:
             yield from self._ahead(submit, indices, max(workers, getattr(self.data, "max_queue_size", 10)))
@@ -180,13 +194,23 @@ class IndexedSource:
             self._executor = concurrent.futures.ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(self.data,))
             weakref.finalize(self, self._executor.shutdown, wait=False, cancel_futures=True)
         try:
-            yield lambda index: self._executor.submit(_item, index)
+            yield self._submit
         finally:
             changing = any(getattr(type(self.data), name, None) is not getattr(PyDataset, name) for name in ("on_epoch_begin", "on_epoch_end"))
             if changing and isinstance(self.data, PyDataset):
-                self._close()
+                self.close()
 
-    def _close(self) -> None:
+    def _submit(self, index: int) -> Any:
+        try:
+            return self._executor.submit(_item, index)
+        except (pickle.PicklingError, TypeError, AttributeError) as error:  # the first call sends the data set
+            self.close()
+            kind = type(self.data).__name__
+            fix = f"open what cannot be sent (files, locks, connections, lambdas) in {kind}.__getitem__, or set use_multiprocessing=False: workers are threads then"
+            raise DataError(f"{kind} cannot be sent to worker processes: {error}.", where=kind, fix=fix) from error
+
+    def close(self) -> None:
+        """End the worker processes."""
         if self._executor is not None:
             self._executor.shutdown(wait=False, cancel_futures=True)
             self._executor = None
@@ -200,7 +224,8 @@ class IndexedSource:
                     waiting.append((index, submit(index)))
                 if not waiting:
                     return
-                yield self.convert(self._received(name, *waiting.popleft(), len(waiting)))
+                index, future = waiting.popleft()
+                yield self._converted(index, self._received(name, index, future, len(waiting)))
         finally:
             for _, future in waiting:
                 future.cancel()
@@ -210,7 +235,7 @@ class IndexedSource:
         try:
             return future.result()
         except BrokenProcessPool:
-            self._close()
+            self.close()
             fact = f"A worker process of {name} died: it was killed, ran out of memory, or crashed."
             fix = f"run {name}[{index}] by itself to see why; workers=1, use_multiprocessing=False makes batches in this process"
             raise DataError(fact, where=f"{name}[{index}] or one of the {others} batches after it", fix=fix) from None

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from keraunos import ops
 from keraunos.core import config, tree
+from keraunos.core.errors import KeraunosError
 from keraunos.core.functional import repeat
 from keraunos.data.adapters import ArraySource, Source, class_weights
-
-RESIDENT_BYTES = 1 << 30  # data up to this size is kept on the device
-SHORT_STEP = 0.003  # seconds: shorter steps are worth many in one dispatch
-DISPATCH = 0.05  # seconds of work that one dispatch of many steps should hold
+from keraunos.data.rows import RESIDENT_BYTES
+from keraunos.data.streams import StreamSource
+from keraunos.training.choice import Choice
 
 
 class Position:
@@ -25,10 +26,14 @@ class Position:
     Args:
         epoch: The epoch to begin with.
         data: The data, whose seed gives the order of each epoch.
+        callbacks: The callbacks of the run.
     """
 
-    def __init__(self, epoch: int, data: Source):
-        self.epoch, self.batch, self.data, self.ended = epoch, 0, data, False
+    interrupt: Callable[[int], None] | None = None  # what is to be called after a dispatch, with the number of the epoch's batches that are done
+
+    def __init__(self, epoch: int, data: Source, callbacks: Any = ()):
+        self.epoch, self.batch, self.callbacks, self.ended = epoch, 0, callbacks, False
+        self.data: Any = data
         self.resumed = False  # whether it goes on where another run was cut off
 
     @property
@@ -42,6 +47,10 @@ class Position:
 
     def __deepcopy__(self, memo: Any) -> None:
         """A copy of a model is in no run, and does not copy the data."""
+
+    def leave(self) -> None:
+        """The run has ended: the data and the callbacks are let go."""
+        self.data, self.callbacks = None, ()
 
     def begin(self, epoch: int) -> int:
         """Begin an epoch; returns how many of its batches are passed over."""
@@ -67,16 +76,20 @@ class Loop:
         self.backend, self.done = config.active(), 0
         marks = (f"on_{kind}_batch_begin", f"on_{kind}_batch_end", *(("on_batch_begin", "on_batch_end") if kind == "train" else ()))
         self.by_batch = callbacks is not None and callbacks.needs(*marks)
-        self.resident = self._tensors(data.data) if resident and isinstance(data, ArraySource) and data.nbytes <= RESIDENT_BYTES else None
-        able = self.resident is not None and hasattr(self.backend, "repeat") and not self.by_batch and not model.run_eagerly and kind == "train"
+        self.group, self.own = model.steps_per_execution, model._overrides(f"make_{kind}_function")
+        fits = resident and not self.own and isinstance(data, ArraySource) and data.nbytes <= RESIDENT_BYTES
+        self.resident = self._tensors(data.data) if fits else None
+        able = self.resident is not None and self.group == 1 and not self.by_batch and kind == "train"
         self.choice: Choice | None = model._cache.setdefault(("choice", data.batch_size), Choice()) if able else None
         self.planned = (data.steps or 0) * epochs
+        if isinstance(data, StreamSource):
+            data.check_passes(epochs, "x" if kind == "train" else "validation_data")
 
     def epoch(self, epoch: int, progress: Any = None, collected: list[Any] | None = None, passed: int = 0) -> Any:
         """Run one epoch but for the first batches; returns what the last step did, and appends what each did to `collected`."""
         model, logs, self.done = self.model, None, passed
-        with model._run():
-            for steps, run in self._dispatches(epoch, passed):
+        with model._run(), self._told(), contextlib.closing(self._dispatches(epoch, passed)) as dispatches:
+            for steps, run in dispatches:
                 if self.by_batch:
                     self.callbacks.call(f"on_{self.kind}_batch_begin", self.done, None)
                 logs = run()
@@ -87,9 +100,22 @@ class Loop:
                     self.callbacks.call(f"on_{self.kind}_batch_end", self.done - 1, self._numbers(logs))
                     if model.stop_training and self.kind == "train":
                         break
+                if model.position is not None and model.position.interrupt is not None and self.kind == "train":
+                    model.position.interrupt(self.done)
                 if progress is not None and progress.due():
                     progress.draw(self.done, {} if self.kind == "predict" else self._numbers(logs))
         return logs
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Say in which batch an error arose; end what workers of the data do."""
+        try:
+            yield
+        except BaseException as error:
+            self.data.close()
+            if isinstance(error, KeraunosError):
+                error.add_note(f"In batch {self.done + 1} of the epoch.")
+            raise
 
     def _numbers(self, logs: Any) -> dict[str, Any]:
         """The logs as numbers, for which this waits; the outputs of a prediction as they are."""
@@ -105,31 +131,59 @@ class Loop:
         array = self.backend.array
         return tuple(tree.map_structure(lambda a: None if a is None else array(a), part) for part in batch if part is not None)
 
-    def _step(self, batch: Any) -> Any:
+    def _ready(self, batch: Any) -> Any:
+        """A batch as a step takes it; a thread may do this ahead of time."""
         x, y, weight = batch
         if self.class_weight is not None and y is not None:
             weight = class_weights(y, self.class_weight, weight)
-        return self.model._program(self.kind)(self._tensors((x, y, weight)))
+        return self._tensors((x, y, weight))
 
-    def _dispatches(self, epoch: int, passed: int = 0) -> Iterator[tuple[int, Callable[[], Any]]]:
+    def _step(self, tensors: Any) -> Any:
+        return (getattr(self.model, f"make_{self.kind}_function")() if self.own else self.model._program(self.kind))(tensors)
+
+    def _streamed(self, group: list[Any]) -> Any:
+        """The steps of some batches: one dispatch if they are alike and as many as the user wants in one."""
+        alike = 1 < len(group) == self.group and all(_shapes(batch) == _shapes(group[0]) for batch in group[1:])
+        if alike and not self.own and self._loops(self.model._program(self.kind)):
+            return self._together()(tuple(group))
+        return self._in_turn([partial(self._step, batch) for batch in group])
+
+    def _loops(self, program: Any) -> bool:
+        """Whether many steps can be one compiled loop."""
+        return hasattr(self.backend, "repeat") and getattr(program, "compiles", False)
+
+    def _in_turn(self, runs: list[Callable[[], Any]]) -> Any:
+        """What the last of some steps did; of predictions, what all did."""
+        logs = [run() for run in runs]
+        if self.kind != "predict" or len(logs) == 1:
+            return logs[-1]
+        return tree.map_structure(lambda *parts: ops.concatenate(parts), *logs)
+
+    def _dispatches(self, epoch: int, passed: int = 0) -> Generator[tuple[int, Callable[[], Any]]]:
         """How many steps each dispatch of an epoch makes, and what runs it."""
         if self.resident is None:
-            for batch in itertools.islice(self.data.batches(epoch), passed, None):
-                yield 1, partial(self._step, batch)
+            with contextlib.closing(self.data.batches(epoch, self._ready, passed)) as batches:
+                while group := list(itertools.islice(batches, self.group)):
+                    yield len(group), partial(self._streamed, group)
             return
         data: Any = self.data
         held, choice, size, steps = self.resident, self.choice, data.batch_size, data.steps
         one, many = self._gathering()
+        choice = choice if self._loops(one) else None
         order = self.backend.indices(data.order(epoch))
         full = min(steps, data.size // size)
-        fixed = self.model.steps_per_execution
         done = passed
         while done < steps:
-            group = 1 if choice is None else fixed if fixed > 1 else choice.group(full, self.planned)
-            if group > full - done:
+            group = min(self.group, steps - done) if choice is None else choice.group(full, self.planned)
+            if choice is not None and group > full - done:
                 group = 1  # the rest goes step by step, without another compilation
             rows = order[done * size : (done + group) * size]
-            run = partial(many, held, rows.reshape(group, size)) if group > 1 else partial(one, held, rows)
+            if group == 1:
+                run = partial(one, held, rows)
+            elif (choice is not None or group == self.group) and done + group <= full and self._loops(one):
+                run = partial(many, held, rows.reshape(group, size))
+            else:
+                run = partial(self._in_turn, [partial(one, held, rows[i * size : (i + 1) * size]) for i in range(group)])
             yield group, run if choice is None or not choice.timing else partial(choice.timed, group, run, self._wait)
             done += group
 
@@ -138,62 +192,38 @@ class Loop:
 
     def _gathering(self) -> tuple[Any, Any]:
         """The step, and many of them, as programs of data that lives on the device and the rows of a batch."""
-        rows_of, clear = self.backend.rows, self.model._clear_losses
+        return self.model._program(self.kind, self._of_rows, "rows"), self.model._program(self.kind, self._many, "many")
 
-        def one(step: Any) -> Any:
-            return lambda data, rows: step(tuple([tree.map_structure(lambda a: rows_of(a, rows), part) for part in data]))
+    def _of_rows(self, step: Any) -> Any:
+        rows_of = self.backend.rows
+        return lambda data, rows: step(tuple([tree.map_structure(lambda a: rows_of(a, rows), part) for part in data]))
 
-        def many(step: Any) -> Any:
-            def run(data: Any, rows: Any) -> Any:
-                logs = one(step)(data, rows)
-                clear()
-                return logs
+    def _many(self, step: Any) -> Any:
+        one, clear, every = self._of_rows(step), self.model._clear_losses, self.kind == "predict"
 
-            return lambda data, rows: repeat(lambda r: run(data, r), rows)
-
-        return self.model._program(self.kind, one, "rows"), self.model._program(self.kind, many, "many")
-
-
-class Choice:
-    """How many steps go into one dispatch: measured on the run itself, kept only where it is faster.
-
-    The first calls of each program compile; the following are timed. A program of many steps is compiled
-    only for a run that is long enough to gain by it.
-    """
-
-    TRIALS = 4
-
-    def __init__(self) -> None:
-        self.size = 1
-        self.single: list[float] = []
-        self.grouped: list[float] = []
-        self.timing = True
-
-    def group(self, full: int, planned: int) -> int:
-        """The size of the next group, for epochs of `full` whole batches, `planned` in all."""
-        if self.timing and self.size == 1 and len(self.single) > self.TRIALS:
-            short = min(self.single[1:])
-            wanted = min(int(DISPATCH / short), full, 256) if short < SHORT_STEP else 1
-            if wanted < 4:
-                self.timing = False
-            elif planned * short > 2 * self.single[0]:  # compiling costs about what the first step did; half of the time could be won
-                self.size = wanted
-        return self.size
-
-    def timed(self, group: int, run: Callable[[], Any], wait: Callable[[], None]) -> Any:
-        """Run a group of steps, and note how long one step took."""
-        started = time.perf_counter()
-        logs = run()
-        wait()
-        seconds = (time.perf_counter() - started) / group
-        if group == 1:
-            self.single += [seconds] if len(self.single) <= self.TRIALS else []
+        def run(data: Any, rows: Any) -> Any:
+            logs = one(data, rows)
+            clear()
             return logs
-        self.grouped.append(seconds)
-        if self.size == 1:  # the user's own steps_per_execution: nothing to choose
-            self.timing = False
-        elif len(self.grouped) > 2:
-            self.timing = False
-            if min(self.grouped[1:]) > 0.95 * min(self.single[1:]):
-                self.size = 1
-        return logs
+
+        return lambda data, rows: repeat(lambda r: run(data, r), rows, every)
+
+    def _together(self) -> Any:
+        """The steps of some batches of one shape, as a program of these."""
+        count, backend = self.group, self.backend
+
+        def make(step: Any) -> Any:
+            many = self._many(step)
+
+            def run(batches: Any) -> Any:
+                data = tree.map_structure(lambda *parts: ops.concatenate(parts), *batches)
+                size = tree.flatten(data)[0].shape[0] // count
+                return many(data, backend.array(np.arange(count * size, dtype="int32").reshape(count, size)))
+
+            return run
+
+        return self.model._program(self.kind, make, "together")
+
+
+def _shapes(batch: Any) -> Any:
+    return tree.form(batch), [(tuple(a.shape), a.dtype) for a in tree.flatten(batch)]

@@ -72,7 +72,8 @@ class Trainer(Steps):
             check_callbacks(callback_list, validation_data)
             self._symbolic_build(head, training=True)
             check_model(self, head)
-            validation = self._validation(validation_data, validation_batch_size, validation_steps, callback_list)
+            passes = sum(_due(epoch, validation_freq) for epoch in range(initial_epoch, epochs))
+            validation = self._validation(validation_data, validation_batch_size, validation_steps, callback_list, passes)
             progress = self._progress(verbose, epochs)
             loop = Loop(self, "train", data, callback_list, class_weight, epochs - initial_epoch)
             self.stop_training = False
@@ -93,7 +94,7 @@ class Trainer(Steps):
                         raise DataError("The data gave no batch.", fix="a generator can be used once: pass a new one, or steps_per_epoch")
                     logs = self._epoch_logs("train", step_logs)
                     watch.end(epoch, logs)
-                    if validation is not None and ((epoch + 1) % validation_freq == 0 if isinstance(validation_freq, int) else epoch + 1 in validation_freq):
+                    if validation is not None and _due(epoch, validation_freq):
                         found = self._evaluate(validation)
                         logs.update({f"val_{name}": value for name, value in found.items()})
                     data.epoch_end()
@@ -105,16 +106,20 @@ class Trainer(Steps):
                     self.optimizer.finalize_variable_values(self.trainable_variables)  # type: ignore[attr-defined]
                 position.ended = True
             finally:
+                for source_of in (data, *([validation.data] if validation is not None else [])):
+                    source_of.close()
+                progress.close()
                 callback_list.call("on_train_end", logs)
+                position.leave()
             return callback_list.history
 
-    def _validation(self, data: Any, batch_size: int | None, steps: int | None, callbacks: CallbackList) -> Loop | None:
+    def _validation(self, data: Any, batch_size: int | None, steps: int | None, callbacks: CallbackList, passes: int) -> Loop | None:
         if data is None:
             return None
         parts = unpack_x_y_sample_weight(data) if isinstance(data, (tuple, list)) else (data, None, None)
         found = source(*parts, batch_size=batch_size, steps=steps, prepare=self._preparing())
         check_data(self, found, found.head)
-        return Loop(self, "test", found, callbacks)
+        return Loop(self, "test", found, callbacks, epochs=passes)
 
     def _evaluate(self, loop: Loop, progress: Progress | None = None) -> dict[str, Any]:
         """The logs of one pass over the loop's data."""
@@ -184,7 +189,7 @@ class Trainer(Steps):
             and self._split is None
             and callbacks is None
             and steps is None
-            and (program := self._cache.get(("predict", ""))) is not None
+            and (program := self._cache.get("plain predict")) is not None
             and Progress(verbose).verbose == 0
         ):
             with self._engine(), backend.forward():
@@ -201,6 +206,8 @@ class Trainer(Steps):
             outputs: list[Any] = []
             with backend.forward():
                 Loop(self, "predict", data, callback_list, resident=False).epoch(0, progress, outputs)
+            if not self._overrides("make_predict_function"):
+                self._cache["plain predict"] = self._program("predict")  # for the short way above
             arrays = [[backend.to_numpy(v) for v in tree.flatten(structure)] for structure in outputs]
             callback_list.call("on_predict_end", None)
             if progress.live:
@@ -246,8 +253,7 @@ class Trainer(Steps):
         """The outputs for one batch, as NumPy arrays."""
         return self.predict(x, batch_size=max(1, len(tree.flatten(x)[0])), verbose=0)
 
-    def make_train_function(self, force: bool = False) -> Any:
-        """The compiled train step, a function of a batch."""
-        if force:
-            self._cache.pop(("train", ""), None)
-        return self._program("train")
+
+def _due(epoch: int, freq: Any) -> bool:
+    """Whether an epoch ends with validation."""
+    return (epoch + 1) % freq == 0 if isinstance(freq, int) else epoch + 1 in freq
