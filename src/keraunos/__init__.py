@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 
 _HOMES = {  # where the names stand that are not namespaces
     "DTypePolicy": "dtype_policies", "FloatDTypePolicy": "dtype_policies", "Function": "models", "Initializer": "initializers", "Input": "layers",
-    "InputSpec": "layers", "KerasTensor": "core.graph", "Layer": "layers", "Loss": "losses", "Metric": "metrics", "Model": "models", "Optimizer": "optimizers",
+    "InputSpec": "layers", "Population": "populations", "KerasTensor": "core.graph", "Layer": "layers", "Loss": "losses", "Metric": "metrics", "Model": "models", "Optimizer": "optimizers",
     "Regularizer": "regularizers", "RematScope": "core.scopes", "Sequential": "models", "StatelessScope": "core.scopes", "SymbolicScope": "core.scopes",
     "Variable": "core.variable", "backend_scope": "core.config", "device": "core.config", "functional": "core.functional",
     "install_as_keras": "compat", "name_scope": "core.names", "remat": "core.functional", "set_backend": "core.config", "value_and_grad": "core.functional",
@@ -41,10 +41,11 @@ if TYPE_CHECKING:
     from keraunos.metrics import Metric
     from keraunos.models import Function, Model, Sequential
     from keraunos.optimizers import Optimizer
+    from keraunos.populations import Population
     from keraunos.regularizers import Regularizer
 
 __all__ = [
-    "DTypePolicy", "FloatDTypePolicy", "Function", "Initializer", "Input", "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Optimizer",
+    "DTypePolicy", "FloatDTypePolicy", "Function", "Initializer", "Input", "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Optimizer", "Population",
     "Regularizer", "RematScope", "Sequential", "StatelessScope", "SymbolicScope", "Variable", "__version__", "activations", "backend", "backend_scope", "callbacks", "config", "constraints", "datasets",
     "device", "dtype_policies", "export", "functional", "initializers", "install_as_keras", "layers", "lora", "losses", "metrics", "mixed_precision", "models", "name_scope", "ops",
     "optimizers", "random", "regularizers", "remat", "saving", "set_backend", "tree", "utils", "value_and_grad", "version",

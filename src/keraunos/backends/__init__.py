@@ -33,6 +33,7 @@ What it may have, where it has something better than the body of a composite or 
     while_loop(goes_on, body, vars)  vars = body(*vars) while goes_on(*vars); structures of tensors
     tracing()                        whether loops must be the engine's now; without it, always where it has them
     vectorized_map(fn, elements)     fn of every row at once
+    maps_steps                       whether it takes whole steps with their gradients
     custom_gradient(f, args)         f(*args) gives the result and a function of upstream gradients; returns the result that has that gradient
     jvp(fn, primals, tangents, …)    the forward derivative, as `ops.jvp`
     remat(fn)                        fn, run again for its gradient in place of keeping what it computed

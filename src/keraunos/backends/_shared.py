@@ -6,6 +6,8 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from keraunos.core.errors import ArgumentError, not_positive_definite, one_of
 
 Function = Callable[..., Any]
@@ -56,7 +58,7 @@ def block(starts: Any, shape: Sequence[int], own: Sequence[int]) -> tuple[slice,
 
 def threshold(rate: float, bits: int = 32) -> int:
     """What a share of `rate` of evenly distributed words of so many bits is below."""
-    return min(round(rate * 2**bits), 2**bits - 1)
+    return min(round(float(np.float32(rate)) * 2**bits), 2**bits - 1)  # of a rate in 32 bits, as programs have it that take it as a value
 
 
 def symmetric(x: Any) -> Any:

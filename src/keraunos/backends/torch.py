@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 
 from keraunos.backends import _foreign, _fourier, _shared
+from keraunos.backends import _torch_graphs as graphs
 from keraunos.backends._shared import SCALARS
 from keraunos.backends._torch_modules import *
 from keraunos.backends._torch_networks import *
@@ -30,7 +31,7 @@ name = "torch"
 kinds: dict[type, int] = {}
 float_dtypes = {torch.float16, torch.float32, torch.float64, torch.bfloat16}
 strict_dtypes: frozenset[str] = frozenset()
-stateful = True
+stateful = maps_steps = True
 
 _threads = threading.local()
 _run_backward = torch.autograd.Variable._execution_engine.run_backward
@@ -126,6 +127,8 @@ def store(old: torch.Tensor, new: torch.Tensor, trainable: bool) -> torch.Tensor
 
 
 def differentiate(fn: Any, values: Any) -> Any:
+    if values and graphs.is_mapped(values[0]):
+        return graphs.differentiate(fn, values)
     if not all(v.requires_grad for v in values):
         values = [v.detach().requires_grad_() for v in values]
     depth = nested.depth
@@ -146,6 +149,8 @@ def differentiate(fn: Any, values: Any) -> Any:
 
 
 def compile(fn: Any, donate: bool = False, jit_compile: Any = None) -> Any:
+    if jit_compile == "traced":
+        return graphs.traced(fn)
     if jit_compile:
         raise BackendError("The torch backend does not compile steps yet.", where="jit_compile", fix="leave jit_compile out: steps run eagerly")
     return None
@@ -605,6 +610,8 @@ def seed_state(seed, count):
 
 
 def next_state(state):
+    if graphs.is_mapped(state):
+        return graphs.next_state(state)
     seed, count = state.tolist()
     return seed_state(seed, (count + 1) & 0xFFFFFFFF)
 
@@ -619,14 +626,17 @@ def _generator(key, where):
     return generator.manual_seed((z ^ (z >> 31)) & 0x7FFFFFFFFFFFFFFF)
 
 
+@graphs.draws_by_seed
 def draw_uniform(key, shape, dtype):
     return torch.empty(shape, dtype=torch_dtype(dtype), device=device()).uniform_(generator=_generator(key, device()))
 
 
+@graphs.draws_by_seed
 def draw_normal(key, shape, dtype):
     return torch.empty(shape, dtype=torch_dtype(dtype), device=device()).normal_(generator=_generator(key, device()))
 
 
+@graphs.draws_by_seed
 def draw_integers(key, shape, low, high, dtype):
     return torch.randint(int(low), int(high), shape, generator=_generator(key, device()), dtype=torch.int64, device=device()).to(torch_dtype(dtype))
 
@@ -640,15 +650,23 @@ def draw_binomial(key, counts, probabilities):
 
 
 def draw_dropout(key, x, rate, shape):
-    generator, scale = _generator(key, x.device), 1 / (1 - rate)
-    if x.device.type != "cpu":
-        return x * torch.empty(shape, dtype=x.dtype, device=x.device).bernoulli_(1 - rate, generator=generator).mul_(scale)
+    return x * _kept(key, shape, rate, dtype_of(x), str(x.device))
+
+
+@graphs.draws_by_seed
+def _kept(key, shape, rate, dtype, where):
+    """What to multiply by: 0 for a share of `rate`, for the others what makes up for it."""
+    where, kind = torch.device(where), torch_dtype(dtype)
+    rate = float(rate)
+    generator, scale = _generator(key, where), 1 / (1 - rate) if rate < 1 else 0.0
+    if where.type != "cpu":
+        return torch.empty(shape, dtype=kind, device=where).bernoulli_(1 - rate, generator=generator).mul_(scale)
     # On CPUs four 16-bit numbers are drawn at once, or two of 32 bits where the rate needs them.
     short = abs(round(rate * 2**16) / 2**16 - rate) <= 1e-3 * rate
     bits, dtype = (16, torch.int16) if short else (32, torch.int32)
     n, each = math.prod(shape), 64 // bits
     numbers = torch.empty((n + each - 1) // each, dtype=torch.int64).random_(-(2**63), None, generator=generator).view(dtype)[:n].view(shape)
-    return x * (numbers >= _shared.threshold(rate, bits) - 2 ** (bits - 1)).to(x.dtype).mul_(scale)
+    return (numbers >= _shared.threshold(rate, bits) - 2 ** (bits - 1)).to(kind).mul_(scale)
 
 
 # ---- optimizers ----

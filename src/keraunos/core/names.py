@@ -35,6 +35,18 @@ def reset_names() -> None:
 
 
 @contextlib.contextmanager
+def names_anew() -> Iterator[None]:
+    """Count names from the start in a block; the counters go on afterwards where they were."""
+    former = _counts.copy()
+    _counts.clear()
+    try:
+        yield
+    finally:
+        _counts.clear()
+        _counts.update(former)
+
+
+@contextlib.contextmanager
 def name_scope(name: str, *, caller: object = None, deduplicate: bool = True, override_parent: str | None = None) -> Iterator[None]:
     """Put `name/` before the paths of variables that are made in the block.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, ClassVar
 
 from keraunos import ops, random, regularizers
@@ -102,7 +101,7 @@ class GaussianDropout(Noisy):
     seed: Any = None
 
     def disturb(self, inputs: Any) -> Any:
-        deviation = math.sqrt(self.rate / (1 - self.rate))
+        deviation = (self.rate / (1 - self.rate)) ** 0.5
         return inputs * random.normal(inputs.shape, 1.0, deviation, dtype=self.compute_dtype, seed=self.seed_generator)
 
 

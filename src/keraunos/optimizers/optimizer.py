@@ -343,7 +343,7 @@ class Optimizer(Declared):
     def _clipped(self, grads: list[Any]) -> list[Any]:
         if self.clipvalue is not None:
             return [ops.clip(g, -self.clipvalue, self.clipvalue) for g in grads]
-        limit = self.clipnorm or self.global_clipnorm
+        limit = self.global_clipnorm if self.clipnorm is None else self.clipnorm
         if limit is None:
             return grads
         squares = [ops.sum(ops.square(g)) for g in grads]

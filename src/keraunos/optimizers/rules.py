@@ -161,7 +161,7 @@ class RMSprop(Optimizer):
         mean = [self.rho * slots[-1] + (1.0 - self.rho) * gradient] if self.centered else []
         spread = velocity - ops.square(mean[0]) if mean else velocity
         move = rate * gradient * ops.rsqrt(spread + self.epsilon)
-        kept = [self.momentum * slots[1] + move] if self.momentum else []
+        kept = [self.momentum * slots[1] + move] if len(slots) - len(mean) > 1 else []
         return value - (kept[0] if kept else move), velocity, *kept, *mean
 
 

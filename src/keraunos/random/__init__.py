@@ -186,7 +186,9 @@ def dropout(inputs: Tensor, rate: float, noise_shape: Any = None, seed: Seed = N
         noise_shape: The shape of the mask, which broadcasts; None in it takes the size of `inputs`.
         seed: An integer, a `SeedGenerator` or None.
     """
-    if not 0 <= rate <= 1:
+    backend = config.active()
+    varied = backend.is_tensor(rate)  # a value of the program: checked where it was given
+    if not varied and not 0 <= rate <= 1:
         raise ArgumentError("rate must be from 0 to 1.", where="random.dropout", received=f"rate={rate!r}")
     shape = tuple(inputs.shape)
     given = shape if noise_shape is None else tuple(noise_shape)
@@ -198,7 +200,7 @@ def dropout(inputs: Tensor, rate: float, noise_shape: Any = None, seed: Seed = N
     if isinstance(inputs, Spec):
         return Spec(inputs.shape, inputs.dtype)
     key = _key(seed)
-    return inputs * 0 if rate == 1 else inputs if rate == 0 else config.active().draw_dropout(key, inputs, rate, noise)
+    return inputs * 0 if not varied and rate == 1 else inputs if not varied and rate == 0 else backend.draw_dropout(key, inputs, rate, noise)
 
 
 def _wide(dtype: str) -> str:

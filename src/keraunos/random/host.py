@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,31 @@ def set_random_seed(seed: int) -> None:
         manual_seed(seed)
     for reset in resets:
         reset()
+
+
+@contextlib.contextmanager
+def stream(place: dict[str, int]) -> Iterator[None]:
+    """Draw seeds in a block from a place of another stream, which then tells where that is; the process's own goes on afterwards.
+
+    Args:
+        place: The `seed` of the stream and the `count` of seeds drawn from it.
+
+    Example:
+
+    >>> place = {"seed": 3, "count": 0}
+    >>> with stream(place): first = make_seed()
+    >>> place["count"]
+    1
+    """
+    with _lock:
+        former = dict(_process)
+        _process.update(place)
+    try:
+        yield
+    finally:
+        with _lock:
+            place.update(_process)
+            _process.update(former)
 
 
 def make_seed() -> int:

@@ -1,0 +1,285 @@
+"""`Population`: variants of one model, trained as one compiled program."""
+
+from __future__ import annotations
+
+import contextlib
+import random as python_random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from keraunos.callbacks.monitors import Monitor
+from keraunos.core import config, tree
+from keraunos.core.errors import ArgumentError, ArgumentTypeError, BackendError, ShapeError, StateError, suggestion
+from keraunos.core.names import names_anew
+from keraunos.core.scope import within
+from keraunos.core.variable import Variable
+from keraunos.data.adapters import ArraySource, source
+from keraunos.models.model import Model
+from keraunos.populations.differences import differences
+from keraunos.populations.relay import Relay
+from keraunos.populations.stack import Orders, Stack
+from keraunos.random import SeedGenerator, default_seed_generator, host
+from keraunos.training.checks import check_model
+
+
+class Population:
+    """Variants of one model, which differ in seeds and numbers, trained as one compiled program.
+
+    Each variant ends with the weights and the history that it would have by itself, made after `set_random_seed` with its seed; only sooner, since a
+    step of all of them is one step. What can differ is any number in the model, its losses, its optimizer and their parts (learning rates,
+    `beta_1`, dropout, the strength of regularizers) that leaves shapes alone. Which ones do is found by comparing the models.
+
+    Args:
+        model_fn: A function that returns a new compiled model. It is called once for each variant with its values, and once more.
+        variants: The values of each variant: a list of dicts of the function's arguments, or a dict of equally long lists.
+        seeds: The seed of each variant: of its initial weights, its draws and the order of its samples. One number is the seed of all;
+            None draws one for all. Data that yields batches gives each batch to all variants, in the order that the first would have.
+
+    Raises:
+        ArgumentError: The variants differ in more than numbers.
+        BackendError: The engine cannot map steps (jax and torch can), or a layer runs on the host.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> def make(rate):
+    ...     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    ...     model.compile(keras.optimizers.SGD(rate), "mse")
+    ...     return model
+    >>> with keras.backend_scope("jax"):
+    ...     population = keras.Population(make, {"rate": [0.001, 0.1]}, seeds=1)
+    ...     histories = population.fit(keras.ops.ones((8, 2)), keras.ops.zeros((8, 1)), epochs=5, verbose=0)
+    >>> len(histories), population.variants[population.best("loss")]
+    (2, {'rate': 0.1})
+    """
+
+    def __init__(self, model_fn: Callable[..., Any], variants: Any = None, seeds: Any = None):
+        if isinstance(model_fn, Model) or not callable(model_fn):
+            fix = "keras.Population(make, …), where make() makes and compiles a model"
+            raise ArgumentTypeError("A population is made by a function that returns a compiled model.", received=type(model_fn).__name__, fix=fix)
+        if not getattr(config.active(), "maps_steps", False):
+            raise BackendError(f"The {config.active().name} backend cannot train populations.", where="Population", fix="keras.set_backend('jax') or 'torch'")
+        self.variants, self.seeds = _rows(variants, seeds)
+        self.models: list[Any] = []
+        self._draws, self._places = [], []  # of each variant: the state of what draws without a seed, and the place in its stream of seeds
+        for seed, values in zip(self.seeds, self.variants, strict=True):
+            with _seeded(seed) as place:
+                self.models.append(_model(model_fn, values))
+                self._draws.append(default_seed_generator().state.numpy())
+            self._places.append(place)
+        with _seeded(self.seeds[0]) as self._spare:
+            self._template = _model(model_fn, self.variants[0])
+        if len({id(model) for model in (self._template, *self.models)}) <= len(self.models):
+            raise ArgumentError("model_fn returned the same model twice.", where="Population", fix="make a new one at each call")
+        _equip([self._template, *self.models])
+        self._backend = self._template._backend
+        self._key: Any = None
+        with within(backend=self._backend):
+            self._stack = Stack(self, self._template)
+
+    # ---- running ----
+    def fit(self, x: Any = None, y: Any = None, batch_size: int | None = None, epochs: int = 1, verbose: Any = "auto", callbacks: Any = None,
+            **options: Any) -> list[Any]:  # fmt: skip
+        """Train the variants.
+
+        Args:
+            x: What `Model.fit` takes.
+            y: Likewise.
+            batch_size: The number of samples in a step of one variant.
+            epochs: The number of passes over the data.
+            verbose: As in `Model.fit`; the least loss and medians are shown.
+            callbacks: A function of a variant's number that returns the callbacks of that variant, which act on its model at the marks of epochs: one that
+                `EarlyStopping` stops stays as it is while the others go on. Or callbacks of your own for the population as a whole, whose logs
+                have a value for each variant.
+            options: The other arguments of `Model.fit`, such as `validation_data`.
+
+        Returns:
+            A `History` for each variant.
+
+        Raises:
+            StateError: The models are not compiled.
+            ArgumentError: A callback cannot act on variants.
+        """
+        self._template._require_compiled("fit")
+        relay = Relay(self, callbacks if callable(callbacks) and not hasattr(callbacks, "set_model") else None)
+        shared = [] if relay.given else list(callbacks) if isinstance(callbacks, (list, tuple)) else [] if callbacks is None else [callbacks]
+        for callback in shared:
+            if isinstance(callback, Monitor) or getattr(type(callback), "_of_one_model", False):
+                fix = f"callbacks=lambda i: [keras.callbacks.{type(callback).__name__}(…)]"
+                raise ArgumentError(f"{type(callback).__name__} acts on one model.", where="callbacks", fix=fix)
+        self._stack.fit(x, y, batch_size, epochs, verbose, [*shared, relay], **options)
+        return relay.histories
+
+    def evaluate(self, x: Any = None, y: Any = None, batch_size: int | None = None, verbose: Any = "auto", **options: Any) -> dict[str, np.ndarray]:
+        """The loss and metrics on data: by name, arrays with a value for each variant. The arguments are those of `Model.evaluate`."""
+        self._template._require_compiled("evaluate")
+        logs = self._stack.evaluate(x, y, batch_size, verbose, **{**options, "return_dict": True})
+        return {name: np.array(value) for name, value in logs.items()}
+
+    def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto", **options: Any) -> Any:
+        """The outputs as arrays of shape `(variants, samples, …)`. The arguments are those of `Model.predict`."""
+        self._stack.built = False  # so that the models are looked at
+        self._stack._programs.clear()
+        return tree.map_structure(lambda a: np.swapaxes(a, 0, 1), self._stack.predict(x, batch_size, verbose, **options))
+
+    def best(self, monitor: str = "val_loss", mode: str = "auto") -> int:
+        """The number of the variant that was best at the end of its training.
+
+        Args:
+            monitor: The value to go by.
+            mode: "min", "max", or "auto" (by the name).
+
+        Raises:
+            StateError: Nothing was trained yet.
+            ArgumentError: There is no such value.
+        """
+        if not getattr(self, "histories", None):
+            raise StateError("The population has not been trained.", where="best", fix="call fit first")
+        watch = Monitor()
+        watch.watch(monitor, mode)
+        known = self.histories[0].history
+        if monitor not in known:
+            raise ArgumentError(f"'{monitor}' is not among the logs.", where="best", received=f"available: {', '.join(known)}", fix=suggestion(monitor, known))
+        last = np.array([history.history[monitor][-1] for history in self.histories], "float64")
+        if np.isnan(last).all():
+            raise ArgumentError(f"'{monitor}' is NaN for all variants.", where="best", fix="lower the learning rates")
+        return int(np.nanargmax(last) if watch.larger else np.nanargmin(last))
+
+    def __len__(self) -> int:
+        return len(self.variants)
+
+    def __repr__(self) -> str:
+        return f"<Population of {len(self)} variants of '{self._template.name}'>"
+
+    # ---- what the variants hold, and the stack of it ----
+    def _source(self, x: Any, y: Any, sample_weight: Any, batch_size: Any, shuffle: Any, *others: Any) -> Any:
+        """The data, in the order that each variant would have by itself."""
+        first = self._places[0]
+        before = first["count"]
+        with host.stream(first):
+            found = source(x, y, sample_weight, batch_size, shuffle, *others)
+        seeds = [getattr(found, "seed", 0)]
+        for place in self._places[1:]:
+            with host.stream(place):
+                seeds += [host.make_seed() for _ in range(first["count"] - before)][-1:]
+        self._stack._apart = isinstance(found, ArraySource) and bool(found.shuffle) and len(set(seeds)) > 1
+        return Orders(found, seeds) if self._stack._apart else found
+
+    def _settle(self, batch: Any, training: bool) -> None:
+        """Build the models by a batch, look in what they differ, and stack their variables."""
+        template, models = self._template, self.models
+        for place, model in zip([self._spare, *self._places], [template, *models], strict=True):
+            with host.stream(place), names_anew():
+                model._symbolic_build(batch, training)
+        if training:
+            check_model(template, batch)
+        self._columns = _aligned(template, models)
+        numbers, extra = differences(template, models), default_seed_generator().state
+        variables = [*(column[0] for column in self._columns), extra]
+        values = [np.stack([v.numpy() for v in column[1:]]) for column in self._columns] + [np.stack(self._draws)]
+        key = [*map(id, variables), *((id(n.owner), n.key) for n in numbers)]
+        if key != self._key:
+            self._stack.hold(variables, values, numbers)
+            self._key = key
+        else:
+            self._stack.take([*values, *(n.values for n in numbers)])
+        self._stack.built = True
+        if training:
+            self._stack.thaw()
+
+    def _spread(self) -> None:
+        """Give the variants what the stack has."""
+        *values, self._draws = self._stack.given()
+        for (_, *column), value in zip(self._columns, values, strict=True):
+            for variable, own in zip(column, value, strict=True):
+                _set(variable, own)
+
+    def _collect(self) -> None:
+        """Give the stack what the variants have."""
+        self._stack.take([*(np.stack([v.numpy() for v in column[1:]]) for column in self._columns), np.stack(self._draws)])
+
+
+def _rows(variants: Any, seeds: Any) -> tuple[list[dict[str, Any]], list[int]]:
+    """The values and the seed of each variant."""
+    if isinstance(variants, Mapping):
+        lengths = {name: len(values) for name, values in variants.items()}
+        if len(set(lengths.values())) != 1:
+            received = ", ".join(f"{name}: {n}" for name, n in lengths.items()) or "an empty dict"
+            raise ArgumentError("The lists of values have unequal lengths.", where="variants", received=received, fix="one value for each variant")
+        rows = [dict(zip(variants, row, strict=True)) for row in zip(*variants.values(), strict=True)]
+    else:
+        rows = None if variants is None else [dict(row) for row in variants]
+    several = seeds is not None and not isinstance(seeds, (int, np.integer))
+    count = len(rows) if rows is not None else len(list(seeds)) if several else 0
+    if count == 0:
+        raise ArgumentError("There are no variants.", where="Population", fix="variants={'rate': [0.1, 0.2]}, or seeds=range(8)")
+    if several and len(list(seeds)) != count:
+        raise ArgumentError(f"There are {len(list(seeds))} seeds for {count} variants.", where="seeds")
+    one = host.make_seed() if seeds is None else seeds
+    return rows if rows is not None else [{} for _ in range(count)], [int(s) for s in seeds] if several else [int(one)] * count
+
+
+@contextlib.contextmanager
+def _seeded(seed: int) -> Iterator[dict[str, int]]:
+    """Run a block as a process does after `set_random_seed`; what is random outside of it goes on as it was."""
+    place, draws = {"seed": seed, "count": 0}, default_seed_generator().state
+    former = python_random.getstate(), np.random.get_state(), draws.numpy()
+    try:
+        with host.stream(place), names_anew():
+            host.set_random_seed(seed)
+            yield place
+    finally:
+        python_random.setstate(former[0])
+        np.random.set_state(former[1])
+        draws.assign(draws.backend.seed_state(*map(int, former[2])))
+
+
+def _model(model_fn: Callable[..., Any], values: dict[str, Any]) -> Any:
+    model = model_fn(**values)
+    if not isinstance(model, Model):
+        raise ArgumentTypeError("model_fn returned no model.", where="Population", received=type(model).__name__)
+    if model.run_eagerly:
+        raise ArgumentError("A population is one compiled program: its models cannot run eagerly.", where=model.name, fix="leave run_eagerly out")
+    if model._split is not None:
+        fix = "apply the layers of the host to the data first"
+        raise BackendError("Layers that run on the host cannot be part of a population.", where=model.name, fix=fix)
+    return model
+
+
+def _equip(models: Sequence[Any]) -> None:
+    """Give a layer that draws nothing (at a rate of 0, say) what it would draw by, where that of another variant draws."""
+    for layers in zip(*(model._flatten_layers() for model in models), strict=False):
+        for name in {name for layer in layers for name, value in vars(layer).items() if isinstance(value, SeedGenerator)}:
+            for layer in layers:
+                if vars(layer).get(name, layer) is None:
+                    setattr(layer, name, SeedGenerator(0))
+
+
+def _aligned(template: Any, models: Sequence[Any]) -> list[tuple[Variable, ...]]:
+    """The variables that each variant has for itself: that of the template, then those of the variants."""
+    held = [model.run_variables for model in (template, *models)]
+    columns = []
+    if len({len(own) for own in held}) > 1:
+        raise ArgumentError("The variants have unequal numbers of variables.", where="Population", received=", ".join(str(len(own)) for own in held[1:]))
+    for column in zip(*held, strict=True):
+        shapes = {(v.shape, v.dtype, v.trainable) for v in column}
+        if len(shapes) > 1:
+            received = ", ".join(dict.fromkeys(f"{v.shape} {v.dtype}" for v in column))
+            raise ShapeError(
+                "The variants differ in the shape of a variable.", where=column[0].path, received=received, fix="vary numbers that leave shapes alone"
+            )
+        if len(set(map(id, column))) == len(column):
+            columns.append(column)
+        elif column[0].trainable or len(set(map(id, column))) > 1:
+            fix = "make all that is trained inside of model_fn"
+            raise ArgumentError("The variants share a variable.", where=column[0].path, fix=fix)
+    return columns
+
+
+def _set(variable: Variable, value: Any) -> None:
+    """Give a variable a value where it keeps it, which for the state of draws is where the engine wants it."""
+    if variable.dtype == "uint32" and variable.shape == (2,):
+        value = variable.backend.seed_state(*map(int, value))
+    variable.assign(value)
