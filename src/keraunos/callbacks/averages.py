@@ -47,6 +47,14 @@ class SwapEMAWeights(Callback):
         if not getattr(self._optimizer, "use_ema", False):
             raise StateError("The optimizer keeps no moving averages.", where="SwapEMAWeights", fix="keras.optimizers.Adam(use_ema=True)")
 
+    def get_state(self) -> dict[str, Any]:
+        """Whether the averages are in the place of the weights."""
+        return {"swapped": self._optimizer.swapped}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on with what `get_state` gave."""
+        self._optimizer.swapped = state["swapped"]
+
     def on_train_begin(self, logs: Any = None) -> None:
         self._check()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from keraunos.core.errors import ArgumentTypeError, suggestion
+from keraunos.core.errors import ArgumentError, ArgumentTypeError, StateError, suggestion
 
 
 def _hook(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -27,6 +27,7 @@ class Callback:
     params: dict[str, Any]
     model: Any = None
     by_batch = True  # whether methods of ours for the marks of batches do something
+    is_last = False  # whether it is called after the others, whose state it keeps
 
     def set_params(self, params: dict[str, Any]) -> None:
         """Take the settings of the run."""
@@ -35,6 +36,16 @@ class Callback:
     def set_model(self, model: Any) -> None:
         """Take the model."""
         self.model = model
+
+    def get_state(self) -> dict[str, Any]:
+        """What it has counted and a run that is cut off should go on with: numbers, texts and NumPy arrays, in lists and dicts.
+
+        `BackupAndRestore` keeps it, and gives it to `set_state` of the callback of this class in the run that goes on, after `on_train_begin`.
+        """
+        return {}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on with what `get_state` gave."""
 
     on_epoch_begin = on_epoch_end = on_batch_begin = on_batch_end = _hook
     on_train_begin = on_train_end = on_test_begin = on_test_end = on_predict_begin = on_predict_end = _hook
@@ -73,6 +84,7 @@ class CallbackList:
                 raise ArgumentTypeError(f"A callback is a keras.callbacks.Callback, got {kind.__name__}.", where="callbacks", fix=fix)
         if add_history and not any(isinstance(callback, History) for callback in self.callbacks):
             self.callbacks.append(History())
+        self.callbacks.sort(key=lambda callback: getattr(callback, "is_last", False))
         self.history = next((callback for callback in self.callbacks if isinstance(callback, History)), None)
         for callback in self.callbacks:
             callback.set_params(params)
@@ -99,19 +111,79 @@ def _acts(callback: Any, mark: str) -> bool:
 
 
 class History(Callback):
-    """What `fit` returns: the logs of every epoch, by name, in `history`."""
+    """What `fit` returns: the logs of every epoch, by name, in `history`; in a notebook, a chart of them.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> history = model.fit(keras.ops.ones((4, 2)), keras.ops.ones((4, 1)), epochs=3, verbose=0)
+    >>> chart = history.plot()  # history.plot("curves.svg") writes it to a file
+    """
 
     def __init__(self) -> None:
         self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
+        self._places: dict[str, list[int]] = {}  # of the values of each log, counted over all runs from 1
+        self._last = 0
+
+    def get_state(self) -> dict[str, Any]:
+        """The logs."""
+        return {"history": self.history, "epoch": self.epoch, "places": self._places, "last": self._last}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on with what `get_state` gave."""
+        self.history, self.epoch, self._places, self._last = (state[name] for name in ("history", "epoch", "places", "last"))
 
     def on_train_begin(self, logs: Any = None) -> None:
         self.epoch = []
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.epoch.append(epoch)
+        self._last = max(epoch + 1, self._last + 1)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
+            self._places.setdefault(name, []).append(self._last)
+
+    def plot(self, path: Any = None, names: Any = None, scale: str = "auto") -> Any:
+        """A chart of the logs: training drawn through, validation dashed, the best epoch in a ring.
+
+        Args:
+            path: Where to write it as an SVG file, beside returning it; none by default.
+            names: The logs to show, such as `["loss", "accuracy"]`; all that are numbers by default.
+            scale: "linear", "log", or "auto": logarithmic where values span more than two powers of ten.
+
+        Returns:
+            A `Chart`, which notebooks show.
+
+        Raises:
+            ArgumentError: There is no such log; the path does not end in `.svg`.
+            StateError: There are no logs.
+        """
+        from keraunos.callbacks.charts import Chart, Line
+
+        lines = [Line(n, self._places.get(n, range(1, len(v) + 1)), v, n.startswith("val_")) for n, v in self.history.items() if _numbers(v)]
+        panels: dict[str, list[Line]] = {}
+        for line in lines:
+            panels.setdefault(line.name.removeprefix("val_"), []).append(line)
+        if not panels:
+            raise StateError("There is nothing to plot: no epoch has ended.", where="History.plot", fix="history = model.fit(x, y, epochs=10)")
+        wanted = list(panels) if names is None else [names] if isinstance(names, str) else list(names)
+        for name in wanted:
+            if name not in panels:
+                raise ArgumentError(f"There is no log '{name}'.", where="History.plot", fix=suggestion(name, panels))
+        chart = Chart({name: panels[name] for name in wanted}, scale)
+        if path is not None:
+            chart.save(path)
+        return chart
+
+    def _repr_html_(self) -> str | None:
+        return self.plot()._repr_html_() if any(map(_numbers, self.history.values())) else None
+
+
+def _numbers(values: list[Any]) -> bool:
+    return bool(values) and all(isinstance(value, (int, float)) for value in values)
 
 
 class LambdaCallback(Callback):

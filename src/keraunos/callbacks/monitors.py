@@ -15,6 +15,11 @@ from keraunos.core.errors import ArgumentError, TrainingError, one_of, suggestio
 _RISING = ("acc", "auc", "precision", "recall", "fmeasure", "f1", "fbeta", "iou", "io_u", "r2", "similarity", "correlation", "sensitivity", "specificity")
 
 
+def rises(name: str) -> bool:
+    """Whether more is better of a log with this name."""
+    return not name.endswith(("loss", "error")) and any(word in name for word in _RISING)
+
+
 class Monitor(Callback):
     """The base of callbacks that watch one of the logs."""
 
@@ -23,7 +28,7 @@ class Monitor(Callback):
     def watch(self, monitor: str, mode: str) -> None:
         """Check and take what to watch, and which direction is better."""
         self.monitor, self.mode = monitor, one_of("mode", mode, ("auto", "min", "max"), type(self).__name__)
-        self.larger = mode == "max" or (mode == "auto" and not monitor.endswith(("loss", "error")) and any(word in monitor for word in _RISING))
+        self.larger = mode == "max" or (mode == "auto" and rises(monitor))
 
     def better(self, value: float, best: float | None) -> bool:
         """Whether `value` improves on `best` by more than `min_delta`."""
@@ -60,11 +65,21 @@ class EarlyStopping(Monitor):
         ArgumentError: The value is not among the logs.
     """
 
+    _COUNTS = ("wait", "stopped_epoch", "best_epoch", "best", "best_weights")
+
     def __init__(self, monitor: str = "val_loss", min_delta: float = 0, patience: int = 0, verbose: int = 0, mode: str = "auto",
                  baseline: float | None = None, restore_best_weights: bool = False, start_from_epoch: int = 0):  # fmt: skip
         self.watch(monitor, mode)
         self.min_delta, self.patience, self.verbose, self.baseline = abs(min_delta), patience, verbose, baseline
         self.restore_best_weights, self.start_from_epoch = restore_best_weights, start_from_epoch
+
+    def get_state(self) -> dict[str, Any]:
+        """The best value, its epoch and weights, and how long it has been waited."""
+        return {name: getattr(self, name) for name in self._COUNTS}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on with what `get_state` gave."""
+        vars(self).update({name: state[name] for name in self._COUNTS})
 
     def on_train_begin(self, logs: Any = None) -> None:
         self.wait = self.stopped_epoch = self.best_epoch = 0
@@ -159,6 +174,14 @@ class ReduceLROnPlateau(Monitor, _Rate):
             raise ArgumentError("factor must be below 1.", where="ReduceLROnPlateau", received=f"factor={factor}")
         self.factor, self.patience, self.verbose = factor, patience, verbose
         self.min_delta, self.cooldown, self.min_lr = min_delta, cooldown, min_lr
+
+    def get_state(self) -> dict[str, Any]:
+        """The best value, and how long it has been waited and is rested."""
+        return {"best": self.best, "wait": self.wait, "resting": self._resting}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on with what `get_state` gave."""
+        self.best, self.wait, self._resting = state["best"], state["wait"], state["resting"]
 
     def on_train_begin(self, logs: Any = None) -> None:
         self.best: float | None = None

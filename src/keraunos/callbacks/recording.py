@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import pathlib
 import urllib.error
 import urllib.parse
@@ -35,15 +36,24 @@ class CSVLogger(Callback):
     def __init__(self, filename: Any, separator: str = ",", append: bool = False):
         if not isinstance(separator, str) or len(separator) != 1:
             raise ArgumentError("The separator is one character.", where="CSVLogger", received=f"separator={separator!r}")
-        self.filename, self.sep, self.append, self.keys = pathlib.Path(filename), separator, append, None
+        self.filename, self.sep, self.append = pathlib.Path(filename), separator, append
+        self.keys: list[str] | None = None
+
+    def get_state(self) -> dict[str, Any]:
+        """The columns, and how long the file is."""
+        return {"keys": self.keys, "size": self.filename.stat().st_size if self.keys else 0}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on with what `get_state` gave: rows that were written later will be written again."""
+        if state["keys"] and self.filename.exists():
+            self.keys = state["keys"]
+            os.truncate(self.filename, state["size"])
 
     def on_train_begin(self, logs: Any = None) -> None:
         self.keys = None
         if self.append and self.filename.exists() and self.filename.stat().st_size:
             with open(self.filename, newline="", encoding="utf-8") as file:
                 self.keys = next(csv.reader(file, delimiter=self.sep))[1:]
-        else:
-            self.filename.write_text("", encoding="utf-8")
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         logs, new = logs or {}, self.keys is None
@@ -51,7 +61,7 @@ class CSVLogger(Callback):
         if unknown := [name for name in logs if name not in self.keys]:
             fact = f"The file has no column for '{unknown[0]}'."
             raise ArgumentError(fact, where=str(self.filename), received=", ".join(self.keys), fix="write to a new file, or validate from the first epoch on")
-        with open(self.filename, "a", newline="", encoding="utf-8") as file:
+        with open(self.filename, "w" if new else "a", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, delimiter=self.sep, lineterminator="\n")
             if new:
                 writer.writerow(["epoch", *self.keys])

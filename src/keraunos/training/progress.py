@@ -1,4 +1,4 @@
-"""The progress of `fit`, `evaluate` and `predict`: a live bar where someone watches, lines elsewhere."""
+"""The progress of `fit`, `evaluate` and `predict`: a live bar where someone watches, lines elsewhere, a chart in notebooks."""
 
 from __future__ import annotations
 
@@ -9,15 +9,11 @@ import time
 from typing import Any
 
 from keraunos.core import config
+from keraunos.training.live import LiveChart, in_notebook
 
 WIDTH = 20
-INTERVAL = 0.1  # seconds between redraws
-
-
-def in_notebook() -> bool:
-    """Whether the output goes to a notebook."""
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    return type(shell).__name__ == "ZMQInteractiveShell"
+INTERVAL, NOTEBOOK_INTERVAL = 0.1, 0.3  # seconds between redraws
+LONG = 10.0  # seconds: of a run that lasts longer, it is said how long in all
 
 
 def readable(value: Any) -> str:
@@ -29,7 +25,9 @@ def readable(value: Any) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person reads them."""
+    """Seconds as a person reads them; a whole number of them is known no better."""
+    if isinstance(seconds, int) and seconds < 100:
+        return f"{seconds}s"
     if seconds < 1:
         return f"{seconds * 1000:.0f}ms"
     if seconds < 100:
@@ -52,29 +50,42 @@ class Progress:
         if verbose == "auto":
             verbose = (1 if self.live else 2) if config.is_interactive_logging_enabled() else 0
         self.verbose, self.epochs, self.title = int(verbose), epochs, title
-        self.width = 0
+        self.width, self.begun, self.drawn = 0, 0.0, 0.0
+        notebook = self.verbose == 1 and in_notebook()
+        self.interval = NOTEBOOK_INTERVAL if notebook else INTERVAL
+        self.chart = LiveChart() if notebook and epochs > 1 else None
 
     def begin(self, epoch: int, total: int | None) -> None:
         """Begin an epoch of `total` batches."""
-        self.epoch, self.total, self.started, self.drawn = epoch, total, time.perf_counter(), 0.0
+        self.epoch, self.total, self.started = epoch, total, time.perf_counter()
+        self.drawn = 0.0 if self.chart is None else self.drawn  # charts of short epochs are not drawn each time
+        if not self.begun:
+            self.begun, self.first = self.started, epoch
         self.columns = 120 if in_notebook() else shutil.get_terminal_size().columns - 1
 
     def due(self) -> bool:
         """Whether it is time to draw again."""
-        return self.verbose == 1 and self.live and time.perf_counter() - self.drawn > INTERVAL
+        return self.verbose == 1 and self.live and time.perf_counter() - self.drawn > self.interval
 
     def draw(self, done: int, logs: dict[str, Any]) -> None:
         """Draw the bar over the last one."""
         self.drawn = time.perf_counter()
-        rate = (self.drawn - self.started) / max(done, 1)
+        pace = (self.drawn - self.started) / max(done, 1)
         head, text = self._head(), self._text(logs)
         if self.total:
-            text = f" {done}/{self.total} {duration(rate * (self.total - done))} left{text}"
+            text = f" {done}/{self.total} {duration(pace)}/step {self._left(pace * (self.total - done))}{text}"
             width = min(WIDTH, max(WIDTH // 4, self.columns - len(head) - len(text)))
             full = int(width * done / self.total)
             self._over(f"{head}{'━' * full}{'─' * (width - full)}{text}")
         else:
-            self._over(f"{head}{done} batches {duration(rate)}/step{text}")
+            self._over(f"{head}{done} batches {duration(pace)}/step{text}")
+
+    def _left(self, seconds: float) -> str:
+        """The time that the epoch has left, and the run if it is long; that of an epoch with its validation is known from those before."""
+        passed = self.epoch - self.first
+        each = (self.started - self.begun) / passed if passed else self.drawn - self.started + seconds
+        whole = seconds + (self.epochs - self.epoch - 1) * each
+        return f"{duration(math.ceil(seconds))} left" + (f" of {duration(math.ceil(whole))}" if self.epochs > self.epoch + 1 and whole > LONG else "")
 
     def end(self, done: int, logs: dict[str, Any]) -> None:
         """End the epoch with one line."""
@@ -83,9 +94,17 @@ class Progress:
         spent = time.perf_counter() - self.started
         steps = f"{done}/{done} " if self.verbose == 1 else ""
         line = f"{self._head()}{steps}{duration(spent)} {duration(spent / max(done, 1))}/step{self._text(logs)}"
+        if self.chart is not None:
+            self.chart.add(self.epoch, logs)
+            return self._over(line) if self.due() else self.chart.note(line)
         cleared, self.width = f"\r{' ' * self.width}\r" if self.width else "", 0
         sys.stdout.write(f"{cleared}{line}\n")
         sys.stdout.flush()
+
+    def close(self) -> None:
+        """End the run: a chart shows its last epoch."""
+        if self.chart is not None:
+            self.chart.show()
 
     def _head(self) -> str:
         return f"Epoch {self.epoch + 1}/{self.epochs} " if self.epochs > 1 or not self.title else f"{self.title} "
@@ -96,6 +115,9 @@ class Progress:
 
     def _over(self, line: str) -> None:
         """Draw a line over the last one; what does not fit the terminal would begin a new one each time."""
+        if self.chart is not None:
+            self.drawn = time.perf_counter()
+            return self.chart.show(line)
         line = line if len(line) <= self.columns else line[: self.columns - 1] + "…"
         sys.stdout.write("\r" + line.ljust(self.width))
         self.width = len(line)
