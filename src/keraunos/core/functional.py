@@ -15,7 +15,7 @@ from typing import Any
 
 from keraunos.core import config, masks, tree
 from keraunos.core.scope import scope, within
-from keraunos.core.spec import Spec
+from keraunos.core.spec import OPERATORS, Spec
 from keraunos.core.variable import Variable
 
 
@@ -232,6 +232,11 @@ class Program:
         self._lock = threading.RLock()
         self._extend(variables)
 
+    @property
+    def compiles(self) -> bool:
+        """Whether the engine compiles it; else it runs as it is."""
+        return self._plan[1] is not None
+
     def _extend(self, variables: Sequence[Any]) -> None:
         state = self._plan[0]
         state += tuple(v for v in variables if v not in state)
@@ -271,10 +276,10 @@ class Program:
             return done[0][0]
 
 
-def repeat(step: Callable[[Any], Any], xs: Any) -> Any:
+def repeat(step: Callable[[Any], Any], xs: Any, every: bool = False) -> Any:
     """Run `step(x)`, which reads and assigns variables, over the rows of `xs`, in one program.
 
-    For use inside a `Program` on an engine that has `repeat`; returns the result of the last step.
+    For use inside a `Program` on an engine that has `repeat`; returns the result of the last step, or with `every` the rows of all results.
     """
     backend = config.active()
     outer = scope.trace
@@ -296,4 +301,4 @@ def repeat(step: Callable[[Any], Any], xs: Any) -> Any:
     new, outs = backend.repeat(body, [outer.read(v) for v in variables], xs)
     for variable, value in zip(variables, new, strict=True):
         outer.write(variable, value)
-    return tree.map_structure(lambda x: x[-1], outs)
+    return tree.map_structure((lambda x: OPERATORS["reshape"](x, (-1, *x.shape[2:]))) if every else (lambda x: x[-1]), outs)

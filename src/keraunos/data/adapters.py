@@ -218,15 +218,22 @@ def split(data: tuple[Any, Any, Any], fraction: float) -> tuple[Any, Any]:
     return held.parts(at)
 
 
-def class_weights(y: Any, weights: dict[int, float], sample_weight: Any = None) -> Any:
+def class_weights(y: Any, weights: dict[int, float], sample_weight: Any = None, sparse: bool = False) -> Any:
     """Sample weights from class weights, for integer or one-hot targets.
+
+    Args:
+        y: The targets.
+        weights: A weight for each class.
+        sample_weight: Weights that those of the classes are multiplied with.
+        sparse: Whether the targets are integers, also where there are several for a sample.
 
     Raises:
         ArgumentError: A class has no weight.
     """
     to_numpy = config.active().to_numpy
     y = np.asarray(to_numpy(to_array(y, "y")))
-    labels = y.argmax(-1) if y.ndim > 1 and y.shape[-1] > 1 else y.reshape(len(y)).astype("int64")
+    several = y.ndim > 1 and y.shape[-1] > 1
+    labels = y.argmax(-1) if several and not sparse else (y if several or y.ndim == 1 else y[..., 0]).astype("int64")
     classes, inverse = np.unique(labels, return_inverse=True)
     missing = [label for label in classes.tolist() if label not in weights]
     if missing:
@@ -234,4 +241,8 @@ def class_weights(y: Any, weights: dict[int, float], sample_weight: Any = None) 
         raise ArgumentError(fact, where="class_weight", received=received, fix=f"add {missing[0]}: 1.0")
     dtype = "float32" if config.floatx() == "bfloat16" else config.floatx()
     found = np.array([weights[label] for label in classes.tolist()], dtype)[inverse].reshape(labels.shape)
-    return found if sample_weight is None else found * np.asarray(to_numpy(sample_weight))
+    if sample_weight is None:
+        return found
+    given = np.asarray(to_numpy(sample_weight))
+    rank = max(found.ndim, given.ndim)
+    return found.reshape(found.shape + (1,) * (rank - found.ndim)) * given.reshape(given.shape + (1,) * (rank - given.ndim))

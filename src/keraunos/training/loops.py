@@ -14,7 +14,7 @@ from keraunos import ops
 from keraunos.core import config, tree
 from keraunos.core.errors import KeraunosError
 from keraunos.core.functional import repeat
-from keraunos.data.adapters import ArraySource, Source, class_weights
+from keraunos.data.adapters import ArraySource, Source
 from keraunos.data.rows import RESIDENT_BYTES
 from keraunos.data.streams import StreamSource
 from keraunos.training.choice import Choice
@@ -135,7 +135,7 @@ class Loop:
         """A batch as a step takes it; a thread may do this ahead of time."""
         x, y, weight = batch
         if self.class_weight is not None and y is not None:
-            weight = class_weights(y, self.class_weight, weight)
+            weight = self.model._by_class(y, self.class_weight, weight)
         return self._tensors((x, y, weight))
 
     def _step(self, tensors: Any) -> Any:
@@ -222,7 +222,7 @@ class Loop:
 
             return run
 
-        return self.model._program(self.kind, make, "together")
+        return self.model._program(self.kind, make, f"together {count}")
 
 
 def _shapes(batch: Any) -> Any:

@@ -22,7 +22,7 @@ from keraunos.core.functional import Program, functional, value_and_grad
 from keraunos.core.scope import within
 from keraunos.core.spec import Spec
 from keraunos.core.variable import Variable
-from keraunos.data.adapters import source, unpack_x_y_sample_weight
+from keraunos.data.adapters import class_weights, source, unpack_x_y_sample_weight
 from keraunos.layers.tracking import Cache
 from keraunos.training.compiled import ACCURACY, CROSSENTROPY, CompiledLoss, CompiledMetrics, names_of
 from keraunos.training.progress import Progress
@@ -327,6 +327,15 @@ class Steps:
         self._loss_tracker.update_state(loss, sample_weight=_batch_size(x))
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
+    def _by_class(self, y: Any, class_weight: Any, sample_weight: Any) -> Any:
+        """Sample weights from class weights."""
+        if len(found := tree.flatten(y)) != 1:
+            fact = f"class_weight goes with one output, and there are targets for {len(found)}."
+            raise ArgumentError(fact, where="class_weight", fix="pass sample_weight, a list or dict with an array for each output")
+        loss = None if tree.is_nested(self.loss) else losses_module.as_loss(self.loss)
+        sparse = isinstance(loss, losses_module.SparseCategoricalCrossentropy)  # whose targets are never one-hot
+        return class_weights(found[0], class_weight, sample_weight, sparse)
+
     def predict_step(self, data: Any) -> Any:
         """The outputs for one batch."""
         x, _, _ = unpack_x_y_sample_weight(data)
@@ -363,6 +372,27 @@ class Steps:
         """A step as a function of the data alone."""
         step = getattr(self, f"{kind}_step")
         return self._with_state(step) if len(inspect.signature(step).parameters) == 2 else step
+
+    def make_train_function(self, force: bool = False) -> Any:
+        """The compiled train step, a function of a batch; a subclass may wrap what `super()` returns, for `fit` too.
+
+        Args:
+            force: Whether it is compiled anew.
+        """
+        return self._made("train", force)
+
+    def make_test_function(self, force: bool = False) -> Any:
+        """The compiled test step, likewise."""
+        return self._made("test", force)
+
+    def make_predict_function(self, force: bool = False) -> Any:
+        """The compiled predict step, likewise."""
+        return self._made("predict", force)
+
+    def _made(self, kind: str, force: bool) -> Any:
+        if force:
+            self._programs = Cache()
+        return self._program(kind)
 
     def _with_state(self, step: Any) -> Any:
         """A user's `(state, data) -> (result, state)`, as Keras has it on JAX, as a step of the data alone."""

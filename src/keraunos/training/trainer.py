@@ -12,12 +12,12 @@ import numpy as np
 from keraunos.callbacks import CallbackList
 from keraunos.core import tree
 from keraunos.core.errors import ArgumentError, DataError
-from keraunos.data.adapters import ArraySource, class_weights, source, split, unpack_x_y_sample_weight
+from keraunos.data.adapters import ArraySource, source, split, unpack_x_y_sample_weight
 from keraunos.training.checks import check_callbacks, check_data, check_model
 from keraunos.training.loops import Loop, Position
 from keraunos.training.nonfinite import Watch
 from keraunos.training.progress import Progress
-from keraunos.training.steps import Steps, numbers
+from keraunos.training.steps import Steps, numbers, whole
 
 
 class Trainer(Steps):
@@ -42,13 +42,13 @@ class Trainer(Steps):
             validation_split: The fraction of the arrays, from their end, to validate on.
             validation_data: `(x, y)`, `(x, y, sample_weight)` or what yields them.
             shuffle: Whether arrays are shuffled before each epoch.
-            class_weight: A weight for each class.
-            sample_weight: A weight for each sample.
+            class_weight: A weight for each class, for models of one output; with `sample_weight`, the product of both counts.
+            sample_weight: A weight for each sample, or each step of it; lists or dicts of them for several outputs.
             initial_epoch: The epoch to begin with.
             steps_per_epoch: The number of steps that make an epoch.
             validation_steps: The number of validation batches.
-            validation_batch_size: The number of samples in a validation batch.
-            validation_freq: Validate after every so many epochs, or after the listed ones.
+            validation_batch_size: The number of samples in a validation batch; `batch_size` by default.
+            validation_freq: Validate after every so many epochs, or after the listed ones, counted from 1.
 
         Returns:
             A `History`, whose `history` has the logs of each epoch by name.
@@ -56,15 +56,19 @@ class Trainer(Steps):
         Raises:
             StateError: The model is not compiled.
             DataError: The data cannot be meant.
+            ArgumentError: An argument has no such value.
         """
         self._require_compiled("fit")
+        epochs, initial_epoch = whole("epochs", epochs), whole("initial_epoch", initial_epoch)
+        if not isinstance(validation_freq, (list, tuple, set, frozenset, range)):
+            validation_freq = whole("validation_freq", validation_freq, least=1)
         with self._engine():
             if validation_split:
                 if validation_data is not None:
                     raise ArgumentError("Pass validation_split or validation_data, not both.", where="fit")
                 (x, y, sample_weight), validation_data = split((x, y, sample_weight), validation_split)
             if class_weight is not None and y is not None:
-                sample_weight, class_weight = class_weights(y, class_weight, sample_weight), None
+                sample_weight, class_weight = self._by_class(y, class_weight, sample_weight), None
             data = self._source(x, y, sample_weight, batch_size, shuffle, steps_per_epoch, self._preparing(training=True))
             callback_list = CallbackList(callbacks, add_history=True, model=self, epochs=epochs, steps=data.steps, verbose=verbose)
             head = data.head
@@ -73,6 +77,8 @@ class Trainer(Steps):
             self._symbolic_build(head, training=True)
             check_model(self, head)
             passes = sum(_due(epoch, validation_freq) for epoch in range(initial_epoch, epochs))
+            if validation_batch_size is None and isinstance(validation_data, (tuple, list)):
+                validation_batch_size = batch_size
             validation = self._validation(validation_data, validation_batch_size, validation_steps, callback_list, passes)
             progress = self._progress(verbose, epochs)
             loop = Loop(self, "train", data, callback_list, class_weight, epochs - initial_epoch)
@@ -118,7 +124,11 @@ class Trainer(Steps):
             return None
         parts = unpack_x_y_sample_weight(data) if isinstance(data, (tuple, list)) else (data, None, None)
         found = source(*parts, batch_size=batch_size, steps=steps, prepare=self._preparing())
-        check_data(self, found, found.head)
+        head = found.head
+        check_data(self, found, head)
+        for compiled in (self._compiled_loss, self._compiled_metrics):  # what does not fit is not found after an epoch
+            if compiled is not None and head[1] is not None and not self._overrides("test_step"):
+                compiled.aligned(head[1], (), head[2])
         return Loop(self, "test", found, callbacks, epochs=passes)
 
     def _evaluate(self, loop: Loop, progress: Progress | None = None) -> dict[str, Any]:
@@ -220,7 +230,7 @@ class Trainer(Steps):
         """One step of training on one batch; returns the logs."""
         self._require_compiled("train_on_batch")
         if class_weight is not None:
-            sample_weight = class_weights(y, class_weight, sample_weight)
+            sample_weight = self._by_class(y, class_weight, sample_weight)
         return self._on_batch("train", x, y, sample_weight, return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
