@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy as copying
+import pickle
 
 import numpy as np
 import pytest
@@ -459,3 +460,69 @@ def test_copies_of_models_that_were_fitted_on_a_generator() -> None:
     for copied in (copying.deepcopy(model), model.to_backend("numpy")):
         assert copied.position is None
         np.testing.assert_allclose(copied.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-6)
+
+
+def halved_error(y, y_pred):
+    return ops.mean(ops.square(y - y_pred), -1) / 2
+
+
+class Doubling(layers.Layer):
+    def call(self, x):
+        return 2.0 * x
+
+
+class Pickled(keras.Model):
+    """A class that says nothing of its config, of which a pickle holds a reference."""
+
+    def __init__(self, units):
+        super().__init__()
+        self.inner, self.drop, self.last = layers.Dense(units, activation="relu"), layers.Dropout(0.5), layers.Dense(1)
+
+    def call(self, x, training=False):
+        return self.last(self.drop(self.inner(x), training=training))
+
+
+def pickled_sequential():
+    return keras.Sequential([keras.Input((3,)), layers.BatchNormalization(), Doubling(), layers.Dropout(0.5), layers.Dense(1)])
+
+
+@pytest.mark.parametrize(("engine", "make"), [*((engine, pickled_sequential) for engine in BACKENDS), ("torch", lambda: Pickled(4))])
+def test_pickles_and_copies_go_on_as_the_model_would(engine, make):
+    x = np.random.default_rng(0).normal(size=(8, 3)).astype("float32")
+    y, trains = x[:, :1], engine != "numpy"
+    with keras.config.backend_scope(engine):
+        model = make()
+        model.compile(keras.optimizers.Adam(0.1), halved_error, metrics=[halved_error])
+        if trains:
+            model.fit(x, y, verbose=0)
+        expected, kept = ops.convert_to_numpy(model(x)), pickle.dumps(model)
+        with keras.config.backend_scope("numpy"):
+            loaded = pickle.loads(kept)
+        for other in (copying.deepcopy(model), loaded):
+            assert (type(other), other.name, other.compiled) == (type(model), model.name, True)
+            np.testing.assert_array_equal(ops.convert_to_numpy(other(x)), expected)
+        if trains:  # weights, the optimizer's state and the seeds of dropout are the same
+            assert model.fit(x, y, shuffle=False, verbose=0).history == loaded.fit(x, y, shuffle=False, verbose=0).history
+            assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), loaded.get_weights(), strict=True))
+
+
+def test_parts_of_models_are_pickled_too():
+    lookup = layers.StringLookup(vocabulary=["a", "b"])
+    assert pickle.loads(pickle.dumps(lookup))(["b", "c"]).tolist() == lookup(["b", "c"]).tolist()
+    weight = pickle.loads(pickle.dumps(keras.Variable([1.0, 2.0], dtype="bfloat16", trainable=False, name="w")))
+    assert (weight.name, weight.dtype, weight.trainable, weight.numpy().tolist()) == ("w", "bfloat16", False, [1.0, 2.0])
+    metric = keras.metrics.Mean()
+    metric.update_state([1.0, 3.0])
+    assert float(pickle.loads(pickle.dumps(metric)).result()) == 2.0
+    optimizer = pickle.loads(pickle.dumps(keras.optimizers.SGD(keras.optimizers.schedules.ExponentialDecay(0.5, 1, 0.5))))
+    assert float(optimizer.learning_rate) == 0.5
+    dense = layers.Dense(2)
+    dense.build((None, 3))
+    assert np.array_equal(pickle.loads(pickle.dumps(dense)).kernel.numpy(), dense.kernel.numpy())
+    assert copying.copy(dense).kernel is dense.kernel
+
+    class Local(layers.Layer):
+        pass
+
+    with pytest.raises((pickle.PicklingError, AttributeError), match="Local"):
+        pickle.dumps(Local())

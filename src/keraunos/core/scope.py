@@ -30,6 +30,7 @@ class Scope(threading.local):
     custom_objects: dict[str, Any] | None = None  # what `custom_object_scope` made known
     safe_mode: bool = True  # whether configs with code in them are refused
     noise: dict[int, Any] | None = None  # what recurrent cells drop in all steps of a sequence
+    noted: dict[str, Any] | None = None  # the user's classes and functions in what is being pickled, by the names that it has for them
     sharing: dict[Any, Any] | None = None  # the objects that one file holds, so that shared ones stay shared
 
 

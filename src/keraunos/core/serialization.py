@@ -68,7 +68,10 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
 
 def get_registered_name(obj: Any) -> str:
     """The name under which a class or function is registered, else its own."""
-    return _names.get(obj) or obj.__name__
+    name = _names.get(obj) or obj.__name__
+    if scope.noted is not None and not obj.__module__.startswith("keraunos."):
+        scope.noted[name] = obj
+    return name
 
 
 def get_registered_object(name: str, custom_objects: dict[str, Any] | None = None, module_objects: dict[str, Any] | None = None) -> Any:

@@ -171,6 +171,11 @@ class Variable(Operators):
         new._value = new.backend.slot(new.backend.array(self.numpy(), self.dtype), self._trainable)
         return new
 
+    def __reduce__(self) -> Any:
+        """For `pickle`: its value as an array, and the name of its engine."""
+        kept = {slot: getattr(self, slot) for slot in Variable.__slots__ if slot not in ("__weakref__", "_value", "backend") and hasattr(self, slot)}
+        return _unpickled, (type(self), self.backend.name, self.numpy(), kept)
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         value = self.numpy()
         return value if dtype is None else value.astype(dtype)
@@ -192,6 +197,16 @@ class Variable(Operators):
 
     def __repr__(self) -> str:
         return f"<Variable path={self.path}, shape={self._shape}, dtype={self.dtype}>"
+
+
+def _unpickled(cls: type, backend: str, value: Any, kept: dict[str, Any]) -> Any:
+    new = object.__new__(cls)
+    for slot, held in kept.items():
+        setattr(new, slot, held)
+    with config.backend_scope(backend):
+        new.backend = config.active()
+    new._value = new.backend.slot(new.backend.array(value, new.dtype), new._trainable)
+    return new
 
 
 class Derived(Variable):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from keraunos import dtype_policies, regularizers
@@ -31,6 +33,9 @@ class _Arguments(Declared, kw_only=True):
             _backend=config.active(), _policy=dtype_policies.dtype_policy().of(""), _losses=[], _lossy=[], nodes=[], _name=None, _remat=scope.remat
         )
         return self
+
+
+_IDENTITY = {"name": "name", "trainable": "trainable", "dtype": "dtype_policy"}  # attributes by what configs call them
 
 
 class Layer(Callable_, _Arguments):
@@ -179,13 +184,29 @@ class Layer(Callable_, _Arguments):
         if declared:  # what other versions of Keras write, and is off
             known = {*cls.fields, *cls.base_arguments}
             config = {key: value for key, value in config.items() if key in known or (value is not None and value is not False)}
+        parameters = inspect.signature(cls.__init__).parameters
+        open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+        later = {name: config.pop(key) for key, name in _IDENTITY.items() if key in config and key not in parameters and not open_ended}
         try:
-            return cls(**config)
+            made = cls(**config)
+            for name, value in later.items():
+                setattr(made, name, value)
+            return made
         except TypeError as error:
             if declared:
                 raise
             fix = "let __init__ take **kwargs and pass them to super().__init__, or define get_config and from_config"
             raise ArgumentError(f"{cls.__name__} could not be made from its config: {error}.", fix=fix) from None
+
+    # ---- pickles ----
+    def __reduce__(self) -> Any:
+        """For `pickle`: its config, compilation and variables, as files have them; classes and functions of the user's by reference."""
+        return importlib.import_module("keraunos.saving.pickling").reduced(self)  # found late, since files stand above layers
+
+    def __copy__(self) -> Any:
+        new = object.__new__(type(self))
+        new.__dict__.update(self.__dict__)
+        return new
 
     # ---- graph ----
     @property
