@@ -11,6 +11,7 @@ import pytest
 
 import keraunos as keras
 from keraunos import layers, ops
+from keraunos.core.errors import TrainingError
 from tests.conftest import TRAINING
 
 rng = np.random.default_rng(0)
@@ -106,3 +107,102 @@ def test_streams_own_steps_and_silence(engine: str) -> None:
         model.fit(X, Y, verbose=0)
     finally:
         keras.config.enable_checks()
+
+
+# ---- debug_nans ----
+class Of(layers.Layer):
+    """A layer of a function."""
+
+    def __init__(self, function: Any, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.function = function
+
+    def call(self, inputs: Any) -> Any:
+        return self.function(inputs)
+
+
+def between(layer: Any, optimizer: Any = "sgd", **options: Any) -> Any:
+    first, *rest = layers.Dense(4, name="before"), layers.Dense(3, name="after"), layers.Dense(1, name="last")
+    model = keras.Sequential([keras.Input((4,)), first, layer, *rest])
+    model.compile(optimizer, "mse", **options)
+    return model
+
+
+def poisoned(name: str = "weak") -> Any:
+    layer = layers.Dense(4, name=name)
+    layer.build((None, 4))
+    layer.kernel.assign(np.full((4, 4), np.nan))
+    return layer
+
+
+# The model, and what the message says; the values of x are between 0.1 and 1, but for one of -1 in the second batch.
+FAULTS: dict[str, tuple[Any, list[str]]] = {
+    "a logarithm of 0": (lambda: between(Of(lambda x: ops.log(ops.relu(x) * 0), name="fault")), ["batch 1", "'fault' (Of)", "ops.log"]),
+    "a division": (lambda: between(Of(lambda x: ops.divide(x, ops.zeros_like(x)), name="fault")), ["batch 1", "'fault' (Of)", "divide"]),
+    "an overflow of float16": (lambda: between(Of(lambda x: ops.exp(x * 0 + 100), name="fault", dtype="float16")), ["batch 1", "'fault' (Of)", "ops.exp"]),
+    "a root in a gradient": (lambda: between(Of(lambda x: x + ops.sqrt(x * 0), name="fault")), ["batch 1", "gradient", "ops.sqrt", "fault'"]),
+    "a weight": (lambda: between(poisoned()), ["batch 1", "the weight", "weak/kernel"]),
+    "a step": (lambda: between(layers.Dense(4), keras.optimizers.SGD(1e38)), ["batch 1", "the gradients are finite", "too long", "learning_rate=1e+38"]),
+    "one sample": (lambda: once(), ["batch 2", "'fault' (Dense)", "ops."]),
+    "the loss": (lambda: lossy(), ["batch 1", "the loss of them is not (ops.log)"]),
+    "a layer inside a model": (lambda: between(keras.Sequential([keras.Input((4,)), Of(lambda x: ops.log(x * 0), name="deep")])), ["'deep' (Of)", "ops.log"]),
+    "steps run eagerly": (lambda: between(Of(lambda x: ops.log(x * 0), name="fault"), run_eagerly=True), ["'fault' (Of)", "ops.log"]),
+    "many steps in one": (lambda: between(Of(lambda x: ops.log(x * 0), name="fault"), steps_per_execution=2), ["batch 1", "'fault' (Of)"]),
+}  # fmt: skip
+
+
+BY_ENGINE = ("an overflow of float16", "a root in a gradient", "one sample")  # what differs by engine
+QUICK = "torch" if "torch" in TRAINING else TRAINING[0]  # the engine that compiles least
+
+
+def once() -> Any:
+    """A model that fails in the batch with the negative number alone."""
+    first = Of(lambda x: x[:, :1] * 1.0, name="column")
+    model = keras.Sequential(
+        [keras.Input((4,)), first, layers.Dense(1, activation=lambda x: x + ops.log(ops.relu(x + 1)), name="fault", kernel_initializer="ones")]
+    )
+    model.compile(keras.optimizers.SGD(1e-6), "mse")
+    return model
+
+
+def lossy() -> Any:
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(1, kernel_initializer="zeros")])
+    model.compile("sgd", lambda y, p: ops.mean(ops.log(p) + y))
+    return model
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of NumPy, which is PyTensor's engine
+@pytest.mark.parametrize(("fault", "engine"), [(f, e) for f in FAULTS for e in TRAINING if e == QUICK or f in BY_ENGINE], indirect=["engine"])
+def test_faults_are_located_at_once(engine: str, fault: str) -> None:
+    make, words = FAULTS[fault]
+    model = make()
+    model.build((None, 4))
+    before = model.get_weights()
+    with pytest.raises(TrainingError) as caught:
+        model.fit(X, Y, batch_size=16, shuffle=False, verbose=0, debug_nans=True)
+    assert all(word in str(caught.value) for word in ["Epoch 1", *words]), str(caught.value)
+    if "batch 1" in words:
+        assert all(np.array_equal(a, b, equal_nan=True) for a, b in zip(model.get_weights(), before, strict=True))
+
+
+@pytest.mark.parametrize("engine", [QUICK], indirect=True)
+def test_bad_data_of_a_stream(engine: str) -> None:
+    def batches() -> Any:
+        for i in range(3):
+            x = X[:16].copy()
+            x[3, 1] = np.nan if i == 2 else 0.5
+            yield x, Y[:16]
+
+    with pytest.raises(TrainingError, match=r"Epoch 1, batch 3: the data is not finite: x\[3, 1\] of the batch is nan"):
+        between(layers.Dense(4)).fit(batches(), verbose=0, debug_nans=True)
+
+
+@pytest.mark.parametrize("engine", [QUICK, TRAINING[0]], indirect=True)
+def test_what_is_fine_is_left_as_it_is(engine: str) -> None:
+    """Also a scaled loss whose gradients overflow now and then: such steps are left out."""
+    models = [between(layers.Dense(4)) for _ in range(2)]
+    models[1].set_weights(models[0].get_weights())
+    logs = [model.fit(np.abs(X), Y, verbose=0, shuffle=False, debug_nans=debug).history["loss"] for model, debug in zip(models, (False, True), strict=True)]
+    np.testing.assert_allclose(*logs, rtol=1e-5)
+    scaled = between(layers.Dense(4, dtype="mixed_float16"), keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.01), initial_scale=2.0**40))
+    scaled.fit(np.abs(X), Y, verbose=0, debug_nans=True)

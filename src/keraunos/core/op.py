@@ -12,10 +12,12 @@ engine fails, the spec rule is asked for the reason, so every engine gives the s
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import operator
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec
 
 from keraunos.core import config, dtypes
@@ -41,6 +43,7 @@ _BASE_KINDS: dict[type, int] = {
 }  # fmt: skip
 _WEAK = {bool: "bool", int: "int", float: "float", complex: "complex", Unknown: "int"}  # the lattice's names for what takes the dtype of what it meets
 _SCALARS = frozenset({int, float, bool, complex})
+_ALL: list[Any] = []
 _PLAIN = _SCALARS | {type(None)}
 _STATIC = frozenset({type(None), slice, type(...), str})
 
@@ -416,6 +419,7 @@ def _function(op: Op) -> Callable[..., Any]:
 
     function.op = op  # type: ignore[attr-defined]
     OPERATORS[op.name] = function
+    _ALL.append(op)
     return function
 
 
@@ -517,3 +521,36 @@ def composite(body: Callable[P, Any] | None = None, *, dtype: DTypeRule = SAME) 
 def op_of(function: Callable[..., Any]) -> Op:
     """What is known of the op behind a function of `keraunos.ops`."""
     return function.op  # type: ignore[attr-defined]
+
+
+@contextlib.contextmanager
+def watched(look: Callable[[str, tuple[Any, ...], Any], Any]) -> Iterator[None]:
+    """Let `look(name, args, result)` see what each op of the engine in force makes in this thread, and say what becomes of it; for debugging."""
+    backend, thread = config.active(), threading.get_ident()
+    former, looking = {op: op.plans.get(backend) for op in _ALL}, False
+
+    def seen(op: Op, run: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            nonlocal looking
+            out = run(*args, **kwargs)
+            if looking or threading.get_ident() != thread:  # ops of `look` itself are not looked at
+                return out
+            looking = True
+            try:
+                return look(op.name, args, out)
+            finally:
+                looking = False
+
+        return call
+
+    try:
+        for op in _ALL:
+            if op.body is not None and (former[op] or op.shape is None or getattr(backend, f"{op.name}_", getattr(backend, op.name, None))):
+                run, kept = former[op] or op.plan(backend)
+                op.plans[backend] = seen(op, run), kept
+        yield
+    finally:
+        for op, plan in former.items():
+            op.plans.pop(backend, None)
+            if plan is not None:
+                op.plans[backend] = plan

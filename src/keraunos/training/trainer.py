@@ -15,7 +15,7 @@ from keraunos.core.errors import ArgumentError, DataError
 from keraunos.data.adapters import ArraySource, source, split, unpack_x_y_sample_weight
 from keraunos.training.checks import check_callbacks, check_data, check_model
 from keraunos.training.loops import Loop, Position
-from keraunos.training.nonfinite import Watch
+from keraunos.training.nonfinite import Watch, guard
 from keraunos.training.progress import Progress
 from keraunos.training.steps import Steps, numbers, whole
 
@@ -28,7 +28,7 @@ class Trainer(Steps):
         self, x: Any = None, y: Any = None, batch_size: int | None = None, epochs: int = 1, verbose: Any = "auto", callbacks: Any = None,
         validation_split: float = 0.0, validation_data: Any = None, shuffle: bool = True, class_weight: Any = None, sample_weight: Any = None,
         initial_epoch: int = 0, steps_per_epoch: int | None = None, validation_steps: int | None = None, validation_batch_size: int | None = None,
-        validation_freq: Any = 1,
+        validation_freq: Any = 1, *, debug_nans: bool = False,
     ) -> Any:  # fmt: skip
         """Train the model.
 
@@ -49,6 +49,8 @@ class Trainer(Steps):
             validation_steps: The number of validation batches.
             validation_batch_size: The number of samples in a validation batch; `batch_size` by default.
             validation_freq: Validate after every so many epochs, or after the listed ones, counted from 1.
+            debug_nans: Whether each step is looked at, which takes time, and training stops with an error where something becomes NaN or infinite: it
+                names the batch, and the layer and op, forward or backward, the weight or the data where such a value was first. Keras has no such argument.
 
         Returns:
             A `History`, whose `history` has the logs of each epoch by name.
@@ -57,6 +59,7 @@ class Trainer(Steps):
             StateError: The model is not compiled.
             DataError: The data cannot be meant.
             ArgumentError: An argument has no such value.
+            TrainingError: With `debug_nans`, something is not finite.
         """
         self._require_compiled("fit")
         epochs, initial_epoch = whole("epochs", epochs), whole("initial_epoch", initial_epoch)
@@ -82,6 +85,8 @@ class Trainer(Steps):
             validation = self._validation(validation_data, validation_batch_size, validation_steps, callback_list, passes)
             progress = self._progress(verbose, epochs)
             loop = Loop(self, "train", data, callback_list, class_weight, epochs - initial_epoch)
+            if debug_nans:
+                guard(loop)
             self.stop_training = False
             logs: dict[str, Any] = {}
             position = self.position = Position(initial_epoch, data, callback_list.callbacks)
