@@ -56,6 +56,14 @@ def block(starts: Any, shape: Sequence[int], own: Sequence[int]) -> tuple[slice,
     return tuple(places)
 
 
+def last_axes(x: Any, axis: Any, *parameters: Any) -> tuple[int, ...] | None:
+    """`axis` as places, if they are the last ones and the parameters are tensors of their sizes and of the dtype of `x`, else None."""
+    axes = sorted(a + x.ndim if a < 0 else a for a in (axis if isinstance(axis, (list, tuple)) else [axis]))
+    first = x.ndim - len(axes)
+    fits = axes == list(range(first, x.ndim)) and all(p is None or (getattr(p, "shape", None) == x.shape[first:] and p.dtype == x.dtype) for p in parameters)
+    return tuple(axes) if axes and fits else None
+
+
 def threshold(rate: float, bits: int = 32) -> int:
     """What a share of `rate` of evenly distributed words of so many bits is below."""
     return min(round(float(np.float32(rate)) * 2**bits), 2**bits - 1)  # of a rate in 32 bits, as programs have it that take it as a value

@@ -10,6 +10,7 @@ import threading
 import torch
 import torch.nn.functional as F
 
+from keraunos.backends import _shared
 from keraunos.core import config, windows
 from keraunos.core.errors import no_such_class
 from keraunos.core.spec import OPERATORS
@@ -338,24 +339,14 @@ def standardize_batch(x, axis, offset=None, scale=None, epsilon=1e-3):
     return restore(out), mean.to(x.dtype), (inverse.pow(-2) - epsilon).clamp_min_(0).to(x.dtype)
 
 
-def _last_axes(x, axis, *parameters):
-    """The sizes of `axis` if they are the last axes and the parameters have their shape, else None."""
-    axes = sorted(a % x.ndim for a in (axis if isinstance(axis, (list, tuple)) else [axis]))
-    shape = x.shape[x.ndim - len(axes) :]
-    fits = axes == list(range(x.ndim - len(axes), x.ndim)) and all(
-        p is None or (isinstance(p, torch.Tensor) and p.shape == shape and p.dtype == x.dtype) for p in parameters
-    )
-    return shape if fits else None
-
-
 def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwargs):
-    shape = None if kwargs else _last_axes(x, axis, gamma, beta)
-    return NotImplemented if shape is None else F.layer_norm(x, shape, gamma, beta, config.epsilon() if epsilon is None else epsilon)
+    axes = None if kwargs else _shared.last_axes(x, axis, gamma, beta)
+    return NotImplemented if axes is None else F.layer_norm(x, x.shape[axes[0] :], gamma, beta, config.epsilon() if epsilon is None else epsilon)
 
 
 def rms_normalization(x, scale=None, axis=-1, epsilon=None):
-    shape = _last_axes(x, axis, scale)
-    return NotImplemented if shape is None else F.rms_norm(x, shape, scale, config.epsilon() if epsilon is None else epsilon)
+    axes = _shared.last_axes(x, axis, scale)
+    return NotImplemented if axes is None else F.rms_norm(x, x.shape[axes[0] :], scale, config.epsilon() if epsilon is None else epsilon)
 
 
 # ---- images ----

@@ -89,7 +89,7 @@ def differentiate(fn: Any, values: Any) -> Any:
 
 
 def compile(fn: Any, donate: bool = False, jit_compile: Any = None) -> Any:
-    return jax.jit(fn, donate_argnums=(0,) if donate else ())
+    return None if jit_compile is False else jax.jit(fn, donate_argnums=(0,) if donate else ())
 
 
 def rows(x: Any, places: Any) -> Any:
@@ -265,6 +265,42 @@ def relu(x):
     return jax.nn.relu(x) if x.dtype != bool else NotImplemented
 
 
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1, 2))
+def _standard(x, axes, epsilon):
+    """`x` with mean 0 and variance 1 over the axes."""
+    centered, root = _centered(x, axes, epsilon)
+    return centered * root
+
+
+def _centered(x, axes, epsilon):
+    """`x` less its mean, and the inverse of its root mean square then."""
+    centered = x - jnp.mean(x, axes, keepdims=True)
+    return centered, jax.lax.rsqrt(jnp.mean(centered * centered, axes, keepdims=True) + epsilon)
+
+
+@_standard.defjvp
+def _standard_jvp(axes, epsilon, primals, tangents):
+    # The barriers keep XLA from computing the statistics again for each sum: on CPUs the gradients take two thirds of the time with them.
+    centered, root = _centered(primals[0], axes, epsilon)
+    out, root = jax.lax.optimization_barrier((centered * root, root))
+    dx = tangents[0]
+    mean, along = jax.lax.optimization_barrier((jnp.mean(dx, axes, keepdims=True), jnp.mean(dx * out, axes, keepdims=True)))
+    return out, jax.lax.optimization_barrier(root * (dx - mean - out * along))
+
+
+@functools.partial(jax.jit, static_argnums=(3, 4))
+def _layer_normalization(x, gamma, beta, axes, epsilon):
+    wide = x.astype("float32") if x.dtype.itemsize < 4 else x
+    out = _standard(wide, axes, epsilon).astype(x.dtype)
+    out = out if gamma is None else out * gamma
+    return jax.lax.optimization_barrier(out if beta is None else out + beta)
+
+
+def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwargs):
+    axes = None if kwargs or x.dtype not in float_dtypes or not _on_cpu() else _shared.last_axes(x, axis, gamma, beta)
+    return NotImplemented if axes is None else _layer_normalization(x, gamma, beta, axes, config.epsilon() if epsilon is None else epsilon)
+
+
 def _by_matrix(x, kernel, plan):
     """The convolution as patches times matrix."""
     return jnp.concatenate(_numpy_api.parts(jnp, x, plan), axis=-1) @ kernel.reshape(-1, kernel.shape[-1])
@@ -331,7 +367,8 @@ def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
     if from_logits:
         loss = jax.nn.logsumexp(output, axis, keepdims=True) - chosen
     else:
-        loss = -jnp.log(jnp.clip(chosen / jnp.sum(output, axis, keepdims=True), config.epsilon(), 1.0 - config.epsilon()))
+        total = jnp.sum(output, axis, keepdims=True)
+        loss = -jnp.log(jnp.clip(chosen / jnp.where(total == 0, 1, total), config.epsilon(), 1.0 - config.epsilon()))
     return jnp.squeeze(jnp.where((target >= 0) & (target < classes), loss, jnp.nan), axis)
 
 
