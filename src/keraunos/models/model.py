@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import collections
+import functools
 import json
+from collections.abc import Iterator
 from typing import Any
 
-from keraunos.core.errors import ArgumentError, StateError, suggestion
+from keraunos.core.errors import ArgumentError, StateError, one_of, suggestion
 from keraunos.core.graph import KerasTensor
 from keraunos.core.scope import within
 from keraunos.core.serialization import custom_object_scope, deserialize_keras_object, serialize_keras_object
 from keraunos.layers.layer import Layer
+from keraunos.layers.tracking import assign_all
+from keraunos.training.live import shown
 from keraunos.training.trainer import Trainer
 
 
@@ -168,10 +173,123 @@ class Model(Trainer, Layer):
 
         print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
 
+    # ---- looking inside ----
+    def trace(self, x: Any, training: bool = False, print_fn: Any = None) -> Any:
+        """Show what each layer makes of a batch: shape, dtype, statistics, and the time it took; inner models as a tree. The model stays as it is.
+
+        Args:
+            x: A batch of inputs.
+            training: Whether the layers are called as in training.
+            print_fn: Takes the text in place of the terminal; a notebook shows the table by itself.
+
+        Returns:
+            The table; its rows are dataclasses with `name`, `kind`, `path`, `depth`, `shape`, `dtype`, `mean`, `std`, `minimum`, `maximum`, `zeros` and
+            `nonfinite` (shares of the values; the statistics are of those that are finite), `parameters` and `seconds`.
+
+        Example:
+
+        >>> import keraunos as keras
+        >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="first"), keras.layers.ReLU()])
+        >>> table = model.trace(keras.ops.ones((4, 3)), print_fn=lambda text: None)
+        >>> table["first"].shape, table["first"].parameters
+        ([(4, 2)], 8)
+        """
+        from keraunos.training.trace import trace
+
+        return shown(trace(self, x, training), print_fn)
+
+    def profile(self, x: Any, y: Any = None, sample_weight: Any = None, batch_size: int | None = None, steps: int = 20, print_fn: Any = None) -> Any:
+        """Show where the time of a training step goes: data, forward, loss, backward, optimizer, metrics; and which layers take it. The model stays as it is.
+
+        The phases are measured on compiled steps, with the engine waited for. What compiling costs is told apart, as the time of the first call.
+
+        Args:
+            x: Arrays, or what yields batches, as for `fit`.
+            y: The targets, where x is arrays.
+            sample_weight: A weight for each sample.
+            batch_size: The number of samples in a batch, 32 by default.
+            steps: The number of steps of which the median is taken.
+            print_fn: Takes the text in place of the terminal; a notebook shows the table by itself.
+
+        Returns:
+            The table; its rows have `name`, `seconds`, `share` and `compile_seconds`. Its `layers` is a table as `trace` returns it, and its `flops` the
+            floating-point operations of a step, where the engine can tell.
+
+        Raises:
+            StateError: The model is not compiled.
+        """
+        from keraunos.training.profile import profile
+
+        return shown(profile(self, x, y, sample_weight, batch_size, steps), print_fn)
+
+    # ---- state by name ----
+    def get_state_tree(self, value_format: str = "backend_tensor") -> dict[str, dict[str, Any]]:
+        """The values of the model's variables, the optimizer's and the metrics', as nested dicts by the parts of their paths.
+
+        Args:
+            value_format: "backend_tensor", or "numpy_array".
+
+        Returns:
+            The dicts by "trainable_variables", "non_trainable_variables", "optimizer_variables" and "metrics_variables".
+
+        Raises:
+            StateError: Two variables have one path.
+
+        Example:
+
+        >>> import keraunos as keras
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, name="head")], name="net")
+        >>> model.get_state_tree("numpy_array")["trainable_variables"]["net"]["head"]["kernel"].shape
+        (2, 1)
+        """
+        one_of("value_format", value_format, ("backend_tensor", "numpy_array"), "get_state_tree")
+        tree: dict[str, dict[str, Any]] = {}
+        for group, by_path in self._variables_by_path().items():
+            tree[group] = {}
+            for path, variable in by_path.items():
+                *outer, last = path.split("/")
+                place = functools.reduce(lambda inner, part: inner.setdefault(part, {}), outer, tree[group])
+                place[last] = variable.numpy() if value_format == "numpy_array" else variable.value
+        return tree
+
+    def set_state_tree(self, state_tree: dict[str, dict[str, Any]]) -> None:
+        """Assign what `get_state_tree` returned, or some of it; nothing is assigned unless all fits.
+
+        Raises:
+            ArgumentError: There is no such group or variable.
+            ShapeError: A value does not have its variable's shape.
+        """
+        known, variables, values = self._variables_by_path(), [], []
+        for group, tree in state_tree.items():
+            if group not in known:
+                raise ArgumentError(f"A model has no '{group}'.", where="set_state_tree", fix=suggestion(group, known))
+            for path, value in _leaves(tree):
+                if path not in known[group]:
+                    fact = f"There is no variable '{path}' among the {group}."
+                    raise ArgumentError(fact, where="set_state_tree", fix=suggestion(path, known[group]))
+                variables.append(known[group][path])
+                values.append(value)
+        assign_all(variables, values)
+
+    def _variables_by_path(self) -> dict[str, dict[str, Any]]:
+        groups = {
+            "trainable_variables": self.trainable_variables,
+            "non_trainable_variables": self.non_trainable_variables,
+            "optimizer_variables": self.optimizer.variables if self.optimizer is not None else [],
+            "metrics_variables": self.metrics_variables,
+        }
+        for group, variables in groups.items():
+            paths = collections.Counter(v.path for v in variables)
+            twice = next((path for path, count in paths.items() if count > 1), None)
+            if twice is not None:
+                fix = "give layers and metrics names of their own"
+                raise StateError(f"Two of the {group} have the path '{twice}', so a tree cannot hold both.", where=self.name, fix=fix)
+        return {group: {v.path: v for v in variables} for group, variables in groups.items()}
+
     # ---- structure for compilation ----
-    def get_compile_config(self) -> dict[str, Any] | None:
-        """What `compile` was called with, in JSON-ready form."""
-        return {k: serialize_keras_object(v) for k, v in self._compile_arguments.items()} if self.compiled else None
+    def get_compile_config(self) -> dict[str, Any]:
+        """What `compile` was called with, in JSON-ready form; empty if it was not."""
+        return {k: serialize_keras_object(v) for k, v in self._compile_arguments.items()} if self.compiled else {}
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile as `get_compile_config` says, and build the optimizer."""
@@ -181,3 +299,12 @@ class Model(Trainer, Layer):
         self.compile(**given)
         if self.built and getattr(self, "optimizer", None) is not None:
             self.optimizer.build(self.trainable_variables)
+
+
+def _leaves(tree: dict[str, Any], *before: str) -> Iterator[tuple[str, Any]]:
+    """The values of nested dicts, and the keys that lead to them as a path."""
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, *before, key)
+        else:
+            yield "/".join((*before, key)), value
