@@ -97,7 +97,8 @@ class ArraySource:
         def of(a: Any) -> Any:
             return None if a is None else a[rows] if isinstance(a, (np.ndarray, Rows)) or isinstance(rows, slice) else backend.rows(a, backend.indices(rows))
 
-        x, y, weight = tree.map_structure(of, self.data)
+        plain = all(type(part) in (np.ndarray, type(None)) for part in self.data)
+        x, y, weight = [None if a is None else a[rows] for a in self.data] if plain else tree.map_structure(of, self.data)
         return x if self.prepare is None else self.prepare(x), y, weight
 
     @property

@@ -47,15 +47,19 @@ def _numbers(x: np.ndarray, name: str, text: bool) -> Any:
     if x.dtype.names is not None:
         fix = f"pass a dict of its fields, {{name: {name}[name] for name in {name}.dtype.names}}, or one array of them by numpy.lib.recfunctions"
         raise DataError(f"{name} is a structured array.", where=name, received=f"fields {', '.join(x.dtype.names)}", fix=fix)
-    dtype = _float() if kind == "f" and dtypes.standardize_dtype(x.dtype) != config.floatx() else x.dtype
+    dtype = _wanted(x.dtype, config.floatx())
     if x.nbytes > rows.RESIDENT_BYTES and (dtype != x.dtype or isinstance(x, np.memmap) or rows._map(x) is not None):
         return Large(x, dtype)
     return x if dtype is x.dtype else x.astype(dtype)
 
 
-def _float() -> np.dtype:
+@functools.cache
+def _wanted(dtype: np.dtype, floatx: str) -> np.dtype:
+    """The dtype that numbers of a dtype are trained on: floats in `floatx`."""
+    if dtype.kind != "f" or dtypes.standardize_dtype(dtype) == floatx:
+        return dtype
     backend = config.active()
-    return backend.to_numpy(backend.array(0.0, config.floatx())).dtype
+    return backend.to_numpy(backend.array(0.0, floatx)).dtype
 
 
 def _refuse_objects(x: np.ndarray, name: str) -> None:
@@ -129,7 +133,7 @@ def _coordinates(values: Any, places: Any, shape: Any) -> Any:
 def _scipy(x: Any, name: str, text: bool) -> Any:
     if x.ndim != 2:
         return x.toarray()
-    return Sparse(x.tocsr(), x.shape, _float() if x.dtype.kind == "f" else x.dtype)
+    return Sparse(x.tocsr(), x.shape, _wanted(x.dtype, config.floatx()))
 
 
 def _tensorflow(x: Any, name: str, text: bool) -> Any:
@@ -170,7 +174,7 @@ def _hugging_face(x: Any, name: str, text: bool) -> Any:
 def _hdf5(x: Any, name: str, text: bool) -> Any:
     if x.ndim == 0 or x.dtype.kind not in "biuf" or x.nbytes <= rows.RESIDENT_BYTES:
         return x[()]
-    return Stored(x, x.shape, _float() if x.dtype.kind == "f" else x.dtype)
+    return Stored(x, x.shape, _wanted(x.dtype, config.floatx()))
 
 
 _LIBRARIES: dict[str, Callable[[Any, str, bool], Any]] = {

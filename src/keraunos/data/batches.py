@@ -72,8 +72,13 @@ def to_arrays(*parts: Any, text: bool = False) -> tuple[tuple[Any, ...], dict[st
 
 def to_batch(batch: Any, prepare: Any = None) -> Any:
     """A batch of a user's as arrays, prepared by the host where it must be."""
-    parts, _ = to_arrays(*unpack_x_y_sample_weight(batch), text=prepare is not None)
-    x, y, weight = tree.map_structure(lambda a: np.asarray(a) if isinstance(a, Rows) else a, parts)
+    parts = unpack_x_y_sample_weight(batch)
+    if all(part is None or type(part) is np.ndarray for part in parts):  # the usual batch takes a short way
+        x, y, weight = [None if part is None else to_array(part, name, prepare is not None and name == "x") for name, part in zip(_PARTS, parts, strict=True)]
+    else:
+        (x, y, weight), named = to_arrays(*parts, text=prepare is not None)
+        if any(isinstance(a, Rows) for a in named.values()):
+            x, y, weight = tree.map_structure(lambda a: np.asarray(a) if isinstance(a, Rows) else a, (x, y, weight))
     return x if prepare is None else prepare(x), y, weight
 
 
@@ -98,13 +103,13 @@ class Form:
             batch = convert(raw)
         except DataError as error:
             raise error.inside(place) from None
-        leaves, form = optree.tree_flatten(batch, none_is_leaf=False)  # pyright: ignore[reportArgumentType]
+        form = optree.tree_structure(batch, none_is_leaf=False)  # pyright: ignore[reportArgumentType]
         if self.first is None:
             self.first = form
         elif form != self.first:
             fact, fix = "A batch has another structure than the first one.", "let each batch have the same parts, in the same dicts and lists"
             raise DataError(fact, where=place, received=_shown(form), expected=_shown(self.first), fix=fix)
-        if leaves and getattr(leaves[0], "ndim", 0) and not leaves[0].shape[0]:
+        if 0 in getattr(batch[0], "shape", (1,))[:1]:
             raise DataError("A batch has no samples.", where=place, fix="leave empty batches out")
         return batch
 
