@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import pathlib
@@ -9,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from typing import Any
 
@@ -101,15 +103,20 @@ if __name__ == "__main__":
         if int(x[0, 0]) == 3:
             import multiprocessing
             print(*(p.pid for p in multiprocessing.active_children()), flush=True)
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(*KILLED)
 """
+ENDS = {"killed": ("(os.getpid(), signal.SIGKILL)", -9), "by Ctrl-C": ("(0, signal.SIGINT)", -2)}  # which goes to the whole group of processes
 
 
-def test_no_worker_outlives_its_parent(tmp_path: pathlib.Path) -> None:
-    (tmp_path / "script.py").write_text(SCRIPT)
-    done = subprocess.run([sys.executable, tmp_path / "script.py"], env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+@pytest.mark.parametrize("end", ENDS)
+def test_no_worker_outlives_its_parent(tmp_path: pathlib.Path, end: str) -> None:
+    killed, code = ENDS[end]
+    (tmp_path / "script.py").write_text(SCRIPT.replace("KILLED", killed))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, tmp_path / "script.py"], env=environment, capture_output=True, text=True, start_new_session=True)
     workers = [int(pid) for pid in done.stdout.split()]
-    assert done.returncode == -9 and workers, done.stderr
+    assert done.returncode == code and workers, done.stderr
+    assert done.stderr.count("Traceback") == (code == -2), done.stderr  # workers leave Ctrl-C to their parent
 
     def living() -> list[int]:
         return [pid for pid in workers if (stat := pathlib.Path(f"/proc/{pid}/stat")).exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"]
@@ -119,6 +126,63 @@ def test_no_worker_outlives_its_parent(tmp_path: pathlib.Path) -> None:
             return
         time.sleep(0.1)
     raise AssertionError(f"{living()} are still there")
+
+
+def stopping(batch: int, logs: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def killing(batch: int, logs: Any) -> None:
+    for process in multiprocessing.active_children():
+        os.kill(process.pid or 0, signal.SIGKILL)
+
+
+STOPS = {"it ends": (None, None), "by Ctrl-C": (stopping, KeyboardInterrupt), "its workers are killed": (killing, DataError)}
+
+
+@pytest.mark.parametrize("stop", STOPS)
+def test_no_worker_outlives_a_run(stop: str) -> None:
+    action, error = STOPS[stop]
+    model = keras.Sequential([keras.Input((1,)), layers.Dense(1)])
+    model.compile("sgd", "mse", run_eagerly=True)
+    callbacks = [keras.callbacks.LambdaCallback(on_train_batch_end=action)]
+    with contextlib.nullcontext() if error is None else pytest.raises(error):
+        model.fit(Numbers(40 if error else 4, workers=1, use_multiprocessing=True), callbacks=callbacks, verbose=0)
+    for _ in range(100):
+        if not multiprocessing.active_children():
+            return
+        time.sleep(0.1)
+    raise AssertionError(multiprocessing.active_children())
+
+
+class Unsendable(Numbers):
+    """Holds what no other process can have."""
+
+    def __init__(self, **options: Any):
+        super().__init__(**options)
+        self.lock = threading.Lock()
+
+
+def test_data_that_cannot_be_sent_to_workers() -> None:
+    with pytest.raises(DataError, match=r"Unsendable cannot be sent to worker processes: cannot pickle .*lock") as caught:
+        seen(IndexedSource(Unsendable(workers=2, use_multiprocessing=True)))
+    assert "use_multiprocessing=False" in str(caught.value) and not multiprocessing.active_children()
+    assert seen(IndexedSource(Unsendable(workers=2))) == [0, 1, 2, 3, 4, 5]
+
+
+class Uneven(Numbers):
+    """One of its batches has other parts, or none."""
+
+    def __getitem__(self, index: int) -> Any:
+        x, y = super().__getitem__(index)
+        return ((x,) if self.fail == -1 else (x[:0], y[:0])) if index == 3 else (x, y)
+
+
+@pytest.mark.parametrize("options,words", [({}, "another structure"), ({"fail": -2}, "no samples")])
+def test_a_batch_that_is_unlike_the_others_is_named(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(DataError, match=words) as caught:
+        seen(IndexedSource(Uneven(**options), convert=lambda batch: batch))
+    assert caught.value.where == "Uneven[3]"
 
 
 def test_fit_evaluate_and_predict(backend: Any) -> None:
@@ -136,8 +200,10 @@ def test_fit_evaluate_and_predict(backend: Any) -> None:
 def test_data_without_an_end() -> None:
     source = IndexedSource(Numbers(None), steps=3)
     assert seen(source) == [0, 1, 2] and seen(source, 1) == [3, 4, 5]
-    with pytest.raises(ArgumentError, match="Numbers has no end"):
-        IndexedSource(Numbers(None))
+    for endless in (Numbers(None), Numbers(sys.maxsize)):
+        assert seen(IndexedSource(endless, steps=2, shuffle=True), 2) == [4, 5]
+        with pytest.raises(ArgumentError, match="Numbers has no end"):
+            IndexedSource(endless)
 
 
 def test_mistakes() -> None:
