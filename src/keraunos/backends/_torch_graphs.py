@@ -13,6 +13,8 @@ import torch
 from torch.func import grad_and_value
 
 _aten = torch.ops.aten
+_COPIES = {_aten.detach.default, _aten.alias.default, _aten.lift_fresh_copy.default}
+_VIEWS = {_aten.view.default, _aten._unsafe_view.default, _aten.expand.default}
 is_mapped = torch._C._functorch.is_batchedtensor
 
 
@@ -44,12 +46,24 @@ def _graph(fn: Callable[..., Any], values: Any, leaves: Any, form: Any) -> tuple
         return found
 
     graph = make_fx(flat)(*values, *leaves)
-    for node in graph.graph.nodes:  # what only tells autograd apart
-        if node.target in (_aten.detach.default, _aten.alias.default, _aten.lift_fresh_copy.default):
-            node.replace_all_uses_with(node.args[0])
+    _simplify(graph.graph)
     graph.graph.eliminate_dead_code()
     graph.recompile()
     return graph, result
+
+
+def _simplify(graph: Any) -> None:
+    """Leave out what gives what is there already: transforms leave copies, views of the same shape, and one sum for each of many variables."""
+    known: dict[Any, Any] = {}
+    for node in graph.nodes:
+        if node.op != "call_function" or torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):
+            continue
+        first = node.args[0] if node.args and isinstance(node.args[0], torch.fx.Node) else node
+        shapes = [getattr(x.meta.get("tensor_meta"), "shape", None) for x in (node, first)]
+        same = node.target in _VIEWS and shapes[0] is not None and shapes[0] == shapes[1]
+        found = first if same or node.target in _COPIES else known.setdefault((node.target, repr(node.args), repr(node.kwargs)), node)
+        if found is not node:
+            node.replace_all_uses_with(found)
 
 
 def differentiate(fn: Any, values: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from keraunos.callbacks import History, LambdaCallback
 from keraunos.callbacks.monitors import Monitor
 from keraunos.core import config, tree
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, BackendError, ShapeError, StateError, suggestion
@@ -106,7 +107,7 @@ class Population:
         relay = Relay(self, callbacks if callable(callbacks) and not hasattr(callbacks, "set_model") else None)
         shared = [] if relay.given else list(callbacks) if isinstance(callbacks, (list, tuple)) else [] if callbacks is None else [callbacks]
         for callback in shared:
-            if isinstance(callback, Monitor) or getattr(type(callback), "_of_one_model", False):
+            if type(callback).__module__.startswith("keraunos.") and not isinstance(callback, (History, LambdaCallback)):
                 fix = f"callbacks=lambda i: [keras.callbacks.{type(callback).__name__}(…)]"
                 raise ArgumentError(f"{type(callback).__name__} acts on one model.", where="callbacks", fix=fix)
         self._stack.fit(x, y, batch_size, epochs, verbose, [*shared, relay], **options)

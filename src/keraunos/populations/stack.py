@@ -10,7 +10,7 @@ import numpy as np
 
 from keraunos import ops
 from keraunos.core import tree
-from keraunos.core.errors import StateError
+from keraunos.core.errors import BackendError, KeraunosError, StateError
 from keraunos.core.functional import Trace
 from keraunos.core.scope import within
 from keraunos.core.variable import Variable
@@ -146,7 +146,7 @@ class Stack(Model):
             batch = tree.pack_sequence_as(data, [own.get(i, x) for i, x in enumerate(leaves)]) if own else data
             trace = Trace(made.variables, state)
             with within(trace=trace), holding(made.numbers, numbers):
-                out = function(batch)
+                out = tree.map_structure(lambda x: x if x is None else ops.convert_to_tensor(x), self._called(function, batch))
                 made.template._clear_losses()
             if wrong := next((v for key, v in trace.written.items() if key not in known), None):
                 fix = "make what training changes inside of the function that makes the model"
@@ -154,7 +154,7 @@ class Stack(Model):
             new = [trace.values[id(v)] for v in made.variables]
             if masked:
                 new = [before if after is before else ops.where(running[0], after, before) for before, after in zip(state, new, strict=True)]
-            return tree.map_structure(lambda x: x if x is None else ops.convert_to_tensor(x), out), new
+            return out, new
 
         values = [stack.value for stack in self._stacks]
         n = len(made.variables)
@@ -162,6 +162,23 @@ class Stack(Model):
         for stack, value in zip(self._stacks, new, strict=False):
             stack.assign(value)
         return out
+
+    def _called(self, function: Callable[[Any], Any], data: Any) -> Any:
+        """`function(data)`; an error of the engine is told as what it means here.
+
+        Raises:
+            BackendError: The step needs the value of what only the program knows.
+        """
+        try:
+            return function(data)
+        except (KeraunosError, NotImplementedError):
+            raise
+        except Exception as error:
+            varied = ", ".join(number.label for number in self._made.numbers) or "only the seeds"
+            fix = "give all variants one value of a number that Python code looks at, or train them one after the other"
+            raise BackendError(
+                f"The step cannot be mapped over variants: {error}", where=self._made.template.name, received=f"varied: {varied}", fix=fix
+            ) from error
 
     def _running_template(self, kind: str) -> Callable[[Any], Any]:
         template = self._made.template
