@@ -24,6 +24,7 @@ What it may have, where it has something better than the body of a composite or 
 
     dim(x, axis)                     the size of an axis that is not known while tracing, as a scalar tensor
     widened(x)                       a tensor of a dtype that the engine hardly computes with in a wider one, tried where it fails
+    flops(fn, *args)                 the floating-point operations of a pure function
     settled(out, spec)               the result of an op, told the shape that `spec()` knows, for engines that infer less
     the name of a composite          its faster form, which returns NotImplemented for what it cannot take
     repeat(fn, state, xs)            fn(state, x) over the rows of xs as one program: the state, and the results stacked

@@ -92,6 +92,12 @@ def compile(fn: Any, donate: bool = False, jit_compile: Any = None) -> Any:
     return None if jit_compile is False else jax.jit(fn, donate_argnums=(0,) if donate else ())
 
 
+def flops(fn: Any, *args: Any) -> float | None:
+    """The floating-point operations of a function, as XLA counts them."""
+    costs = jax.jit(fn).lower(*args).compile().cost_analysis()
+    return (costs or {}).get("flops")
+
+
 def rows(x: Any, places: Any) -> Any:
     return jnp.take(x, places, axis=0, mode="clip")
 

@@ -200,6 +200,15 @@ def vectorized_map(fn: Any, elements: Any) -> Any:
     return torch.func.vmap(fn, randomness="different")(elements)
 
 
+def flops(fn: Any, *args: Any) -> float:
+    """The floating-point operations of a function's matrix products and convolutions."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        fn(*args)
+    return float(counter.get_total_flops())
+
+
 def synchronize(x: Any) -> None:
     if torch.cuda.is_available():
         torch.cuda.synchronize()

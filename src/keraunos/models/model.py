@@ -208,7 +208,7 @@ class Model(Trainer, Layer):
             y: The targets, where x is arrays.
             sample_weight: A weight for each sample.
             batch_size: The number of samples in a batch, 32 by default.
-            steps: The number of steps of which the median is taken.
+            steps: The number of steps of which the quickest counts.
             print_fn: Takes the text in place of the terminal; a notebook shows the table by itself.
 
         Returns:

@@ -15,6 +15,13 @@ def in_notebook() -> bool:
     return any(kind.__name__ == "ZMQInteractiveShell" for kind in type(shell).__mro__)
 
 
+def shown(table: Any, print_fn: Any = None) -> Any:
+    """Print a table, unless a notebook will show it; returns it."""
+    if print_fn is not None or not in_notebook():
+        (print_fn or print)(str(table))
+    return table
+
+
 class LiveChart:
     """An output of the notebook's cell that is drawn over."""
 
