@@ -213,8 +213,11 @@ def test_own_init_is_captured(backend: Any, tmp_path: Any) -> None:
         def __init__(self, factor: float):
             super().__init__()
 
+    closed = Closed(1.0)
+    closed.trainable = False
+    assert (Closed.from_config(closed.get_config()).name, Closed.from_config(closed.get_config()).trainable) == (closed.name, False)
     with pytest.raises(ArgumentError, match="could not be made from its config"):
-        Closed.from_config(Closed(1.0).get_config())
+        Closed.from_config({"factor": 1.0, "other": 2.0})
 
 
 def test_declared_fields_of_a_subclass(backend: Any) -> None:

@@ -526,3 +526,79 @@ def test_parts_of_models_are_pickled_too():
 
     with pytest.raises((pickle.PicklingError, AttributeError), match="Local"):
         pickle.dumps(Local())
+
+
+class Scaled(keras.Operation):
+    def __init__(self, factor, name=None):
+        super().__init__(name=name)
+        self.factor = factor
+
+    def call(self, x):
+        return x * self.factor
+
+
+@pytest.mark.parametrize("engine", BACKENDS)
+def test_operations_of_users_stand_in_graphs(engine, tmp_path):
+    x = np.ones((2, 3), "float32")
+    with keras.config.backend_scope(engine):
+        entry, scaled = keras.Input((3,)), Scaled(2.0)
+        end = scaled(entry)
+        model = keras.Model(entry, layers.Dense(1)(end))
+        assert (end.shape, scaled.input is entry, scaled.output is end, [type(layer).__name__ for layer in model.layers]) == (
+            (None, 3), True, True, ["InputLayer", "Dense"],
+        )  # fmt: skip
+        assert ops.convert_to_numpy(scaled(ops.ones((2,)))).tolist() == [2.0, 2.0]
+        expected = model.predict(x, verbose=0)
+        model.save(tmp_path / "model.keras")
+        loaded = keras.models.load_model(tmp_path / "model.keras", custom_objects={"Scaled": Scaled})
+        for other in (loaded, copying.deepcopy(model), pickle.loads(pickle.dumps(model))):
+            np.testing.assert_allclose(other.predict(x, verbose=0), expected, rtol=1e-6)
+        clone = keras.models.clone_model(model)
+        clone.set_weights(model.get_weights())
+        np.testing.assert_allclose(clone.predict(x, verbose=0), expected, rtol=1e-6)
+
+
+def test_what_an_operation_is():
+    assert isinstance(layers.Dense(1), keras.Operation) and Scaled(3.0, name="s").get_config() == {"name": "s", "factor": 3.0}
+    assert Scaled.from_config(Scaled(3.0).get_config()).factor == 3.0
+    assert isinstance(Scaled(2.0).symbolic_call(keras.Input((3,))), keras.KerasTensor)
+    assert isinstance(layers.Flatten().symbolic_call(keras.Input((3,))), keras.KerasTensor)
+    with keras.RematScope():
+        scaled = Scaled(2.0)
+    assert scaled.rematerialized_call(scaled.call) != scaled.call
+    for wrong, error in ((lambda: Scaled(1.0, name="a/b"), "without '/'"), (lambda: keras.Operation()(NUMBERS), "must define call"),
+                         (lambda: Scaled(1.0).quantized_call(NUMBERS), "no quantized form"), (lambda: Scaled(1.0).output, "called 0 times")):  # fmt: skip
+        with pytest.raises((ValueError, NotImplementedError, RuntimeError, AttributeError), match=error):
+            wrong()
+
+
+NUMBERS = np.ones((2, 3), "float32")
+
+
+def test_the_state_of_a_model_as_a_tree():
+    model = keras.Sequential([keras.Input((3,)), layers.BatchNormalization(name="norm"), layers.Dense(1, name="head")], name="net")
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.9, name="sgd"), "mse", metrics=["mae"])
+    model.fit(NUMBERS, NUMBERS[:, :1], verbose=0)
+    state = model.get_state_tree("numpy_array")
+    assert {group: list(inner) for group, inner in state.items()} == {
+        "trainable_variables": ["net"], "non_trainable_variables": ["net"], "optimizer_variables": ["sgd"],
+        "metrics_variables": ["loss", "mean_absolute_error"],
+    }  # fmt: skip
+    assert set(state["optimizer_variables"]["sgd"]) >= {"iteration", "learning_rate", "net_head_kernel_momentum"}
+    model.fit(NUMBERS, NUMBERS[:, :1], verbose=0)
+    before = model.get_weights()
+    wrong = {"trainable_variables": {"net": {"head": {"bias": [5.0], "kernel": [1.0]}}}}
+    for tree, message in (
+        (wrong, "does not fit"),
+        ({"trainable": {}}, "no 'trainable'"),
+        ({"trainable_variables": {"net": {"x": 1.0}}}, "no variable 'net/x'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            model.set_state_tree(tree)
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))  # nothing of what is wrong was set
+    model.set_state_tree(state)
+    assert keras.tree.map_structure(lambda a: a.tolist(), model.get_state_tree("numpy_array")) == keras.tree.map_structure(lambda a: a.tolist(), state)
+    model.set_state_tree({"optimizer_variables": {"sgd": {"learning_rate": 0.5}}})
+    assert float(model.optimizer.learning_rate) == 0.5
+    with pytest.raises(ValueError, match="value_format"):
+        model.get_state_tree("list")

@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 
 _HOMES = {  # where the names stand that are not namespaces
     "DTypePolicy": "dtype_policies", "FloatDTypePolicy": "dtype_policies", "Function": "models", "Initializer": "initializers", "Input": "layers",
-    "InputSpec": "layers", "Population": "populations", "KerasTensor": "core.graph", "Layer": "layers", "Loss": "losses", "Metric": "metrics", "Model": "models", "Optimizer": "optimizers",
+    "InputSpec": "layers", "Population": "populations", "KerasTensor": "core.graph", "Layer": "layers", "Loss": "losses", "Metric": "metrics", "Model": "models", "Operation": "core.operation", "Optimizer": "optimizers",
     "Regularizer": "regularizers", "RematScope": "core.scopes", "Sequential": "models", "StatelessScope": "core.scopes", "SymbolicScope": "core.scopes",
     "Variable": "core.variable", "backend_scope": "core.config", "device": "core.config", "functional": "core.functional",
     "install_as_keras": "compat", "name_scope": "core.names", "remat": "core.functional", "set_backend": "core.config", "value_and_grad": "core.functional",
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from keraunos.core.functional import functional, remat, value_and_grad
     from keraunos.core.graph import KerasTensor
     from keraunos.core.names import name_scope
+    from keraunos.core.operation import Operation
     from keraunos.core.scopes import RematScope, StatelessScope, SymbolicScope
     from keraunos.core.variable import Variable
     from keraunos.dtype_policies import DTypePolicy, FloatDTypePolicy
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from keraunos.regularizers import Regularizer
 
 __all__ = [
-    "DTypePolicy", "FloatDTypePolicy", "Function", "Initializer", "Input", "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Optimizer", "Population",
+    "DTypePolicy", "FloatDTypePolicy", "Function", "Initializer", "Input", "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Operation", "Optimizer", "Population",
     "Regularizer", "RematScope", "Sequential", "StatelessScope", "SymbolicScope", "Variable", "__version__", "activations", "backend", "backend_scope", "callbacks", "config", "constraints", "datasets",
     "device", "dtype_policies", "export", "functional", "initializers", "install_as_keras", "layers", "lora", "losses", "metrics", "mixed_precision", "models", "name_scope", "ops",
     "optimizers", "random", "regularizers", "remat", "saving", "set_backend", "tree", "utils", "value_and_grad", "version",

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from keraunos import dtype_policies, regularizers
 from keraunos.core import config
-from keraunos.core.errors import ArgumentError, BackendError, StateError
-from keraunos.core.fields import Declared, _unknown
+from keraunos.core.errors import ArgumentError, BackendError
+from keraunos.core.fields import _unknown
 from keraunos.core.functional import functional
 from keraunos.core.names import auto_name, scoped, to_snake_case
-from keraunos.core.scope import scope, within
+from keraunos.core.operation import Operation
+from keraunos.core.scope import within
 from keraunos.core.serialization import deserialize_value, serialize_value
 from keraunos.layers.calling import Callable_
 
 
-class _Arguments(Declared, kw_only=True):
+class _Arguments(Operation, kw_only=True):
     """What every layer takes by name, for type checkers, and has before `__init__` runs; not in `Layer`, whose signature is that of its `__init__`."""
 
     if TYPE_CHECKING:
@@ -29,9 +30,7 @@ class _Arguments(Declared, kw_only=True):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = super().__new__(cls, *args, **kwargs)
-        self.__dict__.update(
-            _backend=config.active(), _policy=dtype_policies.dtype_policy().of(""), _losses=[], _lossy=[], nodes=[], _name=None, _remat=scope.remat
-        )
+        self.__dict__.update(_backend=config.active(), _policy=dtype_policies.dtype_policy().of(""), _losses=[], _lossy=[], _name=None)
         return self
 
 
@@ -207,23 +206,6 @@ class Layer(Callable_, _Arguments):
         new = object.__new__(type(self))
         new.__dict__.update(self.__dict__)
         return new
-
-    # ---- graph ----
-    @property
-    def input(self) -> Any:
-        """The symbolic input of the layer's only call in a graph."""
-        return self._only_node().args[0]
-
-    @property
-    def output(self) -> Any:
-        """The symbolic output of the layer's only call in a graph."""
-        return self._only_node().structure
-
-    def _only_node(self) -> Any:
-        if len(self.nodes) != 1:
-            fix = "use it in one model, or keep the tensors that its calls returned"
-            raise StateError(f"The layer '{self.name}' was called {len(self.nodes)} times on symbolic tensors.", fix=fix)
-        return self.nodes[0]
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"

@@ -95,7 +95,7 @@ def _functional(model: Any, inputs: Any, copy: Any, call_function: Any) -> Any:
         inputs = tree.pack_sequence_as(model._inputs_structure, [copy(entry.operation).output for entry in model._entries])
 
     def call(operation: Any, args: Any, kwargs: Any) -> Any:
-        layer = copy(operation) if isinstance(operation, Layer) else operation.op
+        layer = copy(operation) if isinstance(operation, Layer) else getattr(operation, "op", operation)
         return call_function(layer, *args, **kwargs) if call_function else layer(*args, **kwargs)
 
     outputs = run(model._order, model.inputs, model._outputs_structure, tree.flatten(inputs), call)

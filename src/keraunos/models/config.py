@@ -12,7 +12,6 @@ from keraunos.core.graph import KerasTensor
 from keraunos.core.missing import keras_names
 from keraunos.core.serialization import custom_object_scope, deserialize_value, map_items, object_from, serialize_keras_object, serialize_value
 from keraunos.layers.input_layer import InputLayer
-from keraunos.layers.layer import Layer
 from keraunos.models.functional import Functional
 
 # Keras has the classes of its ops in modules, of which those that are public namespaces too tell by themselves what they hold; one of the others is
@@ -85,7 +84,7 @@ def functional_config(model: Any) -> dict[str, Any]:
 
     layers = []
     for operation, nodes in zip(model.operations, calls, strict=True):
-        if isinstance(operation, Layer):
+        if hasattr(operation, "get_config"):
             entry, written = serialize_keras_object(operation), [(node.args, node.kwargs) for node in nodes]
         else:
             entry, written = _op_entry(operation, nodes)

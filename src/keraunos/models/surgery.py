@@ -234,7 +234,9 @@ class _Edit:
 
         def call(operation: Any, args: Any, kwargs: Any) -> Any:
             node = next(nodes)  # `run` goes through them in their order
-            return self.called(operation, [x.shape for x in node.inputs], args, kwargs) if isinstance(operation, Layer) else operation.op(*args, **kwargs)
+            if isinstance(operation, Layer):
+                return self.called(operation, [x.shape for x in node.inputs], args, kwargs)
+            return getattr(operation, "op", operation)(*args, **kwargs)
 
         outputs = run(model._order, model.inputs, model._outputs_structure, values, call)
         return same_class(model)(tree.pack_sequence_as(model._inputs_structure, inputs), outputs, name=name)
