@@ -21,7 +21,7 @@ def _tune() -> Any:
         BackendError: It is not installed.
     """
     try:
-        from ray import tune
+        from ray import tune  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise BackendError("Reports to Ray need its package.", where="Report", fix="pip install 'ray[tune]'") from None
     return tune

@@ -77,6 +77,7 @@ class Population:
         _equip([self._template, *self.models])
         self._backend = self._template._backend
         self._key: Any = None
+        self.histories: list[Any] = []
         with within(backend=self._backend):
             self._stack = Stack(self, self._template)
 
@@ -136,7 +137,7 @@ class Population:
             StateError: Nothing was trained yet.
             ArgumentError: There is no such value.
         """
-        if not getattr(self, "histories", None):
+        if not self.histories:
             raise StateError("The population has not been trained.", where="best", fix="call fit first")
         watch = Monitor()
         watch.watch(monitor, mode)
@@ -165,8 +166,11 @@ class Population:
         for place in self._places[1:]:
             with host.stream(place):
                 seeds += [host.make_seed() for _ in range(first["count"] - before)][-1:]
-        self._stack._apart = isinstance(found, ArraySource) and bool(found.shuffle) and len(set(seeds)) > 1
-        return Orders(found, seeds) if self._stack._apart else found
+        self._stack._apart = False
+        if not isinstance(found, ArraySource) or not found.shuffle or len(set(seeds)) == 1:
+            return found
+        self._stack._apart = True
+        return Orders(found, seeds)
 
     def _settle(self, batch: Any, training: bool) -> None:
         """Build the models by a batch, look in what they differ, and stack their variables."""
@@ -212,14 +216,15 @@ def _rows(variants: Any, seeds: Any) -> tuple[list[dict[str, Any]], list[int]]:
         rows = [dict(zip(variants, row, strict=True)) for row in zip(*variants.values(), strict=True)]
     else:
         rows = None if variants is None else [dict(row) for row in variants]
-    several = seeds is not None and not isinstance(seeds, (int, np.integer))
-    count = len(rows) if rows is not None else len(list(seeds)) if several else 0
+    each = None if seeds is None or isinstance(seeds, (int, np.integer)) else list(seeds)
+    count = len(rows) if rows is not None else len(each or ())
     if count == 0:
         raise ArgumentError("There are no variants.", where="Population", fix="variants={'rate': [0.1, 0.2]}, or seeds=range(8)")
-    if several and len(list(seeds)) != count:
-        raise ArgumentError(f"There are {len(list(seeds))} seeds for {count} variants.", where="seeds")
-    one = host.make_seed() if seeds is None else seeds
-    return rows if rows is not None else [{} for _ in range(count)], [int(s) for s in seeds] if several else [int(one)] * count
+    if each is None:
+        each = [host.make_seed() if seeds is None else int(seeds)] * count
+    if len(each) != count:
+        raise ArgumentError(f"There are {len(each)} seeds for {count} variants.", where="seeds", fix="one seed for each variant, or one for all")
+    return [{} for _ in each] if rows is None else rows, each
 
 
 @contextlib.contextmanager

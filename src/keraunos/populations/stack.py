@@ -75,7 +75,7 @@ class Stack(Model):
     def __init__(self, population: Any, template: Any):
         super().__init__(name="population")
         # What stands in a namespace is not held: the variables of these are not this model's.
-        self._made = types.SimpleNamespace(population=population, template=template, variables=[], numbers=[])
+        self._inside = types.SimpleNamespace(population=population, template=template, variables=[], numbers=[])
         self.count = len(population.variants)
         self.steps_per_execution, self.jit_compile, self.compiled, self.built = template.steps_per_execution, "traced", True, True
         self._stacks: list[Variable] = []
@@ -86,12 +86,12 @@ class Stack(Model):
     @property
     def population(self) -> Any:
         """The population."""
-        return self._made.population
+        return self._inside.population
 
     # ---- the variables ----
     def hold(self, variables: Sequence[Variable], values: Sequence[Any], numbers: Sequence[Number]) -> None:
         """Take the template's variables of which each variant has its own, their values side by side, and the numbers that differ."""
-        made, self._programs = self._made, Cache()
+        made, self._programs = self._inside, Cache()
         made.variables, made.numbers = list(variables), list(numbers)
         given = [(v.path, value) for v, value in zip(variables, values, strict=True)] + [(n.label, n.values) for n in numbers]
         self._stacks = [Variable(value, trainable=False, autocast=False, name=path.replace("/", "_")) for path, value in given]
@@ -110,7 +110,7 @@ class Stack(Model):
 
     def given(self) -> list[np.ndarray]:
         """The variables' values, side by side."""
-        return [stack.numpy() for stack in self._stacks[: len(self._made.variables)]]
+        return [stack.numpy() for stack in self._stacks[: len(self._inside.variables)]]
 
     def thaw(self) -> None:
         """Let all variants run again."""
@@ -134,7 +134,7 @@ class Stack(Model):
     # ---- the steps ----
     def _each(self, function: Callable[[Any], Any], data: Any = None, train: bool = False) -> Any:
         """`function(data)` of the template for each variant, the results side by side; what it assigned is assigned."""
-        made, count, apart = self._made, self.count, train and self._apart
+        made, count, apart = self._inside, self.count, train and self._apart
         leaves = tree.flatten(data)
         places = [i for i, x in enumerate(leaves) if x is not None] if apart else []
         parts = [ops.reshape(leaves[i], (count, -1, *leaves[i].shape[1:])) for i in places]
@@ -174,14 +174,14 @@ class Stack(Model):
         except (KeraunosError, NotImplementedError):
             raise
         except Exception as error:
-            varied = ", ".join(number.label for number in self._made.numbers) or "only the seeds"
+            varied = ", ".join(number.label for number in self._inside.numbers) or "only the seeds"
             fix = "give all variants one value of a number that Python code looks at, or train them one after the other"
             raise BackendError(
-                f"The step cannot be mapped over variants: {error}", where=self._made.template.name, received=f"varied: {varied}", fix=fix
+                f"The step cannot be mapped over variants: {error}", where=self._inside.template.name, received=f"varied: {varied}", fix=fix
             ) from error
 
     def _running_template(self, kind: str) -> Callable[[Any], Any]:
-        template = self._made.template
+        template = self._inside.template
         step = template._step_of(kind)
 
         def run(data: Any) -> Any:
@@ -206,8 +206,8 @@ class Stack(Model):
         """The results of the metrics for each variant."""
 
         def results(_: Any) -> Any:
-            logs = self._made.template.get_metrics_result()
-            self._made.order = list(logs)  # which engines do not keep
+            logs = self._inside.template.get_metrics_result()
+            self._inside.order = list(logs)  # which engines do not keep
             return logs
 
         return self._each(results)
@@ -217,7 +217,7 @@ class Stack(Model):
         if self._running:
             return {}
         logs = self._program("logs")()
-        return {name: logs[name] for name in self._made.order}
+        return {name: logs[name] for name in self._inside.order}
 
     def reset_metrics(self) -> None:
         """Begin the metrics anew."""
@@ -228,10 +228,10 @@ class Stack(Model):
     @property
     def loss(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The template's loss."""
-        return self._made.template.loss
+        return self._inside.template.loss
 
     def _overrides(self, name: str) -> bool:
-        return self._made.template._overrides(name)
+        return self._inside.template._overrides(name)
 
     def _compiled_own(self) -> list[Any]:
         return []
