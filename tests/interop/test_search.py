@@ -1,6 +1,8 @@
 """Searches by Optuna, and reports to Ray."""
 
 import contextlib
+import pathlib
+import re
 import shutil
 import sys
 import types
@@ -122,3 +124,13 @@ def test_reports_and_checkpoints(ray):
         model.fit(X, Y, verbose=0, callbacks=[Report(["acuracy"])])
     with pytest.raises(ArgumentError, match="positive integer"):
         Report(save_every=0)
+
+
+@pytest.mark.parametrize("guide", ["population", "search"])
+def test_the_guides_run(guide, capsys):
+    text = (pathlib.Path(__file__).parents[2] / "docs" / "guides" / f"{guide}.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"(?<!tests -->\n)```python\n(.*?)```", text, re.DOTALL)
+    names = {"__name__": "guide"}
+    for block in blocks:
+        exec(compile(block, guide, "exec"), names)
+    assert len(blocks) > 1 and capsys.readouterr().out

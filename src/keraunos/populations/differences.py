@@ -121,6 +121,8 @@ def _parts(xs: list[Any], label: str) -> Iterator[tuple[list[Any], Any, Any, str
     x = xs[0]
     if isinstance(x, (list, tuple)) or isinstance(x, dict):
         if any(len(y) != len(x) for y in xs):
+            if isinstance(x, dict) and not all(isinstance(k, str) for y in xs for k in y):
+                return  # by objects: what was looked up before
             raise _differ(label, xs)
         own = isinstance(x, (list, dict))
         if isinstance(x, dict):
@@ -160,7 +162,8 @@ def _attributes(xs: list[Any], label: str) -> Iterator[tuple[list[Any], Any, Any
     for key in getattr(x, "__dict__", ()):
         if key not in _UNTOLD:
             held = [getattr(y, "__dict__", {}).get(key, _MISSING) for y in xs]
-            yield held, x, key, f"{label}, {key}"
+            if not (key.startswith("_") and any(v is _MISSING for v in held)):  # else what the one noted, and others did not yet
+                yield held, x, key, f"{label}, {key}"
     for cls in type(x).__mro__:
         for key in (cls.__dict__.get("__slots__", ()),) if isinstance(cls.__dict__.get("__slots__", ()), str) else cls.__dict__.get("__slots__", ()):
             if key not in ("__weakref__", "__dict__") and key not in _UNTOLD and hasattr(x, key):
