@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
+import math
 import os
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import keraunos
 from keraunos import losses
+from keraunos.core.config import backend_scope
 from keraunos.core.errors import ArgumentError, ShapeError
+from keraunos.core.functional import value_and_grad
 from keraunos.core.masks import set_mask
+from tests.conftest import BFLOAT, TRAINING
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 keras = pytest.importorskip("keras")
@@ -27,6 +34,7 @@ OPTIONS: list[tuple[str, dict[str, Any]]] = [
     ("CategoricalCrossentropy", {"label_smoothing": 0.2}),
     ("CategoricalCrossentropy", {"from_logits": True}),
     ("CategoricalFocalCrossentropy", {"from_logits": True, "gamma": 1.0}),
+    ("CategoricalFocalCrossentropy", {"alpha": [0.1, 0.2, 0.3, 0.9], "label_smoothing": 0.1}),
     ("CategoricalGeneralizedCrossEntropy", {"q": 0.2}),
     ("Circle", {"gamma": 16.0, "margin": 0.2, "remove_diagonal": False}),
     ("CosineSimilarity", {"axis": 0}),
@@ -36,6 +44,8 @@ OPTIONS: list[tuple[str, dict[str, Any]]] = [
     ("SparseCategoricalCrossentropy", {"ignore_class": 1}),
     ("Tversky", {"alpha": 0.2, "beta": 0.9}),
 ]
+CASES = [(name, {}) for name in CLASSES] + OPTIONS
+REDUCTIONS = ("sum_over_batch_size", "sum", "none", "mean", "mean_with_sample_weight")
 UNWEIGHTED = ("Dice", "Tversky", "Circle")
 
 
@@ -69,14 +79,105 @@ def check(ours: Any, theirs: Any) -> None:
     np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize(("name", "options"), [(name, {}) for name in CLASSES] + OPTIONS)
-def test_equals_keras(backend: Any, name: str, options: dict[str, Any]) -> None:
-    for shape in ((6, 4),) if name in UNWEIGHTED or options.get("axis") is not None else ((6, 4), (3, 5, 4)):
+def inputs(case: int) -> list[tuple[Any, Any, list[Any]]]:
+    """Targets, predictions and the weights to be tried, for each shape."""
+    name, options = CASES[case]
+    found = []
+    for shape in ((6, 4),) if name in (*UNWEIGHTED, "CTC") or options.get("axis") is not None else ((6, 4), (3, 5, 4)):
         y_true, y_pred, weights = data(name, shape)
-        for reduction in ("sum_over_batch_size", "sum", "none", "mean", "mean_with_sample_weight"):
-            for weight in (None,) if name in UNWEIGHTED or options.get("axis") == 0 else (None, weights):
-                ours, theirs = (getattr(module, name)(reduction=reduction, **options) for module in (losses, keras.losses))
-                check(ours(y_true, y_pred, weight), theirs(y_true, y_pred, weight))
+        found.append((y_true, y_pred, [None] if name in UNWEIGHTED or options.get("axis") == 0 else [None, weights]))
+    return found
+
+
+def values(module: Any, case: int) -> list[Any]:
+    """A loss of a module, reduced in each way."""
+    name, options = CASES[case]
+    made = [getattr(module, name)(reduction=reduction, **options) for reduction in REDUCTIONS]
+    return [loss(y_true, y_pred, weight) for y_true, y_pred, weights in inputs(case) for loss in made for weight in weights]
+
+
+@functools.cache
+def of_keras(case: int) -> list[Any]:
+    return [np.asarray(value) for value in values(keras.losses, case)]
+
+
+@pytest.mark.parametrize("case", range(len(CASES)), ids=[name for name, _ in CASES])
+def test_equals_keras(backend: Any, case: int) -> None:
+    for ours, theirs in zip(values(losses, case), of_keras(case), strict=True):
+        check(ours, theirs)
+
+
+@st.composite
+def drawn(draw: Any) -> tuple[Any, ...]:
+    case = draw(st.integers(0, len(CASES) - 1))
+    name, options = CASES[case]
+    shape = draw(st.sampled_from([(6, 4), (1, 4)] if "axis" in options else [(6, 4), (1, 4), (3, 5, 4), (2, 2, 2, 4)]))
+    y_true, y_pred, _ = data(name, (6, 4) if name in ("Circle", "CTC") or "alpha" in options else shape)
+    kinds = ["int32", "int64", "uint8"] if y_true.dtype.kind == "i" else ["float32", "float64", "int32", "bool", "float16"]
+    scale = draw(st.sampled_from([1.0, 100.0])) if options.get("from_logits") else 1.0
+    axes = draw(st.sampled_from([0, y_pred.ndim - 1])) if name not in (*UNWEIGHTED, "CTC") and "axis" not in options else 0
+    weights = np.linspace(0.0, 2.0, math.prod(y_pred.shape[:axes]), dtype="float32").reshape(y_pred.shape[:axes]) if axes else np.float32(0.5)
+    reduction = draw(st.sampled_from(REDUCTIONS if axes else REDUCTIONS[:4]))  # of a weight for all, Keras takes one into the sum
+    return name, options, y_true.astype(draw(st.sampled_from(kinds))), scale * y_pred, draw(st.sampled_from([None, weights])), reduction
+
+
+@settings(max_examples=60, derandomize=True, database=None, deadline=None)
+@given(drawn())
+def test_drawn_equals_keras(row: tuple[Any, ...]) -> None:
+    name, options, y_true, y_pred, weights, reduction = row
+    with backend_scope("numpy"):
+        ours, theirs = (getattr(module, name)(reduction=reduction, **options)(y_true, y_pred, weights) for module in (losses, keras.losses))
+        if np.ndim(ours) or not np.shape(theirs):  # Keras drops the axis of a batch of 1 under a weight for all
+            check(ours, np.reshape(theirs, np.shape(ours)))
+
+
+# Zeros, ones, what is right, what is wrong, and logits.
+PREDICTIONS = np.concatenate([np.zeros((4, 4)), np.ones((4, 4)), np.eye(4), np.eye(4)[::-1], np.linspace(-100, 100, 16).reshape(4, 4)]).astype("float32")
+
+
+@pytest.mark.parametrize("engine", TRAINING)
+@pytest.mark.parametrize("options", [{}, {"from_logits": True}, {"gamma": 0.0}, {"gamma": 0.5}], ids=str)
+def test_gradients_are_finite(engine: str, options: dict[str, Any]) -> None:
+    with backend_scope(engine):
+        for name in CLASSES:
+            if name in ("CTC", *(("Circle",) if "gamma" in options else ())) or not {*options} <= {*getattr(losses, name).fields}:
+                continue
+            loss, prediction = getattr(losses, name)(**options), keraunos.Variable(PREDICTIONS[: 16 if name == "Poisson" else 20])  # counts are not below 0
+            classes = np.arange(prediction.shape[0]) % 4
+            y_true = classes if "Sparse" in name or name in ("Circle", "CategoricalGeneralizedCrossEntropy") else np.eye(4, dtype="float32")[classes]
+            value, (gradient,) = value_and_grad(functools.partial(_loss, loss, y_true, prediction), [prediction])()
+            assert np.isfinite(numpy(value)) and np.isfinite(numpy(gradient)).all(), name
+
+
+def _loss(loss: Any, y_true: Any, prediction: Any) -> Any:
+    return loss(y_true, prediction.value)
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_of_nothing_it_is_0(backend: Any, reduction: str) -> None:
+    y = np.zeros((0, 3), "float32")
+    for weights in (None, np.zeros(0, "float32"), np.zeros((0, 1), "float32"), np.float32(1.0)):
+        found = numpy(losses.MeanSquaredError(reduction=reduction)(y, y, weights))
+        assert found.shape[:1] == (0,) if reduction == "none" else found == 0.0
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
+def test_dtype(backend: Any, dtype: str) -> None:
+    if dtype == "bfloat16" and backend.name not in BFLOAT:
+        pytest.skip("the engine has no bfloat16")
+    y_true, y_pred, _ = data("MeanSquaredError")
+    for loss in (losses.MeanSquaredError(dtype=dtype), losses.Hinge(dtype=dtype), losses.Dice(dtype=dtype), losses.CategoricalHinge(dtype=dtype)):
+        assert keraunos.ops.dtype(loss(y_true, y_pred)) == dtype
+    own = losses.as_loss(lambda y, p: keraunos.ops.square(keraunos.ops.subtract(y, p)))
+    own.dtype = dtype
+    assert keraunos.ops.dtype(own(y_true, y_pred)) == dtype
+
+
+def test_one_value_for_a_batch_is_weighted_by_each_sample(backend: Any) -> None:
+    y_true, y_pred, weights = data("Dice")
+    for reduction in REDUCTIONS:
+        ours, theirs = (module.Dice(reduction=reduction)(y_true, y_pred, weights) for module in (losses, keras.losses))
+        check(ours, theirs)
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -185,6 +286,12 @@ def test_get() -> None:
     (lambda: losses.get("mean_squared_eror"), ArgumentError, "Did you mean 'mean_squared_error'"),
     (lambda: losses.MeanSquaredError(reduction="summ"), ArgumentError, "Did you mean 'sum'"),
     (lambda: losses.SparseCategoricalCrossentropy()(np.eye(3), np.ones((3, 3))), ShapeError, "use the loss 'categorical_crossentropy'"),
+    (lambda: losses.CategoricalFocalCrossentropy()(np.ones((5, 1)), np.ones((5, 3))), ShapeError, "to_categorical"),
+    (lambda: losses.CategoricalHinge()(np.arange(3), np.ones((3, 3))), ShapeError, "to_categorical"),
+    (lambda: losses.BinaryFocalCrossentropy()(np.ones((4, 3)), np.ones((4, 1))), ShapeError, r"y_true \(4, 3\), y_pred \(4, 1\)"),
+    (lambda: losses.CategoricalGeneralizedCrossEntropy()(np.eye(3), np.ones((3, 3))), ShapeError, "argmax"),
+    (lambda: losses.Circle()(np.arange(3), np.ones(3)), ShapeError, r"Expected: y_pred \(batch, features\)"),
+    (lambda: losses.MeanSquaredError()(np.ones((3, 2)), np.ones((3, 2)), np.ones((3, 2))), ShapeError, "sample_weight does not fit"),
     (lambda: losses.CategoricalCrossentropy()(np.arange(3), np.ones((3, 3))), ShapeError, "use the loss 'sparse_categorical_crossentropy'"),
     (lambda: losses.CategoricalCrossentropy()(np.ones((5, 1)), np.ones((5, 3))), ShapeError, "use the loss 'sparse_categorical_crossentropy'"),
     (lambda: losses.MeanSquaredError()(np.ones(4), np.ones((4, 3))), ShapeError, r"y_true \(4,\), y_pred \(4, 3\)"),

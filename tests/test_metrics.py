@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
 from typing import Any
@@ -50,6 +51,7 @@ OPTIONS: list[tuple[str, dict[str, Any]]] = [
     ("SparseCategoricalCrossentropy", {"ignore_class": 1}),
 ]
 CASES = [(name, NEEDED.get(name, {})) for name in MEASURES] + OPTIONS
+NUMBERED = pytest.mark.parametrize("case", range(len(CASES)), ids=[name for name, _ in CASES])
 
 
 def numpy(x: Any) -> Any:
@@ -89,18 +91,31 @@ def check(ours: Any, theirs: Any) -> None:
     np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize(("name", "options"), CASES)
-def test_equals_keras(backend: Any, name: str, options: dict[str, Any]) -> None:
-    ignores = "ignore_class" in options and "Sparse" in name  # without weights Keras counts ignored samples here, but not in the loss
-    for weighted in (True,) if ignores else (False, True):
-        ours, theirs = (getattr(module, name)(**options) for module in (metrics, keras.metrics))
+def updated(module: Any, case: int) -> list[Any]:
+    """A metric of a module after two batches, without weights and with them."""
+    name, options = CASES[case]
+    found = []
+    # Without weights Keras counts ignored samples here, but not in the loss.
+    for weighted in (True,) if "ignore_class" in options and "Sparse" in name else (False, True):
+        metric = getattr(module, name)(**options)
         for y_true, y_pred, weights in batches(name):
-            for metric in (ours, theirs):
-                metric.update_state(y_true, y_pred, sample_weight=weights if weighted else None)
-        check(ours.result(), theirs.result())
-        assert [(v.name, v.shape, v.dtype) for v in ours.variables] == [(v.name, tuple(v.shape), v.dtype) for v in theirs.variables]
-        for mine, other in zip(ours.variables, theirs.variables, strict=True):
-            check(mine.value, other.value)
+            metric.update_state(y_true, y_pred, sample_weight=weights if weighted else None)
+        found.append(metric)
+    return found
+
+
+@functools.cache
+def of_keras(case: int) -> list[Any]:
+    return [(np.asarray(m.result()), [(v.name, tuple(v.shape), v.dtype, np.asarray(v.value)) for v in m.variables]) for m in updated(keras.metrics, case)]
+
+
+@NUMBERED
+def test_equals_keras(backend: Any, case: int) -> None:
+    for ours, (result, state) in zip(updated(metrics, case), of_keras(case), strict=True):
+        check(ours.result(), result)
+        assert [(v.name, v.shape, v.dtype) for v in ours.variables] == [entry[:3] for entry in state]
+        for mine, (*_, value) in zip(ours.variables, state, strict=True):
+            check(mine.value, value)
         ours.reset_state()
         assert all(not numpy(v.value).any() for v in ours.variables)
 
@@ -126,6 +141,47 @@ def test_mask_counts_for_nothing(backend: Any) -> None:
     expected = (((y_true - y_pred) ** 2).mean(-1) * mask).sum() / mask.sum()
     check(metrics.MeanSquaredError()(y_true, masked), np.float32(expected))
     check(metrics.RootMeanSquaredError()(y_true, masked), np.float32(expected**0.5))
+
+
+@pytest.mark.parametrize(
+    "name", ["Precision", "AUC", "F1Score", "R2Score", "BinaryIoU", "MeanIoU", "OneHotMeanIoU", "TrueNegatives", "SensitivityAtSpecificity"]
+)
+def test_masks_reach_counts_too(backend: Any, name: str) -> None:
+    rng = np.random.default_rng(0)
+    y_true, y_pred, mask = rng.integers(0, 2, (4, 5, 3)).astype("float32"), rng.random((4, 5, 3)).astype("float32"), rng.random((4, 5)) > 0.5
+    if name == "MeanIoU":
+        y_true, y_pred = y_true.argmax(-1), y_pred.argmax(-1)
+    masked, kept, options = keraunos.ops.convert_to_tensor(y_pred), mask.reshape(-1), NEEDED.get(name, {})
+    set_mask(masked, keraunos.ops.convert_to_tensor(mask))
+    ours, flat = getattr(metrics, name)(**options), getattr(metrics, name)(**options)
+    ours.update_state(y_true, masked)
+    flat.update_state(*(y.reshape(20, *y.shape[2:])[kept] for y in (y_true, y_pred)))
+    if name == "R2Score":  # which counts all values for its adjustment
+        ours.num_samples.assign(flat.num_samples.value)
+    for mine, other in zip(ours.variables, flat.variables, strict=True):
+        check(mine.value, numpy(other.value))
+
+
+@pytest.mark.parametrize("name", ["Mean", "MeanSquaredError", "CategoricalAccuracy", "Precision", "F1Score", "OneHotMeanIoU", "R2Score", "AUC"])
+def test_an_empty_batch_counts_for_nothing(backend: Any, name: str) -> None:
+    metric = getattr(metrics, name)(**NEEDED.get(name, {}))
+    y_true, y_pred = np.eye(4, dtype="float32")[:3], np.full((3, 4), 0.25, "float32")
+    given = (y_pred,) if name == "Mean" else (y_true, y_pred)
+    metric.update_state(*given)
+    before = [numpy(v.value) for v in metric.variables]
+    for weights in (None, np.zeros(0, "float32"), np.float32(2.0)):
+        metric.update_state(*(y[:0] for y in given), sample_weight=weights)
+    for variable, value in zip(metric.variables, before, strict=True):
+        check(variable.value, value)
+
+
+def test_one_value_for_a_batch_is_weighted(backend: Any) -> None:
+    y_true, y_pred = np.array([1.0, 2.0], "float32"), np.array([2.0, 4.0], "float32")
+    ours, theirs = metrics.MeanSquaredError(), keras.metrics.MeanSquaredError()
+    check(ours(y_true, y_pred, [2.0]), theirs(y_true, y_pred, np.array([2.0])))
+    check(ours.count.value, theirs.count.value)
+    with pytest.raises(ShapeError, match=r"Received: \(2,\)\nExpected: a number"):
+        ours.update_state(y_true, y_pred, [1.0, 3.0])
 
 
 def test_wrapper_of_a_function(backend: Any) -> None:
@@ -198,8 +254,9 @@ def test_signature(name: str) -> None:
     assert ours == theirs
 
 
-@pytest.mark.parametrize(("name", "options"), CASES)
-def test_config(name: str, options: dict[str, Any]) -> None:
+@NUMBERED
+def test_config(case: int) -> None:
+    name, options = CASES[case]
     ours, theirs = (getattr(module, name)(name="mine", **options) for module in (metrics, keras.metrics))
     if "label_weights" in options:  # Keras writes a tensor
         assert set(ours.get_config()) == set(theirs.get_config())
@@ -235,6 +292,14 @@ def test_get(name: str) -> None:
     (lambda: metrics.Mean()(np.ones(3), np.ones(4)), ShapeError, "sample_weight does not fit"),
     (lambda: metrics.Precision()(np.ones((3, 2)), np.ones((3, 2)), np.ones(4)), ShapeError, "sample_weight does not fit"),
     (lambda: metrics.R2Score()(np.ones((3, 2)), np.ones((3, 2)), np.ones(4)), ShapeError, "sample_weight does not fit"),
+    (lambda: metrics.R2Score()(np.ones(3), np.ones(3)), ShapeError, r"y_true and y_pred \(batch, outputs\)"),
+    (lambda: metrics.F1Score()(np.arange(3), np.ones((3, 4))), ShapeError, "to_categorical"),
+    (lambda: metrics.MeanIoU(2)(np.ones(4), np.ones((4, 3))), ShapeError, r"y_true \(4,\), y_pred \(4, 3\)"),
+    (lambda: metrics.BinaryIoU()(np.ones((4, 2)), np.ones((4, 2)), np.ones(3)), ShapeError, "sample_weight does not fit"),
+    (lambda: metrics.Precision(class_id=3)(np.ones((4, 2)), np.ones((4, 2))), ShapeError, r"no class 3[^$]*y_pred \(4, 2\)"),
+    (lambda: metrics.Recall(class_id=0)(np.ones(4), np.ones(4)), ShapeError, "no class 0"),
+    (lambda: metrics.TopKCategoricalAccuracy()(np.ones((4, 2, 3)), np.ones((4, 3))), ShapeError, "do not fit"),
+    (lambda: metrics.SparseTopKCategoricalAccuracy()(np.eye(3), np.eye(3)), ShapeError, "top_k_categorical_accuracy"),
     (lambda: metrics.Mean().stateless_result([1.0]), ShapeError, "has 2 variables"),
     (lambda: metrics.Metric().update_state(), NotImplementedError, "must define update_state"),
 ])  # fmt: skip

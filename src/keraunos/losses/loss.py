@@ -22,10 +22,15 @@ SHORT = {
     "msle": "MeanSquaredLogarithmicError",
 }  # fmt: skip
 SHORT |= {short.upper(): name for short, name in SHORT.items()}
+_ONE_HOT = "y = keras.utils.to_categorical(y)"
 _FIXES = {
-    "categorical_crossentropy": "for integer classes use the loss 'sparse_categorical_crossentropy', or y = keras.utils.to_categorical(y)",
+    "categorical_crossentropy": f"for integer classes use the loss 'sparse_categorical_crossentropy', or {_ONE_HOT}",
+    "categorical_focal_crossentropy": f"for integer classes {_ONE_HOT}",
+    "categorical_hinge": f"for integer classes {_ONE_HOT}",
+    "categorical_generalized_cross_entropy": "for one-hot targets y = y.argmax(-1)",
     "sparse_categorical_crossentropy": "for one-hot targets use the loss 'categorical_crossentropy', or y = y.argmax(-1)",
 }
+_OF_INTEGERS = ("sparse", "categorical_generalized")  # how the names of functions begin that take classes as integers
 
 
 def public(module: types.ModuleType) -> dict[str, Any]:
@@ -63,14 +68,25 @@ def same_rank(x: Any, other: Any) -> tuple[Any, Any]:
 
 def misfit(where: str | None, y_true: Any, y_pred: Any, fix: str | None = None) -> ShapeError:
     """The error that says that targets do not fit predictions."""
-    received, wanted = f"y_true {show(y_true.shape)}, y_pred {show(y_pred.shape)}", y_pred.shape[:-1] if where and where.startswith("sparse") else y_pred.shape
+    received = f"y_true {show(y_true.shape)}, y_pred {show(y_pred.shape)}"
+    wanted = y_pred.shape[:-1] if where and where.startswith(_OF_INTEGERS) else y_pred.shape
     return ShapeError(
         "The targets do not fit the predictions.", where=where, received=received, expected=f"y_true {show(wanted)}", fix=fix or _FIXES.get(where or "")
     )
 
 
-def pairwise(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give `function` its targets as tensors of the predictions' dtype and rank."""
+def labels(where: str, y_true: Any, y_pred: Any, axis: int = -1, fix: str | None = None) -> tuple[Any, Any]:
+    """Integer targets, without an axis of size 1 in the classes' place, and predictions, as tensors."""
+    y_true, y_pred = tensor(y_true), tensor(y_pred)
+    if len(y_true.shape) == len(y_pred.shape) and y_true.shape[axis] == 1:
+        y_true = ops.squeeze(y_true, axis)
+    if len(y_true.shape) != len(y_pred.shape) - 1:
+        raise misfit(where, y_true, y_pred, fix if y_true.shape == y_pred.shape else None)
+    return y_true, y_pred
+
+
+def pairwise(function: Callable[..., Any], equal: bool = False) -> Callable[..., Any]:
+    """Give `function` its targets as tensors of the predictions' dtype and rank, and of their very shape where it must be `equal`."""
 
     @functools.wraps(function)
     def convert(y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Any:
@@ -83,12 +99,19 @@ def pairwise(function: Callable[..., Any]) -> Callable[..., Any]:
         if y_true.shape != y_pred.shape:
             y_true, y_pred = same_rank(y_true, y_pred)
             try:
-                broadcast_shapes(y_true.shape, y_pred.shape)
+                common = broadcast_shapes(y_true.shape, y_pred.shape)
             except ShapeError:
-                raise misfit(function.__name__, y_true, y_pred) from None
+                common = None
+            if common is None or (equal and y_true.shape != y_pred.shape):
+                raise misfit(function.__name__, y_true, y_pred)
         return function(y_true, y_pred, *args, **kwargs)
 
     return convert
+
+
+def elementwise(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`pairwise`, for functions whose targets must have the very shape of the predictions."""
+    return pairwise(function, equal=True)
 
 
 def fit_weights(values: Any, weights: Any, what: str = "sample_weight") -> Any:
@@ -98,7 +121,7 @@ def fit_weights(values: Any, weights: Any, what: str = "sample_weight") -> Any:
         ShapeError: They do not broadcast to the values.
     """
     n, m, given = len(values.shape), len(weights.shape), weights.shape
-    if m == n + 1 and weights.shape[-1] == 1 and n:
+    if m == n + 1 and weights.shape[-1] == 1:
         weights = ops.squeeze(weights, -1)
     elif 0 < m < n:
         weights = ops.expand_dims(weights, tuple(range(m, n)))
@@ -106,9 +129,14 @@ def fit_weights(values: Any, weights: Any, what: str = "sample_weight") -> Any:
         try:
             broadcast_shapes(values.shape, weights.shape)
         except ShapeError:
-            expected = f"{show(values.shape)}, or fewer axes"
-            raise ShapeError(f"{what} does not fit the values that it weights.", where=what, received=show(given), expected=expected) from None
+            raise unfit(what, given, values) from None
     return weights
+
+
+def unfit(what: str, given: Any, values: Any) -> ShapeError:
+    """The error that says that weights of this shape do not fit values."""
+    expected = f"{show(values.shape)}, or fewer axes" if len(values.shape) else "a number"
+    return ShapeError(f"{what} does not fit the values that it weights.", where=what, received=show(given), expected=expected)
 
 
 def masked_weights(values: Any, weights: Any, mask: Any, dtype: str) -> Any:
@@ -159,7 +187,8 @@ class Loss(Measure):
     Args:
         name: Its name.
         reduction: "sum_over_batch_size" (the mean over all values), "sum", "mean",
-            "mean_with_sample_weight" (divided by the sum of the weights), or "none" or None (all values).
+            "mean_with_sample_weight" (divided by the sum of the weights, each counted for every value that it weighs),
+            or "none" or None (all values). A mean of nothing is 0.
         dtype: The dtype that it is computed in; `floatx()` by default.
 
     Example:
@@ -185,8 +214,9 @@ class Loss(Measure):
         mask = own if mask is None else mask if own is None else ops.logical_and(mask, own)
         if tree.is_nested(values):
             values = ops.mean(ops.stack([ops.mean(x) for x in tree.flatten(values)]))
+        values = tensor(values, self.dtype)
         if sample_weight is None and mask is None:
-            return values if self.reduction in (None, "none") else ops.sum(values) if self.reduction == "sum" else ops.mean(values)
+            return values if self.reduction in (None, "none") else ops.sum(values) if self.reduction == "sum" or 0 in values.shape else ops.mean(values)
         return self._reduce(values, sample_weight, mask)
 
     def _targets(self, y_true: Any) -> Any:
@@ -194,7 +224,7 @@ class Loss(Measure):
 
     def _reduce(self, values: Any, sample_weight: Any, mask: Any) -> Any:
         """Weighted values as one number, or one by one where `reduction` is "none"."""
-        if len(values.shape) == 1 and sample_weight is not None and len(ops.shape(sample_weight)) == 2:
+        if len(values.shape) == 1 and sample_weight is not None and ops.shape(sample_weight)[1:] == (1,):
             values = ops.expand_dims(values, -1)
         weights = masked_weights(values, sample_weight, mask, self.dtype)
         weighted = ops.multiply(values, weights)
@@ -206,8 +236,8 @@ class Loss(Measure):
         if self.reduction == "mean_with_sample_weight":
             return ops.divide_no_nan(total, ops.sum(ops.broadcast_to(weights, weighted.shape)))
         if mask is None:
-            return ops.true_divide(total, size_of(values.shape))
-        valid = ops.broadcast_to(fit_weights(values, tensor(mask, self.dtype)), values.shape)  # the mean over what is not masked out
+            return ops.true_divide(total, size_of(weighted.shape) or 1)
+        valid = ops.broadcast_to(fit_weights(values, tensor(mask, self.dtype), "mask"), weighted.shape)  # the mean over what is not masked out
         return ops.true_divide(total, ops.maximum(ops.sum(valid), 1.0))
 
     def call(self, y_true: Any, y_pred: Any) -> Any:

@@ -10,7 +10,7 @@ from keraunos.core import config
 from keraunos.core.errors import ShapeError
 from keraunos.core.masks import set_mask
 from keraunos.core.spec import show
-from keraunos.losses.loss import FunctionLoss, misfit, pairwise, tensor
+from keraunos.losses.loss import FunctionLoss, elementwise, labels, pairwise, tensor
 
 
 # ---- regression ----
@@ -81,10 +81,10 @@ def kl_divergence(y_true: Any, y_pred: Any) -> Any:
 
 
 def _smooth(y_true: Any, amount: float, classes: Any = 2) -> Any:
-    return y_true * (1.0 - amount) + amount / classes if amount else y_true
+    return y_true if isinstance(amount, (int, float)) and not amount else y_true * (1.0 - amount) + amount / classes
 
 
-@pairwise
+@elementwise
 def binary_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1) -> Any:
     """`-y_true * log(y_pred) - (1 - y_true) * log(1 - y_pred)`, the mean along `axis`.
 
@@ -95,12 +95,10 @@ def binary_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False, lab
         label_smoothing: How far targets are moved towards 0.5, from 0 to 1.
         axis: The axis to average over.
     """
-    if y_true.shape != y_pred.shape:
-        raise misfit("binary_crossentropy", y_true, y_pred)
     return ops.mean(ops.binary_crossentropy(_smooth(y_true, label_smoothing), y_pred, from_logits), axis)
 
 
-@pairwise
+@elementwise
 def categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1) -> Any:
     """`-sum(y_true * log(y_pred))` along `axis`, for one-hot targets.
 
@@ -114,8 +112,6 @@ def categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False
     Raises:
         ShapeError: The targets are not one-hot: use `sparse_categorical_crossentropy`.
     """
-    if y_true.shape != y_pred.shape:
-        raise misfit("categorical_crossentropy", y_true, y_pred)
     return ops.categorical_crossentropy(_smooth(y_true, label_smoothing, y_pred.shape[axis]), y_pred, from_logits, axis)
 
 
@@ -138,20 +134,21 @@ def sparse_categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool 
     >>> round(float(keras.losses.sparse_categorical_crossentropy([1], [[0.0, 1.0, 0.0]], from_logits=True)[0]), 4)
     0.5514
     """
-    y_true, y_pred = tensor(y_true), tensor(y_pred)
-    if y_true.shape == y_pred.shape and y_pred.shape[axis] != 1:
-        raise misfit("sparse_categorical_crossentropy", y_true, y_pred)
+    y_true, y_pred = labels("sparse_categorical_crossentropy", y_true, y_pred, axis)
     if ignore_class is None:
         return ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits, axis)
-    if len(y_true.shape) == len(y_pred.shape):
-        y_true = ops.squeeze(y_true, axis)
     counted = ops.not_equal(y_true, ignore_class)
     values = ops.where(counted, ops.sparse_categorical_crossentropy(ops.where(counted, y_true, 0), y_pred, from_logits, axis), 0.0)
     set_mask(values, counted)
     return values
 
 
-@pairwise
+def _focus(p: Any, gamma: float) -> Any:
+    """`(1 - p) ** gamma`, where a power of 0, or 0 to a power below 1, would have no finite gradient."""
+    return ops.power(ops.maximum(1.0 - p, config.epsilon()), gamma)
+
+
+@elementwise
 def binary_focal_crossentropy(
     y_true: Any,
     y_pred: Any,
@@ -166,27 +163,27 @@ def binary_focal_crossentropy(
     y_true = _smooth(y_true, label_smoothing)
     p = ops.sigmoid(y_pred) if from_logits else y_pred
     right = y_true * p + (1.0 - y_true) * (1.0 - p)
-    values = ops.power(1.0 - right, gamma) * ops.binary_crossentropy(y_true, p)
+    values = _focus(right, gamma) * ops.binary_crossentropy(y_true, p)
     return ops.mean((y_true * alpha + (1.0 - y_true) * (1.0 - alpha)) * values if apply_class_balancing else values, axis)
 
 
-@pairwise
+@elementwise
 def categorical_focal_crossentropy(
-    y_true: Any, y_pred: Any, alpha: float = 0.25, gamma: float = 2.0, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+    y_true: Any, y_pred: Any, alpha: Any = 0.25, gamma: float = 2.0, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> Any:
-    """The categorical crossentropy with well classified samples weighted down by `alpha * (1 - p) ** gamma`."""
+    """The categorical crossentropy with well classified samples weighted down by `alpha * (1 - p) ** gamma`; `alpha` is one number, or one for each class."""
     y_true = _smooth(y_true, label_smoothing, y_pred.shape[axis])
-    p = ops.softmax(y_pred, axis) if from_logits else y_pred / ops.sum(y_pred, axis, True)
+    p = ops.softmax(y_pred, axis) if from_logits else ops.divide_no_nan(y_pred, ops.sum(y_pred, axis, True))
     p = ops.clip(p, config.epsilon(), 1.0 - config.epsilon())
-    return ops.sum(-alpha * ops.power(1.0 - p, gamma) * y_true * ops.log(p), axis)
+    return -ops.sum(ops.multiply(alpha, _focus(p, gamma) * y_true * ops.log(p)), axis)
 
 
 def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) -> Any:
     """`(1 - p ** q) / q` with the target class's probability `p`, for integer targets that may be wrong ([Zhang and Sabuncu, 2018](https://arxiv.org/abs/1805.07836))."""
-    y_true, y_pred = tensor(y_true), tensor(y_pred)
-    y_true = ops.squeeze(y_true, -1) if len(y_true.shape) == len(y_pred.shape) and y_true.shape[-1] == 1 else y_true
+    y_true, y_pred = labels("categorical_generalized_cross_entropy", y_true, y_pred)
     p = ops.sum(ops.one_hot(y_true, y_pred.shape[-1], dtype=ops.dtype(y_pred)) * y_pred, -1)
-    return (1.0 - ops.power(p, q)) / q
+    possible = ops.greater(p, 0.0)
+    return (1.0 - ops.where(possible, ops.power(ops.where(possible, p, 1.0), q), 0.0)) / q
 
 
 # ---- margins ----
@@ -208,7 +205,7 @@ def squared_hinge(y_true: Any, y_pred: Any) -> Any:
     return ops.mean(ops.square(ops.maximum(1.0 - _signed(y_true) * y_pred, 0.0)), -1)
 
 
-@pairwise
+@elementwise
 def categorical_hinge(y_true: Any, y_pred: Any) -> Any:
     """`maximum(neg - pos + 1, 0)`: the target class's prediction against the greatest other; targets are one-hot."""
     own, other = ops.sum(y_true * y_pred, -1), ops.max((1.0 - y_true) * y_pred, -1)
@@ -246,10 +243,12 @@ def circle(
         margin: How far from the ideal similarity a pair may be.
     """
     y_pred = tensor(y_pred)
-    labels = ops.reshape(ops.cast(tensor(y_true), "int32"), (-1, 1))
-    others = labels if ref_labels is None else ops.reshape(ops.cast(tensor(ref_labels), "int32"), (-1, 1))
+    if len(y_pred.shape) != 2:
+        raise ShapeError("circle compares vectors.", where="circle", received=f"y_pred {show(y_pred.shape)}", expected="y_pred (batch, features)")
+    own = ops.reshape(ops.cast(tensor(y_true), "int32"), (-1, 1))
+    others = own if ref_labels is None else ops.reshape(ops.cast(tensor(ref_labels), "int32"), (-1, 1))
     similarity = ops.matmul(y_pred, ops.transpose(y_pred if ref_embeddings is None else tensor(ref_embeddings)))
-    same = ops.equal(labels, ops.transpose(others))
+    same = ops.equal(own, ops.transpose(others))
     kept = ops.logical_not(ops.eye(*map(int, similarity.shape), dtype="bool")) if remove_diagonal else True
 
     def pull(pairs: Any, logits: Any) -> Any:
@@ -285,9 +284,9 @@ def ctc(y_true: Any, y_pred: Any) -> Any:
         received = f"y_true {show(y_true.shape)}, y_pred {show(y_pred.shape)}"
         expected = "y_true (batch, labels) of integers, y_pred (batch, steps, classes)"
         raise ShapeError("The targets do not fit the predictions.", where="ctc", received=received, expected=expected)
-    labels = ops.sum(ops.cast(ops.not_equal(y_true, 0), "int32"), -1)
-    steps = ops.full_like(labels, ops.shape(y_pred)[1])
-    return ops.ctc_loss(ops.cast(y_true, "int32"), y_pred, labels, steps, mask_index=0)
+    lengths = ops.sum(ops.cast(ops.not_equal(y_true, 0), "int32"), -1)
+    steps = ops.full_like(lengths, ops.shape(y_pred)[1])
+    return ops.ctc_loss(ops.cast(y_true, "int32"), y_pred, lengths, steps, mask_index=0)
 
 
 # ---- classes ----

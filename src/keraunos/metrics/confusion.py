@@ -11,7 +11,9 @@ from keraunos import ops
 from keraunos.core import config
 from keraunos.core.errors import ArgumentError, ShapeError
 from keraunos.core.fields import Several, Share, Size
-from keraunos.losses.loss import fit_weights, misfit, same_rank, tensor
+from keraunos.core.masks import get_mask
+from keraunos.core.spec import show
+from keraunos.losses.loss import masked_weights, misfit, same_rank, tensor
 from keraunos.metrics.metric import BuiltinMetric
 
 _LOWEST = -1e10  # below every prediction
@@ -25,19 +27,23 @@ _HEIGHTS = {"interpolation": lambda a, b: (a + b) / 2.0, "minoring": ops.minimum
 
 
 def _counts(
-    y_true: Any, y_pred: Any, thresholds: list[float], weights: Any = None, top_k: int | None = None, class_id: int | None = None, per_label: bool = False
+    y_true: Any, y_pred: Any, thresholds: list[float], weights: Any, mask: Any, top_k: int | None, class_id: int | None, per_label: bool
 ) -> dict[str, Any]:
     """The weighted counts for each threshold, and with `per_label` for each label."""
-    y_pred = tensor(y_pred, config.floatx())
     y_true, y_pred = same_rank(tensor(y_true), y_pred)
     if tuple(y_true.shape) != tuple(y_pred.shape):
         raise misfit(None, y_true, y_pred)
     dtype = ops.dtype(y_pred)
-    weights = None if weights is None else ops.broadcast_to(fit_weights(y_pred, tensor(weights, dtype)), y_pred.shape)
+    weights = masked_weights(y_pred, weights, mask, dtype)
+    weights = None if weights is None else ops.broadcast_to(weights, y_pred.shape)
     if top_k is not None:
         least = ops.top_k(y_pred, top_k)[0][..., -1:]
         y_pred = ops.where(ops.greater_equal(y_pred, least), y_pred, _LOWEST)
     if class_id is not None:
+        if len(y_pred.shape) < 2 or not 0 <= class_id < y_pred.shape[-1]:
+            raise ShapeError(
+                f"There is no class {class_id}.", where="class_id", received=f"y_pred {show(y_pred.shape)}", expected="classes along the last axis"
+            )
         y_true, y_pred, weights = (x if x is None else x[..., class_id] for x in (y_true, y_pred, weights))
     shape = (1, -1, y_pred.shape[-1] if per_label else 1)
     labels, y_pred = ops.reshape(ops.cast(ops.not_equal(y_true, 0), dtype), shape), ops.reshape(y_pred, shape)
@@ -55,7 +61,7 @@ class _Counting(BuiltinMetric):
     kinds: ClassVar[tuple[str, ...]] = _KINDS  # which counts its variables hold
     names: ClassVar[tuple[str, ...] | None] = None  # the variables' names, where they are not those of the counts
     top_k = class_id = thresholds = None  # without annotations, so that they are no fields
-    multi_label = False
+    multi_label = from_logits = False
 
     def setup(self) -> None:
         """Settle the thresholds and make the counts."""
@@ -78,7 +84,10 @@ class _Counting(BuiltinMetric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch of targets and predictions."""
-        found = _counts(y_true, y_pred, self.thresholds, sample_weight, self.top_k, self.class_id, self.multi_label)
+        mask = get_mask(y_pred)
+        y_pred = tensor(y_pred, config.floatx())
+        y_pred = ops.sigmoid(y_pred) if self.from_logits else y_pred
+        found = _counts(y_true, y_pred, self.thresholds, sample_weight, mask, self.top_k, self.class_id, self.multi_label)
         self._add(*(found[kind] for kind in self.kinds))
 
     def _rate(self, kind: str, other: str) -> Any:
@@ -263,10 +272,9 @@ class AUC(_Counting, order=("num_thresholds", "curve", "summation_method", "name
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch of targets and predictions."""
-        y_pred = tensor(y_pred, config.floatx())
         if not self._variables:
-            self._build(y_pred.shape[-1])
-        super().update_state(y_true, ops.sigmoid(y_pred) if self.from_logits else y_pred, sample_weight)
+            self._build(tensor(y_pred).shape[-1])
+        super().update_state(y_true, y_pred, sample_weight)
 
     def _interpolated(self) -> Any:
         """The areas under the PR curve between thresholds, by [Davis and Goadrich, 2006](https://doi.org/10.1145/1143844.1143874)."""

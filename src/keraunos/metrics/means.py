@@ -6,7 +6,7 @@ from typing import Any
 
 from keraunos import losses, ops
 from keraunos.core import config
-from keraunos.losses.loss import misfit, pairwise, same_rank, tensor
+from keraunos.losses.loss import labels, pairwise, same_rank, tensor
 from keraunos.metrics.metric import FunctionMetric
 
 
@@ -32,16 +32,6 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
     return _float(ops.equal(ops.argmax(y_true, -1), ops.argmax(y_pred, -1)))
 
 
-def _classes(name: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
-    """Integer targets without an axis of size 1 at the end."""
-    y_true, y_pred = tensor(y_true), tensor(y_pred)
-    if len(y_true.shape) == len(y_pred.shape) and y_true.shape[-1] == 1:
-        y_true = ops.squeeze(y_true, -1)
-    if len(y_true.shape) != len(y_pred.shape) - 1:
-        raise misfit(name, y_true, y_pred, f"for one-hot targets use '{name.removeprefix('sparse_')}'" if y_true.shape == y_pred.shape else None)
-    return y_true, y_pred
-
-
 def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
     """Whether the most probable class is the target, for integer targets.
 
@@ -51,7 +41,7 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
     >>> keras.metrics.sparse_categorical_accuracy([1, 0], [[0.1, 0.9], [0.2, 0.8]]).tolist()
     [1.0, 0.0]
     """
-    y_true, y_pred = _classes("sparse_categorical_accuracy", y_true, y_pred)
+    y_true, y_pred = labels("sparse_categorical_accuracy", y_true, y_pred, fix="for one-hot targets use 'categorical_accuracy'")
     return _float(ops.equal(y_true, ops.argmax(y_pred, -1)))
 
 
@@ -69,7 +59,7 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from
         k: How many classes count.
         from_sorted_ids: Whether `y_pred` holds sorted classes.
     """
-    y_true, y_pred = _classes("sparse_top_k_categorical_accuracy", y_true, y_pred)
+    y_true, y_pred = labels("sparse_top_k_categorical_accuracy", y_true, y_pred, fix="for one-hot targets use 'top_k_categorical_accuracy'")
     if from_sorted_ids:
         return _float(ops.any(ops.equal(ops.expand_dims(ops.cast(y_true, ops.dtype(y_pred)), -1), y_pred[..., :k]), -1))
     return _float(ops.in_top_k(y_true, y_pred, k))

@@ -18,7 +18,7 @@ from keraunos.core.scope import scope, within
 from keraunos.core.serialization import serialize_keras_object
 from keraunos.core.spec import Spec, Unknown, size_of
 from keraunos.core.variable import Variable
-from keraunos.losses.loss import Measure, masked_weights, tensor
+from keraunos.losses.loss import Measure, masked_weights, tensor, unfit
 
 
 class Metric(Measure):
@@ -159,11 +159,14 @@ class Mean(BuiltinMetric, name="mean"):
             accumulate(self.count, float(sample_weight))
             return
         else:
-            weights = ops.broadcast_to(masked_weights(values, sample_weight, mask, self.dtype), values.shape)
+            weights = masked_weights(values, sample_weight, mask, self.dtype)
+            if len(weights.shape) > len(values.shape):
+                raise unfit("sample_weight", weights.shape, values)
+            weights = ops.broadcast_to(weights, values.shape)
             inner = size_of(values.shape) if mask is None and not ops.shape(sample_weight) else inner
             total, count = ops.sum(ops.multiply(values, weights)), ops.sum(weights)
-            count = count if inner == 1 else ops.true_divide(count, inner)
-        accumulate(self.total, total if inner == 1 else ops.true_divide(total, inner))
+            count = count if inner == 1 else ops.true_divide(count, inner or 1)
+        accumulate(self.total, total if inner == 1 else ops.true_divide(total, inner or 1))
         accumulate(self.count, count)
 
     def result(self) -> Any:

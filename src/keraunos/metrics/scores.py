@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 from keraunos import ops
+from keraunos.core.errors import ShapeError
 from keraunos.core.fields import Count, Positive
-from keraunos.core.spec import size_of
-from keraunos.losses.loss import fit_weights, same_rank, tensor
+from keraunos.core.masks import get_mask, set_mask
+from keraunos.core.spec import show, size_of
+from keraunos.losses.loss import masked_weights, misfit, same_rank, tensor
 from keraunos.metrics.metric import BuiltinMetric
 
 
@@ -29,9 +31,13 @@ class _Overlap(BuiltinMetric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch of targets and predictions."""
-        given = (y_true, self.sparse_y_true), (y_pred, self.sparse_y_pred)
-        y_true, y_pred = (ops.reshape(ops.cast(tensor(y) if sparse else ops.argmax(y, self.axis), "int32"), (-1,)) for y, sparse in given)
-        weights = ops.ones_like(y_true, dtype="float32") if sample_weight is None else ops.reshape(tensor(sample_weight, "float32"), (-1,))
+        given, mask = ((y_true, self.sparse_y_true), (y_pred, self.sparse_y_pred)), get_mask(y_pred)
+        y_true, y_pred = same_rank(*(ops.cast(tensor(y) if sparse else ops.argmax(y, self.axis), "int32") for y, sparse in given))
+        if y_true.shape != y_pred.shape:
+            raise misfit(None, y_true, y_pred)
+        weights = masked_weights(y_true, sample_weight, mask, "float32")
+        weights = ops.ones_like(y_true, dtype="float32") if weights is None else ops.broadcast_to(weights, y_true.shape)
+        y_true, y_pred, weights = (ops.reshape(x, (-1,)) for x in (y_true, y_pred, weights))
         if self.ignore_class is not None:
             weights = ops.where(ops.equal(y_true, self.ignore_class), 0.0, weights)
         true, predicted = (ops.one_hot(y, self.num_classes, dtype="float32") for y in (y_true, y_pred))
@@ -112,7 +118,9 @@ class BinaryIoU(_Overlap):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch of targets and predictions."""
-        super().update_state(y_true, ops.greater_equal(tensor(y_pred), self.threshold), sample_weight)
+        positive = ops.greater_equal(tensor(y_pred), self.threshold)
+        set_mask(positive, get_mask(y_pred))
+        super().update_state(y_true, positive, sample_weight)
 
 
 class _FScore(BuiltinMetric):
@@ -122,7 +130,9 @@ class _FScore(BuiltinMetric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch of targets and predictions."""
-        y_true, y_pred = tensor(y_true, self.dtype), tensor(y_pred, self.dtype)
+        mask, y_true, y_pred = get_mask(y_pred), tensor(y_true, self.dtype), tensor(y_pred, self.dtype)
+        if y_true.shape != y_pred.shape or len(y_pred.shape) < 2:
+            raise misfit(None, y_true, y_pred, "targets are one-hot: y = keras.utils.to_categorical(y)")
         if not self._variables:  # now the number of classes is known
             shape = () if self.average == "micro" else (y_pred.shape[-1],)
             self._count_in("true_positives", "false_positives", "false_negatives", "intermediate_weights", shape=shape)
@@ -132,10 +142,10 @@ class _FScore(BuiltinMetric):
         else:
             positive = ops.greater(y_pred, self.threshold)
         positive = ops.cast(positive, self.dtype)
-        weights = 1.0 if sample_weight is None else ops.expand_dims(tensor(sample_weight, self.dtype), 1)
-        axis = None if self.average == "micro" else 0
+        weights = masked_weights(y_true, sample_weight, mask, self.dtype)
+        axes = None if self.average == "micro" else tuple(range(len(y_true.shape) - 1))
         found = y_true * positive, (1.0 - y_true) * positive, y_true * (1.0 - positive), y_true
-        self._add(*(ops.sum(x * weights, axis) for x in found))
+        self._add(*(ops.sum(x if weights is None else ops.multiply(x, weights), axes) for x in found))
 
     def result(self) -> Any:
         """The score of each class, or their average."""
@@ -145,8 +155,10 @@ class _FScore(BuiltinMetric):
         precision, recall = ops.divide_no_nan(true, true + wrong), ops.divide_no_nan(true, true + missed)
         scores = ops.divide_no_nan((1.0 + self.beta**2) * precision * recall, self.beta**2 * precision + recall)
         if self.average == "weighted":
-            return ops.sum(scores * ops.divide_no_nan(weights, ops.sum(weights)))
-        return ops.mean(scores) if self.average is not None else scores
+            scores = ops.sum(scores * ops.divide_no_nan(weights, ops.sum(weights)))
+        elif self.average is not None:
+            scores = ops.mean(scores)
+        return ops.cast(scores, self.dtype)
 
 
 class FBetaScore(_FScore, name="fbeta_score", order=("average", "beta")):
@@ -188,12 +200,23 @@ class R2Score(BuiltinMetric, name="r2_score"):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch of targets and predictions."""
+        mask = get_mask(y_pred)
         y_true, y_pred = same_rank(tensor(y_true, self.dtype), tensor(y_pred, self.dtype))
+        if y_true.shape != y_pred.shape or len(y_pred.shape) < 2:
+            expected = "y_true and y_pred (batch, outputs)"
+            raise ShapeError(
+                "The targets do not fit the predictions.",
+                where="R2Score",
+                received=f"y_true {show(y_true.shape)}, y_pred {show(y_pred.shape)}",
+                expected=expected,
+            )
         if not hasattr(self, "count"):  # now the number of outputs is known
             self._count_in("squared_sum", "sum", "residual", "count", shape=(y_true.shape[-1],))
-        weights = ops.ones_like(y_true) if sample_weight is None else ops.broadcast_to(fit_weights(y_true, tensor(sample_weight, self.dtype)), y_true.shape)
+        weights = masked_weights(y_true, sample_weight, mask, self.dtype)
+        weights = ops.ones_like(y_true) if weights is None else ops.broadcast_to(weights, y_true.shape)
         found = weights * ops.square(y_true), weights * y_true, weights * ops.square(y_true - y_pred), weights
-        self._add(size_of(y_true.shape), *(ops.sum(x, 0) for x in found))
+        axes = tuple(range(len(y_true.shape) - 1))
+        self._add(size_of(y_true.shape), *(ops.sum(x, axes) for x in found))
 
     def result(self) -> Any:
         """The score."""

@@ -25,8 +25,8 @@ from keraunos.ops.shaping import expand_dims, reshape, squeeze, take_along_axis
 from keraunos.ops.special import psnr
 
 from keraunos.ops.elementwise import (  # isort: skip
-    abs, add, cast, clip, equal, exp, greater, isnan, less, log, log1p, logical_and, logical_not, maximum, power, rsqrt, square, stop_gradient, subtract,
-    true_divide,
+    abs, add, cast, clip, divide_no_nan, equal, exp, greater, isnan, less, log, log1p, logical_and, logical_not, maximum, power, rsqrt, square, stop_gradient,
+    subtract, true_divide,
 )  # fmt: skip
 
 
@@ -102,7 +102,7 @@ def sparse_categorical_crossentropy(target: Operand, output: Tensor, from_logits
     target = cast(_with_axis(target, output, axis), "int32")
     if from_logits:
         return -squeeze(take_along_axis(log_softmax(output, axis=axis), target, axis=axis), axis)
-    chosen = take_along_axis(output, target, axis=axis) / sum(output, axis=axis, keepdims=True)
+    chosen = divide_no_nan(take_along_axis(output, target, axis=axis), sum(output, axis=axis, keepdims=True))
     return -squeeze(log(_inside(chosen)), axis)
 
 
@@ -127,7 +127,7 @@ def categorical_crossentropy(target: Operand, output: Tensor, from_logits: bool 
         axis: The axis of the classes.
     """
     _check_equal(target, output)
-    p = log_softmax(output, axis=axis) if from_logits else log(_inside(output / sum(output, axis=axis, keepdims=True)))
+    p = log_softmax(output, axis=axis) if from_logits else log(_inside(divide_no_nan(output, sum(output, axis=axis, keepdims=True))))
     return -sum(_like(target, p) * p, axis=axis)
 
 
