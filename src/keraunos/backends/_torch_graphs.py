@@ -122,5 +122,5 @@ def draws_by_seed(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def next_state(state: Any) -> Any:
     """The state of a seed generator after a draw, where it is mapped."""
-    wide = state.to(torch.int64) + torch.tensor([0, 1])
+    wide = state.to(torch.int64) + torch.tensor([0, 1], device=state.device)
     return (wide & 0xFFFFFFFF).to(torch.uint32)
