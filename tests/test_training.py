@@ -10,7 +10,7 @@ import pytest
 
 import keraunos as keras
 from keraunos import layers, ops
-from tests.conftest import TRAINING
+from tests.conftest import BACKENDS, TRAINING
 
 ENGINES = TRAINING
 
@@ -553,3 +553,289 @@ def test_threads_predict_while_another_trains():
     for thread in threads:
         thread.join()
     assert not failed
+
+
+# ---- what compile and fit take ----
+def two_outputs(form=None, **options):
+    entry = keras.Input((3,))
+    a, b = layers.Dense(1, name="a")(entry), layers.Dense(2, name="b", activation="softmax")(entry)
+    model = keras.Model(entry, form(a, b) if form else [a, b])
+    model.compile("sgd", **options)
+    return model
+
+
+KINDS = (SUMS[:, 0] > 0).astype("int32")
+BOTH = {"b": "sparse_categorical_crossentropy", "a": "mse"}
+DICT, NESTED = lambda a, b: {"a": a, "b": b}, lambda a, b: {"q": [b], "p": [a]}
+
+
+@pytest.mark.parametrize(("form", "options", "y", "expected"), [
+    (None, {"loss": BOTH, "metrics": {"b": ["accuracy"], "a": ["mae", "mae"]}, "weighted_metrics": {"b": ["accuracy"], "a": ["mse"]}}, [SUMS, KINDS],
+     ["loss", "a_loss", "b_loss", "a_mae", "a_mae_1", "a_mse", "b_accuracy", "b_weighted_accuracy"]),
+    (DICT, {"loss": BOTH, "metrics": {"b": ["accuracy"], "a": ["mae"]}}, {"a": SUMS, "b": KINDS}, ["loss", "b_loss", "a_loss", "a_mae", "b_accuracy"]),
+    (DICT, {"loss": {"a": "mse", "b": None}}, {"a": SUMS}, ["loss"]),
+    (NESTED, {"loss": {"q": [BOTH["b"]], "p": ["mse"]}, "metrics": {"p": [["mae"]], "q": [[]]}}, {"p": [SUMS], "q": [KINDS]},
+     ["loss", "p/a_loss", "q/b_loss", "p/a_mae"]),
+    (NESTED, {"loss": {"q/b": BOTH["b"], "p/a": "mse"}}, {"p": [SUMS], "q": [KINDS]}, ["loss", "q/b_loss", "p/a_loss"]),
+    (None, {"metrics": {"a": ["mae"]}}, [SUMS, KINDS], ["loss", "a_mae"]),
+])  # fmt: skip
+def test_the_order_of_logs_is_that_of_keras(form, options, y, expected):
+    with keraunos_scope("numpy"):
+        model = two_outputs(form, **options)
+        logs = model.evaluate(NUMBERS, y, verbose=0, return_dict=True)
+        assert list(logs) == model.metrics_names == expected
+        values = model.evaluate(NUMBERS, y, verbose=0)
+        assert values == list(logs.values()) if len(expected) > 1 else values == logs["loss"]
+
+
+@pytest.mark.parametrize(("options", "data", "message"), [
+    ({"loss": {"a": "mse", "c": "mse"}}, {}, "names the output 'c'"),
+    ({"loss": {"a": "mse"}}, {}, "does not name the output 'b'"),
+    ({"loss_weights": {"a": 1.0}}, {}, "loss_weights does not name the output 'b'"),
+    ({"loss_weights": [1.0]}, {}, "1 loss_weights for 2 outputs"),
+    ({"metrics": {"c": ["mae"]}}, {}, "metrics names the output 'c'"),
+    ({"metrics": ["mae"]}, {}, "name the output"),
+    ({}, {"y": {"a": SUMS, "c": KINDS}}, "the key 'c'"),
+    ({}, {"y": {"a": SUMS, "b": KINDS, "c": KINDS}}, "the key 'c'"),
+    ({}, {"y": {"a": SUMS}}, "no targets for the output 'b'"),
+    ({}, {"y": [SUMS, KINDS]}, "would be a guess"),
+    ({}, {"sample_weight": {"a": np.ones(100)}}, "sample_weight does not name the output 'b'"),
+    ({}, {"sample_weight": {"a": np.ones(100), "c": np.ones(100)}}, "names the output 'c'"),
+])  # fmt: skip
+def test_names_that_do_not_fit_the_outputs_are_errors(options, data, message):
+    with keraunos_scope("numpy"):
+        model = two_outputs(DICT, **{"loss": BOTH, **options})
+        with pytest.raises(ValueError, match=message):
+            model.evaluate(**{"x": NUMBERS, "y": {"a": SUMS, "b": KINDS}, "verbose": 0, **data})
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    ({"steps_per_execution": 0}, "steps_per_execution"), ({"steps_per_execution": 2.5}, "steps_per_execution"), ({"jit_compile": "yes"}, "jit_compile"),
+    ({"jit_compile": True, "run_eagerly": True}, "not both"), ({"jit_compile": True}, "compiles nothing"),
+    ({"optimizer": "other"}, "made on the torch backend"), ({"metrics": ["other"]}, "made on the torch backend"),
+])  # fmt: skip
+def test_compile_refuses_what_cannot_be_meant(options, message):
+    with keraunos_scope("torch"):
+        other = {"optimizer": keras.optimizers.Adam(), "metrics": [keras.metrics.MeanAbsoluteError()]}
+    with keraunos_scope("numpy"), pytest.raises((ValueError, RuntimeError, NotImplementedError), match=message):
+        linear(**{name: other[name] if "other" in (value if isinstance(value, list) else [value]) else value for name, value in options.items()})
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    ({"epochs": "3"}, "epochs"), ({"epochs": 2.5}, "epochs"), ({"initial_epoch": -1}, "initial_epoch"), ({"validation_freq": 0}, "validation_freq"),
+    ({"class_weight": {0: 1.0}}, "one output"), ({"validation_data": (NUMBERS, {"a": SUMS, "c": KINDS})}, "the key 'c'"),
+])  # fmt: skip
+def test_fit_refuses_before_anything_is_trained(options, message):
+    with keraunos_scope("torch"):
+        model = two_outputs(DICT, loss=BOTH)
+        before = model.get_weights()
+        with pytest.raises(ValueError, match=message):
+            model.fit(NUMBERS, {"a": SUMS, "b": KINDS}, verbose=0, **options)
+        assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+
+
+def test_when_and_on_what_fit_validates():
+    with keraunos_scope("torch"):
+        model, seen = linear(), []
+        count = keras.callbacks.LambdaCallback(on_test_batch_end=lambda batch, logs: seen.append(batch))
+        given = {"validation_data": (NUMBERS, SUMS), "callbacks": [count], "verbose": 0}
+        for options, expected in (
+            ({"epochs": 5.0, "validation_freq": 2}, 2),
+            ({"epochs": 3, "validation_freq": [1, 3]}, 2),
+            ({"initial_epoch": 2, "epochs": 3}, 1),
+        ):
+            history = model.fit(NUMBERS, SUMS, batch_size=50, **given, **options)
+            assert (len(history.history["val_loss"]), len(seen)) == (expected, 2 * expected)  # batches as large as in training
+            seen.clear()
+        model.fit(NUMBERS, SUMS, validation_batch_size=10, validation_steps=3, **given)
+        assert seen == [0, 1, 2] and history.epoch == [2]
+
+
+def test_class_weights_are_sample_weights_by_class():
+    with keraunos_scope("torch"):
+        weights, labels = {0: 1.0, 1: 2.0, 2: 4.0}, np.random.default_rng(0).integers(0, 3, (6, 4, 3))
+        by_label = np.array([1.0, 2.0, 4.0])[labels]
+        x = np.random.default_rng(1).normal(size=(6, 4, 3, 2)).astype("float32")
+        for y, loss in (
+            (labels, "sparse_categorical_crossentropy"),
+            (labels[..., None], "sparse_categorical_crossentropy"),
+            (np.eye(3)[labels], "categorical_crossentropy"),
+        ):
+            model = keras.Sequential([keras.Input((4, 3, 2)), layers.Dense(3, activation="softmax")])
+            model.compile(keras.optimizers.SGD(0.0), loss)
+            expected = model.evaluate(x, y, sample_weight=by_label, verbose=0)
+            assert model.fit(x, y, class_weight=weights, verbose=0).history["loss"] == pytest.approx([expected], rel=1e-5)
+            assert model.train_on_batch(x, y, class_weight=weights) == pytest.approx(expected, rel=1e-5)
+            stream = ((x, y) for _ in range(1))
+            assert model.fit(stream, class_weight=weights, verbose=0).history["loss"] == pytest.approx([expected], rel=1e-5)
+        model = linear(optimizer=keras.optimizers.SGD(0.0))
+        both = model.fit(NUMBERS, KINDS[:, None], class_weight={0: 1.0, 1: 3.0}, sample_weight=np.arange(100.0)[:, None], verbose=0).history["loss"]
+        product = model.evaluate(NUMBERS, KINDS[:, None], sample_weight=np.arange(100.0) * (1.0 + 2.0 * KINDS), verbose=0)
+        assert both == pytest.approx([product], rel=1e-5)
+
+
+# ---- steps ----
+def test_callbacks_see_groups_of_steps(engine):
+    def run(together):
+        keras.utils.set_random_seed(2)
+        model, seen = linear(steps_per_execution=together), []
+        marks = keras.callbacks.LambdaCallback(
+            on_train_batch_begin=lambda batch, logs: seen.append(("begin", batch)), on_train_batch_end=lambda batch, logs: seen.append(("end", batch)),
+            on_test_batch_end=lambda batch, logs: seen.append(("test", batch)),
+            on_predict_batch_end=lambda batch, logs: seen.append(tuple(logs["outputs"].shape)),
+        )  # fmt: skip
+        options = {"verbose": 0, "callbacks": [marks]}
+        losses = model.fit(NUMBERS[:74], SUMS[:74], batch_size=16, **options).history["loss"]
+        losses += model.fit(((NUMBERS[i : i + 16], SUMS[i : i + 16]) for i in (0, 16, 32, 48)), **options).history["loss"]
+        losses.append(model.evaluate(NUMBERS[:74], SUMS[:74], batch_size=16, **options))
+        return losses, model.predict(NUMBERS[:74], batch_size=16, **options), seen
+
+    runs = [run(1), run(3)]
+    np.testing.assert_allclose(runs[0][0], runs[1][0], rtol=1e-5)
+    np.testing.assert_allclose(runs[0][1], runs[1][1], rtol=1e-5, atol=1e-6)
+    assert [x for x in runs[0][2] if x[0] == "begin"] == [("begin", i) for i in (*range(5), *range(4))]
+    assert runs[1][2] == [
+        ("begin", 0), ("end", 2), ("begin", 3), ("end", 4), ("begin", 0), ("end", 2), ("begin", 3), ("end", 3), ("test", 2), ("test", 4), (48, 1), (26, 1),
+    ]  # fmt: skip
+
+
+class Counted(keras.Model):
+    """Counts the runs of `call` in Python: traces where steps are compiled."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense, self.runs = layers.Dense(1), 0
+
+    def call(self, x):
+        self.runs += 1
+        return self.dense(x)
+
+
+def test_a_group_of_steps_is_traced_once_and_settings_are_obeyed():
+    with keraunos_scope("jax"):
+        model = Counted()
+        model.compile("sgd", "mse", steps_per_execution=8)
+        look = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None)
+        x, y = NUMBERS[:96], SUMS[:96]
+        model.fit(x, y, batch_size=4, verbose=0, callbacks=[look])
+        first = model.runs
+        assert first < 8  # not once for each step of a group
+        model.fit(x, y, batch_size=4, epochs=3, verbose=0, callbacks=[look])
+        assert model.runs == first
+        for name, value in (("run_eagerly", True), ("run_eagerly", False), ("jit_compile", False)):
+            before = model.runs
+            setattr(model, name, value)
+            model.fit(x, y, batch_size=4, verbose=0)
+            assert (model.runs - before >= 24) == (value is not False or name == "jit_compile")
+
+
+def test_masks_reach_losses_and_metrics(engine):
+    x = np.array([[1, 2, 0, 0], [1, 2, 3, 0]])
+    y = np.array([[3.0, 5.0, 90.0, 90.0], [2.0, 2.0, 2.0, 90.0]], "float32")[..., None]
+    model = keras.Sequential([keras.Input((4,)), layers.Embedding(4, 1, mask_zero=True, embeddings_initializer="ones")])
+    model.compile(keras.optimizers.SGD(0.0), "mse", metrics=["mae"])
+    squares, absolutes = (4 + 16 + 3) / 5, (2 + 4 + 3) / 5  # of the five that are not masked
+    expected = pytest.approx([squares, absolutes], rel=1e-5)
+    history = model.fit(x, y, verbose=0).history
+    assert [history["loss"][0], history["mae"][0]] == expected
+    assert model.evaluate(x, y, verbose=0) == expected
+
+
+def test_step_functions_may_be_wrapped(engine):
+    class Noted(keras.Model):
+        def make_train_function(self, force=False):
+            return self.noted("train", super().make_train_function(force))
+
+        def make_predict_function(self, force=False):
+            return self.noted("predict", super().make_predict_function(force))
+
+        def noted(self, kind, function):
+            def run(batch):
+                found.append((kind, len(batch)))
+                return function(batch)
+
+            return run
+
+    found = []
+    entry = keras.Input((3,))
+    model = Noted(entry, layers.Dense(1)(entry))
+    model.compile("sgd", "mse", metrics=["mae"])
+    assert set(model.fit(NUMBERS[:64], SUMS[:64], verbose=0).history) == {"loss", "mae"}
+    for _ in range(2):
+        assert model.predict(NUMBERS[:8], verbose=0).shape == (8, 1)
+    assert found == [("train", 2)] * 2 + [("predict", 1)] * 2
+
+
+def test_the_loss_as_a_pure_function():
+    import jax
+
+    with keraunos_scope("jax"):
+        model = linear(metrics=["mae"])
+        expected = model.evaluate(NUMBERS, SUMS, batch_size=100, verbose=0)[0]
+        groups = [[v.value for v in group] for group in (model.trainable_variables, model.non_trainable_variables, model.metrics_variables)]
+        loss, new = model.stateless_compute_loss(*groups, x=NUMBERS, y=SUMS, y_pred=model(NUMBERS), training=False)
+        assert float(loss) == pytest.approx(expected, rel=1e-6) and [len(group) for group in new] == [len(group) for group in groups]
+        differentiate = jax.value_and_grad(model.compute_loss_and_updates, has_aux=True)
+        (loss, (unscaled, y_pred, others, metrics)), gradients = differentiate(*groups, NUMBERS, SUMS, None, training=True)
+        assert float(loss) == float(unscaled) == pytest.approx(expected, rel=1e-6)
+        assert y_pred.shape == (100, 1) and (len(others), len(metrics)) == (len(groups[1]), len(groups[2]))
+        np.testing.assert_allclose(gradients[-1], [2 * float(ops.mean(model(NUMBERS) - SUMS))], rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_eight_threads_predict_at_once(name):
+    with keraunos_scope(name):
+        model = linear()
+        expected = model.predict(NUMBERS[:32], verbose=0)
+    started, found = threading.Barrier(8), []
+
+    def serve():
+        started.wait()
+        found.extend(model.predict(NUMBERS[:size], verbose=0) for size in (32, 20, 32))
+
+    threads = [threading.Thread(target=serve) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 24
+    for got in found:
+        np.testing.assert_allclose(got, expected[: len(got)], rtol=1e-5, atol=1e-6)
+
+
+def hand_made(options, decayed, steps):
+    """SGD on a linear model in NumPy, with the options of optimizers one after the other."""
+    w, b = np.full((3, 1), 0.5), np.zeros(1)
+    means, kept = [w.copy(), b.copy()], [np.zeros((3, 1)), np.zeros(1)]
+    for step in range(steps):
+        x, y = NUMBERS[4 * step : 4 * step + 4], SUMS[4 * step : 4 * step + 4]
+        error = 2 * (x @ w + b - y) / len(x)
+        kept = [k + g for k, g in zip(kept, (x.T @ error, error.sum(0)), strict=True)]
+        every = options.get("gradient_accumulation_steps", 1)
+        if (step + 1) % every == 0:
+            gradients, kept = [k / every for k in kept], [np.zeros((3, 1)), np.zeros(1)]
+            if limit := options.get("clipnorm"):
+                gradients = [g * min(1.0, limit / np.linalg.norm(g)) for g in gradients]
+            if limit := options.get("global_clipnorm"):
+                norm = np.sqrt(sum((g**2).sum() for g in gradients))
+                gradients = [g * min(1.0, limit / norm) for g in gradients]
+            w, b = (v * (1 - 0.1 * options.get("weight_decay", 0.0) * d) - 0.1 * g for v, g, d in zip((w, b), gradients, decayed, strict=True))
+        means = [v if step < every else 0.5 * m + 0.5 * v for m, v in zip(means, (w, b), strict=True)]  # begins with the first update
+    return means if options.get("use_ema") else [w, b]
+
+
+@pytest.mark.parametrize(("options", "scaled"), [
+    ({"clipnorm": 0.5, "gradient_accumulation_steps": 2, "use_ema": True, "ema_momentum": 0.5}, False),
+    ({"global_clipnorm": 0.7, "weight_decay": 0.2}, True),
+])  # fmt: skip
+def test_options_of_optimizers_in_fit_as_by_hand(engine, options, scaled):
+    optimizer = keras.optimizers.SGD(0.1, **options)
+    if "weight_decay" in options:
+        optimizer.exclude_from_weight_decay(var_names=["bias"])
+    with keras.RematScope():
+        dense = layers.Dense(1, kernel_initializer=keras.initializers.Constant(0.5))
+    model = keras.Sequential([keras.Input((3,)), dense])
+    model.compile(keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=1024.0) if scaled else optimizer, "mse")
+    model.fit(NUMBERS[:16], SUMS[:16], batch_size=4, shuffle=False, verbose=0)
+    for got, expected in zip(model.get_weights(), hand_made(options, (1, 0), 4), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)

@@ -130,7 +130,8 @@ def value_and_grad(fn: Callable[..., Any], variables: Sequence[Any], has_aux: bo
 def remat(f: Callable[..., Any]) -> Callable[..., Any]:
     """`f`, of whose run only the arguments are kept for the gradient: the rest is computed anew ([Chen et al., 2016](https://arxiv.org/abs/1604.06174)).
 
-    Saves memory for time where gradients are taken; without gradients, `f` runs as it is. Variables that `f` assigns are assigned once.
+    Saves memory for time where gradients are taken; without gradients, `f` runs as it is, and so it does on PyTensor, which plans memory for
+    its whole program itself: the numbers are the same either way. Variables that `f` assigns are assigned once.
 
     Args:
         f: A function of tensors and other arguments.

@@ -450,7 +450,7 @@ def whole(name: str, value: Any, least: int = 0) -> int:
     """
     number = isinstance(value, (int, np.integer)) or (isinstance(value, (float, np.floating)) and float(value).is_integer())
     if not number or value < least:
-        raise ArgumentError(f"{name} must be a whole number{f' of {least} or more' if least else ''}.", received=f"{name}={value!r}")
+        raise ArgumentError(f"{name} must be a whole number of {least} or more.", received=f"{name}={value!r}")
     return int(value)
 
 
