@@ -7,6 +7,7 @@ import http.server
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import threading
@@ -19,11 +20,12 @@ import pytest
 import keraunos as keras
 from keraunos import callbacks, layers
 from keraunos.core.errors import ArgumentError, StateError, TrainingError
+from tests import killed
 from tests.conftest import TRAINING
+from tests.killed import X, Y, state
 
 peer = pytest.importorskip("keras")
-rng = np.random.default_rng(0)
-X, Y = rng.normal(size=(40, 3)).astype("float32"), rng.normal(size=(40, 1)).astype("float32")
+QUICK = "torch" if "torch" in TRAINING else TRAINING[0]  # an engine that does not compile
 
 
 @pytest.fixture(params=TRAINING)
@@ -44,26 +46,19 @@ class Cut(callbacks.Callback):
             raise InterruptedError("cut off")
 
 
-def network(optimizer: Any = None, seed: int = 5) -> Any:
-    keras.utils.set_random_seed(seed)
-    model = keras.Sequential([keras.Input((3,)), layers.Dense(8, "relu"), layers.BatchNormalization(), layers.Dropout(0.3), layers.Dense(1)])
-    model.compile(optimizer or keras.optimizers.Adam(0.01, use_ema=True), "mse", metrics=["mae"])
-    return model
+def network(optimizer: Any = None, seed: int = 5, **options: Any) -> Any:
+    return killed.network(seed, optimizer, **options)
 
 
-def state(model: Any) -> list[Any]:
-    return [v.numpy() for v in (*model.variables, *model.optimizer.variables)]
+def run(model: Any, *more: Any, **options: Any) -> Any:
+    return killed.fit(model, *more, **options)
 
 
-def run(model: Any, *more: Any, epochs: int = 4) -> Any:
-    return model.fit(X, Y, batch_size=8, epochs=epochs, verbose=0, callbacks=list(more))
-
-
-@pytest.mark.parametrize("save_freq", ["epoch", 1, 3])
+@pytest.mark.parametrize(("engine", "save_freq"), [*((e, 3) for e in TRAINING), (QUICK, "epoch"), (QUICK, 1)], indirect=["engine"])
 def test_a_run_that_is_cut_off_ends_as_if_it_had_not_been(engine: str, save_freq: Any, tmp_path: pathlib.Path) -> None:
     whole = network()
     curve = run(whole, callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None)).history["loss"]
-    cuts = np.random.default_rng(len(engine)).integers(1, 9, 5).tolist()  # steps of each attempt; 5 make an epoch
+    cuts = np.random.default_rng(len(engine)).integers(1, 9, 3).tolist()  # steps of each attempt; 5 make an epoch
     finished, losses = False, {}
     note = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: losses.__setitem__(epoch, logs["loss"]))
     kept = tmp_path / "run" / "backup.npz"
@@ -81,35 +76,167 @@ def test_a_run_that_is_cut_off_ends_as_if_it_had_not_been(engine: str, save_freq
     assert [losses[epoch] for epoch in range(4)] == curve
 
 
-SCRIPT = """
-import os, signal, sys
-import tests.test_recording as t
-from keraunos import callbacks
-class Kill(callbacks.Callback):
-    left = int(sys.argv[2])
-    def on_train_batch_end(self, batch, logs=None):
-        self.left -= 1
-        if self.left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-model = t.network(seed=int(sys.argv[2]))
-t.run(model, callbacks.BackupAndRestore(sys.argv[1] + "/run", save_freq=2), Kill())
-t.np.savez(sys.argv[1] + "/end.npz", *t.state(model))
-"""
-
-
 @pytest.mark.skipif("jax" not in TRAINING, reason="jax is not tested")
 def test_a_process_that_is_killed(tmp_path: pathlib.Path) -> None:
-    environment = {**os.environ, "KERAUNOS_BACKEND": "jax"}
-    for kill in (7, 9, 1000):
-        command = [sys.executable, "-c", SCRIPT, str(tmp_path), str(kill)]
-        done = subprocess.run(command, env=environment, cwd=pathlib.Path(__file__).parent.parent, capture_output=True, text=True)
-        assert done.returncode == (0 if kill == 1000 else -9), done.stderr
+    """By SIGKILL, then by SIGTERM, which leaves a backup of the very step."""
+    for number, step, seed, code in ((signal.SIGKILL, 7, 5, -9), (signal.SIGTERM, 3, 6, 143), (0, 0, 7, 0)):
+        command = [sys.executable, "-m", "tests.killed", "jax", str(tmp_path), "arrays", *(str(int(x)) for x in (number, step, seed))]
+        done = subprocess.run(command, cwd=pathlib.Path(__file__).parent.parent, capture_output=True, text=True)
+        assert done.returncode == code, done.stderr
     with keras.config.backend_scope("jax"):
-        killed = np.load(tmp_path / "end.npz")
-        model = network(seed=7)  # the seed of the process that began
+        model = network()
         run(model, callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None))
-        for a, b in zip(state(model), killed.values(), strict=True):
+        for a, b in zip(state(model), np.load(tmp_path / "end.npz").values(), strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+def resumed(make: Any, fit: Any, folder: pathlib.Path, cut: int, **options: Any) -> tuple[Any, Any, Any, Any]:
+    """A model and history of a run that was not cut off, and those of one that was and went on."""
+    whole = make(5)
+    history = fit(whole, callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None))
+    with pytest.raises(InterruptedError):
+        fit(make(5), callbacks.BackupAndRestore(folder, **options), Cut(cut))
+    second = make(77)
+    return whole, history, second, fit(second, callbacks.BackupAndRestore(folder, **options))
+
+
+def same(a: Any, b: Any) -> bool:
+    return all(np.array_equal(x, y) for x, y in zip(state(a), state(b), strict=True))
+
+
+def endless() -> Any:
+    while True:
+        for i in range(0, 40, 8):
+            yield X[i : i + 8] * rng_of(i), Y[i : i + 8]
+
+
+def rng_of(i: int) -> float:
+    return 1.0 + i / 100
+
+
+RUNS: dict[str, Any] = {
+    "indexed": (lambda seed: network(seed=seed), lambda m, *c: run(m, *c, data="indexed")),
+    "a generator": (lambda seed: network(seed=seed), lambda m, *c: m.fit(endless(), steps_per_epoch=3, epochs=4, verbose=0, callbacks=list(c))),
+    "scaled losses": (
+        lambda seed: network(keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(0.01), dynamic_growth_steps=3), seed, dtype="mixed_float16"),
+        lambda m, *c: run(m, *c),
+    ),
+    "gathered gradients": (lambda seed: network(keras.optimizers.SGD(0.01, momentum=0.9, gradient_accumulation_steps=3), seed), lambda m, *c: run(m, *c)),
+}
+
+
+@pytest.mark.parametrize("kind", RUNS)
+def test_all_kinds_of_runs_go_on(kind: str, tmp_path: pathlib.Path) -> None:
+    with keras.config.backend_scope(QUICK):
+        whole, history, second, later = resumed(*RUNS[kind], tmp_path, 8, save_freq=3)
+        assert same(whole, second) and later.history == history.history and later.epoch == history.epoch
+
+
+class Stopped(callbacks.Callback):
+    """Ends a run, as a crash would, after an epoch, before its backup."""
+
+    def __init__(self, epoch: int):
+        self.last = epoch
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if epoch == self.last:
+            raise InterruptedError
+
+
+@pytest.mark.parametrize("epoch", [2, 4, 5])
+def test_what_callbacks_have_counted_goes_on(epoch: int, tmp_path: pathlib.Path) -> None:
+    """Whatever their order: the backup is written after the others have seen the epoch."""
+    values = [5.0, 4.0, 4.5, 4.6, 3.0, 3.5, 3.6, 3.7, 3.8, 3.9]
+
+    def fit(folder: pathlib.Path, seed: int, *more: Any) -> Any:
+        model = network(keras.optimizers.SGD(0.1, use_ema=True), seed)
+        put = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(quality=values[epoch]))
+        watching = [
+            callbacks.EarlyStopping("quality", patience=4, restore_best_weights=True, mode="min"),
+            callbacks.ReduceLROnPlateau("quality", patience=2, cooldown=1, factor=0.5, mode="min"),
+            callbacks.ModelCheckpoint(folder / "best.keras", "quality", save_best_only=True, mode="min"),
+            callbacks.CSVLogger(folder / "log.csv"),
+            callbacks.SwapEMAWeights(swap_on_epoch=True),
+        ]
+        backup = callbacks.BackupAndRestore(folder / "run")
+        return model, model.fit(X, Y, batch_size=20, epochs=10, verbose=0, callbacks=[backup, put, *watching, *more])
+
+    with keras.config.backend_scope(QUICK):
+        for folder in (tmp_path / "a", tmp_path / "b"):
+            folder.mkdir()
+        whole, history = fit(tmp_path / "a", 5)
+        with pytest.raises(InterruptedError):
+            fit(tmp_path / "b", 5, Stopped(epoch))
+        second, later = fit(tmp_path / "b", 99)
+        assert same(whole, second) and later.history == history.history and len(history.epoch) == 9
+        assert (tmp_path / "a" / "log.csv").read_text() == (tmp_path / "b" / "log.csv").read_text()
+        best = [keras.models.load_model(folder / "best.keras").get_weights() for folder in (tmp_path / "a", tmp_path / "b")]
+        assert all(np.array_equal(a, b) for a, b in zip(*best, strict=True))
+
+
+def test_a_run_that_a_callback_had_ended_is_not_gone_on_with(tmp_path: pathlib.Path) -> None:
+    class End(callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            self.model.stop_training = epoch == 1
+
+        def on_train_end(self, logs: Any = None) -> None:
+            if self.model.position.ended and not (tmp_path / "died").exists():
+                (tmp_path / "died").touch()
+                raise InterruptedError
+
+    with keras.config.backend_scope(QUICK), pytest.raises(InterruptedError):
+        run(network(), callbacks.BackupAndRestore(tmp_path / "run"), End())
+    with keras.config.backend_scope(QUICK):
+        assert run(network(), callbacks.BackupAndRestore(tmp_path / "run"), End()).epoch == [0, 1]
+
+
+@pytest.mark.parametrize(("engine", "save_freq"), [*((e, "epoch") for e in TRAINING), (QUICK, False)], indirect=["engine"])
+def test_sigterm_ends_the_batch_saves_and_leaves(engine: str, save_freq: Any, tmp_path: pathlib.Path) -> None:
+    def terminate(*_: Any) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def fit(model: Any, *more: Any) -> Any:
+        return run(model, callbacks.BackupAndRestore(tmp_path / "run", save_freq), *more)
+
+    former = signal.getsignal(signal.SIGTERM)
+    whole = network()
+    run(whole)
+    first = network()
+    with pytest.raises(SystemExit) as left:
+        fit(first, callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: terminate() if epoch == 2 else None))
+    assert left.value.code == 143 and signal.getsignal(signal.SIGTERM) is former and (tmp_path / "run" / "backup.npz").exists()
+    assert 11 <= int(first.optimizer.iterations.numpy()) <= 15
+    second = network(seed=9)
+    fit(second)
+    for a, b in zip(state(second), state(whole), strict=True):  # one step at a time, or many: not to the bit
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_sigterm_elsewhere(tmp_path: pathlib.Path) -> None:
+    """At the end of an epoch; with a handler of the program's own; in a thread, which may not have one."""
+    called: list[int] = []
+    former = signal.signal(signal.SIGTERM, lambda number, frame: called.append(number))
+    try:
+        with keras.config.backend_scope(QUICK):
+            end = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: os.kill(os.getpid(), signal.SIGTERM) if epoch == 1 else None)
+            assert len(run(network(), callbacks.BackupAndRestore(tmp_path / "a", delete_checkpoint=False), end).epoch) == 4 and called == [signal.SIGTERM]
+
+            def inside() -> None:
+                with keras.config.backend_scope(QUICK):
+                    run(network(), callbacks.BackupAndRestore(tmp_path / "b"), epochs=1)
+                called.append(0)
+
+            thread = threading.Thread(target=inside)
+            thread.start()
+            thread.join()
+            assert called == [signal.SIGTERM, 0]
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            twice = callbacks.LambdaCallback(on_train_batch_begin=lambda batch, logs: [os.kill(os.getpid(), signal.SIGTERM) for _ in range(2)])
+            with pytest.raises(SystemExit):
+                run(network(), callbacks.BackupAndRestore(tmp_path / "c"), twice)
+            assert not (tmp_path / "c").exists()
+    finally:
+        signal.signal(signal.SIGTERM, former)
 
 
 def test_streams_go_on_too(tmp_path: pathlib.Path) -> None:

@@ -155,8 +155,9 @@ class BackupAndRestore(Callback):
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
         self._seen, position = about["seen"], self.model.position
-        self.model.stop_training = about["stop"]
-        position.goto(self.params["epochs"] if about["stop"] else about["epoch"], about["batch"], about["seed"])
+        position.goto(about["epoch"], about["batch"], about["seed"])
+        if about["stop"] and not about["batch"]:  # a callback had ended it
+            self.model.stop_training, position.epoch = True, self.params["epochs"]
         for callback in position.callbacks:  # each takes the first state of its kind
             found = next((pair for pair in states if pair[0] == type(callback).__name__), None)
             if found is not None and hasattr(callback, "set_state"):

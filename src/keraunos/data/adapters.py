@@ -125,6 +125,9 @@ class ArraySource:
         finally:
             ahead.close()
 
+    def skip(self, epoch: int) -> None:
+        """Nothing: the order of an epoch does not depend on those before."""
+
     def epoch_end(self) -> None:
         """Nothing: arrays need not be told."""
 

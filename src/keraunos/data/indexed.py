@@ -126,7 +126,8 @@ class IndexedSource:
         self.steps: Any = count if steps is None else steps
         if self.steps == 0:
             raise DataError(f"{kind} has no batches.", fix="check its __len__")
-        self.shuffle, self.seed = shuffle and count is not None, host.make_seed() if shuffle else 0
+        self.shuffle = shuffle and count is not None and not getattr(data, "own_order", False)
+        self.seed = host.make_seed() if shuffle else 0
         self._first: tuple[int, Any] | None = None
         self._form = Form()
         self._executor: Any = None
@@ -163,6 +164,8 @@ class IndexedSource:
             yield from map(ready, batches)
 
     def _batches(self, epoch: int, passed: int) -> Generator[Any]:
+        if (set_epoch := getattr(self.data, "set_epoch", None)) is not None:  # whose order follows from its number
+            set_epoch(epoch)
         if (begin := getattr(self.data, "on_epoch_begin", None)) is not None:
             begin()
         indices = self.order(epoch)[passed:]
@@ -203,6 +206,10 @@ class IndexedSource:
     def _submit(self, index: int) -> Any:
         try:
             return self._executor.submit(_item, index)
+        except BrokenProcessPool as error:  # which is told when this batch, or one before it, is wanted
+            future = concurrent.futures.Future[Any]()
+            future.set_exception(error)
+            return future
         except (pickle.PicklingError, TypeError, AttributeError) as error:  # the first call sends the data set
             self.close()
             kind = type(self.data).__name__
@@ -243,6 +250,13 @@ class IndexedSource:
             if self.data.use_multiprocessing:
                 error.add_note(f"Raised by {name}[{index}] in a worker process.")
             raise
+
+    def skip(self, epoch: int) -> None:
+        """Pass over an epoch that an earlier run has done; the data is told of it, for its order may depend on that."""
+        if (begin := getattr(self.data, "on_epoch_begin", None)) is not None:
+            begin()
+        self._first = None  # it may be another batch now
+        self.epoch_end()
 
     def epoch_end(self) -> None:
         """Tell the data that an epoch has ended."""

@@ -120,6 +120,13 @@ class StreamSource:
             fix = "let it yield for ever, or pass a smaller steps_per_epoch"
             raise DataError(f"The {'generator' if self._once else 'data'} ended after {done} of {self.steps} batches.", fix=fix)
 
+    def skip(self, epoch: int) -> None:
+        """Pass over an epoch that an earlier run has done: where epochs follow one another in the data, its batches are read."""
+        if self._once or not self._whole:
+            for _ in self._raw(self.steps):
+                pass
+        self.epoch_end()
+
     def epoch_end(self) -> None:
         """Tell the data that an epoch has ended."""
         if hasattr(self.data, "on_epoch_end"):

@@ -43,6 +43,8 @@ class Position:
 
     def goto(self, epoch: int, batch: int, seed: int) -> None:
         """Go on at a batch of an epoch, in the order of a seed."""
+        for done in range(self.epoch, epoch):
+            self.data.skip(done)
         self.epoch, self.batch, self.data.seed, self.resumed = epoch, batch, seed, True
 
     def __deepcopy__(self, memo: Any) -> None:
