@@ -15,14 +15,18 @@ from keraunos.core.missing import answer_for
 from keraunos.core.serialization import *
 
 __all__ = [
-    "PyDataset", "Sequence", "clear_session", "disable_interactive_logging", "enable_interactive_logging", "is_interactive_logging_enabled", "is_keras_tensor", "normalize",
-    "pack_x_y_sample_weight", "pad_sequences", "set_random_seed", "standardize_dtype", "to_categorical", "unpack_x_y_sample_weight",
+    "PyDataset", "Sequence", "audio_dataset_from_directory", "clear_session", "disable_interactive_logging", "enable_interactive_logging", "get_file", "image_dataset_from_directory", "is_interactive_logging_enabled", "is_keras_tensor", "normalize",
+    "pack_x_y_sample_weight", "pad_sequences", "set_random_seed", "split_dataset", "standardize_dtype", "text_dataset_from_directory", "timeseries_dataset_from_array",
+    "to_categorical", "unpack_x_y_sample_weight",
 ]  # fmt: skip
 __all__ += serialization.__all__
 
 if TYPE_CHECKING:
-    from keraunos.data.adapters import pack_x_y_sample_weight, unpack_x_y_sample_weight
+    from keraunos.data.batches import pack_x_y_sample_weight, unpack_x_y_sample_weight
+    from keraunos.data.download import get_file
+    from keraunos.data.folders import audio_dataset_from_directory, image_dataset_from_directory, text_dataset_from_directory
     from keraunos.data.indexed import PyDataset, Sequence
+    from keraunos.data.windows import split_dataset, timeseries_dataset_from_array
     from keraunos.random.host import set_random_seed
 
 
@@ -125,8 +129,11 @@ def pad_sequences(
 
 # These load NumPy.
 _LATE = {
-    "data.adapters": ("pack_x_y_sample_weight", "unpack_x_y_sample_weight"),
+    "data.batches": ("pack_x_y_sample_weight", "unpack_x_y_sample_weight"),
+    "data.download": ("get_file",),
+    "data.folders": ("audio_dataset_from_directory", "image_dataset_from_directory", "text_dataset_from_directory"),
     "data.indexed": ("PyDataset", "Sequence"),
+    "data.windows": ("split_dataset", "timeseries_dataset_from_array"),
     "random.host": ("set_random_seed",),
 }
 answer_for(__name__, {name: module for module, found in _LATE.items() for name in found})

@@ -17,7 +17,6 @@ KERAS_VERSION = "3.15.1"  # the version of Keras whose public names `keras_names
 # What does the work of some names that Keras has and Keraunos lacks.
 _INSTEAD = {
     "callbacks.OrbaxCheckpoint": "BackupAndRestore keeps the whole state of a run, ModelCheckpoint the model",
-    "utils.get_file": "urllib.request.urlretrieve(url, path)",
 }
 
 

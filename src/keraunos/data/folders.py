@@ -1,0 +1,315 @@
+"""Data sets of files: images, texts and sounds in one folder for each class, read by threads."""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from keraunos.core import config
+from keraunos.core.errors import ArgumentError, DataError, one_of
+from keraunos.data.indexed import PyDataset
+from keraunos.ops import image
+from keraunos.random import host
+
+_IMAGES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
+_MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
+_INTERPOLATIONS = ("bilinear", "nearest", "bicubic", "lanczos3", "lanczos5")
+
+
+class Batches(PyDataset):
+    """A data set of samples by number, in batches; `for batch in data` goes through it once.
+
+    Args:
+        size: The number of samples.
+        make: Which makes a batch of an array of their numbers.
+        batch_size: The number of samples in a batch.
+        shuffle: Whether each epoch has its own order.
+        seed: The seed of the order; drawn if it is None.
+        workers: The number of threads that make batches.
+    """
+
+    own_order = True  # `fit` does not shuffle its batches
+
+    def __init__(self, size: int, make: Callable[[np.ndarray], Any], batch_size: int | None, shuffle: bool = False, seed: int | None = None, workers: int = 1):
+        super().__init__(workers=workers)
+        if batch_size is None or batch_size < 1:
+            raise ArgumentError("batch_size must be a positive integer: models take batches.", received=f"batch_size={batch_size}", fix="batch_size=1")
+        self.size, self.make, self.batch_size, self.shuffle = size, make, int(batch_size), shuffle
+        self.seed = host.make_seed() if seed is None and shuffle else seed
+        self.set_epoch(0)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Take the order of an epoch."""
+        self.epoch = epoch
+        self._order = host.generator(self.seed or 0, epoch, 1).permutation(self.size) if self.shuffle else np.arange(self.size)
+
+    def __len__(self) -> int:
+        return math.ceil(self.size / self.batch_size)
+
+    def __getitem__(self, index: int) -> Any:
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        return self.make(self._order[index * self.batch_size :][: self.batch_size])
+
+    def __iter__(self) -> Any:
+        for index in range(len(self)):
+            yield self[index]
+        self.set_epoch(self.epoch + 1)
+
+
+class Files(Batches):
+    """A data set of files.
+
+    Args:
+        file_paths: Where they are.
+        labels: What is given beside each, or None.
+        class_names: The names of the classes, or None.
+        read: Which makes an array of a file.
+        join: Which makes a batch of such arrays.
+        options: `batch_size`, `shuffle` and `seed`.
+    """
+
+    def __init__(self, file_paths: list[str], labels: np.ndarray | None, class_names: list[str] | None, read: Callable[[str], Any], join: Any, **options: Any):
+        self.file_paths, self.labels, self.class_names, self._read, self._join = file_paths, labels, class_names, read, join
+        super().__init__(len(file_paths), self._batch, workers=min(4, os.cpu_count() or 1), **options)
+
+    def _batch(self, rows: np.ndarray) -> Any:
+        x = self._join([self._read(self.file_paths[row]) for row in rows])
+        return x if self.labels is None else (x, self.labels[rows])
+
+
+def _listed(directory: Any, labels: Any, class_names: Any, endings: tuple[str, ...], follow_links: bool) -> tuple[list[str], Any, list[str] | None]:
+    """The files below a directory in their order, the class of each, and the classes' names."""
+    root = pathlib.Path(directory)
+    if not root.is_dir():
+        raise DataError(f"There is no directory '{directory}'.", where="directory")
+
+    def below(folder: pathlib.Path) -> list[str]:
+        found = [os.path.join(at, name) for at, _, names in os.walk(folder, followlinks=follow_links) for name in names]
+        return sorted(path for path in found if path.lower().endswith(endings))
+
+    if labels != "inferred":
+        paths = below(root)
+        if labels is not None and len(labels) != len(paths):
+            raise DataError(
+                f"There are {len(labels)} labels and {len(paths)} files.", where="labels", fix="one label for each file, in the order of their sorted paths"
+            )
+        return paths, labels, class_names if labels is None or class_names else [str(label) for label in sorted(set(labels))]
+    folders = sorted(entry.name for entry in root.iterdir() if entry.is_dir())
+    unknown = [name for name in class_names or [] if name not in folders]
+    if unknown:
+        raise DataError(f"There is no folder for the class '{unknown[0]}'.", where="class_names", received=f"folders {', '.join(folders[:12])}")
+    names = list(class_names or folders)
+    pairs = [(path, number) for number, name in enumerate(names) for path in below(root / name)]
+    return [path for path, _ in pairs], [number for _, number in pairs], names
+
+
+def _targets(labels: Any, mode: str | None, count: int) -> np.ndarray | None:
+    if labels is None or mode is None:
+        return None
+    one_of("label_mode", mode, ("int", "categorical", "binary"))
+    if mode == "binary" and count != 2:
+        raise ArgumentError(f"label_mode='binary' needs 2 classes; there are {count}.", where="label_mode", fix="label_mode='int'")
+    numbers = np.asarray(labels, "int32")
+    if mode == "categorical":
+        return np.eye(count, dtype="float32")[numbers]
+    return numbers if mode == "int" else numbers[:, None].astype("float32")
+
+
+def _data_set(directory: Any, labels: Any, label_mode: Any, class_names: Any, endings: tuple[str, ...], read: Any, join: Any, batch_size: Any, shuffle: bool,
+              seed: Any, validation_split: Any, subset: Any, follow_links: bool, verbose: bool, format: str = "tf") -> Any:  # fmt: skip
+    """The data set of a directory, its training or validation part, or both."""
+    if format != "tf":
+        raise ArgumentError(f"format cannot be {format!r}: the result is a data set of Keraunos.", where="format", fix="leave format out")
+    if subset is not None:
+        one_of("subset", subset, ("training", "validation", "both"))
+    if (validation_split is None) != (subset is None):
+        raise ArgumentError("validation_split and subset go together.", where="subset", fix="validation_split=0.2, subset='both'")
+    if validation_split is not None and not 0 < validation_split < 1:
+        raise ArgumentError("validation_split is a fraction between 0 and 1.", received=f"validation_split={validation_split}")
+    if subset in ("training", "validation") and shuffle and seed is None:
+        raise ArgumentError("Both parts must be drawn by the same seed, or they overlap.", where="seed", fix="seed=0 for both, or subset='both'")
+    paths, numbers, names = _listed(directory, labels, class_names, endings, follow_links)
+    if not paths:
+        raise DataError(
+            f"There are no files in '{directory}'.", where="directory", expected=f"files that end in {', '.join(endings)}, in a folder for each class"
+        )
+    targets = _targets(numbers, label_mode, len(names or ()))
+    seed = host.make_seed() if seed is None else seed
+    order = host.generator(seed).permutation(len(paths)) if shuffle else np.arange(len(paths))
+    at = len(paths) - int((validation_split or 0) * len(paths))
+    if verbose:
+        print(f"Found {len(paths)} files" + (f" belonging to {len(names)} classes." if names and targets is not None else "."))
+
+    def part(kind: str, rows: np.ndarray) -> Files:
+        if not len(rows):
+            raise DataError(f"validation_split={validation_split} of {len(paths)} files leaves none for {kind}.", where="validation_split")
+        if verbose and subset is not None:
+            print(f"Using {len(rows)} files for {kind}.")
+        chosen = [paths[row] for row in rows]
+        options = {"batch_size": batch_size, "shuffle": shuffle and kind == "training", "seed": seed}
+        return Files(chosen, *((None, None) if targets is None else (targets[rows], names)), read, join, **options)
+
+    if subset is None:
+        return part("training", order)
+    parts = {"training": order[:at], "validation": order[at:]}
+    return tuple(part(kind, rows) for kind, rows in parts.items()) if subset == "both" else part(subset, parts[subset])
+
+
+def image_dataset_from_directory(
+    directory: Any, labels: Any = "inferred", label_mode: str | None = "int", class_names: Any = None, color_mode: str = "rgb", batch_size: int | None = 32,
+    image_size: tuple[int, int] = (256, 256), shuffle: bool = True, seed: int | None = None, validation_split: float | None = None, subset: str | None = None,
+    interpolation: str = "bilinear", follow_links: bool = False, crop_to_aspect_ratio: bool = False, pad_to_aspect_ratio: bool = False,
+    data_format: str | None = None, format: str = "tf", verbose: bool = True,
+) -> Any:  # fmt: skip
+    """A data set of the images in a directory, with a folder for each class.
+
+    It is a `PyDataset`, for `fit`, `evaluate` and `predict`, whose images are read by threads; Keras returns one of TensorFlow's.
+
+    Args:
+        directory: Where the folders are.
+        labels: "inferred" from the folders, None, or a list of integers in the order of the files' paths.
+        label_mode: "int", "categorical" (one-hot), "binary" (0.0 or 1.0), or None.
+        class_names: The names of the folders in the order of their numbers; sorted by default.
+        color_mode: "rgb", "rgba" or "grayscale".
+        batch_size: The number of images in a batch.
+        image_size: Height and width to which images are resized.
+        shuffle: Whether each epoch has its own order.
+        seed: The seed of the order and of the split.
+        validation_split: The fraction of the files that is for validation.
+        subset: "training", "validation", or "both" (a pair of data sets).
+        interpolation: "bilinear", "nearest", "bicubic", "lanczos3" or "lanczos5".
+        follow_links: Whether links to directories are followed.
+        crop_to_aspect_ratio: Whether images are cropped, not distorted.
+        pad_to_aspect_ratio: Whether images are padded, not distorted, as `ops.image.resize` does.
+        data_format: "channels_last" or "channels_first"; the setting's by default.
+        format: Only "tf"; the result is a data set of Keraunos anyway.
+        verbose: Whether the number of files is printed.
+
+    Returns:
+        A data set with `class_names` and `file_paths`; two of them for `subset="both"`.
+
+    Raises:
+        DataError: There are no images, or one cannot be read.
+        ArgumentError: Arguments do not go together.
+    """
+    mode = _MODES[one_of("color_mode", color_mode, tuple(_MODES))]
+    one_of("interpolation", interpolation, _INTERPOLATIONS)
+    options = {"crop_to_aspect_ratio": crop_to_aspect_ratio, "pad_to_aspect_ratio": pad_to_aspect_ratio, "data_format": "channels_last"}
+    first = (data_format or config.image_data_format()) == "channels_first"
+
+    def read(path: str) -> np.ndarray:
+        pixels = _pixels(path, mode)
+        with config.backend_scope("numpy"):
+            resized = np.asarray(image.resize(pixels, tuple(image_size), interpolation, **options))
+        return resized.transpose(2, 0, 1) if first else resized
+
+    return _data_set(directory, labels, label_mode, class_names, _IMAGES, read, np.stack, batch_size, shuffle, seed, validation_split, subset, follow_links, verbose,
+                     format)  # fmt: skip
+
+
+def _pixels(path: str, mode: str) -> np.ndarray:
+    try:
+        from PIL import Image
+    except ImportError:
+        raise ImportError("Images are read by Pillow, which is not installed: pip install pillow") from None
+    try:
+        with Image.open(path) as opened:
+            pixels = np.asarray(opened.convert(mode))
+    except (OSError, SyntaxError) as error:
+        raise DataError(f"The image cannot be read: {error}", where=path, fix="remove the file, or mend it") from error
+    return (pixels[..., None] if pixels.ndim == 2 else pixels).astype("float32")
+
+
+def text_dataset_from_directory(
+    directory: Any, labels: Any = "inferred", label_mode: str | None = "int", class_names: Any = None, batch_size: int | None = 32, max_length: int | None = None,
+    shuffle: bool = True, seed: int | None = None, validation_split: float | None = None, subset: str | None = None, follow_links: bool = False,
+    format: str = "tf", verbose: bool = True,
+) -> Any:  # fmt: skip
+    """A data set of the texts (`.txt`, UTF-8) in a directory, with a folder for each class, as `image_dataset_from_directory` has images.
+
+    Args:
+        directory: Where the folders are.
+        labels: "inferred" from the folders, None, or a list of integers in the order of the files' paths.
+        label_mode: "int", "categorical", "binary", or None.
+        class_names: The names of the folders in the order of their numbers.
+        batch_size: The number of texts in a batch.
+        max_length: The number of characters after which texts are cut.
+        shuffle: Whether each epoch has its own order.
+        seed: The seed of the order and of the split.
+        validation_split: The fraction of the files that is for validation.
+        subset: "training", "validation", or "both".
+        follow_links: Whether links to directories are followed.
+        format: Only "tf"; the result is a data set of Keraunos anyway.
+        verbose: Whether the number of files is printed.
+    """
+
+    def read(path: str) -> str:
+        return pathlib.Path(path).read_text(encoding="utf-8", errors="replace")[:max_length]
+
+    join = functools.partial(np.array, dtype=object)
+    return _data_set(directory, labels, label_mode, class_names, (".txt",), read, join, batch_size, shuffle, seed, validation_split, subset, follow_links, verbose,
+                     format)  # fmt: skip
+
+
+def audio_dataset_from_directory(
+    directory: Any, labels: Any = "inferred", label_mode: str | None = "int", class_names: Any = None, batch_size: int | None = 32, sampling_rate: int | None = None,
+    output_sequence_length: int | None = None, ragged: bool = False, shuffle: bool = True, seed: int | None = None, validation_split: float | None = None,
+    subset: str | None = None, follow_links: bool = False, verbose: bool = True,
+) -> Any:  # fmt: skip
+    """A data set of the sounds (`.wav`) in a directory, with a folder for each class, as `image_dataset_from_directory` has images.
+
+    A batch has the shape `(batch, length, channels)`, with values from -1 to 1.
+
+    Args:
+        directory: Where the folders are.
+        labels: "inferred" from the folders, None, or a list of integers in the order of the files' paths.
+        label_mode: "int", "categorical", "binary", or None.
+        class_names: The names of the folders in the order of their numbers.
+        batch_size: The number of sounds in a batch.
+        sampling_rate: The rate, in samples a second, to which sounds are brought; their own by default.
+        output_sequence_length: The length to which sounds are cut or filled up with silence; that of the longest in the batch by default.
+        ragged: Must be False: no engine has batches of unequal lengths.
+        shuffle: Whether each epoch has its own order.
+        seed: The seed of the order and of the split.
+        validation_split: The fraction of the files that is for validation.
+        subset: "training", "validation", or "both".
+        follow_links: Whether links to directories are followed.
+        verbose: Whether the number of files is printed.
+    """
+    if ragged:
+        raise ArgumentError("ragged=True: no engine has batches of unequal lengths.", where="ragged", fix="output_sequence_length=16000")
+
+    def join(sounds: list[np.ndarray]) -> np.ndarray:
+        length = output_sequence_length or max(map(len, sounds))
+        return np.stack([np.pad(sound[:length], ((0, max(0, length - len(sound))), (0, 0))) for sound in sounds])
+
+    read = functools.partial(_samples, rate=sampling_rate)
+    return _data_set(
+        directory, labels, label_mode, class_names, (".wav",), read, join, batch_size, shuffle, seed, validation_split, subset, follow_links, verbose
+    )
+
+
+def _samples(path: str, rate: int | None) -> np.ndarray:
+    import scipy.io.wavfile
+    import scipy.signal
+
+    try:
+        own, x = scipy.io.wavfile.read(path)
+    except ValueError as error:
+        raise DataError(f"The sound cannot be read: {error}", where=path, fix="remove the file, or mend it") from error
+    if x.dtype.kind == "u":
+        x = (x.astype("float32") - 128) / 128
+    elif x.dtype.kind == "i":
+        x = (x / -float(np.iinfo(x.dtype).min)).astype("float32")
+    x = x.astype("float32").reshape(len(x), -1)
+    if rate is not None and rate != own:
+        shared = math.gcd(rate, own)
+        x = scipy.signal.resample_poly(x, rate // shared, own // shared, axis=0).astype("float32")
+    return x

@@ -1,0 +1,134 @@
+"""Windows of a series, and data in two parts."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from keraunos.core import tree
+from keraunos.core.errors import ArgumentError, DataError
+from keraunos.data.adapters import ArraySource, source
+from keraunos.data.folders import Batches
+from keraunos.random import host
+
+
+def timeseries_dataset_from_array(
+    data: Any, targets: Any, sequence_length: int, sequence_stride: int = 1, sampling_rate: int = 1, batch_size: int | None = 128, shuffle: bool = False,
+    seed: int | None = None, start_index: int | None = None, end_index: int | None = None, format: str = "tf",
+) -> Any:  # fmt: skip
+    """A data set of windows that slide over a series.
+
+    It is a `PyDataset`, for `fit`, `evaluate` and `predict`; Keras returns one of TensorFlow's.
+
+    Args:
+        data: The series, with one entry for each time.
+        targets: A target for each window's first time, or None.
+        sequence_length: The number of entries in a window.
+        sequence_stride: How far a window begins after the one before.
+        sampling_rate: The distance of a window's entries from each other.
+        batch_size: The number of windows in a batch.
+        shuffle: Whether each epoch has its own order.
+        seed: The seed of the order.
+        start_index: The first time that is used.
+        end_index: The time before which windows end.
+        format: Only "tf"; the result is a data set of Keraunos anyway.
+
+    Raises:
+        ArgumentError: An argument is out of range.
+
+    Example:
+
+    >>> windows = timeseries_dataset_from_array([0, 1, 2, 3, 4], None, sequence_length=3)
+    >>> windows[0].tolist()
+    [[0, 1, 2], [1, 2, 3], [2, 3, 4]]
+    """
+    if format != "tf":
+        raise ArgumentError(f"format cannot be {format!r}: the result is a data set of Keraunos.", where="format", fix="leave format out")
+    for name, value in (("sequence_length", sequence_length), ("sequence_stride", sequence_stride), ("sampling_rate", sampling_rate)):
+        if not isinstance(value, (int, np.integer)) or value < 1:
+            raise ArgumentError(f"{name} must be a positive integer.", received=f"{name}={value!r}")
+    series = np.asarray(data)
+    start, end = start_index or 0, len(series) if end_index is None else end_index
+    if not 0 <= start < end <= len(series):
+        raise ArgumentError(f"There is nothing between start_index={start} and end_index={end} of {len(series)} times.", where="start_index")
+    count = end - start - (sequence_length - 1) * sampling_rate
+    goals = None if targets is None else np.asarray(targets)
+    if goals is not None:
+        count = min(count, len(goals) - start)
+    if count < 1:
+        raise ArgumentError(f"A window spans {(sequence_length - 1) * sampling_rate + 1} times; the series has {end - start}.", where="sequence_length")
+    begins = start + np.arange(0, count, sequence_stride)
+    steps = np.arange(sequence_length) * sampling_rate
+
+    def batch(rows: np.ndarray) -> Any:
+        first = begins[rows]
+        x = series[first[:, None] + steps]
+        return x if goals is None else (x, goals[first])
+
+    return Batches(len(begins), batch, batch_size, shuffle, seed)
+
+
+def split_dataset(
+    dataset: Any,
+    left_size: float | int | None = None,
+    right_size: float | int | None = None,
+    shuffle: bool = False,
+    seed: int | None = None,
+    preferred_backend: Any = None,
+) -> tuple[Any, Any]:
+    """Data in two parts.
+
+    Arrays, and lists, tuples and dicts of them, give two of the same structure, for `fit(*left)`; what else there is gives two lists of its samples or batches.
+    Keras returns two data sets of TensorFlow's.
+
+    Args:
+        dataset: Arrays of samples, or anything that yields samples or batches and ends.
+        left_size: The size of the left part: a number of entries, or a fraction of all.
+        right_size: The size of the right part; what the left one leaves by default.
+        shuffle: Whether the entries are shuffled before.
+        seed: The seed of that.
+        preferred_backend: Must be None: the parts belong to no engine.
+
+    Raises:
+        ArgumentError: The sizes are wrong.
+
+    Example:
+
+    >>> import numpy as np
+    >>> (x, y), (x_test, y_test) = split_dataset((np.arange(10), np.arange(10)), left_size=0.8)
+    >>> len(x), x_test.tolist()
+    (8, [8, 9])
+    """
+    if preferred_backend is not None:
+        raise ArgumentError("The parts belong to no engine.", where="preferred_backend", fix="leave preferred_backend out")
+    arrays = [a for a in tree.flatten(dataset) if a is not None] if isinstance(dataset, (list, tuple, dict)) else [dataset]
+    if all(hasattr(a, "shape") or hasattr(a, "to_numpy") for a in arrays) and arrays:
+        held = source(dataset if not isinstance(dataset, tuple) else list(dataset), text=True)
+        assert isinstance(held, ArraySource)
+        size, entries = held.size, None
+    else:
+        entries = list(dataset)
+        size, held = len(entries), None
+    left, right = _sizes(size, left_size, right_size)
+    order = host.generator(host.make_seed() if seed is None else seed).permutation(size) if shuffle else np.arange(size)
+    parts = order[:left], order[left : left + right]
+    if held is None:
+        return tuple([entries[row] for row in rows] for rows in parts)  # type: ignore[index, return-value]
+    found = [held.take(rows)[0] for rows in parts]
+    return tuple(tuple(part) if isinstance(dataset, tuple) else part for part in found)  # type: ignore[return-value]
+
+
+def _sizes(size: int, left: Any, right: Any) -> tuple[int, int]:
+    if left is None and right is None:
+        raise ArgumentError("Say how large a part is.", where="split_dataset", fix="left_size=0.8")
+    for name, value in (("left_size", left), ("right_size", right)):
+        if value is not None and (isinstance(value, bool) or value <= 0 or value > size or (isinstance(value, float) and value >= 1)):
+            raise ArgumentError(f"{name} is a number of entries up to {size}, or a fraction between 0 and 1.", received=f"{name}={value!r}")
+    count = functools.partial(lambda value, round_: round_(value * size) if isinstance(value, float) else value)
+    first = count(left, round) if left is not None else size - count(right, round)
+    second = count(right, round) if right is not None and left is not None else size - first
+    if first + second > size or not first or not second:
+        raise DataError(f"{size} entries cannot be split into {first} and {second}.", where="split_dataset")
+    return first, second
