@@ -54,6 +54,7 @@ def on_cpu() -> bool:
 
 
 def array(x: Any, dtype: str | None = None) -> tf.Tensor:
+    x = tf.convert_to_tensor(x) if isinstance(x, tf.IndexedSlices) else x  # what a tape gives for a variable that was looked up in
     if isinstance(x, tf.Tensor):
         return cast(x, dtype) if dtype else x
     x, dtype = _foreign.prepared(x, dtype)

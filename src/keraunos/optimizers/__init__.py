@@ -19,7 +19,7 @@ from keraunos.optimizers.schedule_free import ScheduleFreeAdamW
 
 _RULES = {**{name: getattr(rules, name) for name in rules.__all__}, "Adafactor": Adafactor, "Muon": Muon, "ScheduleFreeAdamW": ScheduleFreeAdamW}
 _CLASSES = {"Optimizer": Optimizer, "LossScaleOptimizer": LossScaleOptimizer, "MultiOptimizer": MultiOptimizer, "OptimizerMap": OptimizerMap, **_RULES}
-registry = Registry("optimizer", _CLASSES, {name.lower(): name for name in _RULES}, base=Optimizer)
+registry = Registry("optimizer", _CLASSES, {written: name for name in _RULES for written in (name.lower(), name.upper())}, base=Optimizer)
 get, serialize, deserialize = registry.functions()
 
 __all__ = [*_CLASSES, "deserialize", "get", "schedules", "serialize"]  # pyright: ignore[reportUnsupportedDunderAll]

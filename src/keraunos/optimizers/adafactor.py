@@ -58,6 +58,27 @@ class Adafactor(Varied):
             rate = ops.minimum(rate, ops.rsqrt(step))
         return value - rate * ops.maximum(self.epsilon_2, self._size(value)) * move, *new
 
+    def save_own_variables(self, store: Any) -> None:
+        """Write the state as Keras has it: for each variable three arrays, of which those are 0 that are not kept."""
+        values = [v.numpy() for v in self._variables[: self._first()]]
+        for variable, slots in zip(self._trained, self._varied, strict=True):
+            kept = [slot.numpy() for slot in slots]
+            nothing = ops.convert_to_numpy(ops.zeros(variable.shape if len(kept) == 2 else (), variable.dtype))
+            values += [*kept, nothing] if len(kept) == 2 else [nothing, nothing, *kept]
+        store.update({str(i): value for i, value in enumerate(values)})
+
+    def load_own_variables(self, store: Any) -> None:
+        """Read the state from such a store, or from one with only what is kept."""
+        first = self._first()
+        if len(store.keys()) == first + 3 * len(self._varied):
+            places = [first + 3 * i + j for i, slots in enumerate(self._varied) for j in ((0, 1) if len(slots) == 2 else (2,))]
+            store = {str(i): store[str(place)] for i, place in enumerate([*range(first), *places])}
+        super().load_own_variables(store)
+
+    def _first(self) -> int:
+        """How many variables come before what is kept for each variable trained."""
+        return len(self._variables) - sum(map(len, self._varied))
+
     def _along(self, square: Any, count: int) -> list[Any]:
         return [square] if count == 1 else [ops.mean(square, -1), ops.mean(square, -2)]
 

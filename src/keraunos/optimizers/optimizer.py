@@ -82,7 +82,7 @@ class Optimizer(Declared):
     use_ema: bool = False
     ema_momentum: Share = 0.99
     ema_overwrite_frequency: Size | None = None
-    loss_scale_factor: float | None = None
+    loss_scale_factor: Positive | None = None
     gradient_accumulation_steps: Several | None = None
     name: str | None = None
 
@@ -129,15 +129,24 @@ class Optimizer(Declared):
         known = self.__dict__.get("_rate")
         if isinstance(value, dict):
             value = schedules.deserialize(value)
+        if value is None or isinstance(value, (bool, str)) or getattr(value, "shape", ()) != ():
+            raise self._no_rate(value)
         if callable(value):
             self._variables = [v for v in self.__dict__.get("_variables", ()) if v is not known]
             self._rate = value
         elif known is None:
-            self._rate = float(value)  # `setup` makes a variable of it
+            try:
+                self._rate = float(value)  # `setup` makes a variable of it
+            except (TypeError, ValueError):
+                raise self._no_rate(value) from None
         elif isinstance(known, Variable):
             known.assign(value)
         else:
             raise ArgumentTypeError("The learning rate follows a schedule, so it cannot be set.", where=self.name, fix="make the optimizer with a number")
+
+    def _no_rate(self, value: Any) -> ArgumentError:
+        fact = "The learning rate must be a number, a schedule, or a function without arguments."
+        return ArgumentError(fact, where=type(self).__name__, received=f"learning_rate={value!r}", fix="learning_rate=0.001, say")
 
     @property
     def iterations(self) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from keraunos.core.variable import Variable
 from keraunos.optimizers.optimizer import Optimizer
@@ -10,6 +10,8 @@ from keraunos.optimizers.optimizer import Optimizer
 
 class Varied(Optimizer, kw_only=True):
     """The base of optimizers whose slots differ between variables."""
+
+    _varied: Sequence[list[Variable]] = ()  # what is kept for each variable
 
     def slots_for(self, variable: Variable) -> dict[str, tuple[int, ...]]:
         """The shapes of what is kept for a variable, by name; `update` takes them in this order."""
