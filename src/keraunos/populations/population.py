@@ -13,6 +13,7 @@ from keraunos.callbacks import History, LambdaCallback
 from keraunos.callbacks.monitors import Monitor
 from keraunos.core import config, tree
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, BackendError, ShapeError, StateError, suggestion
+from keraunos.core.functional import Trace
 from keraunos.core.names import names_anew
 from keraunos.core.scope import within
 from keraunos.core.variable import Variable
@@ -178,6 +179,8 @@ class Population:
         for place, model in zip([self._spare, *self._places], [template, *models], strict=True):
             with host.stream(place), names_anew():
                 model._symbolic_build(batch, training)
+                if not all(metric.variables for metric in model.metrics):
+                    _meet(model, batch)
         if training:
             check_model(template, batch)
         self._columns = _aligned(template, models)
@@ -252,6 +255,15 @@ def _model(model_fn: Callable[..., Any], values: dict[str, Any]) -> Any:
         fix = "apply the layers of the host to the data first"
         raise BackendError("Layers that run on the host cannot be part of a population.", where=model.name, fix=fix)
     return model
+
+
+def _meet(model: Any, batch: Any) -> None:
+    """Let metrics that make their variables when they meet data do so; nothing is added to them."""
+    array = model._backend.array
+    parts = tuple(tree.map_structure(lambda a: None if a is None else array(a), part) for part in batch if part is not None)
+    with within(backend=model._backend, trace=Trace()), model._run(), model._backend.forward():
+        model._step_of("test")(parts)
+        model._clear_losses()
 
 
 def _equip(models: Sequence[Any]) -> None:
