@@ -292,3 +292,41 @@ def test_vector_metrics_do_not_disturb_checkpoints(tmp_path):
     callback.set_model(model)
     callback.on_epoch_end(0, {"loss": 1.0, "f1_score": [0.5, 0.5]})
     assert model.saved == ["1.keras"]
+
+
+RUNS = {
+    "fit": lambda model, c: model.fit(X, Y, epochs=2, batch_size=8, validation_data=(X, Y), verbose=0, callbacks=[c]),
+    "a part of fit": lambda model, c: model.fit(
+        X, Y, epochs=3, initial_epoch=1, batch_size=8, validation_split=0.4, validation_freq=2, verbose=0, callbacks=[c]
+    ),
+    "evaluate": lambda model, c: model.evaluate(X, Y, batch_size=8, verbose=0, callbacks=[c]),
+    "predict": lambda model, c: model.predict(X, batch_size=8, verbose=0, callbacks=[c]),
+}
+
+
+def calls(library, run):
+    """What a callback is called with, in order: the mark, the number, the names of the logs; and the settings of the run."""
+    seen = []
+
+    def noting(mark):
+        def note(self, *args, logs=None):
+            *number, logs = args if args and not isinstance(args[-1], int) else (*args, logs)
+            seen.append((mark, *number, sorted(logs or {})))
+            if mark.startswith("on_train_batch"):
+                getattr(library.callbacks.Callback, mark)(self, *number, logs)
+
+        return note
+
+    marks = [name for name in dir(C.Callback) if name.startswith("on_")]
+    callback = type("Noting", (library.callbacks.Callback,), {mark: noting(mark) for mark in marks})()
+    model = library.Sequential([library.Input((3,)), library.layers.Dense(1)])
+    model.compile("sgd", "mse", metrics=["mae"])
+    run(model, callback)
+    return seen, callback.params
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_calls_are_those_of_keras(run):
+    peer = pytest.importorskip("keras")
+    with keras.backend_scope("torch" if "torch" in TRAINING else TRAINING[0]):
+        assert calls(keras, RUNS[run]) == calls(peer, RUNS[run])

@@ -136,7 +136,7 @@ def test_a_terminal(columns: int, monkeypatch: Any) -> None:
             if progress.due():
                 progress.draw(done, {"loss": 0.5, "accuracy": 0.25, "a_long_name": 123456.0})
         progress.end(10, {"loss": 0.5, "accuracy": 0.25})
-    first, second, _ = terminal.getvalue().split("\n")
+    _, second, _ = terminal.getvalue().split("\n")
     redraws = second.split("\r")[1:-1]
     assert len(redraws) > 3 and all(len(line) < columns for line in redraws)
     assert second.split("\r")[-1].startswith("Epoch 2/100 10/10 ") and second.endswith("loss: 0.5000 - accuracy: 0.2500")

@@ -168,7 +168,7 @@ class Trainer(Steps):
         self._require_compiled("evaluate")
         with self._engine():
             data = source(x, y, sample_weight, batch_size, False, steps, self._preparing())
-            callback_list = CallbackList(callbacks, model=self, steps=data.steps)
+            callback_list = CallbackList(callbacks, model=self, epochs=1, steps=data.steps, verbose=verbose)
             head = data.head
             check_data(self, data, head)
             self._symbolic_build(head, training=False)
@@ -211,7 +211,7 @@ class Trainer(Steps):
                 return tree.map_structure(lambda v: np.array(backend.to_numpy(v)), program((backend.array(x),)))  # copies, to be changed at will
         with self._engine():
             data = source(x, None, None, batch_size, False, steps, self._preparing())
-            callback_list = CallbackList(callbacks, model=self, steps=data.steps)
+            callback_list = CallbackList(callbacks, model=self, epochs=1, steps=data.steps, verbose=verbose)
             head = data.head
             if not self.built:  # type: ignore[attr-defined]
                 self._symbolic_build(head, training=False)
