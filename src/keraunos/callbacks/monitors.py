@@ -218,7 +218,7 @@ class TerminateOnNaN(Callback):
         loss = (logs or {}).get("loss")
         if loss is not None and not math.isfinite(float(loss)):
             if self.raise_error:
-                fix = "lower the learning rate, clip gradients (clipnorm=1.0), or look for NaN in the data"
+                fix = "lower the learning rate, clip gradients (clipnorm=1.0); fit(debug_nans=True) tells where it came from"
                 raise TrainingError(f"The loss is {float(loss)}: training has stopped.", where=f"batch {batch}", fix=fix)
             print(f"Batch {batch}: the loss is {float(loss)}; training stops.")
             self.model.stop_training = True
