@@ -561,6 +561,14 @@ def test_operations_of_users_stand_in_graphs(engine, tmp_path):
 def test_what_an_operation_is():
     assert isinstance(layers.Dense(1), keras.Operation) and Scaled(3.0, name="s").get_config() == {"name": "s", "factor": 3.0}
     assert Scaled.from_config(Scaled(3.0).get_config()).factor == 3.0
+
+    class Declared(keras.Operation):
+        factor: float = 2.0
+
+        def call(self, x):
+            return x * self.factor
+
+    assert Declared(3.0, name="s").get_config() == {"name": "s", "factor": 3.0} and Declared()(keras.Input((2,))).shape == (None, 2)
     assert isinstance(Scaled(2.0).symbolic_call(keras.Input((3,))), keras.KerasTensor)
     assert isinstance(layers.Flatten().symbolic_call(keras.Input((3,))), keras.KerasTensor)
     with keras.RematScope():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from keraunos.core import tree
 from keraunos.core.errors import ArgumentError, BackendError, StateError
@@ -18,8 +18,8 @@ from keraunos.core.spec import Spec
 class Operation(Declared):
     """A computation without weights that can stand in the graph of a model.
 
-    A subclass defines `call`, and `compute_output_spec` too where `call` uses functions of an engine's own in place of `keraunos.ops`. Its
-    config is what its `__init__` was called with.
+    A subclass declares its arguments as annotated fields, or defines `__init__` as in Keras. It defines `call`, and `compute_output_spec`
+    too where `call` uses functions of an engine's own in place of `keraunos.ops`. Its config is what it was made with.
 
     Args:
         name: Its name; made from the class's otherwise.
@@ -38,7 +38,12 @@ class Operation(Declared):
     [[2.0, 2.0, 2.0]]
     """
 
-    name: Any
+    base_arguments: ClassVar[tuple[str, ...]] = ("name",)
+
+    if TYPE_CHECKING:
+        name: Any
+        nodes: list[Any]
+        _remat: Any
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = super().__new__(cls, *args, **kwargs)
@@ -49,6 +54,9 @@ class Operation(Declared):
         if name is not None and (not isinstance(name, str) or "/" in name):
             raise ArgumentError(f"A name must be a string without '/', got {name!r}.", where=type(self).__name__)
         self.name = name or auto_name(to_snake_case(type(self).__name__))
+
+    def start(self, **kwargs: Any) -> None:
+        Operation.__init__(self, **kwargs)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         flat = tree.flatten((args, kwargs))
@@ -109,3 +117,6 @@ class Operation(Declared):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
+
+
+Operation.__init__.declared = True  # type: ignore[attr-defined]  # so that a class without fields gets one that is made, too

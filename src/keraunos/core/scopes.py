@@ -99,6 +99,8 @@ class SymbolicScope(_Entered):
 class RematScope(_Entered):
     """A block in which layers are made that are run again for their gradients, in place of keeping what they computed.
 
+    The numbers are the same, also on PyTensor and NumPy, where layers run as they are (see `remat`).
+
     Args:
         mode: "full": each layer. "activations": only the activation functions of layers. "larger_than": layers whose output has more
             elements than `output_size_threshold`. "list_of_layers": those named. None: no layer, within an outer scope.

@@ -37,8 +37,7 @@ def by_output(value: Any, names: list[str], what: str, form: Any = None, complet
     Raises:
         ArgumentError: Names, numbers or nesting do not fit the outputs.
     """
-    nested = form is not None and form.num_nodes > form.num_leaves + 1
-    if nested and tree.is_nested(value) and not (isinstance(value, dict) and value.keys() <= set(names)):
+    if form is not None and form.num_nodes > form.num_leaves + 1 and tree.is_nested(value) and not (isinstance(value, dict) and value.keys() <= set(names)):
         try:
             return form.flatten_up_to(value)
         except ValueError as error:

@@ -17,7 +17,7 @@ from keraunos import losses as losses_module
 from keraunos import metrics as metrics_module
 from keraunos import ops
 from keraunos.core import config, tree
-from keraunos.core.errors import ArgumentError, StateError, one_of
+from keraunos.core.errors import ArgumentError, StateError
 from keraunos.core.functional import Program, functional, value_and_grad
 from keraunos.core.scope import within
 from keraunos.core.spec import Spec
@@ -129,7 +129,8 @@ class Steps:
 
     def _check_options(self, run_eagerly: Any, steps_per_execution: Any, jit_compile: Any) -> int:
         """Refuse what cannot be meant; returns the number of steps in one dispatch."""
-        one_of("jit_compile", jit_compile, ("auto", True, False, None), "compile")
+        if jit_compile not in ("auto", True, False, None):
+            raise ArgumentError("jit_compile is True, False or 'auto'.", where="compile", received=f"jit_compile={jit_compile!r}")
         if jit_compile and jit_compile != "auto":
             if run_eagerly:
                 raise ArgumentError("Steps are compiled or run op by op, not both.", where="compile", received="run_eagerly=True, jit_compile=True")
