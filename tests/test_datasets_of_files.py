@@ -71,8 +71,9 @@ def test_models_train_on_files(images: pathlib.Path) -> None:
     assert len(train.file_paths) == 8 and len(held.file_paths) == 2 and not set(train.file_paths) & set(held.file_paths)
     again = keras.utils.image_dataset_from_directory(images, validation_split=0.2, subset="validation", seed=3, **options)
     assert again.file_paths == held.file_paths
-    model = keras.Sequential([keras.Input((4, 4, 3)), layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(2)])
-    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), run_eagerly=True)
+    with keras.config.backend_scope("torch"):
+        model = keras.Sequential([keras.Input((4, 4, 3)), layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(2)])
+        model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), run_eagerly=True)
     assert len(model.fit(train, validation_data=held, epochs=2, verbose=0).history["val_loss"]) == 2
     assert model.predict(held, verbose=0).shape == (2, 2)
 
@@ -100,9 +101,10 @@ def test_texts(tmp_path: pathlib.Path) -> None:
     data = keras.utils.text_dataset_from_directory(tmp_path, shuffle=False, max_length=6, verbose=False)
     (x, y), *_ = data
     assert x.tolist() == ["größte", "fine d", "fine"] and y.tolist() == [0, 1, 1] and data.class_names == ["bad", "good"]
-    vectors = layers.TextVectorization(output_mode="multi_hot", vocabulary=["fine", "day"])
-    model = keras.Sequential([keras.Input((), dtype="string"), vectors, layers.Dense(1)])
-    model.compile("sgd", "mse", run_eagerly=True)
+    with keras.config.backend_scope("torch"):
+        vectors = layers.TextVectorization(output_mode="multi_hot", vocabulary=["fine", "day"])
+        model = keras.Sequential([keras.Input((), dtype="string"), vectors, layers.Dense(1)])
+        model.compile("sgd", "mse", run_eagerly=True)
     assert np.isfinite(model.fit(data, verbose=0).history["loss"]).all()
 
 

@@ -33,7 +33,8 @@ class Trainer(Steps):
         """Train the model.
 
         Args:
-            x: Arrays, a list or dict of them, or anything that yields batches.
+            x: Arrays, frames, tables, tensors or sparse matrices, a list or dict of them, or anything that yields batches: data sets of PyTorch, TensorFlow, Grain
+                and Hugging Face, generators. Slow data is read ahead by a thread; what is read of a generator and not used stays for the next run.
             y: The targets, where x is arrays.
             batch_size: The number of samples in a step, 32 by default.
             epochs: The number of passes over the data.
@@ -45,7 +46,7 @@ class Trainer(Steps):
             class_weight: A weight for each class, for models of one output; with `sample_weight`, the product of both counts.
             sample_weight: A weight for each sample, or each step of it; lists or dicts of them for several outputs.
             initial_epoch: The epoch to begin with.
-            steps_per_epoch: The number of steps that make an epoch.
+            steps_per_epoch: The number of steps that make an epoch; the next one goes on where it ended.
             validation_steps: The number of validation batches.
             validation_batch_size: The number of samples in a validation batch; `batch_size` by default.
             validation_freq: Validate after every so many epochs, or after the listed ones, counted from 1.
