@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -64,6 +65,7 @@ def last_axes(x: Any, axis: Any, *parameters: Any) -> tuple[int, ...] | None:
     return tuple(axes) if axes and fits else None
 
 
+@functools.lru_cache
 def threshold(rate: float, bits: int = 32) -> int:
     """What a share of `rate` of evenly distributed words of so many bits is below."""
     return min(round(float(np.float32(rate)) * 2**bits), 2**bits - 1)  # of a rate in 32 bits, as programs have it that take it as a value

@@ -112,8 +112,8 @@ def draws_by_seed(function: Callable[..., Any]) -> Callable[..., Any]:
     def draw(key: Any, shape: Any, *options: Any) -> Any:
         if not is_mapped(key):
             return function(key, shape, *options)
-        words = " ".join(x for x in options if isinstance(x, str))
-        numbers = [torch.as_tensor(x, dtype=torch.float64) for x in options if not isinstance(x, str)]
+        words = " ".join(str(x) for x in options if isinstance(x, (str, torch.device)))
+        numbers = [torch.as_tensor(x, dtype=torch.float64) for x in options if not isinstance(x, (str, torch.device))]
         numbers = torch.stack(numbers) if numbers else torch.zeros(0, dtype=torch.float64)
         return _operator()(key[None], function.__name__, list(shape), numbers[None], words)[0]
 

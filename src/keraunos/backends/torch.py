@@ -659,14 +659,13 @@ def draw_binomial(key, counts, probabilities):
 
 
 def draw_dropout(key, x, rate, shape):
-    return x * _kept(key, shape, rate, dtype_of(x), str(x.device))
+    return x * _kept(key, shape, rate, dtype_of(x), x.device)
 
 
 @graphs.draws_by_seed
 def _kept(key, shape, rate, dtype, where):
     """What to multiply by: 0 for a share of `rate`, for the others what makes up for it."""
-    where, kind = torch.device(where), torch_dtype(dtype)
-    rate = float(rate)
+    where, kind = torch.device(where) if where.__class__ is str else where, torch_dtype(dtype)
     generator, scale = _generator(key, where), 1 / (1 - rate) if rate < 1 else 0.0
     if where.type != "cpu":
         return torch.empty(shape, dtype=kind, device=where).bernoulli_(1 - rate, generator=generator).mul_(scale)
