@@ -20,6 +20,7 @@ def quiet(text: str) -> None:
 
 
 def network() -> Any:
+    keras.utils.set_random_seed(0)
     inner = keras.Sequential([keras.Input((4,)), layers.Dense(6, "relu", name="wide"), layers.Dense(4, name="narrow")], name="block")
     kept = [layers.Dense(4, name="first"), inner, layers.BatchNormalization(name="norm"), layers.Dropout(0.5, name="drop"), layers.Dense(1, name="last")]
     model = keras.Sequential([keras.Input((4,)), *kept], name="net")
@@ -42,7 +43,7 @@ def test_each_layer_tells(engine: str) -> None:
         np.testing.assert_allclose(
             [row.mean, row.std, row.minimum, row.maximum, row.zeros], [wide.mean(), wide.std(), 0, wide.max(), (wide == 0).mean()], rtol=1e-4
         )
-        assert table["drop"].zeros > 0.2 and model.trace(X, print_fn=quiet)["drop"].zeros == 0
+        assert table["drop"].zeros > 0.3 and model.trace(X, print_fn=quiet)["drop"].zeros < 0.2
         assert all(row.seconds > 0 for row in table) and table["block"].seconds >= table["narrow"].seconds
         text = str(table)
         assert "  wide" in text and "(24, 6)" in text and engine in text and "not finite" in text
@@ -68,6 +69,9 @@ def test_other_kinds_of_models(capsys: Any) -> None:
         inputs = keras.Input((4,))
         row = keras.Model(inputs, Split(name="split")(inputs)).trace(X, print_fn=quiet)["split"]
         assert row.shape == [(24, 2), (24, 4)] and row.nonfinite == pytest.approx(4 / 6) and row.mean == pytest.approx(float(X[:, :2].mean()), rel=1e-4)
+        cells = keras.Sequential([keras.Input((3, 4)), layers.RNN([layers.GRUCell(3), layers.GRUCell(2)], name="rnn"), layers.Dense(1, name="out")])
+        names = [row.name for row in cells.trace(np.ones((2, 3, 4), "float32"), print_fn=quiet)]
+        assert names[0] == "rnn" and names[-1] == "out"
         words = keras.Sequential(
             [keras.Input((1,), dtype="string"), layers.StringLookup(vocabulary=["a", "b"], name="words"), layers.Embedding(4, 2, name="vectors")]
         )

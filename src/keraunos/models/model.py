@@ -177,6 +177,8 @@ class Model(Trainer, Layer):
     def trace(self, x: Any, training: bool = False, print_fn: Any = None) -> Any:
         """Show what each layer makes of a batch: shape, dtype, statistics, and the time it took; inner models as a tree. The model stays as it is.
 
+        What runs within a loop of the engine's, such as the cells of recurrent layers on JAX, is part of the layer around it.
+
         Args:
             x: A batch of inputs.
             training: Whether the layers are called as in training.

@@ -67,6 +67,7 @@ def trace(model: Any, x: Any, training: bool = False) -> Table:
 def _timed(model: Any, calls: list[Any]) -> Iterator[None]:
     """Note the layers as they are called: the layer, how deep it is, the seconds, and the outputs."""
     backend, depth = model._backend, 0
+    is_traced = getattr(backend, "is_traced", lambda _: False)
 
     def wrapped(layer: Any, call: Any) -> Any:
         @functools.wraps(call)
@@ -78,9 +79,12 @@ def _timed(model: Any, calls: list[Any]) -> Iterator[None]:
             started = time.perf_counter()
             try:
                 outputs = call(*args, **kwargs)
-                for tensor in tree.flatten(outputs):
-                    if backend.is_tensor(tensor):
-                        backend.synchronize(tensor)
+                tensors = [x for x in tree.flatten(outputs) if backend.is_tensor(x)]
+                if any(map(is_traced, tensors)):  # within a loop of the engine's, such as a cell in a recurrent layer
+                    del calls[place:]
+                    return outputs
+                for tensor in tensors:
+                    backend.synchronize(tensor)
             finally:
                 depth -= 1
             calls[place] = layer, depth, time.perf_counter() - started, outputs
