@@ -163,6 +163,9 @@ def test_evaluate_and_predict_use_the_models_as_they_are(engine):
             assert list(found) == list(logs)
             np.testing.assert_allclose([v[i] for v in logs.values()], list(found.values()), rtol=1e-5)
         population.fit(X, LABELS, verbose=0, validation_data=(X, LABELS))
+    programs = population._stack._cache["predict", ""]
+    population.predict(X, batch_size=8, verbose=0)
+    assert population._stack._cache["predict", ""] is programs  # compiled once
     best = population.best("val_accuracy")
     assert population.histories[best].history["val_accuracy"][-1] == max(h.history["val_accuracy"][-1] for h in population.histories)
 

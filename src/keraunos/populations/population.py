@@ -123,8 +123,11 @@ class Population:
 
     def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto", **options: Any) -> Any:
         """The outputs as arrays of shape `(variants, samples, …)`. The arguments are those of `Model.predict`."""
-        self._stack.built = False  # so that the models are looked at
-        self._stack._programs.clear()
+        if self._key is None:
+            self._stack.built = False  # so that they are built by the first batch
+        else:
+            with within(backend=self._backend):
+                self._settle(None, training=False)
         return tree.map_structure(lambda a: np.swapaxes(a, 0, 1), self._stack.predict(x, batch_size, verbose, **options))
 
     def best(self, monitor: str = "val_loss", mode: str = "auto") -> int:
@@ -174,13 +177,14 @@ class Population:
         return Orders(found, seeds)
 
     def _settle(self, batch: Any, training: bool) -> None:
-        """Build the models by a batch, look in what they differ, and stack their variables."""
+        """Build the models by a batch, if there is one; look in what they differ, and stack their variables."""
         template, models = self._template, self.models
         for place, model in zip([self._spare, *self._places], [template, *models], strict=True):
             with host.stream(place), names_anew():
-                model._symbolic_build(batch, training)
-                if not all(metric.variables for metric in model.metrics):
-                    _meet(model, batch)
+                if batch is not None:
+                    model._symbolic_build(batch, training)
+                    if batch[1] is not None and not all(metric.variables for metric in model.metrics):
+                        _meet(model, batch)
         if training:
             check_model(template, batch)
         self._columns = _aligned(template, models)
