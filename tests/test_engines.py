@@ -14,7 +14,7 @@ from keraunos.datasets import digits
 from tests.conftest import BACKENDS, TRAINING
 
 
-def trained(engine: str, epochs: int = 12) -> tuple[Any, Any, Any]:
+def trained(engine: str, epochs: int = 5) -> tuple[Any, Any, Any]:
     """A model as the demo trains it, its weights at the start, and the loss of each epoch."""
     with config.backend_scope(engine):
         keras.utils.set_random_seed(0)
