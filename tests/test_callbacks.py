@@ -330,3 +330,13 @@ def test_calls_are_those_of_keras(run):
     peer = pytest.importorskip("keras")
     with keras.backend_scope("torch" if "torch" in TRAINING else TRAINING[0]):
         assert calls(keras, RUNS[run]) == calls(peer, RUNS[run])
+
+
+def test_batches_are_counted_where_several_are_one_dispatch(tmp_path):
+    with keras.config.backend_scope("torch"):
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        model.compile("sgd", "mse", steps_per_execution=3)
+        path = str(tmp_path / "{epoch}-{batch}.weights.h5")
+        saved = keras.callbacks.ModelCheckpoint(path, save_weights_only=True, save_freq=4)
+        model.fit(np.ones((20, 2)), np.ones((20, 1)), batch_size=2, verbose=0, callbacks=[saved])
+    assert sorted(place.name for place in tmp_path.iterdir()) == ["1-6.weights.h5", "1-9.weights.h5"]

@@ -18,7 +18,7 @@ class _Saving(Monitor):
             raise ArgumentError("save_freq is 'epoch' or a number of batches.", where=type(self).__name__, received=f"save_freq={save_freq!r}")
         self.verbose, self.save_best_only, self.save_freq, self.best = verbose, save_best_only, save_freq, threshold
         self.by_batch = save_freq != "epoch"
-        self._seen = self._epoch = 0
+        self._seen = self._epoch = self._first = 0
 
     def get_state(self) -> dict[str, Any]:
         """The best value, and how many batches there were."""
@@ -31,9 +31,12 @@ class _Saving(Monitor):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._epoch = epoch
 
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self._first = batch
+
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self._seen += 1
-        if isinstance(self.save_freq, int) and self._seen % self.save_freq == 0:
+        before, self._seen = self._seen, self._seen + batch + 1 - self._first  # a mark may be that of several batches
+        if isinstance(self.save_freq, int) and self._seen // self.save_freq > before // self.save_freq:
             self._save_if_better(self._epoch, logs, batch=batch + 1)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
