@@ -16,16 +16,20 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.modules import MODULES
+from benchmarks.networks import NETWORKS
+from benchmarks.populations import POPULATIONS
 
-ROWS = ("tiny", "mlp", "cnn", "predict-1", *MODULES, "dispatch", "import")
+ROWS = ("tiny", "mlp", "cnn", *NETWORKS, "predict-1", *POPULATIONS, *MODULES, "dispatch", "import")
 DOC = pathlib.Path(__file__).parent.parent / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 
-Milliseconds per step in `fit` (`tiny`, `mlp`, `cnn`), per call (`predict-1`: one sample through `mlp`; `dispatch`: the mean of `add` and
+Milliseconds per step in `fit` (`tiny`, `mlp`, `cnn`; `resnet20` on 32×32×3, `lstm`: an embedding of 20,000 words and an LSTM of 64 over 80 steps,
+`transformer`: 2 blocks of width 128 over 64 tokens, all three in batches of 32), per call (`predict-1`: one sample through `mlp`; `dispatch`: the mean of `add` and
 `matmul` on 4 by 4 tensors, run eagerly, the least of many runs), or over bare Python (`import`).
-`lstm`, `gru`, `conv2d`, `attention`, `layernorm` and `batchnorm` are one layer, forward and backward, beside the engine's own module (torch.nn's; Flax's).
+`population-…` is a step of 16 variants: as one `keraunos.Population`, and under `raw` each by itself in `fit`, added up.
+Rows named by a class are one layer, forward and backward, beside the engine's own module (torch.nn's; Flax's).
 Peers run in turn in one process per engine; medians of {rounds} rounds. Absolute times differ between machines: read the ratios.
-`raw` is a hand-written loop (JAX: `jit`, optax, donated state; PyTorch: eager, fused Adam; TensorFlow: `tf.function`, XLA without convolutions;
+`raw` is a hand-written loop (JAX: `jit`, optax, donated state, Flax's modules for the larger networks; PyTorch: eager, fused Adam; TensorFlow: `tf.function`, XLA without convolutions;
 PyTensor: shared variables and updates, its default linker), on the same data, batches and optimizer. Keras has no PyTensor.
 For `import` the row compares `import keraunos` with `import keras` on that engine.
 

@@ -11,6 +11,11 @@ import statistics
 import sys
 import timeit
 
+from benchmarks import populations
+from benchmarks.modules import measured
+from benchmarks.networks import NETWORKS, data, network
+from benchmarks.raw import RAW, RawJax, RawTorch, seconds
+
 EPOCHS = 5
 WORKLOADS = {
     # name: dense sizes, convolution kernels, sample shape, batch, samples
@@ -37,8 +42,6 @@ def main(engine: str, names: list[str], rounds: int) -> dict:
     import numpy as np
 
     import keraunos
-    from benchmarks.modules import measured
-    from benchmarks.raw import RAW, seconds
 
     libraries, found = {"keraunos": keraunos}, {}
     if engine != "pytensor":  # which Keras does not have
@@ -49,16 +52,12 @@ def main(engine: str, names: list[str], rounds: int) -> dict:
         x, y = rng.normal(size=(n, *shape)).astype("float32"), rng.integers(0, sizes[-1], n).astype("int32")
         raw = RAW[engine](sizes, conv, x, y, batch)
         models = {name_of: build(library, sizes, conv, shape) for name_of, library in libraries.items()}
-        runs = {"raw": functools.partial(raw.epochs, EPOCHS)}
-        runs.update({k: functools.partial(m.fit, x, y, batch_size=batch, epochs=EPOCHS, verbose=0) for k, m in models.items()})
-        times = {k: [] for k in runs}
-        for m in models.values():  # a long run first, in which whatever is chosen by measuring is chosen
-            m.fit(x, y, batch_size=batch, epochs=2 if conv else 60, verbose=0)
-        runs["raw"]()
-        for _ in range(rounds):
-            for k, function in runs.items():
-                times[k].append(seconds(function) / (EPOCHS * (n // batch)) * 1000)
-        found[name] = {k: statistics.median(v) for k, v in times.items()}
+        found[name] = fitted(raw, models, x, y, batch, 2 if conv else 60, rounds)
+    if engine in ("jax", "torch"):
+        for name in [n for n in names if n in NETWORKS]:
+            x, y = data(name)
+            raw = (RawJax if engine == "jax" else RawTorch).of_network(name, x, y, 32)
+            found[name] = fitted(raw, {key: network(library, name) for key, library in libraries.items()}, x, y, 32, 3, rounds)
     if "predict-1" in names:
         sizes, conv, shape, batch, n = WORKLOADS["mlp"]
         x = rng.normal(size=(256, 784)).astype("float32")
@@ -78,7 +77,22 @@ def main(engine: str, names: list[str], rounds: int) -> dict:
         found["dispatch"] = dispatch(engine, libraries, rounds)
     if engine in ("jax", "torch"):
         found.update(measured(engine, names, libraries, rounds))
+        found.update(populations.measured(names, rounds))
     return found
+
+
+def fitted(raw, models: dict, x, y, batch: int, first: int, rounds: int) -> dict:
+    """Milliseconds per step of a hand-written loop and of `fit`, after a first run in which whatever is chosen by measuring is chosen."""
+    runs = {"raw": functools.partial(raw.epochs, EPOCHS)}
+    runs.update({k: functools.partial(m.fit, x, y, batch_size=batch, epochs=EPOCHS, verbose=0) for k, m in models.items()})
+    times = {k: [] for k in runs}
+    for m in models.values():
+        m.fit(x, y, batch_size=batch, epochs=first, verbose=0)
+    runs["raw"]()
+    for _ in range(rounds):
+        for k, function in runs.items():
+            times[k].append(seconds(function) / (EPOCHS * (len(x) // batch)) * 1000)
+    return {k: statistics.median(v) for k, v in times.items()}
 
 
 def dispatch(engine: str, libraries: dict, rounds: int) -> dict:

@@ -12,20 +12,20 @@ import numpy as np
 from benchmarks.raw import seconds
 
 MODULES = {
-    # name: the layer's class, its arguments, the shape of a batch
-    "lstm": ("LSTM", {"units": 128, "return_sequences": True}, (32, 64, 64)),
-    "gru": ("GRU", {"units": 128, "return_sequences": True}, (32, 64, 64)),
-    "conv2d": ("Conv2D", {"filters": 64, "kernel_size": 3, "padding": "same"}, (16, 32, 32, 32)),
-    "attention": ("MultiHeadAttention", {"num_heads": 8, "key_dim": 32}, (8, 128, 256)),
-    "layernorm": ("LayerNormalization", {}, (64, 128, 256)),
-    "batchnorm": ("BatchNormalization", {}, (64, 32, 32, 32)),
+    # the layer's class: its arguments, the shape of a batch
+    "LSTM": ({"units": 128, "return_sequences": True}, (32, 64, 64)),
+    "GRU": ({"units": 128, "return_sequences": True}, (32, 64, 64)),
+    "Conv2D": ({"filters": 64, "kernel_size": 3, "padding": "same"}, (16, 32, 32, 32)),
+    "MultiHeadAttention": ({"num_heads": 8, "key_dim": 32}, (8, 128, 256)),
+    "LayerNormalization": ({}, (64, 128, 256)),
+    "BatchNormalization": ({}, (64, 32, 32, 32)),
 }
 Step = Callable[[], Any]
 
 
 def inputs_of(name: str, x: Any) -> tuple[Any, ...]:
     """The arguments of a call: an attention over itself takes its input twice."""
-    return (x, x) if name == "attention" else (x,)
+    return (x, x) if name == "MultiHeadAttention" else (x,)
 
 
 def raw_torch(name: str, x: Any) -> Step:
@@ -34,16 +34,16 @@ def raw_torch(name: str, x: Any) -> Step:
     nn = torch.nn
     channels = x.shape[-1]
     module = {
-        "lstm": lambda: nn.LSTM(channels, 128, batch_first=True),
-        "gru": lambda: nn.GRU(channels, 128, batch_first=True),
-        "conv2d": lambda: nn.Conv2d(channels, 64, 3, padding="same"),
-        "attention": lambda: nn.MultiheadAttention(channels, 8, batch_first=True),
-        "layernorm": lambda: nn.LayerNorm(channels),
-        "batchnorm": lambda: nn.BatchNorm2d(channels),
+        "LSTM": lambda: nn.LSTM(channels, 128, batch_first=True),
+        "GRU": lambda: nn.GRU(channels, 128, batch_first=True),
+        "Conv2D": lambda: nn.Conv2d(channels, 64, 3, padding="same"),
+        "MultiHeadAttention": lambda: nn.MultiheadAttention(channels, 8, batch_first=True),
+        "LayerNormalization": lambda: nn.LayerNorm(channels),
+        "BatchNormalization": lambda: nn.BatchNorm2d(channels),
     }[name]()
     x = torch.from_numpy(np.moveaxis(x, -1, 1).copy() if x.ndim == 4 else x).requires_grad_()
-    arguments = (x, x, x) if name == "attention" else (x,)
-    more = {"need_weights": False} if name == "attention" else {}
+    arguments = (x, x, x) if name == "MultiHeadAttention" else (x,)
+    more = {"need_weights": False} if name == "MultiHeadAttention" else {}
     parameters = [x, *module.parameters()]
 
     def step() -> Any:
@@ -84,12 +84,12 @@ def raw_jax(name: str, x: Any) -> Step:
     """The gradients of Flax's module by its parameters and its input, compiled."""
     jax, nn = importlib.import_module("jax"), importlib.import_module("flax.linen")
     module = {
-        "lstm": lambda: nn.RNN(nn.OptimizedLSTMCell(128)),
-        "gru": lambda: nn.RNN(nn.GRUCell(128)),
-        "conv2d": lambda: nn.Conv(64, (3, 3)),
-        "attention": lambda: nn.MultiHeadDotProductAttention(8),
-        "layernorm": lambda: nn.LayerNorm(),
-        "batchnorm": lambda: nn.BatchNorm(use_running_average=False),
+        "LSTM": lambda: nn.RNN(nn.OptimizedLSTMCell(128)),
+        "GRU": lambda: nn.RNN(nn.GRUCell(128)),
+        "Conv2D": lambda: nn.Conv(64, (3, 3)),
+        "MultiHeadAttention": lambda: nn.MultiHeadDotProductAttention(8),
+        "LayerNormalization": lambda: nn.LayerNorm(),
+        "BatchNormalization": lambda: nn.BatchNorm(use_running_average=False),
     }[name]()
     variables = module.init(jax.random.PRNGKey(0), *inputs_of(name, x))
     rest = {k: v for k, v in variables.items() if k != "params"}
@@ -107,7 +107,7 @@ def layer_jax(name: str, library: Any, layer: Any, x: Any) -> Step:
     """The same of a layer, of Keraunos or of Keras, by `stateless_call`."""
     jax = importlib.import_module("jax")
     trainable, others = ([v.value for v in vs] for vs in (layer.trainable_variables, layer.non_trainable_variables))
-    more = {"training": True} if name == "batchnorm" else {}
+    more = {"training": True} if name == "BatchNormalization" else {}
 
     def loss(trainable: Any, x: Any) -> Any:
         y, changed = layer.stateless_call(trainable, others, *inputs_of(name, x), **more)
@@ -122,12 +122,12 @@ def measured(engine: str, names: list[str], libraries: dict[str, Any], rounds: i
     """Milliseconds of a step, by layer and peer."""
     found, rng = {}, np.random.default_rng(0)
     for name in [n for n in names if n in MODULES]:
-        kind, arguments, shape = MODULES[name]
+        arguments, shape = MODULES[name]
         x = rng.normal(size=shape).astype("float32")
         steps = {"raw": (raw_torch if engine == "torch" else raw_jax)(name, x)}
         for key, library in libraries.items():
-            layer = getattr(library.layers, kind)(**arguments)
-            more = {"training": True} if name == "batchnorm" else {}
+            layer = getattr(library.layers, name)(**arguments)
+            more = {"training": True} if name == "BatchNormalization" else {}
             layer(*inputs_of(name, x), **more)
             make = layer_jax if engine == "jax" else ours_torch if key == "keraunos" else keras_torch
             steps[key] = make(name, library, layer, x)

@@ -8,6 +8,8 @@ import time
 
 import numpy as np
 
+from benchmarks.networks import flax_network, torch_network
+
 
 def initial(sizes, conv=()):
     """Weights by Glorot's rule: for the convolutions, then for the dense layers."""
@@ -30,72 +32,115 @@ class Raw:
 
 
 class RawJax(Raw):
-    """jit, optax Adam, donated state; the batch is gathered from data on the device."""
+    """jit, optax Adam, donated state; the batch is gathered from data on the device.
 
-    def __init__(self, sizes, conv, x, y, batch):
+    Args:
+        apply: A function `(parameters, state, inputs) -> (logits, state)`.
+        parameters: What is trained.
+        state: What the network keeps beside them, such as moving averages.
+        x: The samples.
+        y: Their labels.
+        batch: The number of samples in a step.
+    """
+
+    def __init__(self, apply, parameters, state, x, y, batch):
         import jax
         import jax.numpy as jnp
         import optax
 
         self.jax, self.batch, self.n = jax, batch, len(x)
         self.x, self.y = jnp.asarray(x), jnp.asarray(y)
-        convs = len(conv)
         optimizer = optax.adam(1e-3, eps=1e-7)
 
-        def forward(params, h):
+        def loss(parameters, state, xb, yb):
+            logits, state = apply(parameters, state, xb)
+            return optax.softmax_cross_entropy_with_integer_labels(logits, yb).mean(), state
+
+        @functools.partial(jax.jit, donate_argnums=(0, 1, 2, 3))
+        def step(parameters, state, moments, total, xs, ys, rows):
+            (value, state), grads = jax.value_and_grad(loss, has_aux=True)(parameters, state, xs[rows], ys[rows])
+            updates, moments = optimizer.update(grads, moments, parameters)
+            return optax.apply_updates(parameters, updates), state, moments, total + value
+
+        self.held = (parameters, state, optimizer.init(parameters), jnp.zeros(()))
+        self.step, self.predict = step, jax.jit(lambda parameters, state, x: apply(parameters, state, x)[0])
+
+    @classmethod
+    def of_sizes(cls, sizes, conv, x, y, batch):
+        """A chain of convolutions and dense layers."""
+        import jax
+        import jax.numpy as jnp
+
+        convs = len(conv)
+
+        def apply(params, state, h):
             for w, b in params[:convs]:
                 h = jax.lax.conv_general_dilated(h, w, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
                 h = jax.lax.reduce_window(jax.nn.relu(h + b), -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
             h = h.reshape(h.shape[0], -1)
             for w, b in params[convs:-1]:
                 h = jax.nn.relu(h @ w + b)
-            return h @ params[-1][0] + params[-1][1]
+            return h @ params[-1][0] + params[-1][1], state
 
-        def loss(params, xb, yb):
-            return optax.softmax_cross_entropy_with_integer_labels(forward(params, xb), yb).mean()
+        return cls(apply, [(jnp.asarray(w), jnp.asarray(b)) for w, b in initial(sizes, conv)], (), x, y, batch)
 
-        @functools.partial(jax.jit, donate_argnums=(0, 1, 2))
-        def step(params, state, total, xs, ys, rows):
-            value, grads = jax.value_and_grad(loss)(params, xs[rows], ys[rows])
-            updates, state = optimizer.update(grads, state, params)
-            return optax.apply_updates(params, updates), state, total + value
+    @classmethod
+    def of_network(cls, name, x, y, batch):
+        """A module of Flax."""
+        import jax
 
-        self.params = [(jnp.asarray(w), jnp.asarray(b)) for w, b in initial(sizes, conv)]
-        self.state, self.total, self.step = optimizer.init(self.params), jnp.zeros(()), step
-        self.predict = jax.jit(forward)
+        module = flax_network(name)
+        parameters = module.init(jax.random.PRNGKey(0), x[:batch])
+        state = {k: v for k, v in parameters.items() if k != "params"}
+
+        def apply(parameters, state, x):
+            return module.apply({"params": parameters, **state}, x, mutable=list(state))
+
+        return cls(apply, parameters["params"], state, x, y, batch)
 
     def epoch(self):
         order = np.random.permutation(self.n).astype("int32")
         for i in range(self.n // self.batch):
             rows = order[i * self.batch : (i + 1) * self.batch]
-            self.params, self.state, self.total = self.step(self.params, self.state, self.total, self.x, self.y, rows)
-        self.jax.block_until_ready(self.total)
+            self.held = self.step(*self.held, self.x, self.y, rows)
+        self.jax.block_until_ready(self.held[-1])
 
     def predict_one(self, x):
-        return np.asarray(self.predict(self.params, x))
+        return np.asarray(self.predict(*self.held[:2], x))
 
 
 class RawTorch(Raw):
     """Eager, fused Adam; the batch is gathered from data on the device."""
 
-    def __init__(self, sizes, conv, x, y, batch):
+    def __init__(self, module, x, y, batch):
         import torch
-        from torch import nn
 
         self.torch, self.batch, self.n = torch, batch, len(x)
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        x = np.ascontiguousarray(x.transpose(0, 3, 1, 2)) if conv else x
+        x = np.ascontiguousarray(x.transpose(0, 3, 1, 2)) if x.ndim == 4 else x
         self.x, self.y = torch.from_numpy(x).to(device), torch.from_numpy(y.astype("int64")).to(device)
+        self.model = module.to(device)
+        self.loss = torch.nn.CrossEntropyLoss()
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3, eps=1e-7, fused=True)
+        self.device, self.total = device, torch.zeros((), device=device)
+
+    @classmethod
+    def of_sizes(cls, sizes, conv, x, y, batch):
+        """A chain of convolutions and dense layers."""
+        from torch import nn
+
         layers = []
         for shape in conv:
             layers += [nn.Conv2d(shape[2], shape[3], shape[0]), nn.ReLU(), nn.MaxPool2d(2)]
         layers += [nn.Flatten()] if conv else []
         for i, (a, b) in enumerate(itertools.pairwise(sizes)):
             layers += [nn.Linear(a, b)] + ([nn.ReLU()] if i < len(sizes) - 2 else [])
-        self.model = nn.Sequential(*layers).to(device)
-        self.loss = nn.CrossEntropyLoss()
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3, eps=1e-7, fused=True)
-        self.device, self.total = device, torch.zeros((), device=device)
+        return cls(nn.Sequential(*layers), x, y, batch)
+
+    @classmethod
+    def of_network(cls, name, x, y, batch):
+        """A module of PyTorch."""
+        return cls(torch_network(name), x, y, batch)
 
     def epoch(self):
         torch = self.torch
@@ -198,7 +243,7 @@ class RawPyTensor(Raw):
             self.step(order[i * self.batch : (i + 1) * self.batch])
 
 
-RAW = {"jax": RawJax, "torch": RawTorch, "tensorflow": RawTensorFlow, "pytensor": RawPyTensor}
+RAW = {"jax": RawJax.of_sizes, "torch": RawTorch.of_sizes, "tensorflow": RawTensorFlow, "pytensor": RawPyTensor}
 
 
 def seconds(function, *args):
