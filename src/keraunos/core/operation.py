@@ -41,9 +41,9 @@ class Operation(Declared):
     base_arguments: ClassVar[tuple[str, ...]] = ("name",)
 
     if TYPE_CHECKING:
-        name: Any
-        nodes: list[Any]
-        _remat: Any
+        name: Any = None
+        nodes: ClassVar[Any]  # so that type checkers take them for no arguments
+        _remat: ClassVar[Any]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = super().__new__(cls, *args, **kwargs)
