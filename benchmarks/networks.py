@@ -55,9 +55,16 @@ def _lstm(keras: Any) -> Any:
 
 def _transformer(keras: Any) -> Any:
     layers = keras.layers
+
+    class Places(layers.Layer):
+        def build(self, shape: Any) -> None:
+            self.embeddings = self.add_weight(shape=shape[1:], initializer="uniform")
+
+        def call(self, x: Any) -> Any:
+            return x + self.embeddings
+
     inputs = keras.Input((TOKENS,), dtype="int32")
-    places = layers.Embedding(TOKENS, WIDTH)(keras.ops.arange(TOKENS))
-    x = layers.Embedding(1000, WIDTH)(inputs) + places
+    x = Places()(layers.Embedding(1000, WIDTH)(inputs))
     for _ in range(2):
         normal = layers.LayerNormalization()(x)
         x = x + layers.MultiHeadAttention(HEADS, WIDTH // HEADS)(normal, normal)
