@@ -1,6 +1,6 @@
 """Recurrent networks over whole sequences: the loop, and the usual cells, which engines may fuse.
 
-They are for the layers, not among the public names. The inputs of all steps are projected at once, before the loop, unless an engine is faster otherwise.
+They are for the layers, not among the public names. The inputs of all steps are projected at once, before the loop.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _kept(live: Any, new: State, old: State) -> State:
 
 def recur(
     step: Callable[[Any, State], tuple[Any, State]], x: Any, states: State, mask: Any = None, start: Any = None, unroll: bool = False,
-    zero_output_for_mask: bool = False, return_sequences: bool = True, before: Function | None = None, early: bool = True,
+    zero_output_for_mask: bool = False, return_sequences: bool = True, before: Function | None = None,
 ) -> tuple[Any, Any, State]:  # fmt: skip
     """Go through the steps of sequences; where a step is masked, the states stay, and the output is repeated.
 
@@ -50,21 +50,19 @@ def recur(
         unroll: Whether compiled code has each step by itself, in place of a loop; the number of steps must be known then.
         zero_output_for_mask: Whether the output of masked steps is 0.
         return_sequences: Whether the outputs of all steps are wanted, or that of the last alone.
-        before: What is done with `x` of each step; with `early` all steps at once, before the loop, the steps being its first axis.
-        early: Whether `before` is done before the loop, or in it: what a large product costs more than small ones depends on the engine.
+        before: What is done with `x`, all steps at once, before the loop; the steps are its first axis then.
 
     Returns:
         The last output, the outputs `(batch, steps, …)`, of which there is the last alone if no others are wanted, and the last states.
     """
     x = tree.map_structure(lambda a: swapaxes(a, 0, 1), x)
-    late = None if early else before
-    rows = x if before is None or late else before(x), None if mask is None else swapaxes(cast(mask, "bool"), 0, 1)
+    rows = x if before is None else before(x), None if mask is None else swapaxes(cast(mask, "bool"), 0, 1)
     zero = zero_output_for_mask and mask is not None
 
     def advance(carry: Any, row: Any) -> tuple[Any, Any]:
         previous, states = carry
         x, live = row
-        output, new = step(late(x) if late else x, states)
+        output, new = step(x, states)
         new = _kept(live, new, states)
         if zero:
             output = _kept(live, output, tree.map_structure(zeros_like, output))
@@ -157,7 +155,7 @@ def simple_rnn(
         mask: Which steps count, `(batch, steps)`.
         activation: A function.
         fused: Whether an engine's fused kernel is taken: "auto", True (an error where there is none) or False.
-        options: `unroll`, `zero_output_for_mask`, `return_sequences` and `early` of `recur`.
+        options: `unroll`, `zero_output_for_mask` and `return_sequences` of `recur`.
     """
     _only_fused(fused, x)
 
