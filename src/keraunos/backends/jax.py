@@ -115,7 +115,7 @@ def scan(f: Any, init: Any, xs: Any, count: Any, reverse: bool, unroll: Any) -> 
 
 def _as_program(name: str, *static: str) -> Any:
     """An op's body as a program of its own: a loop outside of programs is compiled anew at each call."""
-    static += ("unroll", "zero_output_for_mask", "return_sequences", "fused")
+    static += ("unroll", "zero_output_for_mask", "return_sequences", "fused", "joined")
 
     @functools.cache
     def program() -> Any:
@@ -129,7 +129,13 @@ def _as_program(name: str, *static: str) -> Any:
 
 
 simple_rnn = _as_program("simple_rnn", "activation")
-lstm = _as_program("lstm", "activation", "gate")
+_lstm = _as_program("lstm", "activation", "gate")
+def lstm(x, kernel, recurrent_kernel, *rest, **options):
+    # On CPUs XLA is a sixth faster with one product in a step, forward and backward, where the state is wider than the input.
+    joined = {"joined": True} if _on_cpu() and recurrent_kernel.shape[0] > kernel.shape[0] else {}
+    return _lstm(x, kernel, recurrent_kernel, *rest, **joined, **options)
+
+
 gru = _as_program("gru", "activation", "gate", "reset_after")
 
 

@@ -17,7 +17,7 @@ from keraunos.ops.creation import zeros_like
 from keraunos.ops.elementwise import add, cast, multiply, sigmoid, subtract, tanh, where
 from keraunos.ops.products import affine, matmul
 from keraunos.ops.rules import Floating, declare
-from keraunos.ops.shaping import expand_dims, get_item, reshape, shape, split, swapaxes, unstack
+from keraunos.ops.shaping import concatenate, expand_dims, get_item, reshape, shape, split, swapaxes, unstack
 
 Function = Callable[[Any], Any]
 State = Any  # a tensor or a structure of them
@@ -168,12 +168,13 @@ def simple_rnn(
 
 def lstm(
     x: Tensor, kernel: Tensor, recurrent_kernel: Tensor, bias: Tensor | None, h: Tensor, c: Tensor, noise: Tensor = None, mask: Operand = None,
-    activation: Function = tanh, gate: Function = sigmoid, fused: Any = "auto", **options: Any,
+    activation: Function = tanh, gate: Function = sigmoid, fused: Any = "auto", *, joined: bool = False, **options: Any,
 ) -> tuple[Floating, Floating, Floating, Floating]:  # fmt: skip
     """A long short-term memory over the steps of `x`; returns the last output, the outputs and the last `h` and `c`.
 
     The kernels hold the columns of the input gate, the forget gate, the new values and the output gate; the arguments are those of
-    `simple_rnn`, with the cell state `c` and a function for the gates.
+    `simple_rnn`, with the cell state `c` and a function for the gates. Where it is `joined`, a step is one product of its input and state
+    with both kernels.
     """
     _only_fused(fused, x)
 
@@ -181,7 +182,14 @@ def lstm(
         states = lstm_step(x, states[0], states[1], recurrent_kernel, noise, activation, gate)
         return states[0], states
 
-    last, outputs, (h, c) = recur(step, x, (h, c), mask, before=lambda x: project(x, kernel, bias), **options)
+    if joined:
+        both = concatenate([kernel, recurrent_kernel], 0)
+
+        def step(x: Any, states: Any) -> tuple[Any, Any]:
+            states = gated(project(concatenate([x, _dropped(states[0], noise)], -1), both, bias), states[1], activation, gate)
+            return states[0], states
+
+    last, outputs, (h, c) = recur(step, x, (h, c), mask, before=None if joined else lambda x: project(x, kernel, bias), **options)
     return last, outputs, h, c
 
 
