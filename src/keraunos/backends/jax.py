@@ -130,6 +130,8 @@ def _as_program(name: str, *static: str) -> Any:
 
 simple_rnn = _as_program("simple_rnn", "activation")
 _lstm = _as_program("lstm", "activation", "gate")
+
+
 def lstm(x, kernel, recurrent_kernel, *rest, **options):
     # On CPUs XLA is a sixth faster with one product in a step, forward and backward, where the state is wider than the input.
     joined = {"joined": True} if _on_cpu() and recurrent_kernel.shape[0] > kernel.shape[0] else {}
