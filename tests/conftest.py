@@ -15,6 +15,7 @@ from keraunos.core import config
 
 os.environ.setdefault("KERAS_BACKEND", "jax")  # of the Keras that results are compared with
 os.environ.setdefault("KERAUNOS_PYTENSOR_MODE", "PLAIN")  # tests run each program a few times: compiling would take longer
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")  # likewise: what is compiled is small, and new at each call
 # Which engines are tested; the environment may name fewer.
 BACKENDS = tuple(os.environ.get("KERAUNOS_TEST_BACKENDS", "numpy jax torch tensorflow pytensor").split())
 TRAINING = tuple(name for name in BACKENDS if name != "numpy")  # those with gradients
@@ -68,6 +69,8 @@ def _expected_failures(name: str) -> list[tuple[list[str], str]]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is known to fail on an engine, strictly: what passes after all must leave the list."""
+    if "jax" in sys.modules and sys.modules["jax"].config.jax_enable_x64:
+        raise pytest.UsageError("A test module computes in float64 when it is imported, which switches JAX to 64 bits for all tests.")
     expected = {name: _expected_failures(name) for name in (*BACKENDS, "onnx")}
     for item in items:
         params = getattr(getattr(item, "callspec", None), "params", {})
