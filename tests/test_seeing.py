@@ -144,6 +144,15 @@ def test_a_terminal(columns: int, monkeypatch: Any) -> None:
         assert re.search(r"━+─+ \d+/10 [\d.]+s/step \d+s left of (\d+m\d\ds|\d+s) - loss: 0.5000", redraws[2]), redraws[2]
 
 
+def test_predictions_in_groups_are_counted_by_batch(monkeypatch: Any) -> None:
+    terminal = Terminal()
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", steps_per_execution=2)
+    monkeypatch.setattr(sys, "stdout", terminal)
+    model.predict(np.ones((5, 2)), batch_size=1)
+    assert "Predict 5/5 " in terminal.getvalue().split("\r")[-1]
+
+
 def test_a_pipe(capsys: Any) -> None:
     for verbose in ("auto", 2, 1, 0):
         fit(verbose=verbose)

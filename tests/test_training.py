@@ -440,7 +440,7 @@ def test_stopped_training_does_not_stop_evaluation_and_validation_calls_back(eng
 
 
 def test_single_batches_report_themselves_alone(engine):
-    model = linear(metrics=["mae"])
+    model = linear(metrics=["mae", keras.metrics.MeanSquaredLogarithmicError(name="before_loss_by_name")])
     model.fit(NUMBERS, SUMS, verbose=0)
     for part in (slice(0, 10), slice(10, 20)):
         expected = model.evaluate(NUMBERS[part], SUMS[part], verbose=0)

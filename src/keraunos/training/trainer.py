@@ -5,6 +5,7 @@ Data that fits lives on the device, and where steps are short many of them are o
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -220,14 +221,15 @@ class Trainer(Steps):
             progress.begin(0, data.steps)
             callback_list.call("on_predict_begin", None)
             outputs: list[Any] = []
+            loop = Loop(self, "predict", data, callback_list, resident=False)
             with backend.forward():
-                Loop(self, "predict", data, callback_list, resident=False).epoch(0, progress, outputs)
+                loop.epoch(0, progress, outputs)
             if not self._overrides("make_predict_function"):
                 self._cache["plain predict"] = self._program("predict")  # for the short way above
             arrays = [[backend.to_numpy(v) for v in tree.flatten(structure)] for structure in outputs]
             callback_list.call("on_predict_end", None)
             if progress.live:
-                progress.end(len(outputs), {})
+                progress.end(loop.done, {})
         joined = [np.concatenate(parts) if len(parts) > 1 else np.array(next(iter(parts))) for parts in zip(*arrays, strict=True)]
         return tree.pack_sequence_as(outputs[0], joined)
 
@@ -250,18 +252,22 @@ class Trainer(Steps):
             data.batch_size = data.size
             batch = data.data if data.prepare is None else data.head
             self._symbolic_build(batch, training=kind == "train")
-            logs = numbers(self._program(kind, self._afresh, "afresh")(Loop(self, kind, data, resident=False)._tensors(batch)))
+            order = self._cache.setdefault(("order", kind), [])
+            logs = numbers(self._program(kind, partial(self._afresh, order), "afresh")(Loop(self, kind, data, resident=False)._tensors(batch)))
+            logs = {name: logs[name] for name in order}
         values = list(logs.values())
         return logs if return_dict else values[0] if len(values) == 1 else values
 
-    def _afresh(self, step: Any) -> Any:
-        """A step whose logs are those of its batch alone."""
+    def _afresh(self, order: list[str], step: Any) -> Any:
+        """A step whose logs are those of its batch alone; it notes the order of their names, which engines do not keep."""
 
         def run(data: Any) -> Any:
             self.reset_metrics()
             with self._run():
                 logs = step(data)
-            return logs or self.get_metrics_result()
+            logs = logs or self.get_metrics_result()
+            order[:] = logs
+            return logs
 
         return run
 
