@@ -106,6 +106,7 @@ def is_traced(x: Any) -> bool:
     return isinstance(x, jax.core.Tracer)
 
 
+maps_steps = True
 repeat, cond, remat, vectorized_map = jax.lax.scan, jax.lax.cond, jax.checkpoint, lambda fn, elements: jax.vmap(fn)(elements)
 
 
@@ -435,8 +436,12 @@ def draw_binomial(key, counts, probabilities):
 def draw_dropout(key, x, rate, shape):
     # The mask is a hash of the position: it fuses with what stands around it and costs a seventh of JAX's own bits on CPUs.
     index = jax.lax.iota("uint32", math.prod(shape)).reshape(shape)
-    kept = _numpy_api.hashed(index, key[0], key[1]) >= np.uint32(_shared.threshold(rate))
-    return jnp.where(kept, x * np.asarray(1 / (1 - rate), x.dtype), 0)
+    if isinstance(rate, jax.core.Tracer):
+        threshold = jnp.minimum(jnp.round(rate * 2.0**32), 2.0**32 - 256).astype("uint32")
+        scale = jnp.where(rate < 1, 1 / (1 - rate), 0).astype(x.dtype)
+    else:
+        threshold, scale = np.uint32(_shared.threshold(rate)), np.asarray(1 / (1 - rate), x.dtype)
+    return jnp.where(_numpy_api.hashed(index, key[0], key[1]) >= threshold, x * scale, 0)
 
 
 # ---- structures as functions of the engine's own have them ----
