@@ -76,6 +76,48 @@ def test_batches_come_in_order(workers: str) -> None:
     assert sorted(first) == sorted(second) == [0, 1, 2, 3, 4, 5] and first != second
 
 
+class Begun(Numbers):
+    """Another order in each epoch, made when it begins."""
+
+    start = 0
+
+    def on_epoch_begin(self) -> None:
+        self.start += 2
+
+    def __getitem__(self, index: int) -> Any:
+        return super().__getitem__((index + self.start) % self.count)
+
+
+class Numbered(Numbers):
+    """An order that follows from the number of the epoch."""
+
+    epoch = 7
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __getitem__(self, index: int) -> Any:
+        return super().__getitem__((index + self.epoch) % self.count)
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+def test_the_batch_for_checks_is_of_no_other_epoch(workers: str) -> None:
+    """Else an epoch would have samples twice, and others never."""
+    begun = IndexedSource(Begun(**WORKERS[workers]))
+    assert int(begun.head[0][0, 0]) == 0
+    assert [seen(begun), seen(begun, 1)] == [[2, 3, 4, 5, 0, 1], [4, 5, 0, 1, 2, 3]]
+    numbered = IndexedSource(Numbered(**WORKERS[workers]))
+    assert int(numbered.head[0][0, 0]) == 0 and [seen(numbered), seen(numbered, 1)] == [[0, 1, 2, 3, 4, 5], [1, 2, 3, 4, 5, 0]]
+    late = IndexedSource(Numbered(**WORKERS[workers]))
+    assert int(late.head[0][0, 0]) == 0 and seen(late, 3) == [3, 4, 5, 0, 1, 2]
+    begun.close(), numbered.close(), late.close()
+
+
+def test_an_epoch_goes_on_where_the_last_one_ended() -> None:
+    source = IndexedSource(Numbers(5), steps=2)
+    assert [seen(source, epoch) for epoch in range(4)] == [[0, 1], [2, 3], [4, 0], [1, 2]]
+
+
 @pytest.mark.parametrize("workers", WORKERS)
 def test_what_a_batch_raises_is_told(workers: str) -> None:
     with pytest.raises(KeyError, match="no such picture") as caught:

@@ -129,24 +129,35 @@ class IndexedSource:
         self.shuffle = shuffle and count is not None and not getattr(data, "own_order", False)
         self.seed = host.make_seed() if shuffle else 0
         self._first: tuple[int, Any] | None = None
+        self._reorders = self._changes("on_epoch_begin")  # a batch that was made before an epoch need not be one of it
         self._form = Form()
         self._executor: Any = None
 
+    def _changes(self, *names: str) -> bool:
+        """Whether the data set defines one of these methods itself, by which it may change."""
+        return any(getattr(type(self.data), name, None) not in (None, getattr(PyDataset, name, None)) for name in names)
+
     def order(self, epoch: int) -> list[int]:
-        """The numbers of an epoch's batches in their order."""
+        """The numbers of an epoch's batches in their order; fewer than there are go on where the epoch before ended."""
         if self.count is None:
             return list(range(epoch * self.steps, (epoch + 1) * self.steps))
         if self.shuffle:
             return host.generator(self.seed, epoch).permutation(self.count).tolist()[: self.steps]
-        return list(range(self.steps))
+        return [(epoch * self.steps + i) % self.count for i in range(self.steps)]
 
     @property
     def head(self) -> Any:
-        """A batch, for checks; it is not made again for the first epoch."""
+        """A batch, for checks; it is not made again for the first epoch, if it is the same there."""
         if self._first is None:
+            self._set_epoch(0)
             index = self.order(0)[0]
             self._first = index, self._made(index)
         return self._converted(*self._first)
+
+    def _set_epoch(self, epoch: int) -> None:
+        """Tell data whose order follows from the epoch's number of it."""
+        if (set_epoch := getattr(self.data, "set_epoch", None)) is not None:
+            set_epoch(epoch)
 
     def _made(self, index: int) -> Any:
         try:
@@ -164,13 +175,13 @@ class IndexedSource:
             yield from map(ready, batches)
 
     def _batches(self, epoch: int, passed: int) -> Generator[Any]:
-        if (set_epoch := getattr(self.data, "set_epoch", None)) is not None:  # whose order follows from its number
-            set_epoch(epoch)
+        self._set_epoch(epoch)
         if (begin := getattr(self.data, "on_epoch_begin", None)) is not None:
             begin()
         indices = self.order(epoch)[passed:]
         first, self._first = self._first, None
-        if first is not None and first[0] in indices[:1]:
+        same = not self._reorders and (epoch == 0 or not hasattr(self.data, "set_epoch"))
+        if same and first is not None and first[0] in indices[:1]:
             yield self._converted(*first)
             indices = indices[1:]
         workers = getattr(self.data, "workers", 1)
@@ -199,8 +210,7 @@ class IndexedSource:
         try:
             yield self._submit
         finally:
-            changing = any(getattr(type(self.data), name, None) is not getattr(PyDataset, name) for name in ("on_epoch_begin", "on_epoch_end"))
-            if changing and isinstance(self.data, PyDataset):
+            if self._changes("on_epoch_begin", "on_epoch_end", "set_epoch"):
                 self.close()
 
     def _submit(self, index: int) -> Any:
@@ -247,7 +257,7 @@ class IndexedSource:
             fix = f"run {name}[{index}] by itself to see why; workers=1, use_multiprocessing=False makes batches in this process"
             raise DataError(fact, where=f"{name}[{index}] or one of the {others} batches after it", fix=fix) from None
         except Exception as error:
-            if self.data.use_multiprocessing:
+            if getattr(self.data, "use_multiprocessing", False):
                 error.add_note(f"Raised by {name}[{index}] in a worker process.")
             raise
 
