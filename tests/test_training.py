@@ -555,6 +555,49 @@ def test_threads_predict_while_another_trains():
     assert not failed
 
 
+def test_runs_that_overlap_in_threads_leave_nothing_behind():
+    """The second run begins within the first, and ends after it."""
+    model = linear()
+    inside, begun, over = threading.Event(), threading.Event(), threading.Event()
+
+    def first():
+        yield NUMBERS[:4]
+        inside.set()
+        begun.wait(20)
+        yield NUMBERS[:4]
+
+    def second():
+        yield NUMBERS[:4]
+        begun.set()
+        over.wait(20)
+        yield NUMBERS[:4]
+
+    def serve():
+        model.predict(first(), verbose=0)
+        over.set()
+
+    expected = model.evaluate(NUMBERS, SUMS, verbose=0)
+    thread = threading.Thread(target=serve)
+    thread.start()
+    inside.wait(20)
+    model.predict(second(), verbose=0)
+    thread.join()
+    assert model.evaluate(NUMBERS, SUMS, verbose=0) == pytest.approx(expected)
+
+
+def test_callbacks_may_evaluate_within_an_epoch():
+    seen = []
+
+    class Look(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append((logs["loss"], float(self.model.get_metrics_result()["loss"]), self.model.evaluate(NUMBERS, SUMS, verbose=0)))
+
+    model = linear()
+    model.fit(NUMBERS, SUMS, batch_size=50, verbose=0, callbacks=[Look()])
+    assert len(seen) == 2 and all(told == pytest.approx(read) for told, read, _ in seen)
+    assert seen[-1][-1] == pytest.approx(model.evaluate(NUMBERS, SUMS, verbose=0))
+
+
 # ---- what compile and fit take ----
 def two_outputs(form=None, **options):
     entry = keras.Input((3,))

@@ -20,6 +20,7 @@ class Scope(threading.local):
     trace: Any = None  # the values that variables have in a function being made pure
     symbolic: bool = False  # a layer's `call` is being run on specs
     layer: Any = None  # the outermost layer call in progress
+    running: Any = None  # the model that goes through data: its logs are read late, its variables are looked up once
     prepared: Any = None  # the model whose data the host has prepared, in its compiled step
     names: str = ""  # the names of the enclosing `name_scope`s, and of the layers that are being built or called
     names_of: Any = None  # the object that opened it

@@ -23,7 +23,7 @@ from keraunos.random import SeedGenerator
 
 # What says nothing about what is computed: variables are compared apart, and initial values stand in them.
 _ASIDE = (Variable, Initializer, Cache, SeedGenerator, types.ModuleType, weakref.ref)
-_UNTOLD = {"_arguments", "seed", "name", "_name", "path", "_path", "_running", "stop_training", "position"}
+_UNTOLD = {"_arguments", "seed", "name", "_name", "path", "_path", "stop_training", "position"}
 _MISSING = object()
 _PLAIN = (bool, str, bytes, type(None), type, complex, Unknown)
 
@@ -41,6 +41,11 @@ class Number:
     def __init__(self, owner: Any, key: Any, values: Sequence[Any], label: str):
         self.owner, self.key, self.label = owner, key, label
         self.values = np.array(values, "int32" if all(isinstance(v, numbers.Integral) for v in values) else "float32")
+
+    @property
+    def place(self) -> tuple[int, Any]:
+        """What tells where it stands from all other places, as long as the owner lives."""
+        return id(self.owner.cell if isinstance(self.owner, _Cell) else self.owner), self.key
 
     def put(self, value: Any) -> Any:
         """Put a value in its place; returns the former one."""
@@ -159,6 +164,11 @@ def _attributes(xs: list[Any], label: str) -> Iterator[tuple[list[Any], Any, Any
     x = xs[0]
     name = getattr(x, "name", None) if not isinstance(x, (Spec, KerasTensor)) else None
     label = f"{type(x).__name__} '{name}'" if isinstance(name, str) else type(x).__name__
+    opaque = callable(x) or type(x).__eq__ is not object.__eq__  # such as functions of an engine's own, and ranges; not locks
+    if opaque and not hasattr(x, "__dict__") and not any("__slots__" in vars(cls) for cls in type(x).__mro__):
+        if any(y is not x and y != x for y in xs):
+            raise _differ(label, xs)
+        return
     for key in getattr(x, "__dict__", ()):
         if key not in _UNTOLD:
             held = [getattr(y, "__dict__", {}).get(key, _MISSING) for y in xs]

@@ -25,13 +25,13 @@ class Position:
 
     Args:
         epoch: The epoch to begin with.
-        data: The data, whose seed gives the order of each epoch.
+        data: The data, whose seed gives the order of each epoch; None where it is another's.
         callbacks: The callbacks of the run.
     """
 
     interrupt: Callable[[int], None] | None = None  # what is to be called after a dispatch, with the number of the epoch's batches that are done
 
-    def __init__(self, epoch: int, data: Source, callbacks: Any = ()):
+    def __init__(self, epoch: int, data: Source | None, callbacks: Any = ()):
         self.epoch, self.batch, self.callbacks, self.ended = epoch, 0, callbacks, False
         self.data: Any = data
         self.resumed = False  # whether it goes on where another run was cut off
@@ -93,13 +93,13 @@ class Loop:
         with model._run(), self._told(), contextlib.closing(self._dispatches(epoch, passed)) as dispatches:
             for steps, run in dispatches:
                 if self.by_batch:
-                    self.callbacks.call(f"on_{self.kind}_batch_begin", self.done, None)
+                    self._tell("begin", self.done, None)
                 logs = run()
                 self.done += steps
                 if collected is not None:
                     collected.append(logs)
                 if self.by_batch:
-                    self.callbacks.call(f"on_{self.kind}_batch_end", self.done - 1, self._numbers(logs))
+                    self._tell("end", self.done - 1, self._numbers(logs))
                     if model.stop_training and self.kind == "train":
                         break
                 if model.position is not None and model.position.interrupt is not None and self.kind == "train":
@@ -107,6 +107,10 @@ class Loop:
                 if progress is not None and progress.due():
                     progress.draw(self.done, {} if self.kind == "predict" else self._numbers(logs))
         return logs
+
+    def _tell(self, moment: str, batch: int, logs: Any) -> None:
+        with self.model._run(False):  # callbacks may evaluate the model, and read its metrics
+            self.callbacks.call(f"on_{self.kind}_batch_{moment}", batch, logs)
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:

@@ -6,7 +6,6 @@ engine compiles.
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import operator
 from typing import Any
@@ -19,7 +18,7 @@ from keraunos import ops
 from keraunos.core import config, tree
 from keraunos.core.errors import ArgumentError, StateError
 from keraunos.core.functional import Program, functional, value_and_grad
-from keraunos.core.scope import within
+from keraunos.core.scope import scope, within
 from keraunos.core.spec import Spec
 from keraunos.core.variable import Variable
 from keraunos.data.adapters import class_weights, source, unpack_x_y_sample_weight
@@ -54,7 +53,6 @@ class Steps:
     _scales_loss = False
     _split: Any = None  # its graph in two, if some of it runs on the host
     position: Any = None  # where the last run of fit is
-    _running = False  # within fit or evaluate: logs are read late, variables are looked up once
     _progress = Progress  # what shows how far it is
     _source = staticmethod(source)  # what gives batches of the data that it is trained on
 
@@ -68,13 +66,13 @@ class Steps:
             held["now"] = marks, held.setdefault((*marks[1:], *learnt, *self.trainable_variables, None, *self.weights), Cache())  # type: ignore[attr-defined]
         return held["now"][1]
 
-    @contextlib.contextmanager
+    @property
+    def _running(self) -> bool:
+        """Whether this thread goes through data: logs are read late, variables are looked up once."""
+        return scope.running is self
+
     def _run(self, running: bool = True) -> Any:
-        former, self._running = self._running, running
-        try:
-            yield
-        finally:
-            self._running = former
+        return within(running=self if running else None)
 
     # ---- compile ----
     def compile(
