@@ -58,6 +58,22 @@ def test_images_are_those_of_keras(images: pathlib.Path, options: dict[str, Any]
             np.testing.assert_allclose(part, goal, rtol=1e-4, atol=2.0 if options.get("color_mode") == "grayscale" else 2e-2)
 
 
+def test_folders_within_folders_are_read_as_keras_does(tmp_path: pathlib.Path) -> None:
+    """What is hidden is no class, a folder's own files come before those in folders below it, and pixels may have 16 bits."""
+    for name in ("top", "cat/b", "cat/a/z", "dog/c", ".checkpoints/d"):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        Image.fromarray(rng.integers(0, 65535, (4, 4)).astype("uint16")).save(tmp_path / f"{name}.png")
+    for options in ({}, {"labels": None}, {"labels": [2, 0, 1, 0, 1], "label_mode": "categorical"}):
+        arguments = {"directory": str(tmp_path), "image_size": (4, 4), "shuffle": False, "verbose": False, **options}
+        ours, theirs = (module.utils.image_dataset_from_directory(**arguments) for module in (keras, peer))
+        assert ours.file_paths == theirs.file_paths and ours.class_names == getattr(theirs, "class_names", None)
+        (batch,), (wanted,) = ours, theirs
+        for part, goal in zip(*[b if isinstance(b, tuple) else (b,) for b in (batch, wanted)], strict=True):
+            np.testing.assert_array_equal(part, goal.numpy())
+    labels = np.array([0, 1, 0, 1, 1])
+    assert keras.utils.image_dataset_from_directory(tmp_path, labels=labels, shuffle=False, verbose=False).labels.tolist() == labels.tolist()
+
+
 def test_images_that_are_padded_are_resized_as_ops_do(images: pathlib.Path) -> None:
     """Keras's own data set puts them elsewhere than its op does."""
     (x, _), *_ = keras.utils.image_dataset_from_directory(images, image_size=(8, 8), pad_to_aspect_ratio=True, shuffle=False, verbose=False)
@@ -95,12 +111,12 @@ def test_each_epoch_of_files_has_its_own_order(images: pathlib.Path) -> None:
 
 
 def test_texts(tmp_path: pathlib.Path) -> None:
-    for name, text in (("good/a", "fine day"), ("good/b", "fine"), ("bad/c", "größte Not")):
+    for name, text in (("good/a", "fine day"), ("good/b", "fi\r\nne"), ("bad/c", "größte Not")):
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / f"{name}.txt").write_text(text, encoding="utf-8")
+        (tmp_path / f"{name}.txt").write_text(text, encoding="utf-8", newline="")
     data = keras.utils.text_dataset_from_directory(tmp_path, shuffle=False, max_length=6, verbose=False)
     (x, y), *_ = data
-    assert x.tolist() == ["größte", "fine d", "fine"] and y.tolist() == [0, 1, 1] and data.class_names == ["bad", "good"]
+    assert x.tolist() == ["größte", "fine d", "fi\r\nne"] and y.tolist() == [0, 1, 1] and data.class_names == ["bad", "good"]
     with keras.config.backend_scope("torch"):
         vectors = layers.TextVectorization(output_mode="multi_hot", vocabulary=["fine", "day"])
         model = keras.Sequential([keras.Input((), dtype="string"), vectors, layers.Dense(1)])
@@ -117,8 +133,18 @@ def test_sounds(tmp_path: pathlib.Path) -> None:
     np.testing.assert_allclose(x[0, :9, 0], [*(np.arange(8) * 1000 / 32768), 0])
     (x, _), *_ = keras.utils.audio_dataset_from_directory(tmp_path, shuffle=False, verbose=False, output_sequence_length=10, sampling_rate=4000)
     assert x.shape == (2, 10, 1) and np.ptp(x[1, :6]) > 0 and not x[1, 6:].any()
-    with pytest.raises(ArgumentError, match="ragged"):
-        keras.utils.audio_dataset_from_directory(tmp_path, ragged=True)
+    for wrong in ({"ragged": True}, {"sampling_rate": 0}, {"output_sequence_length": 0}):
+        with pytest.raises(ArgumentError, match=next(iter(wrong))):
+            keras.utils.audio_dataset_from_directory(tmp_path, **wrong)
+    scipy.io.wavfile.write(tmp_path / "low" / "b.wav", 8000, np.zeros(0, "int16"))
+    (x, _), *_ = keras.utils.audio_dataset_from_directory(tmp_path, shuffle=False, verbose=False)
+    assert x.shape == (3, 12, 1) and not x[2].any()
+    scipy.io.wavfile.write(tmp_path / "low" / "b.wav", 8000, np.zeros((5, 2), "int16"))
+    with pytest.raises(DataError, match="1 and 2 channels"):
+        keras.utils.audio_dataset_from_directory(tmp_path, verbose=False)[0]
+    (tmp_path / "low" / "b.wav").write_bytes(b"RIFF")
+    with pytest.raises(DataError, match=r"b\.wav"):
+        keras.utils.audio_dataset_from_directory(tmp_path, verbose=False)[0]
 
 
 MISTAKES = {
@@ -132,6 +158,16 @@ MISTAKES = {
     "no batches": ({"batch_size": None}, "batch_size"),
     "another format": ({"format": "grain"}, "format"),
     "a filter that is lacking": ({"interpolation": "gaussian"}, "gaussian"),
+    "a misspelt format of images": ({"data_format": "channel_first"}, "data_format"),
+    "one length": ({"image_size": 8}, "image_size"),
+    "no height": ({"image_size": (0, 8)}, "image_size"),
+    "cropped and padded": ({"crop_to_aspect_ratio": True, "pad_to_aspect_ratio": True}, "not both"),
+    "half a sample": ({"batch_size": 2.5}, "batch_size=2.5"),
+    "misspelt labels": ({"labels": "infered"}, "inferred"),
+    "labels and names of folders": ({"labels": [0, 1] * 5, "class_names": ["cat", "dog"]}, "class_names"),
+    "labels with fractions": ({"labels": [0.5] * 10}, "must be integers"),
+    "labels that are words": ({"labels": ["a"] * 10}, "must be integers"),
+    "labels without 1": ({"labels": [0, 2] * 5, "label_mode": "binary"}, "from 0 to 1"),
     "a misspelt mode": ({"label_mode": "integer"}, "label_mode"),
 }
 

@@ -6,6 +6,7 @@ import functools
 import math
 import os
 import pathlib
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from keraunos.core import config
 from keraunos.core.errors import ArgumentError, DataError, one_of
+from keraunos.core.fields import Field
 from keraunos.data.indexed import PyDataset
 from keraunos.ops import image
 from keraunos.random import host
@@ -20,6 +22,11 @@ from keraunos.random import host
 _IMAGES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 _MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
 _INTERPOLATIONS = ("bilinear", "nearest", "bicubic", "lanczos3", "lanczos5")
+
+
+def _positive(owner: str, name: str, value: Any) -> Any:
+    """A positive integer, or None."""
+    return Field(name, "Size | None", None).value(owner, value)
 
 
 class Batches(PyDataset):
@@ -38,9 +45,9 @@ class Batches(PyDataset):
 
     def __init__(self, size: int, make: Callable[[np.ndarray], Any], batch_size: int | None, shuffle: bool = False, seed: int | None = None, workers: int = 1):
         super().__init__(workers=workers)
-        if batch_size is None or batch_size < 1:
-            raise ArgumentError("batch_size must be a positive integer: models take batches.", received=f"batch_size={batch_size}", fix="batch_size=1")
-        self.size, self.make, self.batch_size, self.shuffle = size, make, int(batch_size), shuffle
+        if batch_size is None:
+            raise ArgumentError("batch_size must be a positive integer: models take batches.", received="batch_size=None", fix="batch_size=1")
+        self.size, self.make, self.batch_size, self.shuffle = size, make, _positive("data set", "batch_size", batch_size), shuffle
         self.seed = host.make_seed() if seed is None and shuffle else seed
         self.set_epoch(0)
 
@@ -86,22 +93,26 @@ class Files(Batches):
 
 def _listed(directory: Any, labels: Any, class_names: Any, endings: tuple[str, ...], follow_links: bool) -> tuple[list[str], Any, list[str] | None]:
     """The files below a directory in their order, the class of each, and the classes' names."""
+    inferred = isinstance(labels, str)
+    if inferred:
+        one_of("labels", labels, ("inferred",))
+    elif class_names is not None:
+        raise ArgumentError("class_names are those of folders; with labels=… the folders do not matter.", where="class_names", fix="labels='inferred'")
     root = pathlib.Path(directory)
     if not root.is_dir():
         raise DataError(f"There is no directory '{directory}'.", where="directory")
 
     def below(folder: pathlib.Path) -> list[str]:
         found = [os.path.join(at, name) for at, _, names in os.walk(folder, followlinks=follow_links) for name in names]
-        return sorted(path for path in found if path.lower().endswith(endings))
+        return sorted((path for path in found if path.lower().endswith(endings)), key=os.path.split)
 
-    if labels != "inferred":
+    if not inferred:
         paths = below(root)
         if labels is not None and len(labels) != len(paths):
-            raise DataError(
-                f"There are {len(labels)} labels and {len(paths)} files.", where="labels", fix="one label for each file, in the order of their sorted paths"
-            )
-        return paths, labels, class_names if labels is None or class_names else [str(label) for label in sorted(set(labels))]
-    folders = sorted(entry.name for entry in root.iterdir() if entry.is_dir())
+            fix = "one label for each file, folder by folder, and in each by name: labels=None gives their order in file_paths"
+            raise DataError(f"There are {len(labels)} labels and {len(paths)} files.", where="labels", fix=fix)
+        return paths, labels, None if labels is None else [str(label) for label in sorted(set(np.asarray(labels).ravel().tolist()))]
+    folders = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     unknown = [name for name in class_names or [] if name not in folders]
     if unknown:
         raise DataError(f"There is no folder for the class '{unknown[0]}'.", where="class_names", received=f"folders {', '.join(folders[:12])}")
@@ -116,7 +127,13 @@ def _targets(labels: Any, mode: str | None, count: int) -> np.ndarray | None:
     one_of("label_mode", mode, ("int", "categorical", "binary"))
     if mode == "binary" and count != 2:
         raise ArgumentError(f"label_mode='binary' needs 2 classes; there are {count}.", where="label_mode", fix="label_mode='int'")
-    numbers = np.asarray(labels, "int32")
+    numbers = np.asarray(labels)
+    if numbers.ndim != 1 or numbers.dtype.kind not in "biu":
+        raise DataError("labels must be integers, one for each file.", where="labels", received=f"{numbers.dtype}, of shape {numbers.shape}")
+    if mode != "int" and not 0 <= numbers.min() <= numbers.max() < count:
+        fact, fix = f"label_mode='{mode}' takes labels from 0 to {count - 1}.", "number them anew: labels=np.unique(labels, return_inverse=True)[1]"
+        raise DataError(fact, where="labels", received=f"labels from {numbers.min()} to {numbers.max()}", fix=fix)
+    numbers = numbers.astype("int32")
     if mode == "categorical":
         return np.eye(count, dtype="float32")[numbers]
     return numbers if mode == "int" else numbers[:, None].astype("float32")
@@ -174,7 +191,7 @@ def image_dataset_from_directory(
 
     Args:
         directory: Where the folders are.
-        labels: "inferred" from the folders, None, or a list of integers in the order of the files' paths.
+        labels: "inferred" from the folders, None, or a list of integers, one for each file: folder by folder, and in each by name.
         label_mode: "int", "categorical" (one-hot), "binary" (0.0 or 1.0), or None.
         class_names: The names of the folders in the order of their numbers; sorted by default.
         color_mode: "rgb", "rgba" or "grayscale".
@@ -201,13 +218,18 @@ def image_dataset_from_directory(
     """
     mode = _MODES[one_of("color_mode", color_mode, tuple(_MODES))]
     one_of("interpolation", interpolation, _INTERPOLATIONS)
+    if not isinstance(image_size, (tuple, list)) or len(image_size) != 2:
+        raise ArgumentError("image_size is a height and a width.", received=f"image_size={image_size!r}", fix="image_size=(256, 256)")
+    size = tuple(_positive("image_dataset_from_directory", "image_size", length) for length in image_size)
+    if crop_to_aspect_ratio and pad_to_aspect_ratio:
+        raise ArgumentError("Images are cropped or padded, not both.", where="pad_to_aspect_ratio", fix="leave crop_to_aspect_ratio or pad_to_aspect_ratio out")
     options = {"crop_to_aspect_ratio": crop_to_aspect_ratio, "pad_to_aspect_ratio": pad_to_aspect_ratio, "data_format": "channels_last"}
-    first = (data_format or config.image_data_format()) == "channels_first"
+    first = config.standardize_data_format(data_format) == "channels_first"
 
     def read(path: str) -> np.ndarray:
         pixels = _pixels(path, mode)
         with config.backend_scope("numpy"):
-            resized = np.asarray(image.resize(pixels, tuple(image_size), interpolation, **options))
+            resized = np.asarray(image.resize(pixels, size, interpolation, **options))
         return resized.transpose(2, 0, 1) if first else resized
 
     return _data_set(directory, labels, label_mode, class_names, _IMAGES, read, np.stack, batch_size, shuffle, seed, validation_split, subset, follow_links, verbose,
@@ -221,7 +243,8 @@ def _pixels(path: str, mode: str) -> np.ndarray:
         raise ImportError("Images are read by Pillow, which is not installed: pip install pillow") from None
     try:
         with Image.open(path) as opened:
-            pixels = np.asarray(opened.convert(mode))
+            wide = opened.mode.startswith("I")  # 16 bits a pixel, of which Pillow would clip what is above 255
+            pixels = np.asarray((Image.fromarray((np.asarray(opened) >> 8).astype("uint8")) if wide else opened).convert(mode))
     except (OSError, SyntaxError) as error:
         raise DataError(f"The image cannot be read: {error}", where=path, fix="remove the file, or mend it") from error
     return (pixels[..., None] if pixels.ndim == 2 else pixels).astype("float32")
@@ -234,9 +257,11 @@ def text_dataset_from_directory(
 ) -> Any:  # fmt: skip
     """A data set of the texts (`.txt`, UTF-8) in a directory, with a folder for each class, as `image_dataset_from_directory` has images.
 
+    Bytes that are no UTF-8 are read as U+FFFD.
+
     Args:
         directory: Where the folders are.
-        labels: "inferred" from the folders, None, or a list of integers in the order of the files' paths.
+        labels: "inferred" from the folders, None, or a list of integers, one for each file: folder by folder, and in each by name.
         label_mode: "int", "categorical", "binary", or None.
         class_names: The names of the folders in the order of their numbers.
         batch_size: The number of texts in a batch.
@@ -251,8 +276,9 @@ def text_dataset_from_directory(
     """
 
     def read(path: str) -> str:
-        return pathlib.Path(path).read_text(encoding="utf-8", errors="replace")[:max_length]
+        return pathlib.Path(path).read_bytes().decode("utf-8", "replace")[:max_length]
 
+    _positive("text_dataset_from_directory", "max_length", max_length)
     join = functools.partial(np.array, dtype=object)
     return _data_set(directory, labels, label_mode, class_names, (".txt",), read, join, batch_size, shuffle, seed, validation_split, subset, follow_links, verbose,
                      format)  # fmt: skip
@@ -269,7 +295,7 @@ def audio_dataset_from_directory(
 
     Args:
         directory: Where the folders are.
-        labels: "inferred" from the folders, None, or a list of integers in the order of the files' paths.
+        labels: "inferred" from the folders, None, or a list of integers, one for each file: folder by folder, and in each by name.
         label_mode: "int", "categorical", "binary", or None.
         class_names: The names of the folders in the order of their numbers.
         batch_size: The number of sounds in a batch.
@@ -286,7 +312,14 @@ def audio_dataset_from_directory(
     if ragged:
         raise ArgumentError("ragged=True: no engine has batches of unequal lengths.", where="ragged", fix="output_sequence_length=16000")
 
+    for name, value in (("sampling_rate", sampling_rate), ("output_sequence_length", output_sequence_length)):
+        _positive("audio_dataset_from_directory", name, value)
+
     def join(sounds: list[np.ndarray]) -> np.ndarray:
+        channels = sorted({sound.shape[1] for sound in sounds})
+        if len(channels) > 1:
+            fact = f"The sounds of a batch have {channels[0]} and {channels[-1]} channels."
+            raise DataError(fact, where="directory", fix="bring the files to one number of channels")
         length = output_sequence_length or max(map(len, sounds))
         return np.stack([np.pad(sound[:length], ((0, max(0, length - len(sound))), (0, 0))) for sound in sounds])
 
@@ -302,13 +335,14 @@ def _samples(path: str, rate: int | None) -> np.ndarray:
 
     try:
         own, x = scipy.io.wavfile.read(path)
-    except ValueError as error:
+    except (ValueError, struct.error) as error:
         raise DataError(f"The sound cannot be read: {error}", where=path, fix="remove the file, or mend it") from error
     if x.dtype.kind == "u":
         x = (x.astype("float32") - 128) / 128
     elif x.dtype.kind == "i":
         x = (x / -float(np.iinfo(x.dtype).min)).astype("float32")
-    x = x.astype("float32").reshape(len(x), -1)
+    x = x.astype("float32")
+    x = x[:, None] if x.ndim == 1 else x
     if rate is not None and rate != own:
         shared = math.gcd(rate, own)
         x = scipy.signal.resample_poly(x, rate // shared, own // shared, axis=0).astype("float32")
