@@ -6,7 +6,9 @@ import hashlib
 import os
 import pathlib
 import re
+import socket
 import tarfile
+import threading
 import zipfile
 from typing import Any
 
@@ -233,6 +235,24 @@ def test_data_in_two_parts() -> None:
             keras.utils.split_dataset(x, **options)
 
 
+def test_a_file_that_came_in_part_is_no_file(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 10\r\n\r\nhello")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(DataError, match=r"(?s)came only in part.*5 of 10 bytes|IncompleteRead"):
+            keras.utils.get_file(origin=f"http://127.0.0.1:{server.getsockname()[1]}/a.txt", cache_dir=tmp_path)
+        thread.join()
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
 def test_files_from_the_net(tmp_path: pathlib.Path) -> None:
     (tmp_path / "a.txt").write_text("first")
     with tarfile.open(tmp_path / "b.tar.gz", "w:gz") as archive:
@@ -257,6 +277,18 @@ def test_files_from_the_net(tmp_path: pathlib.Path) -> None:
     assert path.read_text() == "second" and get("a.txt", force_download=True).read_text() == "third"
     for name, options in (("b.tar.gz", {"extract": True}), ("b.tar.gz", {"untar": True}), ("c.zip", {"extract": True, "archive_format": "zip"})):
         assert (get(name, **options) / "in" / "a.txt").read_text() == "first"
+    for name, given, place, archive in (
+        ("b.tar.gz", None, "b.tar.gz", "b.tar.gz_archive"),
+        ("c.zip", "d", "d", "d_archive"),
+        ("b.tar.gz", "e.tgz", "e_extracted", "e.tgz"),
+    ):
+        assert get(name, fname=given, extract=True) == path.parent / place and (path.parent / archive).is_file()  # where Keras has them
+    assert get("a.txt", md5_hash=hashlib.md5(b"third").hexdigest().upper()).read_text() == "third"
+    for wrong in ({"archive_format": "rar"}, {"hash_algorithm": "sha1"}):
+        with pytest.raises(ArgumentError, match=next(iter(wrong))):
+            get("new.txt", **wrong)
+    with pytest.raises(DataError, match="cannot be downloaded: unknown url type"):
+        keras.utils.get_file(origin="a/new.txt", cache_dir=tmp_path / "cache")
     with pytest.raises(DataError, match="no archive"):
         get("a.txt", extract=True)
     with pytest.raises(DataError, match="cannot be downloaded"):
