@@ -97,6 +97,15 @@ def test_a_loss_of_finite_outputs(engine: str) -> None:
     assert "the outputs are finite (up to 0), but the loss of them is not" in warned(model)
 
 
+def test_a_rate_that_is_set_when_the_epoch_begins(engine: str) -> None:
+    """The epoch is gone through again with what callbacks gave it."""
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(1, name="last")])
+    model.compile(keras.optimizers.SGD(1e-3), "mse")
+    schedule = keras.callbacks.LearningRateScheduler(lambda epoch, rate: 1e38 if epoch else rate)
+    with pytest.warns(UserWarning, match=r"at epoch 2, batch [12]: .*'last"):
+        model.fit(X, Y, batch_size=16, epochs=2, shuffle=False, verbose=0, callbacks=[schedule])
+
+
 def test_streams_own_steps_and_silence(engine: str) -> None:
     model = keras.Sequential([keras.Input((4,)), layers.Dense(1, kernel_initializer="zeros")])
     model.compile("sgd", lambda y, p: ops.mean(ops.log(p) + y))
@@ -107,6 +116,17 @@ def test_streams_own_steps_and_silence(engine: str) -> None:
         model.fit(X, Y, verbose=0)
     finally:
         keras.config.enable_checks()
+
+
+@pytest.mark.parametrize("engine", [TRAINING[0]], indirect=True)
+def test_a_run_that_goes_on_within_an_epoch(engine: str) -> None:
+    class Later(keras.callbacks.Callback):
+        def on_train_begin(self, logs: Any = None) -> None:
+            self.model.position.goto(0, 1, self.model.position.seed)
+
+    model = once()
+    with pytest.warns(UserWarning, match=r"at epoch 1, batch 2: .*'fault'"):
+        model.fit(X, Y, batch_size=16, shuffle=False, verbose=0, callbacks=[Later()])
 
 
 # ---- debug_nans ----
@@ -195,6 +215,32 @@ def test_bad_data_of_a_stream(engine: str) -> None:
 
     with pytest.raises(TrainingError, match=r"Epoch 1, batch 3: the data is not finite: x\[3, 1\] of the batch is nan"):
         between(layers.Dense(4)).fit(batches(), verbose=0, debug_nans=True)
+
+
+class Own(keras.Model):
+    """A model that is never called as a whole, with a step of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = layers.Dense(1, name="inner")
+        self.inner.build((None, 4))
+
+    def train_step(self, data: Any) -> Any:
+        variables = self.inner.trainable_variables
+        loss, gradients = keras.value_and_grad(lambda: ops.mean(ops.sqrt(self.inner(data[0]["real"]) * 0)), variables)()
+        self.optimizer.apply(gradients, variables)
+        return {"own": loss}
+
+
+@pytest.mark.parametrize("engine", [QUICK, TRAINING[0]], indirect=True)
+def test_a_step_of_the_users(engine: str) -> None:
+    """Nothing is known of what it does with the data, but which weight was the first."""
+    model = Own()
+    model.compile("sgd")
+    before = model.get_weights()
+    with pytest.raises(TrainingError, match="batch 1: the step made 'inner/kernel' not finite"):
+        model.fit({"real": np.abs(X)}, verbose=0, debug_nans=True)
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), before, strict=True))
 
 
 @pytest.mark.parametrize("engine", [QUICK, TRAINING[0]], indirect=True)

@@ -43,7 +43,7 @@ class Search:
         model = self.model
         try:
             with model._run(False), within(prepared=model):
-                functional(lambda: self._forward(batch), self.variables)([values])
+                self._run(lambda: self._forward(batch), values)
                 _, (new,) = functional(lambda: model._step_of("train")(batch), self.variables)([values])
                 model._clear_losses()
         except _Found as found:
@@ -52,7 +52,18 @@ class Search:
         if wrong is None:
             return None, new
         with model._run(False), within(prepared=model):
-            return functional(lambda: self._backward(batch, wrong.path), self.variables)([values])[0], new
+            return self._run(lambda: self._backward(batch, wrong.path), values) or f"the step made '{wrong.path}' not finite", new
+
+    def _run(self, look: Callable[[], Any], values: Sequence[Any]) -> Any:
+        """What `look` returns on a state; None where the step is the user's own, which may do with the data what `look` cannot."""
+        try:
+            return functional(look, self.variables)([values])[0]
+        except Exception as error:
+            if isinstance(error, _Found) or not self.model._overrides("train_step"):
+                raise
+            return None
+        finally:
+            self.model._clear_losses()
 
     def finite(self, x: Any) -> bool:
         """Whether a tensor has no value that is NaN or infinite; of what is only traced, nothing is known."""
@@ -166,11 +177,12 @@ class Watch:
         self.on = config.are_checks_enabled()
         self.able = self.on and isinstance(data, ArraySource) and size <= LIMIT_BYTES and not model._overrides("train_step")
         self.kept: list[Any] = []
+        self.passed = 0
 
-    def begin(self) -> None:
-        """Keep the state that an epoch begins with."""
+    def begin(self, passed: int = 0) -> None:
+        """Keep the state that an epoch begins with, after so many of its batches."""
         if self.able:
-            self.kept = [v.numpy() for v in self.search.variables]
+            self.kept, self.passed = [v.numpy() for v in self.search.variables], passed
 
     def end(self, epoch: int, logs: dict[str, Any]) -> None:
         """Look at the logs of an epoch; warn if the loss is not finite."""
@@ -189,7 +201,7 @@ class Watch:
         """The batch, and the layer or weight, that were the first with a value that is not finite."""
         deadline = time.perf_counter() + LIMIT_SECONDS
         values = [self.model._backend.array(v) for v in self.kept]
-        for number, batch in enumerate(self.data.batches(epoch)):
+        for number, batch in enumerate(self.data.batches(epoch, passed=self.passed), self.passed):
             if time.perf_counter() > deadline:
                 return None, None
             cause, values = self.search.step(values, self.loop._tensors(batch))

@@ -99,8 +99,8 @@ class Trainer(Steps):
                     passed = position.begin(epoch)
                     if not passed:
                         self.reset_metrics()
-                        watch.begin()
                     callback_list.call("on_epoch_begin", epoch, None)
+                    watch.begin(passed)
                     progress.begin(epoch, data.steps)
                     step_logs = loop.epoch(epoch, progress, passed=passed)
                     if loop.done == 0:
