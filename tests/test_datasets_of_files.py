@@ -218,6 +218,20 @@ def test_windows_in_an_order_of_a_seed() -> None:
     for options in ({"sequence_length": 0}, {"sequence_length": 30}, {"sequence_length": 3, "start_index": 20}, {"sequence_length": 3, "format": "grain"}):
         with pytest.raises(ArgumentError):
             keras.utils.timeseries_dataset_from_array(SERIES, None, **options)
+    for mistake in ({"start_index": 2.0}, {"batch_size": 2.5}, {"start_index": 5}, {"data": 5}):
+        with pytest.raises((ArgumentError, DataError), match="targets" if mistake == {"start_index": 5} else next(iter(mistake))):
+            keras.utils.timeseries_dataset_from_array(**{"data": SERIES, "targets": SERIES[:4], "sequence_length": 3, **mistake})
+
+
+class Endless:
+    """Has four samples, and does not say where they end when it is asked for the fifth."""
+
+    def __len__(self) -> int:
+        return 4
+
+    def __getitem__(self, index: int) -> int:
+        assert index < 100
+        return index
 
 
 def test_data_in_two_parts() -> None:
@@ -230,7 +244,23 @@ def test_data_in_two_parts() -> None:
     assert sorted([*first, *second]) == list(range(10)) and first.tolist() != list(range(5))
     assert first.tolist() == keras.utils.split_dataset(x, 0.5, shuffle=True, seed=1)[0].tolist()
     assert keras.utils.split_dataset((i for i in "abcd"), 0.5) == (["a", "b"], ["c", "d"])
-    for options in ({}, {"left_size": 1.5}, {"left_size": 11}, {"left_size": 0.9, "right_size": 0.9}, {"left_size": 0.5, "preferred_backend": "jax"}):
+    third = keras.utils.split_dataset(x, 0.5, np.float32(0.2))  # the last ones, as in Keras
+    assert [part.tolist() for part in third] == [[int(i) for i in part] for part in peer.utils.split_dataset(x, 0.5, 0.2)] == [[0, 1, 2, 3, 4], [8, 9]]
+    assert keras.utils.split_dataset((x.astype("float64"), None), 0.5)[0][0].dtype == "float64"
+    pairs = [(np.zeros(2), np.ones(2)), (np.zeros(3), np.ones(3))]
+    assert keras.utils.split_dataset(pairs, 0.5) == (pairs[:1], pairs[1:])  # of samples, as data sets yield them
+    assert keras.utils.split_dataset(Endless(), 2) == ([0, 1], [2, 3])
+    for data, wrong in (({"a": [1, 2]}, "A dict"), (([1, 2], [3, 4]), "A tuple"), (5, "An? int")):
+        with pytest.raises(DataError, match=wrong):
+            keras.utils.split_dataset(data, 0.5)
+    for options in (
+        {},
+        {"left_size": 1.5},
+        {"left_size": 11},
+        {"left_size": "0.8"},
+        {"left_size": 0.9, "right_size": 0.9},
+        {"left_size": 0.5, "preferred_backend": "jax"},
+    ):
         with pytest.raises((ArgumentError, DataError)):
             keras.utils.split_dataset(x, **options)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import numpy as np
@@ -37,6 +36,7 @@ def timeseries_dataset_from_array(
 
     Raises:
         ArgumentError: An argument is out of range.
+        DataError: The data is no series, or there are no targets.
 
     Example:
 
@@ -49,7 +49,12 @@ def timeseries_dataset_from_array(
     for name, value in (("sequence_length", sequence_length), ("sequence_stride", sequence_stride), ("sampling_rate", sampling_rate)):
         if not isinstance(value, (int, np.integer)) or value < 1:
             raise ArgumentError(f"{name} must be a positive integer.", received=f"{name}={value!r}")
+    for name, value in (("start_index", start_index), ("end_index", end_index)):
+        if value is not None and not isinstance(value, (int, np.integer)):
+            raise ArgumentError(f"{name} must be an integer, or None.", received=f"{name}={value!r}")
     series = np.asarray(data)
+    if series.ndim == 0:
+        raise DataError("data is a single number, not a series.", where="data")
     start, end = start_index or 0, len(series) if end_index is None else end_index
     if not 0 <= start < end <= len(series):
         raise ArgumentError(f"There is nothing between start_index={start} and end_index={end} of {len(series)} times.", where="start_index")
@@ -57,6 +62,8 @@ def timeseries_dataset_from_array(
     goals = None if targets is None else np.asarray(targets)
     if goals is not None:
         count = min(count, len(goals) - start)
+        if len(goals) <= start:
+            raise DataError(f"There is no target for a window: targets has {len(goals)}, and windows begin at {start}.", where="targets")
     if count < 1:
         raise ArgumentError(f"A window spans {(sequence_length - 1) * sampling_rate + 1} times; the series has {end - start}.", where="sequence_length")
     begins = start + np.arange(0, count, sequence_stride)
@@ -80,19 +87,21 @@ def split_dataset(
 ) -> tuple[Any, Any]:
     """Data in two parts.
 
-    Arrays, and lists, tuples and dicts of them, give two of the same structure, for `fit(*left)`; what else there is gives two lists of its samples or batches.
+    Arrays, and lists, tuples and dicts of them, give two of the same structure, for `fit(*left)`, in which NumPy's arrays keep their dtypes; what else there is,
+    lists of samples too, gives two lists of its samples or batches.
     Keras returns two data sets of TensorFlow's.
 
     Args:
         dataset: Arrays of samples, or anything that yields samples or batches and ends.
         left_size: The size of the left part: a number of entries, or a fraction of all.
-        right_size: The size of the right part; what the left one leaves by default.
+        right_size: The size of the right part, which ends with the last entry; what the left one leaves by default.
         shuffle: Whether the entries are shuffled before.
         seed: The seed of that.
         preferred_backend: Must be None: the parts belong to no engine.
 
     Raises:
-        ArgumentError: The sizes are wrong.
+        ArgumentError: A size is none.
+        DataError: The data is not of one length, is no data, or cannot be split so.
 
     Example:
 
@@ -103,32 +112,54 @@ def split_dataset(
     """
     if preferred_backend is not None:
         raise ArgumentError("The parts belong to no engine.", where="preferred_backend", fix="leave preferred_backend out")
-    arrays = [a for a in tree.flatten(dataset) if a is not None] if isinstance(dataset, (list, tuple, dict)) else [dataset]
+    arrays = dataset if isinstance(dataset, list) else tree.flatten(dataset) if isinstance(dataset, (tuple, dict)) else [dataset]
+    arrays = [a for a in arrays if a is not None]
     if all(hasattr(a, "shape") or hasattr(a, "to_numpy") for a in arrays) and arrays:
-        held = source(dataset if not isinstance(dataset, tuple) else list(dataset), text=True)
+        given = list(dataset) if isinstance(dataset, tuple) else dataset
+        held = source(given, text=True)
         assert isinstance(held, ArraySource)
+        if isinstance(dataset, (list, tuple, dict, np.ndarray)):
+            held.data = (tree.map_structure(lambda a, made: a if type(a) is np.ndarray else made, given, held.data[0]), None, None)
         size, entries = held.size, None
     else:
-        entries = list(dataset)
+        entries = _entries(dataset)
         size, held = len(entries), None
     left, right = _sizes(size, left_size, right_size)
     order = host.generator(host.make_seed() if seed is None else seed).permutation(size) if shuffle else np.arange(size)
-    parts = order[:left], order[left : left + right]
+    parts = order[:left], order[size - right :]
     if held is None:
         return tuple([entries[row] for row in rows] for rows in parts)  # type: ignore[index, return-value]
     found = [held.take(rows)[0] for rows in parts]
     return tuple(tuple(part) if isinstance(dataset, tuple) else part for part in found)  # type: ignore[return-value]
 
 
+def _entries(dataset: Any) -> list[Any]:
+    """The samples or batches of what is not arrays."""
+    kind = type(dataset).__name__
+    if isinstance(dataset, (tuple, dict)):
+        fix = "split_dataset((np.asarray(x), np.asarray(y)), …), or a list of samples"
+        raise DataError(f"A {kind} holds arrays, which lists and numbers are not.", where="dataset", fix=fix)
+    if hasattr(dataset, "__iter__"):
+        return list(dataset)
+    if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
+        raise DataError(f"A {kind} has no samples that end.", where="dataset", fix="pass arrays, or what has __iter__, or __getitem__ and __len__")
+    return [dataset[i] for i in range(len(dataset))]  # which need not raise IndexError beyond its end
+
+
+def _count(name: str, value: Any, size: int) -> int:
+    """The size of a part as a number of entries."""
+    share = isinstance(value, (float, np.floating)) and 0 < value < 1
+    if not share and not (isinstance(value, (int, np.integer)) and not isinstance(value, bool) and 0 < value <= size):
+        raise ArgumentError(f"{name} is a number of entries up to {size}, or a fraction between 0 and 1.", received=f"{name}={value!r}")
+    return round(float(value) * size) if share else int(value)
+
+
 def _sizes(size: int, left: Any, right: Any) -> tuple[int, int]:
     if left is None and right is None:
         raise ArgumentError("Say how large a part is.", where="split_dataset", fix="left_size=0.8")
-    for name, value in (("left_size", left), ("right_size", right)):
-        if value is not None and (isinstance(value, bool) or value <= 0 or value > size or (isinstance(value, float) and value >= 1)):
-            raise ArgumentError(f"{name} is a number of entries up to {size}, or a fraction between 0 and 1.", received=f"{name}={value!r}")
-    count = functools.partial(lambda value, round_: round_(value * size) if isinstance(value, float) else value)
-    first = count(left, round) if left is not None else size - count(right, round)
-    second = count(right, round) if right is not None and left is not None else size - first
+    second = None if right is None else _count("right_size", right, size)
+    first = _count("left_size", left, size) if left is not None else size - second  # type: ignore[operator]
+    second = size - first if second is None else second
     if first + second > size or not first or not second:
         raise DataError(f"{size} entries cannot be split into {first} and {second}.", where="split_dataset")
     return first, second
