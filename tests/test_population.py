@@ -1,11 +1,14 @@
 """Populations: each variant is what it would be by itself."""
 
+import math
+
 import numpy as np
 import pytest
 
 import keraunos as keras
 from keraunos import layers, optimizers, regularizers
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, BackendError, ShapeError, StateError
+from keraunos.populations.differences import differences
 from keraunos.populations.stack import brief
 from keraunos.random import host
 from tests.conftest import BACKENDS
@@ -74,6 +77,20 @@ def doubled(rate):
     return model
 
 
+class Zeroing(layers.Layer):
+    """PyTorch code that changes a tensor in place, which is read before and after."""
+
+    def call(self, x):
+        out = x.clone()
+        before = out.sum()
+        out[:, 0] = 0.0
+        return out + 0.1 * (out.sum() + before)
+
+
+def changing():
+    return network("sgd", Zeroing())
+
+
 def unbuilt():
     model = keras.Sequential([layers.Dense(5, "relu"), layers.Dropout(0.3), layers.Dense(3)])
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
@@ -89,6 +106,7 @@ CASES = {  # what makes the model, its values, the targets, the engines
     "adam, a closure": (weighted, {"weight": [1.0, 0.3]}, LABELS, ENGINE),
     "masks, metrics that meet data": (measured, {"rate": [0.1, 0.05]}, np.repeat(ONE_HOT[:, None], 4, 1), ENGINE),
     "a train_step": (doubled, {"rate": [0.1, 0.2]}, LABELS, ENGINES),
+    "changes in place": (changing, None, LABELS, [name for name in ENGINES if name == "torch"]),
     "seeds alone, built by data": (unbuilt, None, LABELS, ENGINE),
 }
 
@@ -170,6 +188,18 @@ def test_evaluate_and_predict_use_the_models_as_they_are(engine):
     assert population.histories[best].history["val_accuracy"][-1] == max(h.history["val_accuracy"][-1] for h in population.histories)
 
 
+def test_averages_of_variants_stay_where_they_are_to(engine):
+    def swapped(_=0):
+        return [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)]
+
+    def make(rate):
+        return network(optimizers.SGD(rate, use_ema=True))
+
+    population = keras.Population(make, {"rate": [0.1, 0.2]}, seeds=1)
+    (_, history) = population.fit(X, LABELS, batch_size=8, epochs=2, verbose=0, callbacks=swapped)
+    check_alike(*alone(make, {"rate": 0.2}, 1, X, LABELS, callbacks=swapped()), population.models[1], history)
+
+
 def test_batches_go_to_all_variants(engine):
     def batches():
         yield from ((X[i : i + 5], LABELS[i : i + 5]) for i in range(0, 20, 5))
@@ -247,6 +277,27 @@ def test_what_cannot_be_varied_is_refused(engine, make, values, error, words):
         assert all(map(np.array_equal, model.get_weights(), weights))
 
 
+class Holder:
+    def __init__(self, held):
+        self.held = held
+
+
+@pytest.mark.parametrize(("one", "other"), [(math.sin, math.cos), (np.sin, np.cos), (range(3), range(4)), (np.True_, np.False_)])
+def test_what_has_no_attributes_is_compared_too(engine, one, other):
+    assert not differences(Holder(one), [Holder(one), Holder(one)])
+    with pytest.raises(ArgumentError, match="Holder, held"):
+        differences(Holder(one), [Holder(one), Holder(other)])
+
+
+def test_a_number_of_a_closure_keeps_its_place(engine):
+    def of(weight):
+        return Holder(lambda x: weight * x)
+
+    models = [of(weight) for weight in (1.0, 1.0, 2.0)]
+    (first,), (second,) = (differences(models[0], models[1:]) for _ in range(2))
+    assert first.place == second.place  # else what is compiled would be so anew in each run
+
+
 def eager():
     model = simple()
     model.run_eagerly = True
@@ -260,6 +311,10 @@ def eager():
     ((simple, {"rate": [0.1], "other": []}), ArgumentError, "unequal lengths"),
     ((eager, None, [1]), ArgumentError, "eagerly"),
     ((lambda: 3, None, [1]), ArgumentTypeError, "no model"),
+    ((simple, [0.1, 0.2]), ArgumentTypeError, "list of dicts"),
+    ((simple, {"rate": 0.1}), ArgumentTypeError, "dict of lists"),
+    ((simple, "rate"), ArgumentTypeError, "dict of lists"),
+    ((simple, None, 1.5), ArgumentTypeError, "seeds are integers"),
 ])  # fmt: skip
 def test_what_is_no_population(engine, arguments, error, words):
     with pytest.raises(error, match=words):
@@ -272,9 +327,21 @@ def test_what_a_population_cannot_do(engine):
         population.best()
     with pytest.raises(ArgumentError, match="lambda i"):
         population.fit(X, LABELS, verbose=0, callbacks=[keras.callbacks.EarlyStopping("loss")])
+    with pytest.raises(ArgumentError, match="acts on one model"):
+        population.fit(X, LABELS, verbose=0, callbacks=[type("Mine", (keras.callbacks.EarlyStopping,), {})("loss")])
+    with pytest.raises(ArgumentError, match="BackupAndRestore goes on"):
+        population.fit(X, LABELS, verbose=0, callbacks=lambda i: [keras.callbacks.BackupAndRestore("backup")])
+    with pytest.raises(ArgumentError, match="debug_nans"):
+        population.fit(X, LABELS, verbose=0, debug_nans=True)
     with pytest.raises(ArgumentError, match="each batch"):
         population.fit(X, LABELS, verbose=0, callbacks=lambda i: [keras.callbacks.TerminateOnNaN()])
-    population.fit(X, LABELS, verbose=0)
+
+    def stop(epoch, logs):
+        population.models[1].stop_training = True
+
+    population.fit(X, LABELS, epochs=2, verbose=0, validation_data=(X, LABELS), validation_freq=[2],
+                   callbacks=lambda i: [keras.callbacks.LambdaCallback(on_epoch_end=stop)])  # fmt: skip
+    assert "val_loss" not in population.histories[1].history and population.best("val_loss") == 0
     with pytest.raises(ArgumentError, match="acuracy"):
         population.best("acuracy")
     assert len(population) == 2 and "2 variants" in repr(population)

@@ -10,7 +10,7 @@ from typing import Any
 
 import optree
 import torch
-from torch.func import grad_and_value
+from torch.func import functionalize, grad_and_value
 
 _aten = torch.ops.aten
 _COPIES = {_aten.detach.default, _aten.alias.default, _aten.lift_fresh_copy.default}
@@ -45,11 +45,18 @@ def _graph(fn: Callable[..., Any], values: Any, leaves: Any, form: Any) -> tuple
         found, result[:] = *optree.tree_flatten((out, new))[:1], [optree.tree_structure((out, new))]
         return found
 
-    graph = make_fx(flat)(*values, *leaves)
-    _simplify(graph.graph)
-    graph.graph.eliminate_dead_code()
-    graph.recompile()
+    graph = make_fx(functionalize(flat, remove="mutations"))(*values, *leaves)
+    if not any(map(_changes, graph.graph.nodes)):  # else the same kernel of the same arguments may not give the same
+        _simplify(graph.graph)
+        graph.graph.eliminate_dead_code()
+        graph.recompile()
     return graph, result
+
+
+def _changes(node: Any) -> bool:
+    """Whether a node changes an argument in place: of such, what is left is what changes the arguments of the function."""
+    schema = getattr(node.target, "_schema", None)
+    return schema is not None and schema.is_mutable
 
 
 def _simplify(graph: Any) -> None:

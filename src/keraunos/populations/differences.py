@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import numbers
 import types
 import weakref
@@ -25,7 +26,7 @@ from keraunos.random import SeedGenerator
 _ASIDE = (Variable, Initializer, Cache, SeedGenerator, types.ModuleType, weakref.ref)
 _UNTOLD = {"_arguments", "seed", "name", "_name", "path", "_path", "stop_training", "position"}
 _MISSING = object()
-_PLAIN = (bool, str, bytes, type(None), type, complex, Unknown)
+_PLAIN = (bool, str, bytes, type(None), type, complex, Unknown, np.ufunc)
 
 
 class Number:
@@ -162,19 +163,19 @@ def _parts(xs: list[Any], label: str) -> Iterator[tuple[list[Any], Any, Any, str
 
 def _attributes(xs: list[Any], label: str) -> Iterator[tuple[list[Any], Any, Any, str]]:
     x = xs[0]
-    name = getattr(x, "name", None) if not isinstance(x, (Spec, KerasTensor)) else None
-    label = f"{type(x).__name__} '{name}'" if isinstance(name, str) else type(x).__name__
     opaque = callable(x) or type(x).__eq__ is not object.__eq__  # such as functions of an engine's own, and ranges; not locks
-    if opaque and not hasattr(x, "__dict__") and not any("__slots__" in vars(cls) for cls in type(x).__mro__):
+    if opaque and not hasattr(x, "__dict__") and not any("__slots__" in vars(cls) for cls in inspect.getmro(type(x))):
         if any(y is not x and y != x for y in xs):
             raise _differ(label, xs)
         return
+    name = getattr(x, "name", None) if not isinstance(x, (Spec, KerasTensor)) else None
+    label = f"{type(x).__name__} '{name}'" if isinstance(name, str) else type(x).__name__
     for key in getattr(x, "__dict__", ()):
         if key not in _UNTOLD:
             held = [getattr(y, "__dict__", {}).get(key, _MISSING) for y in xs]
             if not (key.startswith("_") and any(v is _MISSING for v in held)):  # else what the one noted, and others did not yet
                 yield held, x, key, f"{label}, {key}"
-    for cls in type(x).__mro__:
+    for cls in inspect.getmro(type(x)):
         for key in (cls.__dict__.get("__slots__", ()),) if isinstance(cls.__dict__.get("__slots__", ()), str) else cls.__dict__.get("__slots__", ()):
             if key not in ("__weakref__", "__dict__") and key not in _UNTOLD and hasattr(x, key):
                 yield [getattr(y, key, _MISSING) for y in xs], None, None, f"{label}, {key}"

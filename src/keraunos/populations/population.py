@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import random as python_random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from keraunos.callbacks import History, LambdaCallback
+from keraunos.callbacks import Callback, History, LambdaCallback
 from keraunos.callbacks.monitors import Monitor
 from keraunos.core import config, tree
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, BackendError, ShapeError, StateError, suggestion
@@ -103,22 +104,24 @@ class Population:
 
         Raises:
             StateError: The models are not compiled.
-            ArgumentError: A callback cannot act on variants.
+            ArgumentError: A callback cannot act on variants; `debug_nans` is asked for.
         """
         self._template._require_compiled("fit")
+        if options.get("debug_nans"):
+            raise ArgumentError("debug_nans looks into the steps of one model.", where="Population.fit", fix="train the variant alone, made under its seed")
         relay = Relay(self, callbacks if callable(callbacks) and not hasattr(callbacks, "set_model") else None)
         shared = [] if relay.given else list(callbacks) if isinstance(callbacks, (list, tuple)) else [] if callbacks is None else [callbacks]
         for callback in shared:
-            if type(callback).__module__.startswith("keraunos.") and not isinstance(callback, (History, LambdaCallback)):
-                fix = f"callbacks=lambda i: [keras.callbacks.{type(callback).__name__}(…)]"
+            if any(kind.__module__.startswith("keraunos.") and kind not in (Callback, History, LambdaCallback) for kind in inspect.getmro(type(callback))):
+                fix = f"callbacks=lambda i: [{type(callback).__name__}(…)]"
                 raise ArgumentError(f"{type(callback).__name__} acts on one model.", where="callbacks", fix=fix)
         self._stack.fit(x, y, batch_size, epochs, verbose, [*shared, relay], **options)
         return relay.histories
 
     def evaluate(self, x: Any = None, y: Any = None, batch_size: int | None = None, verbose: Any = "auto", **options: Any) -> dict[str, np.ndarray]:
-        """The loss and metrics on data: by name, arrays with a value for each variant. The arguments are those of `Model.evaluate`."""
+        """The loss and metrics on data: by name, arrays with a value for each variant. The arguments are those of `Model.evaluate` but `return_dict`."""
         self._template._require_compiled("evaluate")
-        logs = self._stack.evaluate(x, y, batch_size, verbose, **{**options, "return_dict": True})
+        logs = self._stack.evaluate(x, y, batch_size, verbose, return_dict=True, **options)
         return {name: np.array(value) for name, value in logs.items()}
 
     def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto", **options: Any) -> Any:
@@ -145,10 +148,12 @@ class Population:
             raise StateError("The population has not been trained.", where="best", fix="call fit first")
         watch = Monitor()
         watch.watch(monitor, mode)
-        known = self.histories[0].history
+        known = {name for history in self.histories for name in history.history}
         if monitor not in known:
-            raise ArgumentError(f"'{monitor}' is not among the logs.", where="best", received=f"available: {', '.join(known)}", fix=suggestion(monitor, known))
-        last = np.array([history.history[monitor][-1] for history in self.histories], "float64")
+            raise ArgumentError(
+                f"'{monitor}' is not among the logs.", where="best", received=f"available: {', '.join(sorted(known))}", fix=suggestion(monitor, known)
+            )
+        last = np.array([history.history.get(monitor, [np.nan])[-1] for history in self.histories], "float64")
         if np.isnan(last).all():
             raise ArgumentError(f"'{monitor}' is NaN for all variants.", where="best", fix="lower the learning rates")
         return int(np.nanargmax(last) if watch.larger else np.nanargmin(last))
@@ -191,7 +196,7 @@ class Population:
         numbers, extra = differences(template, models), default_seed_generator().state
         variables = [*(column[0] for column in self._columns), extra]
         values = [np.stack([v.numpy() for v in column[1:]]) for column in self._columns] + [np.stack(self._draws)]
-        key = [*map(id, variables), *((id(n.owner), n.key) for n in numbers)]
+        key = [*map(id, variables), *(n.place for n in numbers)]
         if key != self._key:
             self._stack.hold(variables, values, numbers)
             self._key = key
@@ -215,6 +220,13 @@ class Population:
 
 def _rows(variants: Any, seeds: Any) -> tuple[list[dict[str, Any]], list[int]]:
     """The values and the seed of each variant."""
+    listed = list(variants.values()) if isinstance(variants, Mapping) else [] if variants is None else [variants]
+    wrong = next((values for values in listed if isinstance(values, str) or not hasattr(values, "__len__")), None)
+    if wrong is None and not isinstance(variants, Mapping):
+        wrong = next((row for row in variants or () if not isinstance(row, Mapping)), None)
+    if wrong is not None:
+        fact = "The variants are a dict of lists, or a list of dicts."
+        raise ArgumentTypeError(fact, where="variants", received=type(wrong).__name__, fix="variants={'rate': [0.1, 0.2]}, or [{'rate': 0.1}, {'rate': 0.2}]")
     if isinstance(variants, Mapping):
         lengths = {name: len(values) for name, values in variants.items()}
         if len(set(lengths.values())) != 1:
@@ -223,6 +235,8 @@ def _rows(variants: Any, seeds: Any) -> tuple[list[dict[str, Any]], list[int]]:
         rows = [dict(zip(variants, row, strict=True)) for row in zip(*variants.values(), strict=True)]
     else:
         rows = None if variants is None else [dict(row) for row in variants]
+    if not (seeds is None or isinstance(seeds, (int, np.integer)) or hasattr(seeds, "__len__")):
+        raise ArgumentTypeError("The seeds are integers, or one for all.", where="seeds", received=type(seeds).__name__, fix="seeds=range(8)")
     each = None if seeds is None or isinstance(seeds, (int, np.integer)) else list(seeds)
     count = len(rows) if rows is not None else len(each or ())
     if count == 0:

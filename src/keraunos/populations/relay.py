@@ -7,6 +7,7 @@ from typing import Any
 
 from keraunos.callbacks import Callback, CallbackList, History
 from keraunos.core.errors import ArgumentError
+from keraunos.training.loops import Position
 
 _BATCHES = [f"on_{kind}batch_{end}" for kind in ("", "train_", "test_", "predict_") for end in ("begin", "end")]
 
@@ -19,7 +20,7 @@ class Relay(Callback):
         make: A function of a variant's number that returns its callbacks, or None.
 
     Raises:
-        ArgumentError: A callback wants to see batches.
+        ArgumentError: A callback wants to see batches, or keeps the state of a run.
     """
 
     by_batch = False
@@ -33,6 +34,9 @@ class Relay(Callback):
         if wrong is not None:
             fix = "let it act at the end of epochs"
             raise ArgumentError(f"{type(wrong).__name__} wants to see each batch, which variants do not have alone.", where="callbacks", fix=fix)
+        if keeper := next((c for held in self.lists for c in held.callbacks if getattr(c, "is_last", False)), None):
+            fix = "keep the models: keras.callbacks.ModelCheckpoint"
+            raise ArgumentError(f"{type(keeper).__name__} goes on with a run of one model; a variant has none alone.", where="callbacks", fix=fix)
 
     def _running(self) -> list[int]:
         return [i for i, ended in enumerate(self.ended) if not ended]
@@ -52,7 +56,8 @@ class Relay(Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         self.logs: list[Any] = [{} for _ in self.lists]
-        for history, model in zip(self.histories, self.population.models, strict=True):
+        for history, model, held in zip(self.histories, self.population.models, self.lists, strict=True):
+            model.position = Position(self.model.position.epoch, None, held.callbacks)
             history.set_model(model)
             history.on_train_begin()
             model.stop_training = False
@@ -89,9 +94,11 @@ class Relay(Callback):
         for i in variants:
             self.ended[i] = True
             model = self.population.models[i]
+            model.position.ended = finished
             if finished and model.optimizer is not None:
                 model.optimizer.finalize_variable_values(model.trainable_variables)
             self.lists[i].call("on_train_end", self.logs[i])
+            model.position.leave()
         self.population._collect()
 
 
