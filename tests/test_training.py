@@ -677,6 +677,20 @@ def test_fit_refuses_before_anything_is_trained(options, message):
         assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
 
 
+@pytest.mark.parametrize(("method", "given", "message"), [
+    ("fit", {}, r"(?s)y is None.*Where: fit.*Fix: fit\(x, y\)"), ("evaluate", {}, r"(?s)y is None.*Where: evaluate"),
+    ("train_on_batch", {}, r"(?s)y is None.*Where: train_on_batch"), ("test_on_batch", {}, r"(?s)y is None.*Where: test_on_batch"),
+    ("fit", {"y": SUMS, "validation_data": (NUMBERS,)}, r"(?s)y is None.*Where: validation_data"),
+    ("train_on_batch", {"class_weight": {0: 1.0}}, "class_weight goes by the targets"),
+    ("fit", {"x": iter([(NUMBERS, KINDS)]), "class_weight": {0: 1.0}}, "no weight for"),
+])  # fmt: skip
+def test_targets_that_lack_are_told_where(method, given, message):
+    with keraunos_scope("torch"):
+        model = linear()
+        with pytest.raises(ValueError, match=message):
+            getattr(model, method)(**{"x": NUMBERS, **given})
+
+
 def test_when_and_on_what_fit_validates():
     with keraunos_scope("torch"):
         model, seen = linear(), []

@@ -12,7 +12,6 @@ from keraunos.core import config, tree
 from keraunos.core.errors import ArgumentError, DataError, StateError
 from keraunos.core.graph import Operation
 from keraunos.data.adapters import ArraySource, Source
-from keraunos.training.compiled import targets
 
 SILENCE = "keraunos.config.disable_checks() silences this"
 _SPARSE = losses.SparseCategoricalCrossentropy
@@ -42,17 +41,27 @@ def _activation(layer: Any) -> str | None:
     return "linear" if function is None else getattr(function, "__name__", None)
 
 
-def check_data(model: Any, data: Source, head: Any) -> None:
-    """Refuse data that does not fit the model or holds NaN.
+def check_targets(model: Any, data: Source, y: Any, what: str) -> None:
+    """Refuse data without targets where the loss needs them.
+
+    Raises:
+        DataError: There are none.
+    """
+    if y is None and model.loss is not None and not model._overrides("train_step"):
+        if isinstance(data, ArraySource):
+            given = f"{what}=(x, y)" if what == "validation_data" else f"{what}(x, y)"
+            raise DataError("The loss needs targets, and y is None.", where=what, fix=given)
+        raise DataError("The data yields only x; the loss needs targets too.", where=what, received="batches of one part", fix="yield (x, y)")
+
+
+def check_data(model: Any, data: Source, head: Any, what: str) -> None:
+    """Refuse data, of the method or argument that is called `what`, that does not fit the model or holds NaN.
 
     Raises:
         DataError: Something is wrong with it.
     """
     x, y, _ = head
-    if y is None and model.loss is not None and not model._overrides("train_step"):
-        if isinstance(data, ArraySource):
-            raise DataError("The loss needs targets, and y is None.", where="fit", fix="fit(x, y)")
-        raise DataError("The data yields only x; the loss needs targets too.", received="batches of one part", fix="yield (x, y)")
+    check_targets(model, data, y, what)
     if hasattr(model, "_match") and model.inputs is not None and model._split is None:
         model._match(x)
     if not config.are_checks_enabled():
@@ -81,8 +90,9 @@ def check_model(model: Any, head: Any) -> None:
         raise StateError(fact, where=model.name, fix="set layer.trainable = True on what should learn, and compile again")
     if not config.are_checks_enabled() or model._compiled_loss is None or getattr(model, "outputs", None) is None:
         return
-    compiled, y = model._compiled_loss, head[1]
-    for loss, symbol, goal in zip(compiled.losses, model.outputs, targets(y, compiled.names, compiled.form), strict=True):
+    compiled = model._compiled_loss
+    goals, _, _ = compiled.aligned(head[1], (), None)
+    for loss, symbol, goal in zip(compiled.losses, model.outputs, goals, strict=True):
         layer = _final(symbol)
         if loss is None or layer is None:
             continue
@@ -121,7 +131,7 @@ def _check_labels(goal: Any, classes: int, name: str, loss: Any) -> None:
         raise DataError(f"y contains {found}; '{name}' has the classes 0–{classes - 1}.", where="y", fix=f"{shift} Dense({found + 1}). {SILENCE}")
     if kept.size and kept.min() < 0:
         at = np.argwhere(labels < 0)[0].tolist()
-        fix = f"to leave samples out, use sample_weight, or ignore_class={int(kept.min())} in the loss. {SILENCE}"
+        fix = f"to leave samples out, ignore_class={int(kept.min())} in the loss, or some class and sample_weight 0. {SILENCE}"
         raise DataError(f"y{at} is {int(kept.min())}, not a class.", where="y", fix=fix)
 
 

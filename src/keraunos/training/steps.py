@@ -328,6 +328,8 @@ class Steps:
 
     def _by_class(self, y: Any, class_weight: Any, sample_weight: Any) -> Any:
         """Sample weights from class weights."""
+        if y is None:
+            raise ArgumentError("class_weight goes by the targets, and y is None.", where="class_weight", fix="leave class_weight out, or pass y")
         if len(found := tree.flatten(y)) != 1:
             fact = f"class_weight goes with one output, and there are targets for {len(found)}."
             raise ArgumentError(fact, where="class_weight", fix="pass sample_weight, a list or dict with an array for each output")

@@ -14,7 +14,7 @@ from keraunos.callbacks import CallbackList
 from keraunos.core import tree
 from keraunos.core.errors import ArgumentError, DataError
 from keraunos.data.adapters import ArraySource, source, split, unpack_x_y_sample_weight
-from keraunos.training.checks import check_callbacks, check_data, check_model
+from keraunos.training.checks import check_callbacks, check_data, check_model, check_targets
 from keraunos.training.loops import Loop, Position
 from keraunos.training.nonfinite import Watch, guard
 from keraunos.training.progress import Progress
@@ -77,7 +77,9 @@ class Trainer(Steps):
             data = self._source(x, y, sample_weight, batch_size, shuffle, steps_per_epoch, self._preparing(training=True))
             callback_list = CallbackList(callbacks, add_history=True, model=self, epochs=epochs, steps=data.steps, verbose=verbose)
             head = data.head
-            check_data(self, data, head)
+            check_data(self, data, head, "fit")
+            if class_weight is not None:
+                self._by_class(head[1], class_weight, head[2])  # which may refuse them
             check_callbacks(callback_list, validation_data)
             self._symbolic_build(head, training=True)
             check_model(self, head)
@@ -132,7 +134,7 @@ class Trainer(Steps):
         parts = unpack_x_y_sample_weight(data) if isinstance(data, (tuple, list)) else (data, None, None)
         found = source(*parts, batch_size=batch_size, steps=steps, prepare=self._preparing())
         head = found.head
-        check_data(self, found, head)
+        check_data(self, found, head, "validation_data")
         for compiled in (self._compiled_loss, self._compiled_metrics):  # what does not fit is not found after an epoch
             if compiled is not None and head[1] is not None and not self._overrides("test_step"):
                 compiled.aligned(head[1], (), head[2])
@@ -172,7 +174,7 @@ class Trainer(Steps):
             data = source(x, y, sample_weight, batch_size, False, steps, self._preparing())
             callback_list = CallbackList(callbacks, model=self, epochs=1, steps=data.steps, verbose=verbose)
             head = data.head
-            check_data(self, data, head)
+            check_data(self, data, head, "evaluate")
             self._symbolic_build(head, training=False)
             progress = self._progress(verbose, title="Evaluate")
             progress.begin(0, data.steps)
@@ -238,7 +240,8 @@ class Trainer(Steps):
         """One step of training on one batch; returns the logs."""
         self._require_compiled("train_on_batch")
         if class_weight is not None:
-            sample_weight = self._by_class(y, class_weight, sample_weight)
+            with self._engine():
+                sample_weight = self._by_class(y, class_weight, sample_weight)
         return self._on_batch("train", x, y, sample_weight, return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
@@ -251,6 +254,7 @@ class Trainer(Steps):
             data = ArraySource(x, y, sample_weight, prepare=self._preparing(training=kind == "train"))
             data.batch_size = data.size
             batch = data.data if data.prepare is None else data.head
+            check_targets(self, data, batch[1], f"{kind}_on_batch")
             self._symbolic_build(batch, training=kind == "train")
             order = self._cache.setdefault(("order", kind), [])
             logs = numbers(self._program(kind, partial(self._afresh, order), "afresh")(Loop(self, kind, data, resident=False)._tensors(batch)))
