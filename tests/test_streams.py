@@ -208,6 +208,8 @@ REFUSED = {
     "Grain without an end": (lambda: {"x": grain("endless")}, ["has no end", "steps_per_epoch"]),
     "a data set of columns": (lambda: {"x": hugging_face()}, ["y is None"]),
     "rows of unequal shapes": (lambda: arrays(hugging_face().map(lambda row, i: {"x": row["x"][: 1 + i % 2]}, with_indices=True)["x"]), ["unequal shapes"]),
+    "an empty batch of a list": (lambda: {"x": iter([([A], Y), ([A[:0]], Y[:0])])}, ["no samples", "batch 2"]),
+    "data sets in a dict": (lambda: {"x": {"train": hugging_face()}}, ["x['train'] is a data set", "by itself"]),
     "an empty batch": (lambda: {"x": iter([*batches(), (A[:0], Y[:0])])}, ["no samples", "batch 5"]),
     "another structure": (lambda: {"x": iter([*batches(), ({"a": A}, Y)])}, ["another structure", "batch 5", "{'a': *}"]),
     "a part that is missing later": (lambda: {"x": iter([*batches(), (A,)])}, ["another structure", "batch 5", "(*, None, None)"]),

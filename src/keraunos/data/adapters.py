@@ -176,6 +176,12 @@ def _is_array(x: Any) -> bool:
     return isinstance(x, (list, tuple, dict)) or any(hasattr(x, name) for name in kinds) or (hasattr(x, "column_name") and hasattr(x, "features"))
 
 
+def _whole_steps(steps: Any) -> int:
+    if (not isinstance(steps, (int, np.integer)) and not (isinstance(steps, float) and steps.is_integer())) or steps < 1:
+        raise ArgumentError("The number of steps must be a positive integer.", where="steps_per_epoch, validation_steps or steps", received=repr(steps))
+    return int(steps)
+
+
 def source(x: Any, y: Any = None, sample_weight: Any = None, batch_size: int | None = None, shuffle: Any = False, steps: int | None = None,
            prepare: Any = None, text: bool = False) -> Source:  # fmt: skip
     """What gives batches of the user's data, through `prepare` where the host prepares it; it may be strings then, or where `text` says so.
@@ -186,7 +192,7 @@ def source(x: Any, y: Any = None, sample_weight: Any = None, batch_size: int | N
     """
     if x is None:
         raise DataError("There is no data: x is None.", fix="pass arrays, a generator or a data set")
-    x = _unfolded(x)
+    x, steps = _unfolded(x), None if steps is None else _whole_steps(steps)
     if _is_array(x):
         return ArraySource(x, y, sample_weight, batch_size, bool(shuffle), steps, prepare, text)
     kind, known = type(x).__name__, _data_set(type(x))

@@ -167,6 +167,8 @@ def _numpy(x: Any, name: str, text: bool) -> Any:
 
 
 def _hugging_face(x: Any, name: str, text: bool) -> Any:
+    if hasattr(x, "column_names"):
+        raise DataError(f"{name} is a data set, not a column of one.", where=name, fix=f"pass it by itself: {name}")
     first = to_array(stacked(x[:1], name), name, text)
     return Column(x, (len(x), *first.shape[1:]), object if first.dtype.kind in "OSTU" else first.dtype)
 

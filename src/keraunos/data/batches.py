@@ -109,7 +109,7 @@ class Form:
         elif form != self.first:
             fact, fix = "A batch has another structure than the first one.", "let each batch have the same parts, in the same dicts and lists"
             raise DataError(fact, where=place, received=_shown(form), expected=_shown(self.first), fix=fix)
-        if 0 in getattr(batch[0], "shape", (1,))[:1]:
+        if any(0 in a.shape[:1] for a in ([batch[0]] if hasattr(batch[0], "shape") else tree.flatten(batch[0])) if a is not None):
             raise DataError("A batch has no samples.", where=place, fix="leave empty batches out")
         return batch
 
