@@ -677,6 +677,14 @@ def test_fit_refuses_before_anything_is_trained(options, message):
         assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
 
 
+@pytest.mark.parametrize(("given", "message"), [([[1.0, 2.0, 3.0]], "np.asarray"), (3.0, "a float"), (None, "x is None"), (NUMBERS[:0], "0 samples")])
+def test_single_batches_are_refused_as_others_are(given, message):
+    model = linear()
+    for predict in (model.predict, model.predict_on_batch):
+        with pytest.raises(ValueError, match=message):
+            predict(given)
+
+
 @pytest.mark.parametrize(("method", "given", "message"), [
     ("fit", {}, r"(?s)y is None.*Where: fit.*Fix: fit\(x, y\)"), ("evaluate", {}, r"(?s)y is None.*Where: evaluate"),
     ("train_on_batch", {}, r"(?s)y is None.*Where: train_on_batch"), ("test_on_batch", {}, r"(?s)y is None.*Where: test_on_batch"),

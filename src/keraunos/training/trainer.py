@@ -95,7 +95,7 @@ class Trainer(Steps):
             logs: dict[str, Any] = {}
             position = self.position = Position(initial_epoch, data, callback_list.callbacks)
             watch = Watch(self, data, loop)
-            callback_list.call("on_train_begin", None)
+            callback_list.begin()
             try:
                 for epoch in range(position.epoch, epochs):
                     passed = position.begin(epoch)
@@ -277,7 +277,8 @@ class Trainer(Steps):
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
-        return self.predict(x, batch_size=max(1, len(tree.flatten(x)[0])), verbose=0)
+        leaf = next((a for a in tree.flatten(x) if getattr(a, "shape", None)), x)  # the sizes of lists, and what is no data, are predict's to refuse
+        return self.predict(x, batch_size=max(1, len(leaf)) if hasattr(leaf, "__len__") else None, verbose=0)
 
 
 def _due(epoch: int, freq: Any) -> bool:
