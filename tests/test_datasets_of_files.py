@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import os
 import pathlib
@@ -206,6 +207,14 @@ def test_windows_are_those_of_keras(options: dict[str, Any], targets: Any) -> No
     for batch, wanted in zip(ours, theirs, strict=True):
         for part, goal in zip(*[b if isinstance(b, tuple) else (b,) for b in (batch, wanted)], strict=True):
             np.testing.assert_array_equal(part, goal.numpy())
+
+
+def test_what_data_sets_of_tensorflow_have_is_named() -> None:
+    data = copy.deepcopy(keras.utils.timeseries_dataset_from_array(SERIES, None, 3))  # which asks for names too
+    for name, word in (("prefetch", "leave it out"), ("map", "layer"), ("take", "islice")):
+        with pytest.raises(AttributeError, match=word):
+            getattr(data, name)
+    assert not hasattr(data, "other") and len(data) == 1
 
 
 def test_windows_in_an_order_of_a_seed() -> None:

@@ -14,60 +14,13 @@ import numpy as np
 
 from keraunos.core import config
 from keraunos.core.errors import ArgumentError, DataError, one_of
-from keraunos.core.fields import Field
-from keraunos.data.indexed import PyDataset
+from keraunos.data.samples import Batches, positive
 from keraunos.ops import image
 from keraunos.random import host
 
 _IMAGES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 _MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
 _INTERPOLATIONS = ("bilinear", "nearest", "bicubic", "lanczos3", "lanczos5")
-
-
-def _positive(owner: str, name: str, value: Any) -> Any:
-    """A positive integer, or None."""
-    return Field(name, "Size | None", None).value(owner, value)
-
-
-class Batches(PyDataset):
-    """A data set of samples by number, in batches; `for batch in data` goes through it once.
-
-    Args:
-        size: The number of samples.
-        make: Which makes a batch of an array of their numbers.
-        batch_size: The number of samples in a batch.
-        shuffle: Whether each epoch has its own order.
-        seed: The seed of the order; drawn if it is None.
-        workers: The number of threads that make batches.
-    """
-
-    own_order = True  # `fit` does not shuffle its batches
-
-    def __init__(self, size: int, make: Callable[[np.ndarray], Any], batch_size: int | None, shuffle: bool = False, seed: int | None = None, workers: int = 1):
-        super().__init__(workers=workers)
-        if batch_size is None:
-            raise ArgumentError("batch_size must be a positive integer: models take batches.", received="batch_size=None", fix="batch_size=1")
-        self.size, self.make, self.batch_size, self.shuffle = size, make, _positive("data set", "batch_size", batch_size), shuffle
-        self.seed = host.make_seed() if seed is None and shuffle else seed
-        self.set_epoch(0)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Take the order of an epoch."""
-        self.epoch = epoch
-        self._order = host.generator(self.seed or 0, epoch, 1).permutation(self.size) if self.shuffle else np.arange(self.size)
-
-    def __len__(self) -> int:
-        return math.ceil(self.size / self.batch_size)
-
-    def __getitem__(self, index: int) -> Any:
-        if not 0 <= index < len(self):
-            raise IndexError(index)
-        return self.make(self._order[index * self.batch_size :][: self.batch_size])
-
-    def __iter__(self) -> Any:
-        for index in range(len(self)):
-            yield self[index]
-        self.set_epoch(self.epoch + 1)
 
 
 class Files(Batches):
@@ -220,7 +173,7 @@ def image_dataset_from_directory(
     one_of("interpolation", interpolation, _INTERPOLATIONS)
     if not isinstance(image_size, (tuple, list)) or len(image_size) != 2:
         raise ArgumentError("image_size is a height and a width.", received=f"image_size={image_size!r}", fix="image_size=(256, 256)")
-    size = tuple(_positive("image_dataset_from_directory", "image_size", length) for length in image_size)
+    size = tuple(positive("image_dataset_from_directory", "image_size", length) for length in image_size)
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ArgumentError("Images are cropped or padded, not both.", where="pad_to_aspect_ratio", fix="leave crop_to_aspect_ratio or pad_to_aspect_ratio out")
     options = {"crop_to_aspect_ratio": crop_to_aspect_ratio, "pad_to_aspect_ratio": pad_to_aspect_ratio, "data_format": "channels_last"}
@@ -278,7 +231,7 @@ def text_dataset_from_directory(
     def read(path: str) -> str:
         return pathlib.Path(path).read_bytes().decode("utf-8", "replace")[:max_length]
 
-    _positive("text_dataset_from_directory", "max_length", max_length)
+    positive("text_dataset_from_directory", "max_length", max_length)
     join = functools.partial(np.array, dtype=object)
     return _data_set(directory, labels, label_mode, class_names, (".txt",), read, join, batch_size, shuffle, seed, validation_split, subset, follow_links, verbose,
                      format)  # fmt: skip
@@ -313,7 +266,7 @@ def audio_dataset_from_directory(
         raise ArgumentError("ragged=True: no engine has batches of unequal lengths.", where="ragged", fix="output_sequence_length=16000")
 
     for name, value in (("sampling_rate", sampling_rate), ("output_sequence_length", output_sequence_length)):
-        _positive("audio_dataset_from_directory", name, value)
+        positive("audio_dataset_from_directory", name, value)
 
     def join(sounds: list[np.ndarray]) -> np.ndarray:
         channels = sorted({sound.shape[1] for sound in sounds})

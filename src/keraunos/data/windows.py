@@ -9,7 +9,7 @@ import numpy as np
 from keraunos.core import tree
 from keraunos.core.errors import ArgumentError, DataError
 from keraunos.data.adapters import ArraySource, source
-from keraunos.data.folders import Batches
+from keraunos.data.samples import Batches
 from keraunos.random import host
 
 
