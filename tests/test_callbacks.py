@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -273,6 +275,10 @@ MISTAKES = {
     "the mode": (lambda: C.EarlyStopping(mode="least"), ValueError, ["'least'", "EarlyStopping"]),
     "the factor": (lambda: C.ReduceLROnPlateau(factor=1.5), ValueError, ["factor=1.5"]),
     "a mark": (lambda: C.LambdaCallback(on_epoch_ends=print), TypeError, ["Did you mean 'on_epoch_end'"]),
+    "a setter": (lambda: C.LambdaCallback(set_model=print), TypeError, ["no mark 'set_model'"]),
+    "a field without a name": (lambda: Script().play(C.ModelCheckpoint("{}.keras"), [1]), ValueError, ["{epoch:02d}"]),
+    "no schedule": (lambda: C.LearningRateScheduler(0.1), TypeError, ["float", "lambda epoch, rate"]),
+    "a schedule that returns nothing": (lambda: Script().play(C.LearningRateScheduler(lambda epoch, rate: None), [1]), ValueError, ["None", "no number"]),
     "a class": (lambda: C.CallbackList([C.History]), TypeError, ["got History", "History()"]),
     "no callback": (lambda: C.CallbackList(print), TypeError, ["builtin_function_or_method", "subclass"]),
 }
@@ -332,6 +338,27 @@ def test_calls_are_those_of_keras(run):
         assert calls(keras, RUNS[run]) == calls(peer, RUNS[run])
 
 
+def test_errors_in_a_schedule_are_told_as_they_are():
+    rates = Script().play(C.LearningRateScheduler(lambda epoch: 0.5**epoch), [1, 1])
+    assert rates == [1.0, 0.5]
+    with pytest.raises(TypeError, match="unsupported operand"):
+        Script().play(C.LearningRateScheduler(lambda epoch, rate: rate + "1"), [1])
+
+
+def test_what_cannot_begin_changes_nothing(tmp_path):
+    """Callbacks that had begun before one that refuses are told of the end; a rate that follows a schedule is refused at once."""
+    told = []
+    noting = C.LambdaCallback(on_train_begin=lambda logs: told.append("begin"), on_train_end=lambda logs: told.append("end"))
+    with keras.config.backend_scope("torch"):
+        model = regression(keras.optimizers.SGD(keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.9)))
+        before, threads = model.get_weights(), threading.active_count()
+        for refusing, words in ((C.ReduceLROnPlateau("loss"), "follows a schedule"), (C.SwapEMAWeights(), "averages")):
+            with pytest.raises(keras.core.errors.KeraunosError, match=words):
+                model.fit((pair for pair in [(X, Y)] * 9), verbose=0, callbacks=[noting, refusing])
+    assert told == ["begin", "end"] * 2 and threading.active_count() == threads
+    assert all(map(np.array_equal, before, model.get_weights()))
+
+
 def test_batches_are_counted_where_several_are_one_dispatch(tmp_path):
     with keras.config.backend_scope("torch"):
         model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
@@ -340,3 +367,9 @@ def test_batches_are_counted_where_several_are_one_dispatch(tmp_path):
         saved = keras.callbacks.ModelCheckpoint(path, save_weights_only=True, save_freq=4)
         model.fit(np.ones((20, 2)), np.ones((20, 1)), batch_size=2, verbose=0, callbacks=[saved])
     assert sorted(place.name for place in tmp_path.iterdir()) == ["1-6.weights.h5", "1-9.weights.h5"]
+    counter, steps = C.TensorBoard(tmp_path, update_freq=4), []
+    counter._write_all = lambda name, prefix, logs, step: steps.append(step)
+    for first in range(0, 12, 3):
+        counter.on_train_batch_begin(first)
+        counter.on_train_batch_end(first + 2)
+    assert steps == [6, 9, 12]

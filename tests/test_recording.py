@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import types
 import urllib.parse
 from typing import Any
 
@@ -310,7 +311,8 @@ def test_evaluation_with_moving_averages(engine: str) -> None:
 
 
 def test_logs_in_a_file(tmp_path: pathlib.Path) -> None:
-    path = tmp_path / "log.csv"
+    path = tmp_path / "logs" / "log.csv"
+    path.parent.mkdir()  # which Keras does not
 
     def fit(library: Any, log: Any, **options: Any) -> None:
         model = library.Sequential([library.Input((3,)), library.layers.Dense(1)])
@@ -329,6 +331,8 @@ def test_logs_in_a_file(tmp_path: pathlib.Path) -> None:
             assert a == b or abs(float(a) - float(b)) < 1e-5
     with pytest.raises(ArgumentError, match="has no column for 'val_loss'"):
         fit(keras, callbacks.CSVLogger(path), epochs=2, validation_data=(X, Y), validation_freq=2)
+    fit(keras, callbacks.CSVLogger(tmp_path / "new" / "log.csv"))
+    assert (tmp_path / "new" / "log.csv").exists()
     with pytest.raises(ArgumentError, match="one character"):
         callbacks.CSVLogger(path, separator=", ")
 
@@ -347,13 +351,18 @@ def test_logs_on_a_server() -> None:
         def log_message(self, format: str, *args: Any) -> None:
             pass
 
+    def add(epoch: int, logs: Any) -> None:
+        logs["speed"] = np.float32(0.5)
+
     with http.server.HTTPServer(("127.0.0.1", 0), Server) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         root = f"http://127.0.0.1:{server.server_port}"
         for as_json in (False, True):
-            run(network("sgd"), callbacks.RemoteMonitor(root, send_as_json=as_json), epochs=2)
+            run(network("sgd"), callbacks.LambdaCallback(on_epoch_end=add), callbacks.RemoteMonitor(root, send_as_json=as_json), epochs=2)
         server.shutdown()
-    assert [logs["epoch"] for _, logs in received] == [0, 1, 0, 1] and all(path == "/publish/epoch/end/" and "mae" in logs for path, logs in received)
+    assert [logs["epoch"] for _, logs in received] == [0, 1, 0, 1] and all(
+        path == "/publish/epoch/end/" and "mae" in logs and logs["speed"] == 0.5 for path, logs in received
+    )
     with pytest.warns(UserWarning, match="could not reach") as warned:
         run(network("sgd"), callbacks.RemoteMonitor(root), epochs=2)
     assert len(warned) == 1
@@ -397,6 +406,17 @@ def test_events_for_tensorboard(engine: str, tmp_path: pathlib.Path) -> None:
     for wrong in ({"profile_batch": 2}, {"update_freq": 0}):
         with pytest.raises(ArgumentError):
             callbacks.TensorBoard(**wrong)
+
+
+def test_weights_that_are_not_finite_are_no_end_of_histograms(tmp_path: pathlib.Path) -> None:
+    pytest.importorskip("tensorboard")
+    log, written = callbacks.TensorBoard(tmp_path, write_images=True), []
+    log._writers["train"] = types.SimpleNamespace(write=lambda kind, tag, value, step: written.append((kind, tag, value)))  # type: ignore[assignment]
+    values = {"kernel": [[1.0, np.nan], [np.inf, 3.0]], "lost": [np.nan, np.nan], "empty": np.zeros((0, 2))}
+    log.model = types.SimpleNamespace(weights=[keras.Variable(value, name=name) for name, value in values.items()])
+    log._write_weights(0)
+    assert [(kind, tag) for kind, tag, _ in written] == [("histogram", "kernel/histogram"), ("image", "kernel/image")]
+    assert written[0][2][:, 2].sum() == 2 and written[0][2][0, 0] == 1 and written[0][2][-1, 1] == 3
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of NumPy, which is PyTensor's engine

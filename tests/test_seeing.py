@@ -75,6 +75,9 @@ def test_a_chart_of_a_run(tmp_path: pathlib.Path) -> None:
         ({"loss": [4.0, 3.0, 2.5]}, "log", ["loss (log)"]),
         ({"loss": [1.0, 0.0, -1.0]}, "log", ["loss |"]),  # which has no logarithm
         ({"loss": [2.0, math.nan, math.inf, 1.0]}, "auto", ["best: 1 (epoch 4)"]),
+        ({"loss": [0.34, 0.31]}, "log", ["loss (log)", "| 0.31 |", "| 0.33 |"]),  # between two powers of ten
+        ({"loss": [5e-14, 1e-14]}, "auto", ["| 2e-14 |", "| 4e-14 |"]),
+        ({"rate": list(np.float32([0.5, 0.25]))}, "auto", ["rate"]),
         ({"loss": [math.nan, math.nan]}, "auto", ["loss"]),
         ({"loss": [0.0, 0.0]}, "auto", ["loss"]),
         ({"loss": [1.0]}, "auto", ["| 1 |"]),
@@ -93,6 +96,8 @@ def test_gaps_dashes_and_two_runs() -> None:
     solid, dashed = (e for e in drawn(history.plot()).iter("path") if e.get("stroke-width") == "2" and e.get("d").count(" ") > 1)
     assert solid.get("d").count("M") == 2 and solid.get("stroke-dasharray") is None
     assert dashed.get("d").count("M") == 1 and dashed.get("stroke-dasharray") and solid.get("stroke") != dashed.get("stroke")
+    (alone,) = drawn(history.plot(names="val_loss")).findall("g")
+    assert "val_loss" in texts(alone) and [e.get("stroke-dasharray") for e in alone.iter("path") if e.get("stroke-width") == "2"] == ["6 4"]
     history.on_train_begin()
     history.on_epoch_end(0, {"loss": 0.5})
     assert "loss, epoch 4: 0.5" in [e.text for e in drawn(history.plot()).iter("title")]
@@ -104,7 +109,14 @@ def test_what_cannot_be_drawn(tmp_path: pathlib.Path) -> None:
     assert History()._repr_html_() is None
     history = logs(loss=[1.0], per_class=[[0.5, 0.5]])
     assert "per_class" not in texts(drawn(history.plot()))
-    for options, words in (({"names": ["los"]}, "Did you mean 'loss'"), ({"path": tmp_path / "a.png"}, "a.svg"), ({"scale": "logarithm"}, "scale")):
+    history.history["loss"].append(0.5)  # by hand
+    assert "loss, epoch 2: 0.5" in [e.text for e in drawn(history.plot()).iter("title")]
+    for options, words in (
+        ({"names": ["los"]}, "Did you mean 'loss'"),
+        ({"names": []}, "no log to plot"),
+        ({"path": tmp_path / "a.png"}, "a.svg"),
+        ({"scale": "logarithm"}, "scale"),
+    ):
         with pytest.raises(ArgumentError, match=words):
             history.plot(**options)
 
@@ -151,6 +163,12 @@ def test_predictions_in_groups_are_counted_by_batch(monkeypatch: Any) -> None:
     monkeypatch.setattr(sys, "stdout", terminal)
     model.predict(np.ones((5, 2)), batch_size=1)
     assert "Predict 5/5 " in terminal.getvalue().split("\r")[-1]
+
+
+def test_other_words_are_refused() -> None:
+    for verbose in ("yes", 3, None):
+        with pytest.raises(ArgumentError, match="verbose is 0, 1, 2 or 'auto'"):
+            Progress(verbose)
 
 
 def test_a_pipe(capsys: Any) -> None:

@@ -107,4 +107,6 @@ def test_steps_of_ones_own_and_streams() -> None:
         with pytest.raises(ValueError, match="compile"):
             model.profile(X, Y)
         model.compile("sgd", "mse")
+        with pytest.raises(ValueError, match="steps must be a whole number of 1 or more"):
+            model.profile(X, Y, steps=0)
         assert [row.name for row in model.profile([(X, Y)].__iter__(), steps=3, print_fn=quiet)] == ["data", "step"]

@@ -122,8 +122,10 @@ def test_reports_and_checkpoints(ray):
     assert saved.optimizer.iterations.numpy() == 2
     with pytest.raises(ArgumentError, match="'acuracy'"):
         model.fit(X, Y, verbose=0, callbacks=[Report(["acuracy"])])
-    with pytest.raises(ArgumentError, match="positive integer"):
-        Report(save_every=0)
+    for wrong in (0, True):
+        with pytest.raises(ArgumentError, match="positive integer"):
+            Report(save_every=wrong)
+    assert Report("loss").metrics == ["loss"]
 
 
 @pytest.mark.parametrize("guide", ["population", "search"])

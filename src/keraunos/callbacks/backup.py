@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from keraunos.callbacks.callback import Callback
+from keraunos.callbacks.callback import BatchCounter
 from keraunos.core.errors import ArgumentError, KeraunosError, StateError
 
 _FORMAT = 2
 _TERMINATED = 128 + signal.SIGTERM  # the exit code by which shells tell of it
 
 
-class BackupAndRestore(Callback):
+class BackupAndRestore(BatchCounter):
     """Keep the state of a run on disk, and go on from there when `fit` is called again after a crash.
 
     The state is all of it: weights, the optimizer, the scale of losses, metrics, seeds, the order of the samples, the place within the epoch, and what
@@ -63,7 +63,7 @@ class BackupAndRestore(Callback):
         self.save_freq, self.double_checkpoint, self.delete_checkpoint = save_freq, double_checkpoint, delete_checkpoint
         self.by_batch = save_freq not in ("epoch", False)
         self.path, self.previous = self.folder / "backup.npz", self.folder / "previous.npz"
-        self._epoch = self._seen = self._first = 0
+        self._epoch = 0
         self._former: Any = None  # the handler of SIGTERM before ours
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -85,12 +85,8 @@ class BackupAndRestore(Callback):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._epoch = epoch
 
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        self._first = batch
-
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        before, self._seen = self._seen, self._seen + batch + 1 - self._first  # a mark may be that of several batches
-        if isinstance(self.save_freq, int) and self.save_freq is not False and self._seen // self.save_freq > before // self.save_freq:
+        if self.by_batch and self._count(batch, int(self.save_freq)):
             self._save(self._epoch, batch + 1)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:

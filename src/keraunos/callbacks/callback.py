@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, StateError, suggestion
@@ -66,6 +68,20 @@ class Callback:
         self.on_batch_end(batch, logs)
 
 
+class BatchCounter(Callback):
+    """The base of callbacks that act after so many batches of training; a mark may be that of several."""
+
+    _seen = _first = 0
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self._first = batch
+
+    def _count(self, batch: int, every: int) -> bool:
+        """Count the batches up to this one; whether a multiple of `every` is among them."""
+        before, self._seen = self._seen, self._seen + batch + 1 - self._first
+        return self._seen // every > before // every
+
+
 class CallbackList:
     """Several callbacks as one; knows which marks any of them needs.
 
@@ -99,6 +115,16 @@ class CallbackList:
         """Call a mark of every callback."""
         for callback in self.callbacks:
             getattr(callback, mark)(*args)
+
+    def begin(self) -> None:
+        """Tell that training begins; if one refuses, those that had begun are told that it ends."""
+        for i, callback in enumerate(self.callbacks):
+            try:
+                callback.on_train_begin(None)
+            except BaseException:
+                for begun in self.callbacks[:i]:
+                    begun.on_train_end({})
+                raise
 
     def append(self, callback: Any) -> None:
         """Add a callback."""
@@ -151,8 +177,9 @@ class History(Callback):
 
         Args:
             path: Where to write it as an SVG file, beside returning it; none by default.
-            names: The logs to show, such as `["loss", "accuracy"]`; all that are numbers by default.
-            scale: "linear", "log", or "auto": logarithmic where values span more than two powers of ten.
+            names: The logs to show, such as `["loss", "accuracy"]`, each with that of validation, or `"val_loss"` alone; all that are numbers by default.
+            scale: "linear", "log", or "auto": logarithmic where values span more than two powers of ten. The scale of a log with values that are not
+                positive is linear.
 
         Returns:
             A `Chart`, which notebooks show.
@@ -163,13 +190,16 @@ class History(Callback):
         """
         from keraunos.callbacks.charts import Chart, Line
 
-        lines = [Line(n, self._places.get(n, range(1, len(v) + 1)), v, n.startswith("val_")) for n, v in self.history.items() if _numbers(v)]
+        lines = [Line(n, self._epochs_of(n), v, n.startswith("val_")) for n, v in self.history.items() if _numbers(v)]
         panels: dict[str, list[Line]] = {}
         for line in lines:
             panels.setdefault(line.name.removeprefix("val_"), []).append(line)
         if not panels:
             raise StateError("There is nothing to plot: no epoch has ended.", where="History.plot", fix="history = model.fit(x, y, epochs=10)")
         wanted = list(panels) if names is None else [names] if isinstance(names, str) else list(names)
+        panels = {line.name: [line] for line in lines} | panels
+        if not wanted:
+            raise ArgumentError("There is no log to plot.", where="History.plot", received=f"names={names!r}", fix=f"names={list(panels)}, or leave it out")
         for name in wanted:
             if name not in panels:
                 raise ArgumentError(f"There is no log '{name}'.", where="History.plot", fix=suggestion(name, panels))
@@ -178,12 +208,17 @@ class History(Callback):
             chart.save(path)
         return chart
 
+    def _epochs_of(self, name: str) -> Sequence[int]:
+        """The epochs of a log's values; where values were added by hand, just one after the other."""
+        places, count = self._places.get(name, ()), len(self.history[name])
+        return places if len(places) == count else range(1, count + 1)
+
     def _repr_html_(self) -> str | None:
         return self.plot()._repr_html_() if any(map(_numbers, self.history.values())) else None
 
 
 def _numbers(values: list[Any]) -> bool:
-    return bool(values) and all(isinstance(value, (int, float)) for value in values)
+    return bool(values) and all(isinstance(value, Real) for value in values)
 
 
 class LambdaCallback(Callback):
@@ -203,7 +238,7 @@ class LambdaCallback(Callback):
                  on_train_batch_begin: Any = None, on_train_batch_end: Any = None, **kwargs: Any):  # fmt: skip
         given = {name: value for name, value in locals().items() if name.startswith("on_")} | kwargs
         for mark, function in given.items():
-            if not hasattr(Callback, mark):
+            if not (mark.startswith("on_") and hasattr(Callback, mark)):
                 fix = suggestion(mark, [name for name in dir(Callback) if name.startswith("on_")])
                 raise ArgumentTypeError(f"There is no mark '{mark}'.", where="LambdaCallback", fix=fix)
             if function is not None:

@@ -174,7 +174,7 @@ def ticks(low: float, high: float, count: int) -> list[float]:
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(step for step in (1, 2, 5, 10) if step * power >= rough * 0.999) * power
     first = math.ceil(low / step - 1e-9)
-    return [round(i * step, 12) for i in range(first, math.floor(high / step + 1e-9) + 1)]
+    return [float(f"{i * step:.12g}") for i in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
 def _decades(low: float, high: float) -> list[float]:
@@ -182,4 +182,6 @@ def _decades(low: float, high: float) -> list[float]:
     found = [10.0**i for i in range(math.ceil(low), math.floor(high) + 1)]
     if len(found) < 2:
         found = [m * 10.0**i for i in range(math.floor(low), math.ceil(high) + 1) for m in (1, 2, 5) if low <= math.log10(m * 10.0**i) <= high]
-    return found[:: math.ceil(len(found) / 6) or 1]
+    if len(found) < 2:
+        return ticks(10.0**low, 10.0**high, 5)
+    return found[:: math.ceil(len(found) / 6)]

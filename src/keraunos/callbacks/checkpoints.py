@@ -5,11 +5,12 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
+from keraunos.callbacks.callback import BatchCounter
 from keraunos.callbacks.monitors import Monitor
 from keraunos.core.errors import ArgumentError, StateError
 
 
-class _Saving(Monitor):
+class _Saving(Monitor, BatchCounter):
     """The base of callbacks that save after epochs, or after so many batches."""
 
     def __init__(self, monitor: str, verbose: int, save_best_only: bool, mode: str, save_freq: Any, threshold: float | None):
@@ -18,7 +19,7 @@ class _Saving(Monitor):
             raise ArgumentError("save_freq is 'epoch' or a number of batches.", where=type(self).__name__, received=f"save_freq={save_freq!r}")
         self.verbose, self.save_best_only, self.save_freq, self.best = verbose, save_best_only, save_freq, threshold
         self.by_batch = save_freq != "epoch"
-        self._seen = self._epoch = self._first = 0
+        self._epoch = 0
 
     def get_state(self) -> dict[str, Any]:
         """The best value, and how many batches there were."""
@@ -31,12 +32,8 @@ class _Saving(Monitor):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._epoch = epoch
 
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        self._first = batch
-
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        before, self._seen = self._seen, self._seen + batch + 1 - self._first  # a mark may be that of several batches
-        if isinstance(self.save_freq, int) and self._seen // self.save_freq > before // self.save_freq:
+        if isinstance(self.save_freq, int) and self._count(batch, self.save_freq):
             self._save_if_better(self._epoch, logs, batch=batch + 1)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -91,6 +88,9 @@ class ModelCheckpoint(_Saving):
         except KeyError as error:
             fact, fix = f"The path names the field {error}, which is not among the logs.", f"available: {', '.join(fields)}"
             raise ArgumentError(fact, where="ModelCheckpoint", received=self.filepath, fix=fix) from None
+        except (IndexError, ValueError) as error:
+            fix = "name the fields: 'model-{epoch:02d}.keras'"
+            raise ArgumentError(f"The path's fields cannot be filled in: {error}.", where="ModelCheckpoint", received=self.filepath, fix=fix) from None
         pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
         (self.model.save_weights if self.save_weights_only else self.model.save)(path, overwrite=True)
         return path

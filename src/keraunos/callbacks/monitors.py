@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from keraunos.callbacks.callback import Callback
-from keraunos.core.errors import ArgumentError, TrainingError, one_of, suggestion
+from keraunos.core.errors import ArgumentError, ArgumentTypeError, TrainingError, one_of, suggestion
 
 # Parts of the names of metrics of which more is better; all others are to fall, as are losses and errors of outputs with such names.
 _RISING = ("acc", "auc", "precision", "recall", "fmeasure", "f1", "fbeta", "iou", "io_u", "r2", "similarity", "correlation", "sensitivity", "specificity")
@@ -118,7 +117,7 @@ class _Rate(Callback):
     @property
     def rate(self) -> float:
         """The learning rate in force."""
-        return float(np.asarray(self.model.optimizer.learning_rate))
+        return float(self.model.optimizer.learning_rate)
 
     def set_rate(self, epoch: int, rate: float) -> None:
         """Set the learning rate, and say so if it is asked for."""
@@ -135,19 +134,35 @@ class LearningRateScheduler(_Rate):
     """Set the learning rate at the start of each epoch.
 
     Args:
-        schedule: `schedule(epoch, learning_rate)` gives the new rate.
+        schedule: `schedule(epoch, learning_rate)`, or `schedule(epoch)`, gives the new rate.
         verbose: 1 prints it.
+
+    Raises:
+        ArgumentTypeError: The schedule is no function.
+        ArgumentError: The schedule gave no number.
     """
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0):
         self.schedule, self.verbose = schedule, verbose
+        if not callable(schedule):
+            fix = "lambda epoch, rate: rate * 0.9"
+            raise ArgumentTypeError("The schedule is a function.", where="LearningRateScheduler", received=type(schedule).__name__, fix=fix)
+        self._takes_rate = True
+        try:
+            inspect.signature(schedule).bind(0, 0.0)
+        except TypeError:
+            self._takes_rate = False
+        except ValueError:  # a function of an extension need not tell
+            pass
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        rate = self.schedule(epoch, self.rate) if self._takes_rate else self.schedule(epoch)
         try:
-            rate = self.schedule(epoch, self.rate)
-        except TypeError:
-            rate = self.schedule(epoch)
-        self.set_rate(epoch, float(rate))
+            rate = float(rate)
+        except (TypeError, ValueError):
+            fix = "lambda epoch, rate: rate * 0.9"
+            raise ArgumentError("The schedule gave no number.", where="LearningRateScheduler", received=f"{rate!r}"[:80], fix=fix) from None
+        self.set_rate(epoch, rate)
 
 
 class ReduceLROnPlateau(Monitor, _Rate):
@@ -184,6 +199,7 @@ class ReduceLROnPlateau(Monitor, _Rate):
         self.best, self.wait, self._resting = state["best"], state["wait"], state["resting"]
 
     def on_train_begin(self, logs: Any = None) -> None:
+        self.model.optimizer.learning_rate = self.rate  # a rate that follows a schedule refuses it now, not after epochs
         self.best: float | None = None
         self.wait = self._resting = 0
 

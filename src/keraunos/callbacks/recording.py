@@ -12,6 +12,8 @@ import urllib.request
 import warnings
 from typing import Any
 
+import numpy as np
+
 from keraunos.callbacks.callback import Callback
 from keraunos.core.errors import ArgumentError
 
@@ -51,6 +53,7 @@ class CSVLogger(Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         self.keys = None
+        self.filename.parent.mkdir(parents=True, exist_ok=True)
         if self.append and self.filename.exists() and self.filename.stat().st_size:
             with open(self.filename, newline="", encoding="utf-8") as file:
                 self.keys = next(csv.reader(file, delimiter=self.sep))[1:]
@@ -87,7 +90,7 @@ class RemoteMonitor(Callback):
         self._warned = False
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        text = json.dumps({"epoch": epoch, **(logs or {})})
+        text = json.dumps({"epoch": epoch, **(logs or {})}, default=lambda value: np.asarray(value).tolist())
         kind = "application/json" if self.send_as_json else "application/x-www-form-urlencoded"
         body = text if self.send_as_json else urllib.parse.urlencode({self.field: text})
         request = urllib.request.Request(self.root + self.path, body.encode(), {"Content-Type": kind, **self.headers})

@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import pathlib
 import time
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from keraunos.callbacks.callback import Callback
+from keraunos.callbacks.callback import BatchCounter
 from keraunos.core.errors import ArgumentError, BackendError
 
 _BUCKETS = 30  # of a histogram, as TensorBoard's own
@@ -52,7 +53,7 @@ class _Writer:
         self._file.close()
 
 
-class TensorBoard(Callback):
+class TensorBoard(BatchCounter):
     """Write event files for TensorBoard (`tensorboard --logdir=logs`), which needs the package `tensorboard` alone.
 
     The logs of training are in `train`, those of validation in `validation`.
@@ -93,8 +94,9 @@ class TensorBoard(Callback):
         self.by_batch = update_freq != "epoch"
         self.embeddings_freq, self.embeddings_metadata = embeddings_freq, embeddings_metadata
         self._writers: dict[str, _Writer] = {}
-        self._step = self._epoch_step = self._tested = 0
+        self._written = self._epoch_step = 0  # the batch after which the speed was written, and that with which the epoch began
         self._at = self._epoch_at = 0.0
+        self._training = False
 
     def _writer(self, name: str) -> _Writer:
         if name not in self._writers:
@@ -103,7 +105,7 @@ class TensorBoard(Callback):
 
     def _write_all(self, name: str, prefix: str, logs: Any, step: int, suffix: str = "") -> None:
         for key, value in (logs or {}).items():
-            if isinstance(value, (int, float)):
+            if isinstance(value, Real):
                 self._writer(name).write("scalar", f"{prefix}_{key}{suffix}", np.float32(value), step)
 
     @property
@@ -113,23 +115,22 @@ class TensorBoard(Callback):
 
     # ---- training ----
     def on_train_begin(self, logs: Any = None) -> None:
-        self._training, self._step = True, self._iterations
+        self._training = True
         if self.write_graph:
             self._write_graph()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._epoch_at = self._at = time.perf_counter()
-        self._epoch_step = self._step = self._iterations
+        self._epoch_step = self._written = self._seen = self._iterations
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self._step += 1
-        if self.update_freq == "epoch" or self._step % self.update_freq:
+        if self.update_freq == "epoch" or not self._count(batch, self.update_freq):
             return
         if self.write_steps_per_second:
             now = time.perf_counter()
-            self._writer("train").write("scalar", "batch_steps_per_second", np.float32(self.update_freq / (now - self._at)), self._step)
-            self._at = now
-        self._write_all("train", "batch", logs, self._step)
+            self._writer("train").write("scalar", "batch_steps_per_second", np.float32((self._seen - self._written) / (now - self._at)), self._seen)
+            self._at, self._written = now, self._seen
+        self._write_all("train", "batch", logs, self._seen)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         logs = dict(logs or {})
@@ -152,7 +153,7 @@ class TensorBoard(Callback):
     def on_test_end(self, logs: Any = None) -> None:
         if self.model.optimizer is not None:
             self._write_all("validation", "evaluation", logs, self._iterations, "_vs_iterations")
-        if not self.__dict__.get("_training") and "validation" in self._writers:
+        if not self._training and "validation" in self._writers:
             self._writers.pop("validation").close()
 
     def on_train_end(self, logs: Any = None) -> None:
@@ -172,10 +173,13 @@ class TensorBoard(Callback):
         writer = self._writer("train")
         for variable in self.model.weights:
             value = np.asarray(variable.numpy(), "float32")
-            counts, edges = np.histogram(value, _BUCKETS)
+            fine = value[np.isfinite(value)]
+            if not fine.size:  # there is no axis to draw
+                continue
+            counts, edges = np.histogram(fine, _BUCKETS)
             writer.write("histogram", f"{variable.path}/histogram", np.stack([edges[:-1], edges[1:], counts], 1), epoch)
             if self.write_images and 2 <= value.ndim <= 3:
-                writer.write("image", f"{variable.path}/image", _image(value), epoch)
+                writer.write("image", f"{variable.path}/image", _image(np.nan_to_num(value, nan=fine.min(), posinf=fine.max(), neginf=fine.min())), epoch)
 
     def _write_embeddings(self) -> None:
         """The tables of embeddings as the projector reads them: a file of tabs for each, and a list of the files."""

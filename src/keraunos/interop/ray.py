@@ -31,7 +31,7 @@ class Report(Callback):
     """Reports the logs of each epoch to Ray, and with them every so often the model, as a checkpoint.
 
     Args:
-        metrics: The names of the logs to report; None reports all.
+        metrics: The names of the logs to report, or one; None reports all.
         save_every: After how many epochs the model is saved; None never saves.
         report: The function that reports: `ray.tune.report` by default; `ray.train.report` in the workers of Ray Train.
 
@@ -40,10 +40,11 @@ class Report(Callback):
         BackendError: Ray is not installed.
     """
 
-    def __init__(self, metrics: Sequence[str] | None = None, save_every: int | None = None, report: Callable[..., None] | None = None):
-        if save_every is not None and (not isinstance(save_every, int) or save_every < 1):
+    def __init__(self, metrics: Sequence[str] | str | None = None, save_every: int | None = None, report: Callable[..., None] | None = None):
+        if save_every is not None and (isinstance(save_every, bool) or not isinstance(save_every, int) or save_every < 1):
             raise ArgumentError("save_every must be a positive integer or None.", where="Report", received=f"save_every={save_every!r}")
-        self.metrics, self.save_every, self.report = metrics, save_every, report or _tune().report
+        self.metrics = [metrics] if isinstance(metrics, str) else metrics
+        self.save_every, self.report = save_every, report or _tune().report
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         logs = logs or {}

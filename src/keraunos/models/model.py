@@ -219,6 +219,7 @@ class Model(Trainer, Layer):
 
         Raises:
             StateError: The model is not compiled.
+            ArgumentError: There are no steps.
         """
         from keraunos.training.profile import profile
 

@@ -14,6 +14,7 @@ from keraunos.core.functional import Program, functional, value_and_grad
 from keraunos.core.scope import within
 from keraunos.data.adapters import source, unpack_x_y_sample_weight
 from keraunos.training.loops import Loop
+from keraunos.training.steps import whole
 from keraunos.training.tables import Table, column, milliseconds, share
 from keraunos.training.trace import trace
 
@@ -44,6 +45,7 @@ class Profile(Table):
 def profile(model: Any, x: Any, y: Any, sample_weight: Any, batch_size: int | None, steps: int) -> Profile:
     """See `Model.profile`."""
     model._require_compiled("profile")
+    steps = whole("steps", steps, least=1)
     backend, options = model._backend, {} if model.jit_compile is None else {"jit_compile": model.jit_compile}
     with model._engine():
         data = source(x, y, sample_weight, batch_size, False, None, model._preparing(training=True))

@@ -46,10 +46,9 @@ def trace(model: Any, x: Any, training: bool = False) -> Table:
     rows: list[LayerRow] = []
     with within(backend=backend):
         x = tree.map_structure(lambda a: a if a is None or backend.is_tensor(a) else backend.array(a) if np.asarray(a).dtype.kind not in "OSTU" else a, x)
-        run = functional(lambda: model(x, training=training), [] if not model.built else model.variables)
         if not model.built:
             model(x)
-            run = functional(lambda: model(x, training=training), model.variables)
+        run = functional(lambda: model(x, training=training), model.variables)
         for _ in range(1 + RUNS):  # the model's state stays as it is: each run begins with it
             calls: list[tuple[Any, int, float, Any]] = []
             with _timed(model, calls):
