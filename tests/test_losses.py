@@ -19,7 +19,7 @@ from keraunos.core.config import backend_scope
 from keraunos.core.errors import ArgumentError, ShapeError
 from keraunos.core.functional import value_and_grad
 from keraunos.core.masks import set_mask
-from tests.conftest import BFLOAT, TRAINING
+from tests.conftest import BACKENDS, BFLOAT, TRAINING
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 keras = pytest.importorskip("keras")
@@ -303,3 +303,17 @@ def test_get() -> None:
 def test_errors(make: Any, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         make()
+
+
+@pytest.mark.parametrize("label", [-1, 3])
+@pytest.mark.parametrize("name", BACKENDS)
+def test_a_class_that_there_is_not_never_counts_as_another(name, label):
+    probabilities = np.array([[0.2, 0.5, 0.3], [0.2, 0.5, 0.3]], "float32")
+    with backend_scope(name):
+        for from_logits in (False, True):
+            try:
+                found = keraunos.ops.convert_to_numpy(losses.sparse_categorical_crossentropy(np.array([label, 0]), probabilities, from_logits))
+            except ArgumentError as error:
+                assert "a class that output does not have" in str(error)
+            else:  # compiled code cannot tell
+                assert np.isnan(found[0]) and np.isfinite(found[1])

@@ -292,9 +292,25 @@ def _rows(output, axis):
     return output.movedim(axis, 1), shape
 
 
+def _sparse_of_probabilities(target, output, axis):
+    """The same of probabilities; by `gather`, which takes no class that there is not, as an index beyond the end or before the start is."""
+    axis %= output.ndim
+    target = target if target.ndim == output.ndim else target.unsqueeze(axis)
+    if target.shape != (*output.shape[:axis], 1, *output.shape[axis + 1 :]) or not output.is_floating_point():
+        return NotImplemented
+    total = output.sum(axis, keepdim=True)
+    try:
+        chosen = output.gather(axis, target.long()) / total.where(total != 0, 1)
+    except RuntimeError as error:
+        if "out of bounds" not in str(error):
+            raise
+        raise no_such_class(output.shape[axis]) from None
+    return -chosen.clamp(config.epsilon(), 1.0 - config.epsilon()).log().squeeze(axis)
+
+
 def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
     if not from_logits:
-        return NotImplemented
+        return _sparse_of_probabilities(target, output, axis)
     try:
         if output.ndim == 2 and target.ndim == 1 and axis in (-1, 1) and len(target) == len(output):
             return F.cross_entropy(output, target.long(), reduction="none")

@@ -15,7 +15,7 @@ from keraunos.backends import _shared
 from keraunos.backends import _tensorflow_graphs as graphs
 from keraunos.backends._tensorflow_graphs import EAGER, array, cast, tf, threads
 from keraunos.backends._tensorflow_saved import *
-from keraunos.core import dtypes, windows
+from keraunos.core import config, dtypes, windows
 from keraunos.core.errors import no_such_class, not_positive_definite
 from keraunos.core.spec import UNKNOWN, Symbolic, normalize_axes
 from keraunos.core.variable import Variable
@@ -917,14 +917,23 @@ max_pool, average_pool = _pooling(_of_floats(_whole(_pooled(tf.nn.max_pool)))), 
 
 
 # ---- crossentropies ----
+def _sparse_of_probabilities(target: Any, output: Any) -> Any:
+    """The crossentropy of probabilities; NaN for a class that there is not, where XLA compiles and `gather` takes the nearest."""
+    chosen = tf.math.divide_no_nan(tf.gather(output, target, axis=-1, batch_dims=output.shape.rank - 1), tf.reduce_sum(output, -1))
+    loss = -tf.math.log(tf.clip_by_value(chosen, config.epsilon(), 1.0 - config.epsilon()))
+    return tf.where((target >= 0) & (target < _sizes(output)[-1]), loss, float("nan"))
+
+
 def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
     rank = output.shape.rank
-    if not from_logits or axis not in (-1, rank - 1) or not target.shape.rank or not output.dtype.is_floating:
+    if axis not in (-1, rank - 1) or not target.shape.rank or not output.dtype.is_floating:
         return NotImplemented
     target = tf.squeeze(target, -1) if target.shape.rank == rank and target.shape[-1] == 1 else target
     if not target.shape.is_compatible_with(output.shape[:-1]):
         return NotImplemented
     try:
+        if not from_logits:
+            return _sparse_of_probabilities(tf.cast(target, tf.int32), output)
         return tf.nn.sparse_softmax_cross_entropy_with_logits(tf.cast(target, tf.int32), output)
     except tf.errors.InvalidArgumentError:
         raise no_such_class(output.shape[-1]) from None
