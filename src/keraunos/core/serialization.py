@@ -155,7 +155,9 @@ def _object_config(obj: Any) -> dict[str, Any]:
 
 def _lambda_config(function: Any) -> dict[str, Any]:
     """A lambda as Keras writes it, its code included; only `safe_mode=False` reads it."""
-    warnings.warn("A lambda is written to the file: only load_model(…, safe_mode=False) will read it. Use a named, registered function instead.", stacklevel=6)
+    if scope.noted is None:  # a pickle is read as it is
+        fact, fix = "A lambda is written to the file: only load_model(…, safe_mode=False) will read it.", "Use a named, registered function instead."
+        warnings.warn(f"{fact} {fix}", stacklevel=6)
     code = base64.encodebytes(marshal.dumps(function.__code__)).decode("ascii")
     defaults = serialize_keras_object(list(function.__defaults__)) if function.__defaults__ else None
     closure = [serialize_keras_object(cell.cell_contents) for cell in function.__closure__] if function.__closure__ else None
