@@ -185,8 +185,10 @@ def test_a_run_that_a_callback_had_ended_is_not_gone_on_with(tmp_path: pathlib.P
                 (tmp_path / "died").touch()
                 raise InterruptedError
 
+    former = signal.getsignal(signal.SIGTERM)
     with keras.config.backend_scope(QUICK), pytest.raises(InterruptedError):
         run(network(), callbacks.BackupAndRestore(tmp_path / "run"), End())
+    assert signal.getsignal(signal.SIGTERM) == former and (tmp_path / "run" / "backup.npz").exists()  # all callbacks end; nothing is lost
     with keras.config.backend_scope(QUICK):
         assert run(network(), callbacks.BackupAndRestore(tmp_path / "run"), End()).epoch == [0, 1]
 

@@ -102,6 +102,7 @@ class CallbackList:
             self.callbacks.append(History())
         self.callbacks.sort(key=lambda callback: getattr(callback, "is_last", False))
         self.history = next((callback for callback in self.callbacks if isinstance(callback, History)), None)
+        self.model = model
         for callback in self.callbacks:
             callback.set_params(params)
             if model is not None:
@@ -122,9 +123,21 @@ class CallbackList:
             try:
                 callback.on_train_begin(None)
             except BaseException:
-                for begun in self.callbacks[:i]:
-                    begun.on_train_end({})
+                self.end({}, self.callbacks[:i])
                 raise
+
+    def end(self, logs: Any, callbacks: Sequence[Any] | None = None) -> None:
+        """Tell them all that training has ended, even if one fails; a run in which one does has not ended as it should."""
+        failure: BaseException | None = None
+        for callback in self.callbacks if callbacks is None else callbacks:
+            try:
+                callback.on_train_end(logs)
+            except BaseException as error:
+                failure = failure or error
+                if self.model is not None:
+                    self.model.position.ended = False
+        if failure is not None:
+            raise failure
 
     def append(self, callback: Any) -> None:
         """Add a callback."""

@@ -97,7 +97,7 @@ class Relay(Callback):
             model.position.ended = finished
             if finished and model.optimizer is not None:
                 model.optimizer.finalize_variable_values(model.trainable_variables)
-            self.lists[i].call("on_train_end", self.logs[i])
+            self.lists[i].end(self.logs[i])
             model.position.leave()
         self.population._collect()
 

@@ -124,8 +124,10 @@ class Trainer(Steps):
                 for source_of in (data, *([validation.data] if validation is not None else [])):
                     source_of.close()
                 progress.close()
-                callback_list.call("on_train_end", logs)
-                position.leave()
+                try:
+                    callback_list.end(logs)
+                finally:
+                    position.leave()
             return callback_list.history
 
     def _validation(self, data: Any, batch_size: int | None, steps: int | None, callbacks: CallbackList, passes: int) -> Loop | None:
