@@ -677,6 +677,19 @@ def test_fit_refuses_before_anything_is_trained(options, message):
         assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
 
 
+@pytest.mark.parametrize("engine", [TRAINING[0], "torch"], indirect=True)
+def test_a_loss_for_each_sample_is_refused_in_training(engine):
+    model = linear(loss=keras.losses.MeanSquaredError(reduction="none"))
+    with pytest.raises(ValueError, match=r"(?s)not one number.*Received: \(32,\)"):
+        model.fit(NUMBERS, SUMS, verbose=0)
+    assert model.evaluate(NUMBERS, SUMS, verbose=0) > 0
+
+
+def test_classes_stand_for_what_they_make():
+    model = linear(optimizer=keras.optimizers.SGD, loss=keras.losses.MeanSquaredError, metrics=[keras.metrics.MeanAbsoluteError])
+    assert set(model.fit(NUMBERS, SUMS, verbose=0).history) == {"loss", "mean_absolute_error"}
+
+
 @pytest.mark.parametrize(("given", "message"), [([[1.0, 2.0, 3.0]], "np.asarray"), (3.0, "a float"), (None, "x is None"), (NUMBERS[:0], "0 samples")])
 def test_single_batches_are_refused_as_others_are(given, message):
     model = linear()

@@ -16,10 +16,10 @@ from keraunos import losses as losses_module
 from keraunos import metrics as metrics_module
 from keraunos import ops
 from keraunos.core import config, tree
-from keraunos.core.errors import ArgumentError, StateError
+from keraunos.core.errors import ArgumentError, ShapeError, StateError
 from keraunos.core.functional import Program, functional, value_and_grad
 from keraunos.core.scope import scope, within
-from keraunos.core.spec import Spec
+from keraunos.core.spec import Spec, show
 from keraunos.core.variable import Variable
 from keraunos.data.adapters import class_weights, source, unpack_x_y_sample_weight
 from keraunos.layers.tracking import Cache
@@ -138,7 +138,8 @@ class Steps:
     def _check_engine(self, held: Any, what: str) -> None:
         """Refuse what holds another engine's variables."""
         own = self._backend  # type: ignore[attr-defined]
-        other = next((v.backend for v in getattr(held, "variables", None) or () if isinstance(v, Variable) and v.backend is not own), None)
+        own_variables = () if isinstance(held, type) else getattr(held, "variables", None) or ()
+        other = next((v.backend for v in own_variables if isinstance(v, Variable) and v.backend is not own), None)
         if other is not None:
             fact = f"{what} was made on the {other.name} backend, and the model runs on {own.name}."
             fix = f"pass it by name, or make it under keras.config.backend_scope({own.name!r})"
@@ -311,6 +312,9 @@ class Steps:
         def objective() -> Any:
             y_pred = self(x, training=True)  # type: ignore[operator]
             loss = self.compute_loss(x, y, y_pred, sample_weight, training=True)
+            if len(getattr(loss, "shape", ())):
+                fact, fix = "The loss is not one number, but one for each value.", "reduction='sum_over_batch_size', or a train_step of your own"
+                raise ShapeError(fact, where="loss", received=show(loss.shape), expected="()", fix=fix)
             return (optimizer.scale_loss(loss) if scaled else loss), (y_pred, loss if scaled else None)
 
         (loss, (y_pred, unscaled)), gradients = value_and_grad(objective, variables, has_aux=True)()
