@@ -317,3 +317,20 @@ def test_a_class_that_there_is_not_never_counts_as_another(name, label):
                 assert "a class that output does not have" in str(error)
             else:  # compiled code cannot tell
                 assert np.isnan(found[0]) and np.isfinite(found[1])
+
+
+def test_what_does_not_fit_is_told_by_output_and_metric():
+    with backend_scope("torch"):
+        entry = keraunos.Input((3,))
+        outputs = [keraunos.layers.Dense(2, name=name)(entry) for name in ("a", "b")]
+        x, y, sparse = np.ones((4, 3)), np.ones((4, 2)), np.ones((4, 3))
+        single, several = keraunos.Model(entry, outputs[0]), keraunos.Model(entry, outputs)
+        single.compile("sgd", "mse", metrics=[keraunos.metrics.AUC(name="area")], loss_weights=None)
+        several.compile("sgd", {"a": "mse", "b": "mae"})
+        for model, goals, place in ((several, [y, sparse], "output 'b' > loss (mean_absolute_error)"), (single, sparse, "loss (mean_squared_error)")):
+            with pytest.raises(ShapeError) as caught:
+                model.fit(x, goals, verbose=0)
+            assert f"Where: {place}\n" in str(caught.value)
+        single.compile("sgd", lambda y, p: p, metrics=[keraunos.metrics.AUC(name="area")])
+        with pytest.raises(ShapeError, match="Where: metric 'area'\n"):
+            single.fit(x, sparse, verbose=0)

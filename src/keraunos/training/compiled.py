@@ -10,7 +10,7 @@ from keraunos import losses as losses_module
 from keraunos import metrics as metrics_module
 from keraunos import ops
 from keraunos.core import tree
-from keraunos.core.errors import ArgumentError, DataError, suggestion
+from keraunos.core.errors import ArgumentError, DataError, KeraunosError, suggestion
 
 ACCURACY, CROSSENTROPY = ("accuracy", "acc"), ("crossentropy", "ce")  # names for the kind that fits the output
 
@@ -104,6 +104,10 @@ class Outputs:
         weights = self.spread(sample_weight, "sample_weight") if tree.is_nested(sample_weight) else [sample_weight] * len(goals)
         return goals, tree.flatten(y_pred), weights
 
+    def told(self, error: KeraunosError, place: int, what: str) -> None:
+        """Say in an error what it was of which output."""
+        error.inside(what if len(self.names) == 1 else f"output '{self.names[place]}' > {what}")
+
     def require(self, goal: Any, place: int, what: str) -> None:
         """Raise unless there is a target for what an output is compared with."""
         if goal is None:
@@ -132,10 +136,14 @@ class CompiledLoss(Outputs):
             if self.losses[i] is None:
                 continue
             self.require(goal, i, "loss")
-            value = self.losses[i](goal, prediction, weight)
+            try:
+                value = self.losses[i](goal, prediction, weight)
+            except KeraunosError as error:
+                self.told(error, i, "loss")
+                raise
             if self.trackers:  # the logs show each output's loss before its weight
                 self.trackers[i].update_state(ops.stop_gradient(value), sample_weight=prediction.shape[0])
-            value = value if self.weights[i] == 1.0 else ops.multiply(value, self.weights[i])
+            value = value if isinstance(self.weights[i], (int, float)) and self.weights[i] == 1.0 else ops.multiply(value, self.weights[i])
             total = value if total is None else ops.add(total, value)
         return 0.0 if total is None else total
 
@@ -205,4 +213,8 @@ class CompiledMetrics(Outputs):
             goals, predictions, weights = self.aligned(y, y_pred, sample_weight)
             for i, metric, weighted in self.entries:
                 self.require(goals[i], i, "metric")
-                metric.update_state(goals[i], predictions[i], *([weights[i]] if weighted and weights[i] is not None else []))
+                try:
+                    metric.update_state(goals[i], predictions[i], *([weights[i]] if weighted and weights[i] is not None else []))
+                except KeraunosError as error:
+                    self.told(error, i, f"metric '{metric.name}'")
+                    raise
