@@ -77,6 +77,14 @@ def doubled(rate):
     return model
 
 
+def decayed(share, steps):
+    schedule = optimizers.schedules.CosineDecay(0.1, steps, warmup_target=0.2, warmup_steps=2)
+    x = keras.Input((4,))
+    model = keras.Model(x, {"a": layers.Dense(3, name="a")(x), "b": layers.Dense(3, name="b")(x)})
+    model.compile(optimizers.SGD(schedule), {"a": "mse", "b": "mae"}, loss_weights={"a": share, "b": 1.0})
+    return model
+
+
 class Zeroing(layers.Layer):
     """PyTorch code that changes a tensor in place, which is read before and after."""
 
@@ -105,6 +113,7 @@ CASES = {  # what makes the model, its values, the targets, the engines
     "muon, averages": (averaged, {"rate": [0.05, 0.01], "share": [0.2, 0.4], "ema": [0.9, 0.5]}, LABELS, ENGINE),
     "adam, a closure": (weighted, {"weight": [1.0, 0.3]}, LABELS, ENGINE),
     "masks, metrics that meet data": (measured, {"rate": [0.1, 0.05]}, np.repeat(ONE_HOT[:, None], 4, 1), ENGINE),
+    "weights of losses, a schedule's steps": (decayed, {"share": [1.0, 0.3], "steps": [4, 9]}, {"a": ONE_HOT, "b": ONE_HOT}, ENGINE),
     "a train_step": (doubled, {"rate": [0.1, 0.2]}, LABELS, ENGINES),
     "changes in place": (changing, None, LABELS, [name for name in ENGINES if name == "torch"]),
     "seeds alone, built by data": (unbuilt, None, LABELS, ENGINE),
@@ -262,6 +271,7 @@ def of(units=3, activation=None, loss="mse", steps=5, factor=2.0):
 
 @pytest.mark.parametrize(("make", "values", "error", "words"), [
     (of, {"units": [3, 4]}, ShapeError, "shape of a variable"),
+    (lambda momentum: network(optimizers.SGD(0.1, momentum)), {"momentum": [0.0, 0.5]}, ArgumentError, "a momentum of 0"),
     (of, {"activation": ["relu", "tanh"]}, ArgumentError, "activation"),
     (of, {"loss": ["mse", "mae"]}, ArgumentError, "variants differ"),
     (of, {"factor": [2.0, 3.0]}, ArgumentError, "attribute"),

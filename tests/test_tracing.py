@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,21 @@ def test_each_layer_tells(engine: str) -> None:
         text = str(table)
         assert "  wide" in text and "(24, 6)" in text and engine in text and "not finite" in text
         assert "<td" in table._repr_html_() and "wide" in table._repr_html_()
+
+
+def test_only_the_calls_of_the_thread_that_asks_are_told() -> None:
+    class Other(layers.Layer):
+        def call(self, x: Any) -> Any:
+            if threading.current_thread() is threading.main_thread() and isinstance(model, keras.Model):
+                thread = threading.Thread(target=lambda: model(X))  # another user of the model, while it is traced
+                thread.start()
+                thread.join()
+            return x
+
+    model: Any = None
+    with keras.backend_scope("torch" if "torch" in TRAINING else TRAINING[0]):
+        model = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="first"), Other(name="other"), layers.Dense(2, name="last")])
+        assert [row.name for row in model.trace(X, print_fn=quiet)] == ["first", "other", "last"]
 
 
 def test_other_kinds_of_models(capsys: Any) -> None:

@@ -138,7 +138,7 @@ class CosineDecay(LearningRateSchedule):
         step, first, peak, rise = _number(step), self.initial_learning_rate, self.warmup_target, self.warmup_steps
         if peak is None:
             peak, rise = first, 0
-        rate = peak * _cosine(ops.minimum(step - rise, float(self.decay_steps)) / self.decay_steps, self.alpha)
+        rate = peak * _cosine(ops.minimum(step - rise, 1.0 * self.decay_steps) / self.decay_steps, self.alpha)
         return ops.where(ops.less(step, rise), first + (peak - first) * step / rise, rate) if rise else rate
 
 

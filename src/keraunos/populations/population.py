@@ -298,7 +298,10 @@ def _aligned(template: Any, models: Sequence[Any]) -> list[tuple[Variable, ...]]
     held = [model.run_variables for model in (template, *models)]
     columns = []
     if len({len(own) for own in held}) > 1:
-        raise ArgumentError("The variants have unequal numbers of variables.", where="Population", received=", ".join(str(len(own)) for own in held[1:]))
+        fix = "vary numbers that leave variables alone: a momentum of 0 needs none, one of 1e-9 does"
+        raise ArgumentError(
+            "The variants have unequal numbers of variables.", where="Population", received=", ".join(str(len(own)) for own in held[1:]), fix=fix
+        )
     for column in zip(*held, strict=True):
         shapes = {(v.shape, v.dtype, v.trainable) for v in column}
         if len(shapes) > 1:

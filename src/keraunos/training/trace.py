@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -64,14 +65,16 @@ def trace(model: Any, x: Any, training: bool = False) -> Table:
 
 @contextlib.contextmanager
 def _timed(model: Any, calls: list[Any]) -> Iterator[None]:
-    """Note the layers as they are called: the layer, how deep it is, the seconds, and the outputs."""
-    backend, depth = model._backend, 0
+    """Note the layers as this thread calls them: the layer, how deep it is, the seconds, and the outputs."""
+    backend, depth, thread = model._backend, 0, threading.get_ident()
     is_traced = getattr(backend, "is_traced", lambda _: False)
 
     def wrapped(layer: Any, call: Any) -> Any:
         @functools.wraps(call)
         def run(*args: Any, **kwargs: Any) -> Any:
             nonlocal depth
+            if threading.get_ident() != thread:  # others may use the model meanwhile
+                return call(*args, **kwargs)
             place = len(calls)
             calls.append(None)
             depth += 1
