@@ -371,6 +371,12 @@ def test_a_variable_that_the_loss_does_not_use_has_gradient_zero(engine):
     assert [ops.convert_to_numpy(g).tolist() for g in gradients] == [[2.0, 4.0], [0.0]]
 
 
+def test_gradients_by_a_variable_that_is_named_twice(engine):
+    w, b = keras.Variable(3.0), keras.Variable(5.0)
+    value, gradients = keras.value_and_grad(lambda: w * w * b, [w, b, w])()
+    assert float(value) == 45.0 and [float(g) for g in gradients] == [30.0, 9.0, 30.0]
+
+
 def test_a_loss_that_is_no_number_is_refused(engine):
     w = keras.Variable([1.0, 2.0])
     with pytest.raises((TypeError, RuntimeError), match="scalar"):

@@ -99,6 +99,8 @@ def value_and_grad(fn: Callable[..., Any], variables: Sequence[Any], has_aux: bo
     (9.0, 6.0)
     """
     variables = list(variables)
+    if len(set(map(id, variables))) < len(variables):
+        return _of_each(fn, variables, has_aux)
     pair = fn if has_aux else lambda *args, **kwargs: (fn(*args, **kwargs), None)
 
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -123,6 +125,18 @@ def value_and_grad(fn: Callable[..., Any], variables: Sequence[Any], has_aux: bo
             for key, variable in written.items():
                 variable.assign(changed[key])
         return ((value, aux) if has_aux else value), gradients
+
+    return call
+
+
+def _of_each(fn: Callable[..., Any], variables: list[Any], has_aux: bool) -> Callable[..., Any]:
+    """`value_and_grad` by variables of which some are named more than once."""
+    places = {key: place for place, key in enumerate(dict.fromkeys(map(id, variables)))}
+    once = value_and_grad(fn, list({id(v): v for v in variables}.values()), has_aux)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        value, gradients = once(*args, **kwargs)
+        return value, [gradients[places[id(v)]] for v in variables]
 
     return call
 
