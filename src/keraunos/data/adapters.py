@@ -86,9 +86,10 @@ class ArraySource:
 
     def order(self, epoch: int) -> np.ndarray:
         """The order of the samples in an epoch."""
+        dtype = "int32" if self.size < 1 << 31 else "int64"
         if not self.shuffle:
-            return np.roll(np.arange(self.size, dtype="int32"), -epoch * min(self.steps * self.batch_size, self.size))  # goes on where the last one ended
-        return host.generator(self.seed, epoch).permutation(self.size).astype("int32")
+            return np.roll(np.arange(self.size, dtype=dtype), -epoch * min(self.steps * self.batch_size, self.size))  # goes on where the last one ended
+        return host.generator(self.seed, epoch).permutation(self.size).astype(dtype)
 
     def take(self, rows: Any) -> Any:
         """The samples of these rows, as `(x, y, sample_weight)`."""
