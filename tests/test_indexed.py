@@ -141,11 +141,12 @@ SCRIPT = """
 import os, sys
 from tests.test_indexed import *
 if __name__ == "__main__":
-    for x, *_ in IndexedSource(Numbers(count=500, workers=2, use_multiprocessing=True)).batches(0):
-        if int(x[0, 0]) == 3:
-            import multiprocessing
-            print(*(p.pid for p in multiprocessing.active_children()), flush=True)
-            os.kill(*KILLED)
+    with contextlib.closing(IndexedSource(Numbers(count=500, workers=2, use_multiprocessing=True))) as source:  # as a run closes it
+        for x, *_ in source.batches(0):
+            if int(x[0, 0]) == 3:
+                import multiprocessing
+                print(*(p.pid for p in multiprocessing.active_children()), flush=True)
+                os.kill(*KILLED)
 """
 ENDS = {"killed": ("(os.getpid(), signal.SIGKILL)", -9), "by Ctrl-C": ("(0, signal.SIGINT)", -2)}  # which goes to the whole group of processes
 
@@ -155,7 +156,7 @@ def test_no_worker_outlives_its_parent(tmp_path: pathlib.Path, end: str) -> None
     killed, code = ENDS[end]
     (tmp_path / "script.py").write_text(SCRIPT.replace("KILLED", killed))
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, tmp_path / "script.py"], env=environment, capture_output=True, text=True, start_new_session=True)
+    done = subprocess.run([sys.executable, tmp_path / "script.py"], env=environment, capture_output=True, text=True, start_new_session=True, timeout=100)
     workers = [int(pid) for pid in done.stdout.split()]
     assert done.returncode == code and workers, done.stderr
     assert done.stderr.count("Traceback") == (code == -2), done.stderr  # workers leave Ctrl-C to their parent

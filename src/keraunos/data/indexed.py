@@ -229,7 +229,10 @@ class IndexedSource:
     def close(self) -> None:
         """End the worker processes."""
         if self._executor is not None:
+            processes = list((getattr(self._executor, "_processes", None) or {}).values())
             self._executor.shutdown(wait=False, cancel_futures=True)
+            for process in processes:  # they are not asked to: after a Ctrl-C on a busy machine the executor may wait for ever for one that never heard
+                process.terminate()
             self._executor = None
 
     def _ahead(self, submit: Callable[[int], Any], indices: Iterable[int], depth: int) -> Iterator[Any]:
