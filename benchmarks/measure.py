@@ -7,14 +7,13 @@ import importlib
 import json
 import math
 import os
-import statistics
 import sys
 import timeit
 
 from benchmarks import populations
 from benchmarks.modules import measured
 from benchmarks.networks import NETWORKS, data, network
-from benchmarks.raw import RAW, RawJax, RawTorch, seconds
+from benchmarks.raw import RAW, RawJax, RawTorch, medians
 
 EPOCHS = 5
 WORKLOADS = {
@@ -65,14 +64,10 @@ def main(engine: str, names: list[str], rounds: int) -> dict:
         raw = RAW[engine](sizes, conv, x, y, batch)
         models = {name_of: build(library, sizes, conv, shape) for name_of, library in libraries.items()}
         runs = {"raw": lambda: raw.predict_one(x[:1]), **{k: (lambda m=m: m.predict(x[:1], verbose=0)) for k, m in models.items()}}
-        times = {k: [] for k in runs}
         for function in runs.values():
             for _ in range(5):
                 function()
-        for _ in range(rounds):
-            for k, function in runs.items():
-                times[k].append(seconds(lambda f=function: [f() for _ in range(50)]) / 50 * 1000)
-        found["predict-1"] = {k: statistics.median(v) for k, v in times.items()}
+        found["predict-1"] = medians({k: (lambda f=function: [f() for _ in range(50)]) for k, function in runs.items()}, rounds, 50)
     if "dispatch" in names and engine != "pytensor":  # eagerly, it is NumPy
         found["dispatch"] = dispatch(engine, libraries, rounds)
     if engine in ("jax", "torch"):
@@ -85,14 +80,10 @@ def fitted(raw, models: dict, x, y, batch: int, first: int, rounds: int) -> dict
     """Milliseconds per step of a hand-written loop and of `fit`, after a first run in which whatever is chosen by measuring is chosen."""
     runs = {"raw": functools.partial(raw.epochs, EPOCHS)}
     runs.update({k: functools.partial(m.fit, x, y, batch_size=batch, epochs=EPOCHS, verbose=0) for k, m in models.items()})
-    times = {k: [] for k in runs}
     for m in models.values():
         m.fit(x, y, batch_size=batch, epochs=first, verbose=0)
     runs["raw"]()
-    for _ in range(rounds):
-        for k, function in runs.items():
-            times[k].append(seconds(function) / (EPOCHS * (len(x) // batch)) * 1000)
-    return {k: statistics.median(v) for k, v in times.items()}
+    return medians(runs, rounds, EPOCHS * (len(x) // batch))
 
 
 def dispatch(engine: str, libraries: dict, rounds: int) -> dict:

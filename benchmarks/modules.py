@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import statistics
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from benchmarks.raw import seconds
+from benchmarks.raw import medians, seconds
 
 MODULES = {
     # the layer's class: its arguments, the shape of a batch
@@ -131,13 +130,9 @@ def measured(engine: str, names: list[str], libraries: dict[str, Any], rounds: i
             layer(*inputs_of(name, x), **more)
             make = layer_jax if engine == "jax" else ours_torch if key == "keraunos" else keras_torch
             steps[key] = make(name, library, layer, x)
-        times: dict[str, list[float]] = {key: [] for key in steps}
         for step in steps.values():
             for _ in range(3):
                 step()
         repeats = max(1, int(0.2 / seconds(steps["raw"])))
-        for _ in range(rounds):
-            for key, step in steps.items():
-                times[key].append(seconds(lambda s=step, n=repeats: [s() for _ in range(n)]) / repeats * 1000)
-        found[name] = {key: statistics.median(value) for key, value in times.items()}
+        found[name] = medians({key: (lambda s=step, n=repeats: [s() for _ in range(n)]) for key, step in steps.items()}, rounds, repeats)
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import statistics
 import time
 
 import numpy as np
@@ -244,6 +245,15 @@ class RawPyTensor(Raw):
 
 
 RAW = {"jax": RawJax.of_sizes, "torch": RawTorch.of_sizes, "tensorflow": RawTensorFlow, "pytensor": RawPyTensor}
+
+
+def medians(runs, rounds, count=1):
+    """Milliseconds of each of several functions, which do the same `count` times, run in turn."""
+    times = {name: [] for name in runs}
+    for _ in range(rounds):
+        for name, function in runs.items():
+            times[name].append(seconds(function) / count * 1000)
+    return {name: statistics.median(taken) for name, taken in times.items()}
 
 
 def seconds(function, *args):

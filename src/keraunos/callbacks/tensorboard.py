@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from keraunos.callbacks.callback import BatchCounter
-from keraunos.core.errors import ArgumentError, BackendError
+from keraunos.core.errors import ArgumentError, needing
 
 _BUCKETS = 30  # of a histogram, as TensorBoard's own
 
@@ -20,15 +20,13 @@ class _Writer:
     """An event file of a folder; it is made when the first value is written."""
 
     def __init__(self, folder: pathlib.Path):
-        try:
+        with needing("TensorBoard's package is not installed.", "TensorBoard", "tensorboard"):
             from tensorboard.compat.proto import event_pb2, summary_pb2
             from tensorboard.plugins.histogram import metadata as histogram
             from tensorboard.plugins.image import metadata as image
             from tensorboard.plugins.scalar import metadata as scalar
             from tensorboard.summary.writer.event_file_writer import EventFileWriter
             from tensorboard.util import tensor_util
-        except ImportError:
-            raise BackendError("TensorBoard's package is not installed.", where="TensorBoard", fix="pip install tensorboard") from None
         protocol: Any = summary_pb2  # whose classes are made when it is loaded
         events: Any = event_pb2
         self._event, self._summary, self._tensor = events.Event, protocol, tensor_util.make_tensor_proto
@@ -200,10 +198,8 @@ class TensorBoard(BatchCounter):
 
 def _image(value: np.ndarray) -> list[bytes]:
     """A matrix, or several behind one another, as a summary of images in shades of grey."""
-    try:
+    with needing("Images need the package pillow.", "TensorBoard: write_images", "pillow"):
         from PIL import Image
-    except ImportError:
-        raise BackendError("Images need the package pillow.", where="TensorBoard: write_images", fix="pip install pillow") from None
     planes = value[..., None] if value.ndim == 2 else value
     low, high = planes.min(), planes.max()
     grey = (255 * (planes - low) / max(high - low, 1e-12)).astype("uint8")

@@ -6,9 +6,10 @@ the fact, then `Where:`, `Received:`, `Expected:` and `Fix:` lines, of which a r
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 LIMIT = 1000
@@ -127,6 +128,15 @@ class SymbolicError(KeraunosError, TypeError):
 
 class BackendError(KeraunosError, NotImplementedError):
     """The active engine cannot do this."""
+
+
+@contextlib.contextmanager
+def needing(fact: str, where: str, package: str) -> Iterator[None]:
+    """Imports of a package that need not be there: where it is not, the error says how to install it."""
+    try:
+        yield
+    except ImportError:
+        raise BackendError(fact, where=where, fix=f"pip install {package}") from None
 
 
 class MissingNameError(KeraunosError, AttributeError):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from keraunos.callbacks.callback import Callback
-from keraunos.core.errors import ArgumentError, BackendError, suggestion
+from keraunos.core.errors import ArgumentError, needing, suggestion
 
 __all__ = ["Report", "restored"]
 _FILE = "model.keras"
@@ -20,10 +20,8 @@ def _tune() -> Any:
     Raises:
         BackendError: It is not installed.
     """
-    try:
+    with needing("Reports to Ray need its package.", "Report", "'ray[tune]'"):
         from ray import tune  # pyright: ignore[reportMissingImports]
-    except ImportError:
-        raise BackendError("Reports to Ray need its package.", where="Report", fix="pip install 'ray[tune]'") from None
     return tune
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import optree
 
-from keraunos.core.errors import BackendError, KeraunosError, StateError
+from keraunos.core.errors import KeraunosError, StateError, needing
 from keraunos.core.scope import within
 from keraunos.core.serialization import serialize_keras_object
 from keraunos.saving.files import problem, require
@@ -25,10 +25,8 @@ def library() -> Any:
     Raises:
         BackendError: It is not installed.
     """
-    try:
+    with needing("Checkpoints of Orbax need its package.", "OrbaxCheckpoint", "orbax-checkpoint"):
         import orbax.checkpoint as orbax
-    except ImportError:
-        raise BackendError("Checkpoints of Orbax need its package.", where="OrbaxCheckpoint", fix="pip install orbax-checkpoint") from None
     logging.getLogger("absl").addFilter(_worth_saying)
     return orbax
 
