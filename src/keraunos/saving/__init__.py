@@ -3,7 +3,8 @@
 from keraunos.core import serialization
 from keraunos.core.missing import answer_for
 from keraunos.core.serialization import *
-from keraunos.saving.archive import load_model, load_weights, save_model, save_weights
+from keraunos.saving.archive import load_model, save_model
+from keraunos.saving.weight_files import load_weights, save_weights
 
 __all__ = ["load_model", "load_weights", "save_model", "save_weights"]
 __all__ += serialization.__all__
