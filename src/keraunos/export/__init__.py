@@ -3,34 +3,67 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+import os
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
-from keraunos.core.errors import ArgumentError, suggestion
+from keraunos.core.errors import ArgumentError, ArgumentTypeError, suggestion
 from keraunos.core.missing import answer_for
 
-_FORMATS = {"onnx": "keraunos.export.onnx"}
+
+class Format(NamedTuple):
+    """A format: the module with its `export(model, filepath, verbose, input_signature, **options)`, and how its files' names end; "" is a folder."""
+
+    module: str
+    ending: str
 
 
-def export_model(model: Any, filepath: Any, format: str = "onnx", verbose: bool | None = None, input_signature: Any = None, **kwargs: Any) -> None:
+FORMATS = {
+    "tf_saved_model": Format("saved_model", ""),
+    "onnx": Format("onnx", ".onnx"),
+    "litert": Format("litert", ".tflite"),
+    "stablehlo": Format("stablehlo", ".stablehlo"),
+}
+
+
+def export_model(model: Any, filepath: Any, format: str = "tf_saved_model", verbose: bool | None = None, input_signature: Any = None, **kwargs: Any) -> None:
     """Write a model, as it predicts, in a format that other programs run.
+
+    The model may be on any engine, and stays as it is: a copy of it is traced on the engine that the format belongs to. The batch has any size.
 
     Args:
         model: The model or layer, built.
-        filepath: Where to write it; the name ends in ".onnx".
-        format: "onnx".
+        filepath: Where to write it: a folder for "tf_saved_model"; else a file whose name ends as the format wants.
+        format: "tf_saved_model" for TensorFlow and its servers; "onnx", whose file ends in ".onnx"; "litert" (TensorFlow Lite), ".tflite";
+            "stablehlo" (`jax.export`), ".stablehlo".
         verbose: Whether to say where it was written.
-        input_signature: The inputs, each an `InputSpec`, a `KerasTensor` or an array, in the structure in which the model takes them; by default
-            those that it was built for.
+        input_signature: The inputs, each an `InputSpec`, a `KerasTensor`, a `tf.TensorSpec` or an array, in the structure in which the model takes
+            them; by default those that it was built for.
         kwargs: The format's own options: for "onnx" `opset_version`, from 9 on, 18 by default.
 
     Raises:
-        ArgumentError: There is no such format or option.
+        ArgumentError: There is no such format or option, or the file's name ends as another format's.
         StateError: The model is not built.
-        BackendError: The format has no form of something that the model computes.
+        BackendError: The format has no form of something that the model computes, or its package is not installed.
     """
-    if format not in _FORMATS:
-        raise ArgumentError(f"There is no export format {format!r}.", where="export", fix=suggestion(str(format), _FORMATS))
-    importlib.import_module(_FORMATS[format]).export(model, filepath, verbose, input_signature, **kwargs)
+    if format not in FORMATS:
+        raise ArgumentError(f"There is no export format {format!r}.", where="export", fix=suggestion(str(format), FORMATS))
+    meant = next((name for name, other in FORMATS.items() if other.ending and os.fsdecode(filepath).endswith(other.ending)), format)
+    if not FORMATS[format].ending and meant != format:
+        fact = f"The format '{format}' is a folder, and a name that ends in '{FORMATS[meant].ending}' that of another format's file."
+        raise ArgumentError(fact, where="export", received=os.fsdecode(filepath), fix=f"model.export(filepath, format='{meant}')")
+    importlib.import_module(f"{__name__}.{FORMATS[format].module}").export(model, filepath, verbose, input_signature, **kwargs)
+
+
+def no_more_options(format: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse options that a format does not have.
+
+    Raises:
+        ArgumentTypeError: There is one.
+    """
+    wrong, known = next(iter(given), None), list(known)
+    if wrong is not None:
+        raise ArgumentTypeError(f"The {format} format has no option '{wrong}'.", where="export", fix=suggestion(wrong, known) if known else None)
 
 
 __all__ = ["export_model"]

@@ -6,7 +6,6 @@ What the file holds is what `predict` computes. Dynamic sizes stay dynamic: the 
 from __future__ import annotations
 
 import collections
-import inspect
 import pathlib
 from collections.abc import Sequence
 from typing import Any, BinaryIO
@@ -15,11 +14,11 @@ import numpy as np
 
 from keraunos.core import config, tree
 from keraunos.core.dtypes import standardize_dtype
-from keraunos.core.errors import ArgumentError, ArgumentTypeError, BackendError, KeraunosError, StateError, suggestion
+from keraunos.core.errors import ArgumentError, BackendError, KeraunosError
 from keraunos.core.functional import Trace
 from keraunos.core.scope import within
-from keraunos.core.spec import UNKNOWN, Spec
-from keraunos.layers.weights import map_shapes
+from keraunos.core.spec import UNKNOWN
+from keraunos.export import no_more_options, signatures
 from keraunos.saving import files
 
 OPSET = 18
@@ -29,9 +28,7 @@ _ALIGNED = 64  # where a tensor in that file begins, so that it can be mapped
 
 def export(model: Any, filepath: Any, verbose: bool | None = None, input_signature: Any = None, opset_version: int | None = None, **kwargs: Any) -> None:
     """Write a model as an ONNX file; the arguments are those of `export_model`."""
-    if kwargs:
-        wrong = next(iter(kwargs))
-        raise ArgumentTypeError(f"The onnx format has no option '{wrong}'.", where="export", fix=suggestion(wrong, ["opset_version"]))
+    no_more_options("onnx", kwargs, ["opset_version"])
     path = files.new(filepath, ".onnx", "An ONNX model is")
     engine = config.load_backend("onnx")
     import onnx
@@ -39,91 +36,20 @@ def export(model: Any, filepath: Any, verbose: bool | None = None, input_signatu
     opset, newest = OPSET if opset_version is None else opset_version, onnx.defs.onnx_opset_version()
     if not isinstance(opset, int) or not engine.OLDEST <= opset <= newest:
         raise ArgumentError(f"There is no ONNX opset {opset!r} here.", where="opset_version", expected=f"an integer from {engine.OLDEST} to {newest}")
-    if not model.built:
-        fix = f"call {model.name} on data, or build it, before it is exported"
-        raise StateError(f"'{model.name}' is not built, so its weights are not known.", where=model.name, fix=fix)
-    Writer(*_traced(model, engine, opset, _signature(model, input_signature))).write(path, model.name)
+    Writer(*_traced(model, engine, opset, signatures.signature(model, input_signature))).write(path, model.name)
     if verbose:
         print(f"Wrote '{path}': {model.name}, ONNX opset {opset}.")
-
-
-# ---- what goes in ----
-def _spec(x: Any) -> Spec:
-    """The spec that an entry of the signature means."""
-    shape, dtype = getattr(x, "shape", None), getattr(x, "dtype", None)
-    if shape is None and getattr(x, "ndim", None) is not None:
-        shape = [x.axes.get(i, x.axes.get(i - x.ndim)) for i in range(x.ndim)]
-    if shape is None:
-        raise ArgumentError("An input's shape is not known.", where="input_signature", received=type(x).__name__, fix="InputSpec(shape=(None, 8))")
-    return Spec(tuple(shape), standardize_dtype(dtype))
-
-
-def _signature(model: Any, given: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """What the model is called with, specs in place of tensors; and the names of the inputs, in order."""
-    structure = getattr(model, "_inputs_structure", None)
-    if structure is not None:
-        if given is not None:
-            if len(tree.flatten(given)) != len(tree.flatten(structure)):
-                received, expected = (f"{len(tree.flatten(s))} inputs" for s in (given, structure))
-                raise ArgumentError(f"The signature does not fit '{model.name}'.", where="input_signature", received=received, expected=expected)
-            structure = tree.pack_sequence_as(structure, tree.flatten(given))
-        return (structure,), {}
-    parameters = inspect.signature(model.call).parameters.values()
-    wanted = [p.name for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
-    if given is not None:
-        several = isinstance(given, (list, tuple)) and len(given) == max(len(wanted), 1)
-        return (tuple(given) if several else (given,)), {}
-    shapes = model.get_build_config() or {}
-    if "shapes_dict" in shapes:
-        return (), {name.removesuffix("_shape"): _dynamic(shape) for name, shape in shapes["shapes_dict"].items()}
-    if shapes.get("input_shape") is None or len(wanted) > 1:
-        fix = "model.export(path, input_signature=[InputSpec(shape=(None, 8)), …])"
-        raise StateError(f"The inputs of '{model.name}' are not known.", where="input_signature", expected="one for each argument of call", fix=fix)
-    return (_dynamic(shapes["input_shape"]),), {}
-
-
-def _dynamic(shapes: Any) -> Any:
-    """Specs for the shapes that a layer was built for, of batches of any size."""
-    return map_shapes(lambda shape: Spec((None, *shape[1:]), config.floatx()), shapes)
-
-
-def _names(model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
-    """The names of the inputs: those of the model's, else of the entries of the signature, else of the arguments."""
-    given = tree.flatten((args, kwargs))
-    own = _keys(args[0]) or getattr(model, "_names", None) if args else None
-    names = own or [getattr(x, "name", None) for x in given]
-    arguments = [*model.call_info.names[: len(args)], *sorted(kwargs)]
-    spread = [name for name, x in zip(arguments, (*args, *(kwargs[k] for k in sorted(kwargs))), strict=False) for _ in tree.flatten(x)]
-    return _distinct([n or fallback for n, fallback in zip(names, spread, strict=True)])
-
-
-def _keys(structure: Any) -> list[str] | None:
-    """The keys of a dict of tensors, in order."""
-    flat = isinstance(structure, dict) and not any(map(tree.is_nested, structure.values()))
-    return sorted(structure) if flat else None
-
-
-def _distinct(names: list[str], taken: Any = ()) -> list[str]:
-    """The names, those that are there already with a number."""
-    found: list[str] = []
-    for name in names:
-        count, unique = 0, name
-        while unique in found or unique in taken:
-            count += 1
-            unique = f"{name}_{count}"
-        found.append(unique)
-    return found
 
 
 # ---- tracing ----
 def _traced(model: Any, engine: Any, opset: int, signature: Any) -> tuple[Any, list[str], list[Any]]:
     """The graph of what the model computes, the names of its outputs, and the variables that the graph may hold the arrays of."""
     (args, kwargs), graph = signature, engine.Graph(opset)
-    names = iter(_names(model, args, kwargs))
+    entering = iter(signatures.input_names(model, args, kwargs))
 
     def entry(x: Any) -> Any:
-        spec = _spec(x)
-        return graph.input(spec.dtype, spec.shape, next(names))
+        spec = signatures.spec(x)
+        return graph.input(spec.dtype, spec.shape, next(entering))
 
     with within(backend=engine, training=False, trace=None), engine.building(graph):
         copy = model.copied()
@@ -138,11 +64,8 @@ def _traced(model: Any, engine: Any, opset: int, signature: Any) -> tuple[Any, l
             fact = f"'{model.name}' cannot be exported: something that it calls is no function of keraunos.ops."
             received = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
             raise BackendError(fact, where=model.name, received=received, fix="compute with keraunos.ops in place of the engine's own functions") from error
-    count = len(graph.outputs)
-    own = _keys(out) or (getattr(model, "output_names", None) if getattr(model, "outputs", None) else None)
-    if own is None or len(own) != count:
-        own = ["output"] if count == 1 else [f"output_{i}" for i in range(count)]
-    return graph, _distinct(own, [x.name for x in graph.inputs]), copy.variables
+    names = signatures.output_names(model, out, len(graph.outputs), [x.name for x in graph.inputs])
+    return graph, names, copy.variables
 
 
 # ---- writing ----

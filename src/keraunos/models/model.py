@@ -129,7 +129,7 @@ class Model(Trainer, Layer):
 
         saving.load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
 
-    def export(self, filepath: Any, format: str = "onnx", verbose: bool | None = None, input_signature: Any = None, **kwargs: Any) -> None:
+    def export(self, filepath: Any, format: str = "tf_saved_model", verbose: bool | None = None, input_signature: Any = None, **kwargs: Any) -> None:
         """Write the model, as it predicts, in a format that other programs run; the arguments are those of `keraunos.export.export_model`."""
         from keraunos import export
 
