@@ -13,7 +13,7 @@ import tempfile
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from keraunos import __version__
@@ -23,7 +23,8 @@ from keraunos.core.scope import within
 from keraunos.core.serialization import custom_object_scope, object_from, serialize_keras_object
 from keraunos.models.model import Model
 from keraunos.saving import orbax, weights
-from keraunos.saving.files import AGAIN, as_path, existing, new, problem, replacing, require
+from keraunos.saving.files import AGAIN, as_path, existing, local, new, problem, replacing, require
+from keraunos.saving.remote import is_url
 
 _METADATA, _CONFIG, _WEIGHTS, _ASSETS = "metadata.json", "config.json", "model.weights.h5", "assets/"
 _JSON_LIMIT = 256 * 2**20
@@ -64,6 +65,11 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
     if not model.built:
         remedy = "Build it first: begin it with keras.Input, or call it on data."
         warnings.warn(f"The model '{model.name}' is not built: the file will hold no weights. {remedy}", stacklevel=3)
+    writing(model, path, overwrite)()
+
+
+def writing(model: Any, path: Any, overwrite: bool) -> Callable[[], None]:
+    """A function that writes a model's file: the architecture is that of now, the values are those that the variables have when it is called."""
     with within(sharing={}):
         config = serialize_keras_object(model)
     try:
@@ -71,19 +77,28 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
     except (TypeError, ValueError) as error:
         fix = "let get_config return numbers, strings, lists, dicts and Keras objects"
         raise ArgumentError(f"The config of '{model.name}' cannot be written as JSON: {error}.", fix=fix) from None
-    with replacing(path, overwrite) as stream, _spool() as spool, zipfile.ZipFile(stream, "w") as archive:
-        weights.write(model, spool)
-        assets = dict(_assets(model))
-        digests = {_CONFIG: hashlib.sha256(text).hexdigest(), _WEIGHTS: _digest(spool)}
-        digests |= {name: hashlib.sha256(content).hexdigest() for name, content in assets.items()}
-        date = f"{datetime.datetime.now():%Y-%m-%d@%H:%M:%S}"
-        metadata = {"keras_version": KERAS_VERSION, "date_saved": date, "keraunos_version": __version__, "sha256": digests}
-        archive.writestr(zipfile.ZipInfo(_METADATA), json.dumps(metadata))
-        archive.writestr(zipfile.ZipInfo(_CONFIG), text)
-        with archive.open(zipfile.ZipInfo(_WEIGHTS), "w", force_zip64=True) as member:
-            shutil.copyfileobj(spool, member, 2**20)
-        for name, content in assets.items():
-            archive.writestr(zipfile.ZipInfo(name), content)
+    assets = dict(_assets(model))
+
+    def write() -> None:
+        with replacing(path, overwrite) as stream, _spool() as spool, zipfile.ZipFile(stream, "w") as archive:
+            weights.write(model, spool)
+            _pack(archive, text, spool, assets)
+
+    return write
+
+
+def _pack(archive: zipfile.ZipFile, text: bytes, spool: Any, assets: dict[str, bytes]) -> None:
+    """Put the members into an archive, with the SHA-256 of each."""
+    digests = {_CONFIG: hashlib.sha256(text).hexdigest(), _WEIGHTS: _digest(spool)}
+    digests |= {name: hashlib.sha256(content).hexdigest() for name, content in assets.items()}
+    date = f"{datetime.datetime.now():%Y-%m-%d@%H:%M:%S}"
+    metadata = {"keras_version": KERAS_VERSION, "date_saved": date, "keraunos_version": __version__, "sha256": digests}
+    archive.writestr(zipfile.ZipInfo(_METADATA), json.dumps(metadata))
+    archive.writestr(zipfile.ZipInfo(_CONFIG), text)
+    with archive.open(zipfile.ZipInfo(_WEIGHTS), "w", force_zip64=True) as member:
+        shutil.copyfileobj(spool, member, 2**20)
+    for name, content in assets.items():
+        archive.writestr(zipfile.ZipInfo(name), content)
 
 
 def _assets(model: Any) -> Iterator[tuple[str, bytes]]:
@@ -116,6 +131,9 @@ def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, comp
     Raises:
         ModelFileError: There is no such file, it is damaged, unsafe, or names an unknown class.
     """
+    if is_url(filepath):
+        with local(filepath) as path:
+            return load_model(path, custom_objects, compile, safe_mode)
     if orbax.is_checkpoint(path := as_path(filepath)):
         checkpoint = orbax.Checkpoint(path)
         fix = f"make the model, then model.load_weights({str(filepath)!r})"

@@ -5,22 +5,39 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, ModelFileError
+from keraunos.saving.remote import URL, is_url
 
 AGAIN = "copy the file again, or save the model again"
 
 
-def as_path(filepath: Any) -> pathlib.Path:
-    """`filepath` as a path; `~` is the home folder."""
+def as_path(filepath: Any) -> Any:
+    """`filepath` as a path, in which `~` is the home folder; as a `URL` where it is one."""
+    if is_url(filepath):
+        return URL(str(filepath))
     try:
-        return pathlib.Path(os.fsdecode(filepath)).expanduser()
+        name = os.fsdecode(filepath)
     except TypeError:
         raise ArgumentTypeError("A file is named by a string or a path.", where="filepath", received=type(filepath).__name__) from None
+    path = pathlib.Path(name.removeprefix("file://").removeprefix("local://")).expanduser()
+    if len(path.parts) > 1 and re.fullmatch(r"[a-z][a-z0-9]+:", path.parts[0]) and not path.parent.exists():
+        fix = f"a string: '{path.parts[0]}//{'/'.join(path.parts[1:])}'"
+        raise ArgumentError("A path has lost a slash of this URL.", where="filepath", received=str(path), fix=fix)
+    return path
+
+
+@contextlib.contextmanager
+def local(filepath: Any) -> Iterator[pathlib.Path]:
+    """The path of a file that is read in the block: where it is elsewhere, of a copy of it."""
+    path = as_path(filepath)
+    with path.local() if isinstance(path, URL) else contextlib.nullcontext(path) as found:
+        yield found
 
 
 def problem(path: pathlib.Path, fact: str, member: str | None = None, fix: str | None = AGAIN, **details: Any) -> ModelFileError:
@@ -34,7 +51,7 @@ def require(fine: bool, *said: Any, **details: Any) -> None:
         raise problem(*said, **details)
 
 
-def new(filepath: Any, ending: str, subject: str, alternative: str = "") -> pathlib.Path:
+def new(filepath: Any, ending: str, subject: str, alternative: str = "") -> Any:
     """The path of a file to be written.
 
     Raises:
@@ -65,7 +82,7 @@ def existing(filepath: Any) -> pathlib.Path:
 
 
 @contextlib.contextmanager
-def replacing(path: pathlib.Path, overwrite: bool) -> Iterator[BinaryIO]:
+def replacing(path: pathlib.Path | URL, overwrite: bool) -> Iterator[BinaryIO]:
     """A stream whose content takes the place of the file at `path` at the end of the block, at once.
 
     It is written beside the file, flushed to the disk, and renamed; on any failure the old file stays.
@@ -73,6 +90,10 @@ def replacing(path: pathlib.Path, overwrite: bool) -> Iterator[BinaryIO]:
     Raises:
         ArgumentError: The file exists and may not be overwritten, or there is no such folder.
     """
+    if isinstance(path, URL):
+        with path.replacing(overwrite) as stream:
+            yield stream
+        return
     path = pathlib.Path(os.path.realpath(path))  # a link keeps its place; what it points to is replaced
     if path.is_dir():
         raise ArgumentError(f"'{path}' is a folder.", where="filepath", fix="name a file in it")

@@ -7,7 +7,8 @@ from typing import Any
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, StateError
 from keraunos.saving import orbax, weights
 from keraunos.saving.archive import _WEIGHTS, _Archive, _spool
-from keraunos.saving.files import as_path, existing, new, replacing, require
+from keraunos.saving.files import as_path, existing, local, new, replacing, require
+from keraunos.saving.remote import is_url
 
 
 def save_weights(model: Any, filepath: Any, overwrite: bool = True, max_shard_size: float | None = None, **kwargs: Any) -> None:
@@ -43,6 +44,9 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, objects
     """
     if kwargs:
         raise ArgumentTypeError(f"load_weights has no argument '{next(iter(kwargs))}'.", fix="model.load_weights(path, skip_mismatch=False)")
+    if is_url(filepath):
+        with local(filepath) as path:
+            return load_weights(model, path, skip_mismatch, objects_to_skip)
     if orbax.is_checkpoint(path := as_path(filepath)):
         if skip_mismatch or objects_to_skip:
             raise ArgumentError("A checkpoint of Orbax is read as a whole.", where="skip_mismatch, objects_to_skip", fix="model.load_weights(path)")
