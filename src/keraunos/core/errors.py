@@ -1,7 +1,9 @@
 """The exception classes, and the one function that lays a message out.
 
 Every class derives from the built-in that a Keras user would catch. A message is one sentence with
-the fact, then `Where:`, `Received:`, `Expected:` and `Fix:` lines, of which a raiser gives what helps.
+the fact, then `Where:`, `Inputs:`, `Received:`, `Expected:` and `Fix:` lines, of which a raiser gives what helps.
+The last line has a stable code: that of the kind of mistake where the raiser gives one, else that of the class.
+What each means stands in `cli/errors.md`, which is `docs/errors.md` and what `keraunos explain KR104` prints.
 """
 
 from __future__ import annotations
@@ -17,26 +19,37 @@ NUMBERS_FIRST = "turn it into numbers first, with TextVectorization or StringLoo
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
 
-def clean(text: Any, limit: int = LIMIT) -> str:
-    """`text` without control codes and at most `limit` characters long."""
+def clean(text: Any, limit: int = LIMIT, keep_end: bool = False) -> str:
+    """`text` without control codes and at most `limit` characters long: its beginning, or its end."""
     text = _CONTROL.sub("�", str(text))
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    if len(text) <= limit:
+        return text
+    return "…" + text[1 - limit :] if keep_end else text[: limit - 1] + "…"
 
 
-def layout(fact: str, where: Any = None, received: Any = None, expected: Any = None, fix: Any = None) -> str:
+def layout(
+    fact: str, where: Any = None, received: Any = None, expected: Any = None, fix: Any = None, *, inputs: str | None = None, code: str | None = None
+) -> str:
     """Lay out one message: the fact, then the lines that are given, within 1,000 characters.
 
     Example:
 
-    >>> print(layout("x has 7 features.", where="dense", fix="pass 8 features"))
+    >>> print(layout("x has 7 features.", where="dense", fix="pass 8 features", code="KR101"))
     x has 7 features.
     Where: dense
     Fix: pass 8 features
+    More: keraunos explain KR101
     """
-    labels = {"Where": where, "Received": received, "Expected": expected, "Fix": fix}
-    lines = [clean(fact, 420)]
-    lines += [f"{label}: {clean(text, 320 if label == 'Fix' else 120)}" for label, text in labels.items() if text is not None]
-    return "\n".join(lines)
+    labels = {"Where": where, "Inputs": inputs, "Received": received, "Expected": expected, "Fix": fix}
+    given = [(label, text) for label, text in labels.items() if text is not None]
+    message = ""
+    for of_fact, of_fix, of_rest in ((420, 320, 160), (340, 220, 80)):  # the second where all lines are there, and long
+        lines = [clean(fact, of_fact)]
+        lines += [f"{label}: {clean(text, of_fix if label == 'Fix' else of_rest, keep_end=label == 'Where')}" for label, text in given]
+        message = "\n".join([*lines, f"More: keraunos explain {code}"] if code else lines)
+        if len(message) <= LIMIT:
+            break
+    return message
 
 
 def nearest(name: Any, options: Iterable[str]) -> str | None:
@@ -69,17 +82,29 @@ class KeraunosError(Exception):
         received: What was given.
         expected: What was wanted.
         fix: Code, or words, that mend it.
+        code: The code of this kind of mistake, a heading of `docs/errors.md`; that of the class by default.
     """
 
-    def __init__(self, fact: str = "", *, where: Any = None, received: Any = None, expected: Any = None, fix: Any = None):
+    code: str = "KR800"
+
+    def __init__(self, fact: str = "", *, where: Any = None, received: Any = None, expected: Any = None, fix: Any = None, code: str | None = None):
         self.fact, self.where, self.received, self.expected, self.fix = fact, where, received, expected, fix
-        self._outer = ""
-        super().__init__(layout(fact, where, received, expected, fix))
+        self._trail: list[tuple[str, str | None]] = []  # the layers around the place, and the shapes of what each was called on
+        if code is not None:
+            self.code = code
+        super().__init__()
+        self._rewrite()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:  # of a pickle: made anew, its message would be its fact
+        self.__dict__.update(state)
+        self._rewrite()
 
     def _rewrite(self) -> KeraunosError:
-        inner = None if self.where == self._outer.rpartition(" > ")[2] else self.where
-        place = f"{self._outer} ({inner})" if self._outer and inner else self._outer or self.where
-        self.args = (layout(self.fact, place, self.received, self.expected, self.fix),)
+        names, place = [name for name, _ in self._trail], self.where
+        if names:
+            place = " > ".join(names) + (f" ({place})" if place and place != names[-1] else "")
+        inputs = " > ".join(shapes for _, shapes in self._trail if shapes) or None
+        self.args = (layout(self.fact, place, self.received, self.expected, self.fix, inputs=inputs, code=self.code),)
         return self
 
     def at(self, place: str) -> KeraunosError:
@@ -87,10 +112,9 @@ class KeraunosError(Exception):
         self.where = self.where or place
         return self._rewrite()
 
-    def inside(self, name: str, received: Any = None) -> KeraunosError:
-        """Put a layer's name before the place, as a breadcrumb: `model > encoder > dense`."""
-        self._outer = f"{name} > {self._outer}" if self._outer else name
-        self.received = self.received if self.received is not None else received
+    def inside(self, name: str, inputs: str | None = None) -> KeraunosError:
+        """Put a layer's name, and the shapes of its inputs, before the place, as a breadcrumb: `model > encoder > dense`."""
+        self._trail.insert(0, (name, inputs))
         return self._rewrite()
 
 
@@ -101,33 +125,49 @@ class ArgumentError(KeraunosError, ValueError):
 class ArgumentTypeError(KeraunosError, TypeError):
     """An argument is of a type that cannot be used, or there is no such argument."""
 
+    code = "KR810"
+
 
 class ShapeError(KeraunosError, ValueError):
     """Shapes do not fit together."""
+
+    code = "KR100"
 
 
 class DTypeError(KeraunosError, TypeError, ValueError):
     """A dtype is unknown, or cannot be used here."""
 
+    code = "KR110"
+
 
 class DataError(KeraunosError, ValueError):
     """The data given to `fit`, `evaluate` or `predict` cannot be meant."""
+
+    code = "KR200"
 
 
 class StateError(KeraunosError, ValueError):
     """Something is not built, not compiled, or already in use."""
 
+    code = "KR400"
+
 
 class TrainingError(KeraunosError, RuntimeError):
     """Training cannot go on."""
+
+    code = "KR500"
 
 
 class SymbolicError(KeraunosError, TypeError):
     """A symbolic tensor was used where only values can be."""
 
+    code = "KR720"
+
 
 class BackendError(KeraunosError, NotImplementedError):
     """The active engine cannot do this."""
+
+    code = "KR700"
 
 
 @contextlib.contextmanager
@@ -142,9 +182,13 @@ def needing(fact: str, where: str, package: str) -> Iterator[None]:
 class MissingNameError(KeraunosError, AttributeError):
     """A public name that does not exist."""
 
+    code = "KR820"
+
 
 class ModelFileError(KeraunosError, ValueError):
     """A model file is damaged, unsafe, or does not fit."""
+
+    code = "KR600"
 
 
 def not_positive_definite() -> ArgumentError:

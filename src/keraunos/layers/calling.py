@@ -206,13 +206,13 @@ class Callable_(Effects):
 
     def _explain(self, error: Exception, args: Any) -> None:
         """Name the layer in an error; a mismatch with the input spec is the better message."""
-        if not isinstance(error, KeraunosError) or not error._outer:
+        shapes = ", ".join(str(show(tuple(x.shape))) for x in tree.flatten(args) if hasattr(x, "shape"))
+        if not isinstance(error, KeraunosError) or not error._trail:
             try:
                 self._check_inputs(args)
             except KeraunosError as better:
-                raise better.inside(self.name) from None
-        shapes = ", ".join(str(show(tuple(x.shape))) for x in tree.flatten(args) if hasattr(x, "shape"))
+                raise better.inside(self.name, shapes) from None
         if isinstance(error, KeraunosError):
-            error.inside(self.name, f"inputs of shape {shapes}" if shapes else None)
+            error.inside(self.name, shapes)
         elif not getattr(error, "__notes__", None):
             error.add_note(f"Raised in the layer '{self.name}' ({type(self).__name__}), called on inputs of shape {shapes}.")
