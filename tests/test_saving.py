@@ -359,7 +359,7 @@ FAULTS = {
         "'Popen' is not known",
     ),
     "no HDF5": (lambda path: rewritten(path, weights=b"x" * 1000), "no HDF5 file"),
-    "swollen": (swollen, "would unpack to 262,144,000 bytes"),
+    "swollen": (swollen, r"would unpack to 262,\d+,\d+ bytes"),
     "old format": (renamed("m.h5"), "are not read yet"),
     "unknown suffix": (renamed("m.pt"), "ends in '.keras', not '.pt'"),
     "weights only": (renamed("m.weights.h5"), "weights alone"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import functools
 import hashlib
 import json
 import pathlib
@@ -12,7 +11,6 @@ import shutil
 import tempfile
 import warnings
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -23,12 +21,9 @@ from keraunos.core.scope import within
 from keraunos.core.serialization import custom_object_scope, object_from, serialize_keras_object
 from keraunos.models.model import Model
 from keraunos.saving import orbax, weights
-from keraunos.saving.files import AGAIN, as_path, existing, local, new, problem, replacing, require
+from keraunos.saving.files import as_path, existing, local, new, problem, replacing, require
 from keraunos.saving.remote import is_url
-
-_METADATA, _CONFIG, _WEIGHTS, _ASSETS = "metadata.json", "config.json", "model.weights.h5", "assets/"
-_JSON_LIMIT = 256 * 2**20
-_spool = functools.partial(tempfile.SpooledTemporaryFile, 256 * 2**20)  # in memory up to this size
+from keraunos.saving.zipped import ASSETS, BLOCK, CONFIG, METADATA, WEIGHTS, Archive, spool, written
 
 
 def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> None:
@@ -80,23 +75,25 @@ def writing(model: Any, path: Any, overwrite: bool) -> Callable[[], None]:
     assets = dict(_assets(model))
 
     def write() -> None:
-        with replacing(path, overwrite) as stream, _spool() as spool, zipfile.ZipFile(stream, "w") as archive:
-            weights.write(model, spool)
-            _pack(archive, text, spool, assets)
+        with replacing(path, overwrite) as stream, spool() as held, written(stream) as archive:
+            weights.write(model, held)
+            _pack(archive, text, held, assets)
 
     return write
 
 
-def _pack(archive: zipfile.ZipFile, text: bytes, spool: Any, assets: dict[str, bytes]) -> None:
+def _pack(archive: zipfile.ZipFile, text: bytes, held: Any, assets: dict[str, bytes]) -> None:
     """Put the members into an archive, with the SHA-256 of each."""
-    digests = {_CONFIG: hashlib.sha256(text).hexdigest(), _WEIGHTS: _digest(spool)}
+    held.seek(0)
+    digests = {CONFIG: hashlib.sha256(text).hexdigest(), WEIGHTS: hashlib.file_digest(held, "sha256").hexdigest()}
     digests |= {name: hashlib.sha256(content).hexdigest() for name, content in assets.items()}
     date = f"{datetime.datetime.now():%Y-%m-%d@%H:%M:%S}"
     metadata = {"keras_version": KERAS_VERSION, "date_saved": date, "keraunos_version": __version__, "sha256": digests}
-    archive.writestr(zipfile.ZipInfo(_METADATA), json.dumps(metadata))
-    archive.writestr(zipfile.ZipInfo(_CONFIG), text)
-    with archive.open(zipfile.ZipInfo(_WEIGHTS), "w", force_zip64=True) as member:
-        shutil.copyfileobj(spool, member, 2**20)
+    archive.writestr(zipfile.ZipInfo(METADATA), json.dumps(metadata))
+    archive.writestr(zipfile.ZipInfo(CONFIG), text)
+    held.seek(0)
+    with archive.open(zipfile.ZipInfo(WEIGHTS), "w", force_zip64=True) as member:
+        shutil.copyfileobj(held, member, BLOCK)
     for name, content in assets.items():
         archive.writestr(zipfile.ZipInfo(name), content)
 
@@ -108,15 +105,7 @@ def _assets(model: Any) -> Iterator[tuple[str, bytes]]:
             with tempfile.TemporaryDirectory() as folder:
                 owner.save_assets(folder)
                 for path in sorted(pathlib.Path(folder).iterdir()):
-                    yield f"{_ASSETS}{group.removesuffix('vars')}{path.name}", path.read_bytes()
-
-
-def _digest(stream: Any) -> str:
-    """The SHA-256 of a stream, which is put back to its start."""
-    stream.seek(0)
-    digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    stream.seek(0)
-    return digest
+                    yield f"{ASSETS}{group.removesuffix('vars')}{path.name}", path.read_bytes()
 
 
 def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True, safe_mode: bool = True) -> Any:
@@ -147,12 +136,11 @@ def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, comp
     old, fix = f"'{path.suffix}' model files, the format of Keras 1 and 2, are not read yet.", "in Keras 3: keras.models.load_model(path).save('model.keras')"
     require(path.suffix not in (".h5", ".hdf5"), path, old, fix=fix)
     require(path.suffix == ".keras", path, f"A model file's name ends in '.keras', not '{path.suffix}'.", fix="rename the file if it is one")
-    with _Archive(path) as archive, _spool() as spool:
-        config = archive.json(_CONFIG)
-        archive.copy(_WEIGHTS, spool)
-        model = _made(config, path, custom_objects, compile, safe_mode)
-        weights.read(model, spool, path)
-        archive.give_assets(model)
+    with Archive(path) as archive:
+        model = _made(archive.json(CONFIG), path, custom_objects, compile, safe_mode)
+        with archive.opened(WEIGHTS) as stream:
+            weights.read(model, stream, path)
+        _give_assets(archive, model)
     return model
 
 
@@ -163,7 +151,7 @@ def _made(config: dict[str, Any], path: pathlib.Path, custom_objects: dict[str, 
         with _blamed(path, "describes a model that cannot be made"):
             model = object_from(config)
         received = f"class {config.get('class_name')!r}"
-        require(isinstance(model, Model), path, "The file does not describe a model.", _CONFIG, None, received=received)
+        require(isinstance(model, Model), path, "The file does not describe a model.", CONFIG, None, received=received)
         if compile and compile_config:
             with _blamed(path, "describes a compilation that cannot be done", "load it uncompiled: load_model(path, compile=False)"):
                 model.compile_from_config(compile_config)
@@ -176,82 +164,24 @@ def _blamed(path: pathlib.Path, fact: str, fix: str | None = None) -> Iterator[N
     try:
         yield
     except ModelFileError as error:
-        raise error.at(f"{path.name}: {_CONFIG}") from None
+        raise error.at(f"{path.name}: {CONFIG}") from None
     except KeraunosError as error:
-        raise problem(path, f"{_CONFIG} {fact}: {error.fact}", _CONFIG, fix or error.fix, received=error.received, expected=error.expected) from error
+        raise problem(path, f"{CONFIG} {fact}: {error.fact}", CONFIG, fix or error.fix, received=error.received, expected=error.expected) from error
     except Exception as error:  # the config may hold anything
-        raise problem(path, f"{_CONFIG} {fact}: {type(error).__name__}: {error}", _CONFIG, fix) from error
+        raise problem(path, f"{CONFIG} {fact}: {type(error).__name__}: {error}", CONFIG, fix) from error
 
 
-class _Archive(zipfile.ZipFile):
-    """A `.keras` file that is read: members with a budget, and compared with the SHA-256 noted when they were written."""
-
-    def __init__(self, path: pathlib.Path):
-        self.path = path
-        try:
-            super().__init__(path)
-        except (zipfile.BadZipFile, ValueError, NotImplementedError):
-            with path.open("rb") as stream:
-                start, size = stream.read(8), path.stat().st_size
-            fact, fix = f"'{path.name}' exists, {size:,} bytes, but is no zip archive.", "save the model with model.save('….keras')"
-            if start.startswith(b"PK"):
-                fact, fix = f"'{path.name}' exists, {size:,} bytes, but the zip directory is missing: truncated?", AGAIN
-            elif start == weights.MAGIC:
-                fact, fix = "This is an HDF5 file, not a '.keras' archive.", "for weights, name it '….weights.h5' and call model.load_weights"
-            raise problem(path, fact, fix=fix) from None
-
-    @functools.cached_property
-    def digests(self) -> dict[str, Any]:
-        """The SHA-256 of members by name; empty for files that Keras wrote."""
-        noted = self.json(_METADATA).get("sha256")
-        return noted if isinstance(noted, dict) else {}
-
-    def copy(self, name: str, target: Any) -> None:
-        """Copy a member to a stream, which is put back to its start."""
-        members = f"members {', '.join(self.namelist()[:6]) or 'none'}"
-        require(name in self.namelist(), self.path, f"The archive has no member '{name}'.", fix="this is no file that Keras 3 wrote", received=members)
-        size, packed = self.getinfo(name).file_size, self.getinfo(name).compress_size
-        fits = size <= 200 * max(packed, 2**20) and (name == _WEIGHTS or size <= _JSON_LIMIT)
-        fact = f"The member '{name}' would unpack to {size:,} bytes from {packed:,}."
-        require(fits, self.path, fact, name, "do not load it: Keras writes no such members")
-        try:
-            with self.open(name) as member:
-                shutil.copyfileobj(member, target, 2**20)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-            raise problem(self.path, f"The member '{name}' is damaged: {error}", name) from None
-        found = _digest(target)
-        same = name == _METADATA or self.digests.get(name, found) == found
-        require(same, self.path, f"The member '{name}' is not as it was written: its SHA-256 differs.", name)
-
-    def give_assets(self, model: Any) -> None:
-        """Let layers read the files that they wrote; of each, those in its own folder of the archive."""
-        for group, owner in weights.saveables(model):
-            place = f"{_ASSETS}{group.removesuffix('vars')}"
-            own = [name for name in self.namelist() if name.startswith(place) and "/" not in name[len(place) :] != ""]
-            if not own or not hasattr(owner, "load_assets"):
-                continue
-            with tempfile.TemporaryDirectory() as folder:
-                for name in own:
-                    file = name[len(place) :]
-                    plain = file not in (".", "..") and pathlib.PureWindowsPath(file).name == file
-                    require(plain, self.path, f"The member '{name}' would lie outside its folder.", name, "do not load it: Keras writes no such members")
-                    with open(pathlib.Path(folder, file), "w+b") as target:
-                        self.copy(name, target)
-                try:
-                    owner.load_assets(folder)
-                except Exception as error:  # a file may hold anything
-                    fact = error.fact if isinstance(error, KeraunosError) else f"{type(error).__name__}: {error}"
-                    raise problem(self.path, f"What the file keeps of '{getattr(owner, 'name', '')}' cannot be read: {fact}", own[0]) from error
-
-    def json(self, name: str) -> dict[str, Any]:
-        """A member that is a JSON object."""
-        with _spool() as target:
-            self.copy(name, target)
+def _give_assets(archive: Archive, model: Any) -> None:
+    """Let layers read the files that they wrote; of each, those in its own folder of the archive."""
+    for group, owner in weights.saveables(model):
+        own = archive.assets(place := f"{ASSETS}{group.removesuffix('vars')}")
+        if not own or not hasattr(owner, "load_assets"):
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            for name in own:
+                pathlib.Path(folder, name[len(place) :]).write_bytes(archive.read(name))
             try:
-                value = json.load(target)
-            except RecursionError:
-                raise problem(self.path, f"The member '{name}' is nested too deeply.", name) from None
-            except ValueError as error:
-                raise problem(self.path, f"The member '{name}' is not valid JSON: {error}.", name) from None
-        require(isinstance(value, dict), self.path, f"The member '{name}' is not a JSON object.", name)
-        return value
+                owner.load_assets(folder)
+            except Exception as error:  # a file may hold anything
+                fact = error.fact if isinstance(error, KeraunosError) else f"{type(error).__name__}: {error}"
+                raise problem(archive.path, f"What the file keeps of '{getattr(owner, 'name', '')}' cannot be read: {fact}", own[0]) from error

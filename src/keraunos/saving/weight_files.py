@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, StateError
 from keraunos.saving import orbax, weights
-from keraunos.saving.archive import _WEIGHTS, _Archive, _spool
 from keraunos.saving.files import as_path, existing, local, new, replacing, require
 from keraunos.saving.remote import is_url
+from keraunos.saving.zipped import WEIGHTS, Archive
 
 
 def save_weights(model: Any, filepath: Any, overwrite: bool = True, max_shard_size: float | None = None, **kwargs: Any) -> None:
@@ -56,10 +57,9 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, objects
     fact = f"Weights are read from '.weights.h5' and '.keras' files, not '{path.suffix}'."
     require(path.suffix in (".keras", ".h5", ".hdf5"), path, fact, fix="rename the file if it is one")
     _prepare_optimizer(model)
-    with _spool() if path.suffix == ".keras" else open(path, "rb") as stream:
-        if path.suffix == ".keras":
-            with _Archive(path) as archive:
-                archive.copy(_WEIGHTS, stream)
+    with contextlib.ExitStack() as stack:
+        archived = path.suffix == ".keras"
+        stream = stack.enter_context(stack.enter_context(Archive(path)).opened(WEIGHTS) if archived else open(path, "rb"))
         weights.read(model, stream, path, skip_mismatch, objects_to_skip or (), strict_optimizer=False)
 
 
