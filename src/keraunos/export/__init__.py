@@ -5,10 +5,13 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, suggestion
 from keraunos.core.missing import answer_for
+
+if TYPE_CHECKING:
+    from keraunos.export.archive import ExportArchive
 
 
 class Format(NamedTuple):
@@ -23,6 +26,8 @@ FORMATS = {
     "onnx": Format("onnx", ".onnx"),
     "litert": Format("litert", ".tflite"),
     "stablehlo": Format("stablehlo", ".stablehlo"),
+    "torch": Format("torch", ".pt2"),
+    "openvino": Format("openvino", ".xml"),
 }
 
 
@@ -35,11 +40,12 @@ def export_model(model: Any, filepath: Any, format: str = "tf_saved_model", verb
         model: The model or layer, built.
         filepath: Where to write it: a folder for "tf_saved_model"; else a file whose name ends as the format wants.
         format: "tf_saved_model" for TensorFlow and its servers; "onnx", whose file ends in ".onnx"; "litert" (TensorFlow Lite), ".tflite";
-            "stablehlo" (`jax.export`), ".stablehlo".
+            "stablehlo" (`jax.export`), ".stablehlo"; "torch" (`torch.export`), ".pt2"; "openvino", ".xml", with the weights beside it in ".bin".
         verbose: Whether to say where it was written.
         input_signature: The inputs, each an `InputSpec`, a `KerasTensor`, a `tf.TensorSpec` or an array, in the structure in which the model takes
             them; by default those that it was built for.
-        kwargs: The format's own options: for "onnx" `opset_version`, from 9 on, 18 by default.
+        kwargs: The format's own options: for "onnx" `opset_version`, from 7 on, 18 by default; for "torch" `strict`, `dynamic_shapes` and what else
+            `torch.export.export` takes.
 
     Raises:
         ArgumentError: There is no such format or option, or the file's name ends as another format's.
@@ -61,10 +67,11 @@ def no_more_options(format: str, given: Iterable[str], known: Iterable[str]) -> 
     Raises:
         ArgumentTypeError: There is one.
     """
-    wrong, known = next(iter(given), None), list(known)
+    known = list(known)
+    wrong = next((name for name in given if name not in known), None)
     if wrong is not None:
         raise ArgumentTypeError(f"The {format} format has no option '{wrong}'.", where="export", fix=suggestion(wrong, known) if known else None)
 
 
-__all__ = ["export_model"]
-answer_for(__name__)
+__all__ = ["ExportArchive", "export_model"]
+answer_for(__name__, {"ExportArchive": "export.archive"})

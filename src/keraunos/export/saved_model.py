@@ -1,0 +1,27 @@
+"""Models as TensorFlow's SavedModels: an `ExportArchive` with the endpoint "serve"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keraunos.core import tree
+from keraunos.export import no_more_options, signatures
+from keraunos.export.archive import ExportArchive
+
+
+def export(model: Any, filepath: Any, verbose: bool | None = None, input_signature: Any = None, **kwargs: Any) -> None:
+    """Write a model as a SavedModel; the arguments are those of `export_model`."""
+    no_more_options("tf_saved_model", kwargs, ())
+    archive_of(model, input_signature).write_out(filepath, verbose=bool(verbose))
+
+
+def archive_of(model: Any, input_signature: Any = None) -> ExportArchive:
+    """An archive with a model as the endpoint "serve", which takes the inputs in the model's structure, under their names."""
+    args, kwargs = signatures.signature(model, input_signature)
+    names, archive = signatures.input_names(model, args, kwargs), ExportArchive()
+    archive.track(model)
+    specs = [archive.spec(x, name) for x, name in zip(tree.flatten((args, kwargs)), names, strict=True)]
+    args, kwargs = tree.pack_sequence_as((args, kwargs), specs)
+    count, keys = len(args), list(kwargs)
+    archive.add_endpoint("serve", lambda *xs: model(*xs[:count], **dict(zip(keys, xs[count:], strict=True))), [*args, *kwargs.values()])
+    return archive

@@ -1,0 +1,132 @@
+"""What the formats that trace share: models and functions taken to the engine that a format belongs to, and what is said where that cannot be."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import functools
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from keraunos.core import config, tree
+from keraunos.core.errors import BackendError, KeraunosError
+from keraunos.core.scope import within
+from keraunos.core.variable import Variable
+from keraunos.export import signatures
+from keraunos.layers.layer import Layer
+
+
+@contextlib.contextmanager
+def telling(name: str) -> Iterator[None]:
+    """A block that traces a model or function; where an engine fails in it, the error says what that means.
+
+    Raises:
+        BackendError: In place of an engine's error.
+    """
+    try:
+        yield
+    except KeraunosError:
+        raise
+    except Exception as error:
+        fact = f"'{name}' cannot be exported: something that it calls is no function of keraunos.ops."
+        received = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        raise BackendError(fact, where=name, received=received, fix="compute with keraunos.ops in place of the engine's own functions") from error
+
+
+class OnEngine:
+    """A copy of a model on another engine, as a function of its inputs.
+
+    Args:
+        model: The model or layer; it stays as it is.
+        engine: The name of the engine.
+        format: The format that it is for.
+        input_signature: As of `export_model`.
+
+    Attributes:
+        model: The copy.
+        specs: The specs of the inputs.
+        names: The names of the inputs.
+
+    Raises:
+        BackendError: A layer runs on the host, or the engine's package is not installed.
+    """
+
+    def __init__(self, model: Any, engine: str, format: str, input_signature: Any = None):
+        args, kwargs = signatures.signature(model, input_signature)
+        host = next((layer for layer in model._flatten_layers() if layer.on_host), None)
+        if host is not None:
+            fact = f"'{host.name}' ({type(host).__name__}) runs on the host, before any engine: the {format} format has no form of it."
+            fix = f"apply it to the data first, and export what comes behind it: keras.Model(model.get_layer('{host.name}').output, model.output)"
+            raise BackendError(fact, where=model.name, fix=fix)
+        self.names, self.structure = signatures.input_names(model, args, kwargs), tree.map_structure(signatures.spec, (args, kwargs))
+        self.specs = tree.flatten(self.structure)
+        self.engine = config.load_backend(engine)
+        with within(backend=self.engine):
+            self.model = model.copied()
+
+    def __call__(self, *inputs: Any) -> Any:
+        """The outputs for inputs in their order, as `predict` has them."""
+        args, kwargs = tree.pack_sequence_as(self.structure, list(inputs))
+        with within(backend=self.engine, training=False), telling(self.model.name):
+            return self.model(*args, **kwargs)
+
+
+class Copies:
+    """Copies of layers, and of functions with the layers that they reach, on the engine in force; each is copied once.
+
+    Args:
+        instead: What stands in the copies in place of a layer of the host.
+    """
+
+    def __init__(self, instead: Callable[[Any], Any]):
+        self.instead, self.memo = instead, {}
+        self.pairs: list[tuple[Any, Any]] = []  # what was copied, and its copy
+
+    def __call__(self, x: Any) -> Any:
+        """A layer, variable, method, `functools.partial` or function, with its own copies of what it closes over or names; else `x` itself."""
+        if id(x) in self.memo:
+            return self.memo[id(x)]
+        if isinstance(x, Layer):
+            return self._layer(x)
+        if isinstance(x, types.MethodType):
+            return types.MethodType(x.__func__, self(x.__self__))
+        if isinstance(x, functools.partial):
+            return functools.partial(self(x.func), *self(x.args), **self(x.keywords))
+        if isinstance(x, (list, tuple, dict)):
+            return tree.map_structure(self, x)
+        if isinstance(x, types.FunctionType):
+            return self._function(x)
+        return self._noted(x, copy.deepcopy(x, self.memo)) if isinstance(x, Variable) else x
+
+    def _noted(self, x: Any, new: Any) -> Any:
+        self.pairs.append((x, new))
+        return new
+
+    def _layer(self, layer: Any) -> Any:
+        for inner in layer._flatten_layers():
+            if inner.on_host and id(inner) not in self.memo:
+                self._noted(inner, self.memo.setdefault(id(inner), self.instead(inner)))
+        return self.memo[id(layer)] if id(layer) in self.memo else self._noted(layer, layer.copied(self.memo))
+
+    def _function(self, fn: types.FunctionType) -> Any:
+        """Functions of a module that a function names are looked into if the module is its own."""
+        cells, names = tuple(types.CellType() for _ in fn.__closure__ or ()), fn.__globals__.copy()
+        new = types.FunctionType(fn.__code__, names, fn.__name__, fn.__defaults__, cells or None)
+        new.__kwdefaults__ = fn.__kwdefaults__
+        self.memo[id(fn)] = self._noted(fn, new)
+        for cell, old in zip(cells, fn.__closure__ or (), strict=True):
+            with contextlib.suppress(ValueError):  # an empty cell
+                cell.cell_contents = self(old.cell_contents)
+        for name in {n for code in _codes(fn.__code__) for n in code.co_names} & names.keys():
+            if not isinstance(names[name], types.FunctionType) or names[name].__globals__ is fn.__globals__:
+                names[name] = self(names[name])
+        return new
+
+
+def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
+    """A function's code, and that of the functions in it."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _codes(constant)
