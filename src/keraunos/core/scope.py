@@ -28,7 +28,9 @@ class Scope(threading.local):
     stateless: Any = None  # the enclosing `StatelessScope`
     remat: Any = None  # the enclosing `RematScope`
     monitor: Any = None  # debugging hook that sees each layer's output
+    calls: Any = None  # the calls on specs that a model's layers make while it is first built: the layer, what it takes, what it gives
     custom_objects: dict[str, Any] | None = None  # what `custom_object_scope` made known
+    waiting: Any = None  # the variables of a model that is read from a file, which are made without values
     safe_mode: bool = True  # whether configs with code in them are refused
     noise: dict[int, Any] | None = None  # what recurrent cells drop in all steps of a sequence
     noted: dict[str, Any] | None = None  # the user's classes and functions in what is being pickled, by the names that it has for them

@@ -65,8 +65,10 @@ class Variable(Operators):
                 if shape is None or not known(shape := tuple(shape)):
                     received = None if shape is None else show(shape)
                     raise ShapeError("A variable needs a shape that is known.", where=self.path, received=received, fix="pass shape=(…) with integers")
-                dtype = dtypes.standardize_dtype(dtype)
-                initializer = initializer(tuple(int(d) for d in shape), dtype=dtype)
+                dtype, shape = dtypes.standardize_dtype(dtype), tuple(int(d) for d in shape)
+                if scope.waiting is not None:  # its value is about to be read from a file
+                    return scope.waiting.take(self, initializer, shape, dtype)
+                initializer = initializer(shape, dtype=dtype)
             elif isinstance(initializer, Variable):
                 initializer = initializer.value
             value = self.backend.array(initializer, None if dtype is None else dtypes.standardize_dtype(dtype))

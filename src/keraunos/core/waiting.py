@@ -1,0 +1,105 @@
+"""Variables without values, while a model is read from a file: no initializer runs, and no memory is taken for what the file does not hold."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any, ClassVar
+
+from keraunos.core import dtypes
+from keraunos.core.errors import ModelFileError
+from keraunos.core.scope import scope
+from keraunos.core.spec import Spec
+from keraunos.core.variable import Variable
+
+_slot: Any = Variable.__dict__["_value"]  # holds the initializer meanwhile
+
+
+class Waiting:
+    """What a variable is, beside its class, until its value comes or is asked for: then it is of its own class."""
+
+    __slots__ = ()
+    own: ClassVar[type]
+    backend: Any
+    dtype: str
+    _shape: tuple[int, ...]
+    _trainable: bool
+
+    @property
+    def _value(self) -> Any:
+        if scope.waiting is not None:
+            scope.waiting.spend([self])
+        with self.backend.concrete():
+            value = self.backend.array(_slot.__get__(self)(self._shape, dtype=self.dtype), self.dtype)
+            self._value = self.backend.slot(value, self._trainable)
+        return self._value
+
+    @_value.setter
+    def _value(self, value: Any) -> None:
+        _slot.__set__(self, value)
+        self.__class__ = self.own  # pyright: ignore[reportAttributeAccessIssue]
+
+    @property
+    def trainable(self) -> bool:
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, trainable: bool) -> None:
+        self._trainable = bool(trainable)
+        Variable.flipped = object()
+
+    def assign(self, value: Any) -> None:
+        """Its first value."""
+        value = value.value if isinstance(value, Variable) else value
+        if scope.trace is not None or scope.symbolic or isinstance(value, Spec):
+            return self.own.assign(self, value)  # type: ignore[attr-defined]
+        value = value if self.backend.is_tensor(value) else self.backend.array(value, self.dtype)
+        self._check(value.shape)  # type: ignore[attr-defined]
+        if self.backend.dtype_of(value) != self.dtype:
+            value = self.backend.cast(value, self.dtype)
+        self._value = self.backend.slot(value, self._trainable)
+        if type(self).assign is not Variable.assign:  # it cares where the value is
+            self.assign(self._value)
+
+
+@functools.cache
+def _waiting(cls: type) -> type:
+    return type(cls.__name__, (Waiting, cls), {"__slots__": (), "own": cls})
+
+
+class Unread(list[Variable]):
+    """The variables that were made while a file is read: `within(waiting=Unread(…))`.
+
+    Args:
+        limit: How many bytes those may take that are read before the file has given them a value.
+    """
+
+    def __init__(self, limit: int):
+        self.left = limit
+
+    def take(self, variable: Variable, initializer: Any, shape: tuple[int, ...], dtype: str) -> None:
+        """Let a new variable wait."""
+        variable._value, variable._shape, variable.dtype = initializer, shape, dtype
+        variable.__class__ = _waiting(type(variable))
+        self.append(variable)
+
+    def spend(self, variables: list[Variable]) -> None:
+        """Count variables that are given initial values.
+
+        Raises:
+            ModelFileError: They would take more memory than the file can need.
+        """
+        sizes = [math.prod(v.shape) * dtypes.BITS[v.dtype] // 8 for v in variables]
+        self.left -= sum(sizes)
+        if self.left < 0:
+            largest = variables[sizes.index(max(sizes))]
+            fact = f"The file describes variables of {sum(sizes):,} bytes that it has no values for."
+            raise ModelFileError(fact, where=largest.path, received=f"shape {largest.shape}", fix="do not load it, unless you made it yourself")
+
+    def settle(self, limit: int) -> None:
+        """Give those that still wait their initial values, unless they would take more bytes than `limit`."""
+        self.left = limit
+        self.spend(waiting := [v for v in self if isinstance(v, Waiting)])
+        self.left += limit
+        for variable in waiting:
+            variable._value  # noqa: B018
