@@ -7,6 +7,7 @@ from typing import Any
 from keraunos.core.missing import answer_for
 from keraunos.core.op import NUMERIC, Tensor, composite
 from keraunos.core.registry import Registry
+from keraunos.core.serialization import register_keras_serializable
 from keraunos.ops import nn
 from keraunos.ops.activations import mish
 from keraunos.ops.elementwise import cast, clip, exp, greater, minimum, multiply, sigmoid, subtract, tanh, where
@@ -59,6 +60,12 @@ def gelu(x: Any, approximate: bool = False) -> Any:
 def exponential(x: Any) -> Any:
     """`exp(x)`."""
     return exp(x)
+
+
+@register_keras_serializable("keraunos")
+def hard_sigmoid_of_keras_2(x: Any) -> Any:
+    """`0.2 * x + 0.5`, not below 0 nor above 1: what Keras 1 and 2 called the hard sigmoid, and models from then compute."""
+    return clip(multiply(x, 0.2) + 0.5, 0, 1)
 
 
 __all__ = [

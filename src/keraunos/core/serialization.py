@@ -19,6 +19,7 @@ from typing import Any, TypeGuard
 
 from keraunos.core.errors import ArgumentError, ModelFileError, suggestion
 from keraunos.core.scope import scope, within
+from keraunos.core.upgrading import modern_class, modern_config
 
 # The public namespaces that a config may name, as Keras calls them.
 NAMESPACES = (
@@ -238,10 +239,13 @@ def object_from(config: Any, known: Mapping[str, Any] | None = None) -> Any:
     shared = (scope.sharing or {}).get(config.get("shared_object_id"))
     if shared is not None:
         return shared
+    if get_registered_object(name) is None:
+        name, inner = modern_class(name, inner)
     cls = _find(name, config.get("registered_name"), config.get("module", "keras"), known or {})
     if not hasattr(cls, "from_config"):
         raise ModelFileError(f"'{name}' cannot be made from a config: it has no from_config method.")
-    instance = cls.from_config(inner or {})
+    inner = inner or {}
+    instance = cls.from_config(modern_config(cls, inner) if isinstance(inner, dict) and cls.__module__.startswith("keraunos.") else inner)
     if config.get("build_config") and hasattr(instance, "build_from_config"):
         instance.build_from_config(config["build_config"])
     if config.get("compile_config") and hasattr(instance, "compile_from_config"):

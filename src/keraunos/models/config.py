@@ -10,6 +10,7 @@ from keraunos.core import tree
 from keraunos.core.errors import ModelFileError
 from keraunos.core.graph import KerasTensor
 from keraunos.core.missing import keras_names
+from keraunos.core.old_graphs import modern_graph
 from keraunos.core.serialization import custom_object_scope, deserialize_value, map_items, object_from, serialize_keras_object, serialize_value
 from keraunos.layers.input_layer import InputLayer
 from keraunos.models.functional import Functional
@@ -134,6 +135,7 @@ def _needed(x: Any) -> Iterator[tuple[str, int]]:
 
 def functional_from_config(cls: Any, config: dict[str, Any], custom_objects: Any = None) -> Any:
     """A functional model from `functional_config`'s result, or what Keras wrote."""
+    config = modern_graph(config)
     with custom_object_scope(custom_objects):
         made = {entry["name"]: _op_call(entry) if str(entry.get("module")).startswith("keras.src.ops") else object_from(entry) for entry in config["layers"]}
     outputs: dict[tuple[str, int], list[Any]] = {(name, 0): [layer.output] for name, layer in made.items() if isinstance(layer, InputLayer)}

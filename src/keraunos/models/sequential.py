@@ -9,6 +9,7 @@ from keraunos.core import config, tree
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, ShapeError, StateError
 from keraunos.core.graph import KerasTensor
 from keraunos.core.names import scoped
+from keraunos.core.old_graphs import modern_chain
 from keraunos.core.scope import within
 from keraunos.core.serialization import custom_object_scope, deserialize_value, serialize_keras_object
 from keraunos.layers.input_layer import InputLayer
@@ -133,6 +134,7 @@ class Sequential(GraphModel):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
         """Make a model from `get_config`'s result."""
+        config = modern_chain(config)
         with custom_object_scope(custom_objects or {}):
             if "layers" not in config:
                 return super().from_config(config)
