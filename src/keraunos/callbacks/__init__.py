@@ -3,8 +3,9 @@
 from keraunos.callbacks.averages import SwapEMAWeights
 from keraunos.callbacks.backup import BackupAndRestore
 from keraunos.callbacks.callback import Callback, CallbackList, History, LambdaCallback
-from keraunos.callbacks.checkpoints import ModelCheckpoint, OrbaxCheckpoint
+from keraunos.callbacks.checkpoints import ModelCheckpoint
 from keraunos.callbacks.monitors import EarlyStopping, LearningRateScheduler, ReduceLROnPlateau, TerminateOnNaN
+from keraunos.callbacks.orbax import OrbaxCheckpoint
 from keraunos.callbacks.recording import CSVLogger, ProgbarLogger, RemoteMonitor
 from keraunos.callbacks.tensorboard import TensorBoard
 from keraunos.core.missing import answer_for

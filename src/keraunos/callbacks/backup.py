@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import pathlib
 import signal
 import threading
 import zipfile
@@ -32,7 +31,7 @@ class BackupAndRestore(BatchCounter):
     again after `fit`. It works beside the other callbacks in any order: it is called last.
 
     Args:
-        backup_dir: A folder for this run alone.
+        backup_dir: A folder for this run alone; one elsewhere is named by a URL that fsspec reaches, such as `s3://bucket/run`.
         save_freq: "epoch", a number of batches, or False to save nothing but at SIGTERM.
         double_checkpoint: Whether the last backup but one is kept too, and used where the last cannot be read.
         delete_checkpoint: Whether the backups are deleted when training has ended.
@@ -54,12 +53,14 @@ class BackupAndRestore(BatchCounter):
     is_last = True
 
     def __init__(self, backup_dir: Any, save_freq: Any = "epoch", double_checkpoint: bool = False, delete_checkpoint: bool = True):
+        from keraunos.saving.files import as_path
+
         if save_freq != "epoch" and save_freq is not False and (isinstance(save_freq, bool) or not isinstance(save_freq, int) or save_freq < 1):
             fact = "save_freq is 'epoch', a positive number of batches, or False."
             raise ArgumentError(fact, where="BackupAndRestore", received=f"save_freq={save_freq!r}")
         if not str(backup_dir):
             raise ArgumentError("BackupAndRestore needs a folder.", where="backup_dir", fix="backup_dir='backup'")
-        self.folder = pathlib.Path(backup_dir).expanduser()
+        self.folder = as_path(backup_dir)
         self.save_freq, self.double_checkpoint, self.delete_checkpoint = save_freq, double_checkpoint, delete_checkpoint
         self.by_batch = save_freq not in ("epoch", False)
         self.path, self.previous = self.folder / "backup.npz", self.folder / "previous.npz"
@@ -139,8 +140,10 @@ class BackupAndRestore(BatchCounter):
         with replacing(self.path, overwrite=True) as stream:
             np.savez(stream, about=np.frombuffer(json.dumps(about).encode(), "uint8"), **arrays.kept)
 
-    def _restore(self, path: pathlib.Path) -> None:
-        with np.load(path, allow_pickle=False) as file:
+    def _restore(self, path: Any) -> None:
+        from keraunos.saving.files import local
+
+        with local(path) as found, np.load(found, allow_pickle=False) as file:
             about = json.loads(file["about"].tobytes())
             if about["format"] != _FORMAT:
                 raise StateError("The backup is of another version.", where=str(path), fix="delete the folder to begin anew")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
 from keraunos.callbacks.callback import BatchCounter
 from keraunos.callbacks.monitors import Monitor
-from keraunos.core.errors import ArgumentError, StateError
+from keraunos.core.errors import ArgumentError
 
 
-class _Saving(Monitor, BatchCounter):
+class Saving(Monitor, BatchCounter):
     """The base of callbacks that save after epochs, or after so many batches."""
 
     def __init__(self, monitor: str, verbose: int, save_best_only: bool, mode: str, save_freq: Any, threshold: float | None):
@@ -47,19 +50,48 @@ class _Saving(Monitor, BatchCounter):
                 return
             self.best = value
         place = self._save(epoch, logs, **batch)
-        if self.verbose:
+        if self.verbose and place is not None:
             print(f"Epoch {epoch + 1}: saved to {place}")
 
     def _save(self, epoch: int, logs: Any, **batch: int) -> Any:
-        """Save; returns the place."""
+        """Save; returns the place, None where this is not to be kept."""
         raise NotImplementedError
 
 
-class ModelCheckpoint(_Saving):
-    """Save the model as it is trained.
+class _Kept:
+    """Which of the files that a run wrote stay: the last ones, the best ones, or both.
 
     Args:
-        filepath: The path, which may hold fields such as `{epoch:02d}` and `{val_loss:.2f}`.
+        last: How many of the last.
+        best: How many of the best.
+        larger: Whether a larger value is better.
+    """
+
+    def __init__(self, last: int | None, best: int | None, larger: bool):
+        self.last, self.best, self.larger = last or 0, best or 0, larger
+        self.files: list[tuple[str, float]] = []
+
+    def add(self, path: str, value: float) -> list[str] | None:
+        """Take in a file that is to be written; returns those that it drives out, or None if it would be driven out itself."""
+        files = [*(pair for pair in self.files if pair[0] != path), (path, value)]
+        by_value = sorted(files, key=lambda pair: math.inf if math.isnan(pair[1]) else -pair[1] if self.larger else pair[1])
+        stay = {path for path, _ in files[len(files) - self.last :] + by_value[: self.best]}
+        if path not in stay:
+            return None
+        self.files = [pair for pair in files if pair[0] in stay]
+        return [path for path, _ in files if path not in stay]
+
+
+class ModelCheckpoint(Saving):
+    """Save the model as it is trained.
+
+    A file is written beside its place and put there at once, so that what a crash leaves is whole. The place may be elsewhere, named by a URL that
+    [fsspec](https://filesystem-spec.readthedocs.io) reaches, such as `s3://bucket/model-{epoch:03d}.keras`. With `asynchronous`, training goes on while a
+    thread writes: the values of the moment are copied on the device, and one file is written while at most one more waits for it. What goes wrong there
+    ends the run at the next mark. When `fit` has ended, even by an error, all is written.
+
+    Args:
+        filepath: The path or URL, which may hold fields such as `{epoch:02d}` and `{val_loss:.2f}`.
         monitor: The value that says which model is best.
         verbose: 1 prints each save.
         save_best_only: Whether a worse model is not saved.
@@ -67,122 +99,100 @@ class ModelCheckpoint(_Saving):
         mode: "min", "max", or "auto" (by the name).
         save_freq: "epoch", or a number of batches.
         initial_value_threshold: A value that has to be improved on.
+        asynchronous: Whether training goes on while a file is written. Keraunos only, as are the next two.
+        keep_last: How many of the last files stay; those that this run, or the one that it goes on with, wrote before them are deleted, once the new one
+            is in its place. No other file is ever deleted.
+        keep_best: How many of the best files stay, by `monitor`; a model that is not among them is not saved. With `keep_last` both stay.
 
     Raises:
-        ArgumentError: The path has the wrong suffix; the value is not among the logs.
-    """
-
-    def __init__(self, filepath: Any, monitor: str = "val_loss", verbose: int = 0, save_best_only: bool = False, save_weights_only: bool = False,
-                 mode: str = "auto", save_freq: Any = "epoch", initial_value_threshold: float | None = None):  # fmt: skip
-        super().__init__(monitor, verbose, save_best_only, mode, save_freq, initial_value_threshold)
-        self.filepath, self.save_weights_only = str(filepath), save_weights_only
-        suffix = ".weights.h5" if save_weights_only else ".keras"
-        if not self.filepath.endswith(suffix):
-            fix = f"filepath='{pathlib.Path(self.filepath).stem}{suffix}'"
-            raise ArgumentError(f"The path must end in '{suffix}'.", where="ModelCheckpoint", received=self.filepath, fix=fix)
-
-    def _save(self, epoch: int, logs: Any, **batch: int) -> str:
-        fields = {"epoch": epoch + 1, **batch, **(logs or {})}
-        try:
-            path = self.filepath.format(**fields)
-        except KeyError as error:
-            fact, fix = f"The path names the field {error}, which is not among the logs.", f"available: {', '.join(fields)}"
-            raise ArgumentError(fact, where="ModelCheckpoint", received=self.filepath, fix=fix) from None
-        except (IndexError, ValueError) as error:
-            fix = "name the fields: 'model-{epoch:02d}.keras'"
-            raise ArgumentError(f"The path's fields cannot be filled in: {error}.", where="ModelCheckpoint", received=self.filepath, fix=fix) from None
-        pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
-        (self.model.save_weights if self.save_weights_only else self.model.save)(path, overwrite=True)
-        return path
-
-
-class OrbaxCheckpoint(_Saving):
-    """Save the model as it is trained, in a folder of checkpoints that [Orbax](https://orbax.readthedocs.io) writes while training goes on.
-
-    A checkpoint has the number of its epoch (from 0), or of its step with a number of batches as `save_freq`. `keras.models.load_model(directory)`
-    makes the model of the last one, with its optimizer's state; `model.load_weights(directory)` reads it into a model that there is; to read another,
-    name its folder: `directory + "/3"`. The layout is Keras's. Needs the package `orbax-checkpoint`; every engine can save and load.
-
-    Args:
-        directory: The folder, for this run alone.
-        monitor: The value that says which model is best.
-        verbose: 1 prints each save.
-        save_best_only: Whether a worse model is not saved.
-        mode: "min", "max", or "auto" (by the name).
-        save_freq: "epoch", or a number of batches.
-        initial_value_threshold: A value that has to be improved on.
-        max_to_keep: How many checkpoints stay, the last ones; None for all.
-        save_on_background: Whether training goes on while a checkpoint is written. The values are copied first, so they are those of the moment.
-        save_weights_only: Whether the architecture and the optimizer's state are left out.
-
-    Raises:
-        ArgumentError: An option cannot be used; the value is not among the logs.
-        BackendError: The package is not installed.
-        StateError: The folder holds later checkpoints of another run.
+        ArgumentError: The path has the wrong suffix, or no field where several files are to be kept; the value is not among the logs.
 
     Example:
 
     >>> import keraunos as keras
-    >>> checkpoint = keras.callbacks.OrbaxCheckpoint("checkpoints", monitor="val_accuracy", save_best_only=True)
+    >>> checkpoint = keras.callbacks.ModelCheckpoint("runs/a/{epoch:03d}.keras", asynchronous=True, keep_last=2, keep_best=1)
     """
 
-    def __init__(self, directory: Any, monitor: str = "val_loss", verbose: int = 0, save_best_only: bool = False, mode: str = "auto",
-                 save_freq: Any = "epoch", initial_value_threshold: float | None = None, max_to_keep: int | None = 1, save_on_background: bool = True,
-                 save_weights_only: bool = False):  # fmt: skip
+    def __init__(self, filepath: Any, monitor: str = "val_loss", verbose: int = 0, save_best_only: bool = False, save_weights_only: bool = False,
+                 mode: str = "auto", save_freq: Any = "epoch", initial_value_threshold: float | None = None, asynchronous: bool = False,
+                 keep_last: int | None = None, keep_best: int | None = None):  # fmt: skip
         super().__init__(monitor, verbose, save_best_only, mode, save_freq, initial_value_threshold)
-        if max_to_keep is not None and (isinstance(max_to_keep, bool) or not isinstance(max_to_keep, int) or max_to_keep < 1):
-            raise ArgumentError("max_to_keep is a positive number, or None.", where="OrbaxCheckpoint", received=f"max_to_keep={max_to_keep!r}")
-        self.directory, self.max_to_keep = pathlib.Path(directory).expanduser(), max_to_keep
-        self.save_on_background, self.save_weights_only = save_on_background, save_weights_only
-        self._writer: Any = None
+        self.filepath, self.save_weights_only, self.asynchronous = str(filepath), save_weights_only, asynchronous
+        suffix = ".weights.h5" if save_weights_only else ".keras"
+        if not self.filepath.endswith(suffix):
+            fix = f"filepath='{pathlib.Path(self.filepath).stem}{suffix}'"
+            raise ArgumentError(f"The path must end in '{suffix}'.", where="ModelCheckpoint", received=self.filepath, fix=fix)
+        for name, count in {"keep_last": keep_last, "keep_best": keep_best}.items():
+            if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
+                raise ArgumentError(f"{name} is a positive number, or None for all.", where="ModelCheckpoint", received=f"{name}={count!r}")
+        self._kept = _Kept(keep_last, keep_best, self.larger) if keep_last or keep_best else None
+        if self._kept and "{" not in self.filepath:
+            fix = f"filepath='{self.filepath.removesuffix(suffix)}-{{epoch:03d}}{suffix}'"
+            raise ArgumentError("Several files are to be kept, but all have one name.", where="ModelCheckpoint", received=self.filepath, fix=fix)
+        self._background: Any = None
 
-    @property
-    def _iterations(self) -> int:
-        optimizer = self.model.optimizer
-        return self._seen if optimizer is None else int(optimizer.iterations.numpy())
+    def get_state(self) -> dict[str, Any]:
+        """The best value, how many batches there were, and the files that stay."""
+        return {**super().get_state(), "kept": self._kept.files if self._kept else []}
 
-    def on_train_begin(self, logs: Any = None) -> None:
-        from keraunos.saving.orbax import Writer
-
-        self._writer, self._begun = Writer(self.directory, self.max_to_keep, self.save_on_background), False
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on with what `get_state` gave."""
+        super().set_state(state)
+        if self._kept:
+            self._kept.files = [(path, value) for path, value in state["kept"]]
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         super().on_epoch_begin(epoch, logs)
-        first = self._iterations + 1 if self.by_batch else epoch
-        if not self._begun and not self.model.position.resumed and first <= self._writer.latest:
-            fact = f"The folder holds checkpoints up to {self._writer.latest}; this run would begin with {first}."
-            fix = (
-                "give each run a folder of its own" if self.by_batch else f"give each run a folder of its own, or fit(initial_epoch={self._writer.latest + 1})"
-            )
-            raise StateError(fact, where=str(self.directory), fix=fix)
-        self._begun = True
+        self._check()
 
-    def _save(self, epoch: int, logs: Any, **batch: int) -> pathlib.Path:
-        step = self._iterations if self.by_batch else epoch
-        if step > self._writer.latest:  # else the run was cut off after it had saved this one
-            self._writer.write(self.model, step, self.save_weights_only)
-            if not self.save_on_background:
-                self._writer.wait()
-        return self.directory / str(step)
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self._check()
+        super().on_train_batch_end(batch, logs)
 
-    def wait_until_finished(self) -> None:
-        """Wait until all checkpoints are on the disk."""
-        if self._writer is not None:
-            self._writer.wait()
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self._check()
+        super().on_epoch_end(epoch, logs)
 
     def on_train_end(self, logs: Any = None) -> None:
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+        background, self._background = self._background, None
+        if background is not None:
+            background.close()
 
-    def is_multihost_enabled(self) -> bool:
-        """Whether several processes train together, of which Orbax lets each write its part."""
-        from keraunos.saving.orbax import library
+    def _check(self) -> None:
+        """Tell what went wrong in the background."""
+        if self._background is not None:
+            self._background.check()
 
-        return library().multihost.process_count() > 1
+    def _save(self, epoch: int, logs: Any, **batch: int) -> str | None:
+        path, gone = self._path({"epoch": epoch + 1, **batch, **(logs or {})}), []
+        if self._kept is not None:
+            gone = self._kept.add(path, self.get_monitor_value(logs) if self._kept.best else 0.0)
+            if gone is None:
+                return None
+        if not self.asynchronous:
+            _publish(path, functools.partial(self.model.save_weights if self.save_weights_only else self.model.save, path, overwrite=True), gone)
+            return path
+        from keraunos.saving.background import Background, writing
 
-    def is_primary_host(self) -> bool:
-        """Whether this process is the first, which writes what all share."""
-        from keraunos.saving.orbax import library
+        self._background = self._background or Background()
+        self._background.submit((path, *gone), functools.partial(_publish, path, writing(self.model, path, self.save_weights_only), gone))
+        return path
 
-        return library().multihost.process_index() == 0
+    def _path(self, fields: dict[str, Any]) -> str:
+        try:
+            return self.filepath.format(**fields)
+        except KeyError as error:
+            fact, fix = f"The path names the field {error}, which is not among the logs.", f"available: {', '.join(fields)}"
+        except (IndexError, ValueError) as error:
+            fact, fix = f"The path's fields cannot be filled in: {error}.", "name the fields: 'model-{epoch:02d}.keras'"
+        raise ArgumentError(fact, where="ModelCheckpoint", received=self.filepath, fix=fix)
+
+
+def _publish(path: str, write: Callable[[], None], gone: list[str]) -> None:
+    """Write a file, then delete those that it drives out."""
+    from keraunos.saving.files import as_path
+
+    as_path(path).parent.mkdir(parents=True, exist_ok=True)
+    write()
+    for old in gone:
+        as_path(old).unlink(missing_ok=True)

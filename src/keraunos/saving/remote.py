@@ -69,8 +69,8 @@ class URL:
             return bool(system.isdir(place))
 
     def mkdir(self, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
-        """Make a folder, where the file system has folders."""
-        with self._reached() as (system, place):
+        """Make a folder, where the file system has folders and lets us; if one is wanted after all, writing a file will tell."""
+        with contextlib.suppress(ModelFileError), self._reached() as (system, place):
             system.makedirs(place, exist_ok=True)
 
     def unlink(self, missing_ok: bool = False) -> None:
@@ -79,10 +79,7 @@ class URL:
             system.rm_file(place)
 
     def rmdir(self) -> None:
-        """Delete the folder, if it is empty."""
-        with self._reached() as (system, place):
-            if not system.ls(place, detail=False):
-                system.rmdir(place)
+        """Folders stay: many a file system has none, and its highest are not ours to delete."""
 
     def replace(self, target: URL) -> None:
         """Give the file another name, in place of a file that has it."""
@@ -119,8 +116,6 @@ class URL:
             yield stream
             stream.seek(0)
             with self._reached(own=True) as (system, place):
-                if parent := place.rpartition("/")[0]:
-                    system.makedirs(parent, exist_ok=True)
                 with system.transaction, system.open(place, "wb") as target:
                     shutil.copyfileobj(stream, target, 2**22)
 
