@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import hashlib
 import json
 import pathlib
-import shutil
 import tempfile
 import warnings
 import zipfile
@@ -20,10 +18,11 @@ from keraunos.core.missing import KERAS_VERSION
 from keraunos.core.scope import within
 from keraunos.core.serialization import custom_object_scope, object_from, serialize_keras_object
 from keraunos.models.model import Model
-from keraunos.saving import orbax, weights
+from keraunos.saving import hdf5, orbax, weights
 from keraunos.saving.files import as_path, existing, local, new, problem, replacing, require
+from keraunos.saving.regions import digest
 from keraunos.saving.remote import is_url
-from keraunos.saving.zipped import ASSETS, BLOCK, CONFIG, METADATA, WEIGHTS, Archive, spool, written
+from keraunos.saving.zipped import ASSETS, CONFIG, METADATA, WEIGHTS, Archive, written
 
 
 def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> None:
@@ -75,25 +74,22 @@ def writing(model: Any, path: Any, overwrite: bool) -> Callable[[], None]:
     assets = dict(_assets(model))
 
     def write() -> None:
-        with replacing(path, overwrite) as stream, spool() as held, written(stream) as archive:
-            weights.write(model, held)
-            _pack(archive, text, held, assets)
+        with replacing(path, overwrite) as stream, written(stream) as archive:
+            _pack(archive, model, text, assets)
 
     return write
 
 
-def _pack(archive: zipfile.ZipFile, text: bytes, held: Any, assets: dict[str, bytes]) -> None:
-    """Put the members into an archive, with the SHA-256 of each."""
-    held.seek(0)
-    digests = {CONFIG: hashlib.sha256(text).hexdigest(), WEIGHTS: hashlib.file_digest(held, "sha256").hexdigest()}
-    digests |= {name: hashlib.sha256(content).hexdigest() for name, content in assets.items()}
+def _pack(archive: zipfile.ZipFile, model: Any, text: bytes, assets: dict[str, bytes]) -> None:
+    """Put the members into an archive, with the SHA-256 of each: the weights first, the digest of which is known when they are written."""
+    with archive.open(zipfile.ZipInfo(WEIGHTS), "w", force_zip64=True) as member:
+        digests = {WEIGHTS: hdf5.write(weights.collected(model), member, sealed=False), CONFIG: digest(text)}
+    digests |= {name: digest(content) for name, content in assets.items()}
     date = f"{datetime.datetime.now():%Y-%m-%d@%H:%M:%S}"
     metadata = {"keras_version": KERAS_VERSION, "date_saved": date, "keraunos_version": __version__, "sha256": digests}
     archive.writestr(zipfile.ZipInfo(METADATA), json.dumps(metadata))
     archive.writestr(zipfile.ZipInfo(CONFIG), text)
-    held.seek(0)
-    with archive.open(zipfile.ZipInfo(WEIGHTS), "w", force_zip64=True) as member:
-        shutil.copyfileobj(held, member, BLOCK)
+    archive.filelist[:] = [archive.NameToInfo[name] for name in (METADATA, CONFIG, WEIGHTS)]
     for name, content in assets.items():
         archive.writestr(zipfile.ZipInfo(name), content)
 
@@ -138,8 +134,8 @@ def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, comp
     require(path.suffix == ".keras", path, f"A model file's name ends in '.keras', not '{path.suffix}'.", fix="rename the file if it is one")
     with Archive(path) as archive:
         model = _made(archive.json(CONFIG), path, custom_objects, compile, safe_mode)
-        with archive.opened(WEIGHTS) as stream:
-            weights.read(model, stream, path)
+        with archive.opened(WEIGHTS) as region, hdf5.File(region) as file:
+            weights.give(model, weights.of_hdf5(file), path)
         _give_assets(archive, model)
     return model
 

@@ -6,8 +6,9 @@ import contextlib
 from typing import Any
 
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, StateError
-from keraunos.saving import orbax, weights
+from keraunos.saving import hdf5, orbax, weights
 from keraunos.saving.files import as_path, existing, local, new, replacing, require
+from keraunos.saving.regions import Region
 from keraunos.saving.remote import is_url
 from keraunos.saving.zipped import WEIGHTS, Archive
 
@@ -28,7 +29,7 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True, max_shard_si
         fix = "begin it with keras.Input, call build((None, …)), or call it on data"
         raise StateError(f"The model '{model.name}' is not built, so it has no weights to save.", fix=fix)
     with replacing(path, overwrite) as stream:
-        weights.write(model, stream)
+        hdf5.write(weights.collected(model), stream)
 
 
 def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, objects_to_skip: Any = None, **kwargs: Any) -> None:
@@ -59,8 +60,9 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, objects
     _prepare_optimizer(model)
     with contextlib.ExitStack() as stack:
         archived = path.suffix == ".keras"
-        stream = stack.enter_context(stack.enter_context(Archive(path)).opened(WEIGHTS) if archived else open(path, "rb"))
-        weights.read(model, stream, path, skip_mismatch, objects_to_skip or (), strict_optimizer=False)
+        region = stack.enter_context(stack.enter_context(Archive(path)).opened(WEIGHTS)) if archived else Region(stack.enter_context(open(path, "rb")), path)
+        file = stack.enter_context(hdf5.File(region))
+        weights.give(model, weights.of_hdf5(file), path, skip_mismatch, objects_to_skip or (), strict_optimizer=False)
 
 
 def _prepare_optimizer(model: Any) -> None:

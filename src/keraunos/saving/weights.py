@@ -1,4 +1,4 @@
-"""The weights of a model in HDF5, in Keras's layout: `layers/dense/vars/0`, `optimizer/vars/0`, …
+"""The weights of a model as files hold them, in Keras's layout: `layers/dense/vars/0`, `optimizer/vars/0`, …
 
 A layer's own variables stand under `vars`; what it holds stands under the attribute's name; the items
 of lists and dicts under their class's name in snake case, with a counter from the second on.
@@ -9,26 +9,25 @@ from __future__ import annotations
 import collections
 import contextlib
 import functools
-import pathlib
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-import h5py
 import numpy as np
 
 from keraunos.core.errors import KeraunosError
 from keraunos.core.functional import Trace
 from keraunos.core.names import to_snake_case
-from keraunos.core.scope import within
+from keraunos.core.scope import scope, within
+from keraunos.core.variable import Derived, Variable
 from keraunos.layers.layer import Layer
 from keraunos.metrics.metric import Metric
 from keraunos.models.functional import GraphModel
 from keraunos.models.model import Model
 from keraunos.optimizers.optimizer import Optimizer
+from keraunos.saving import hdf5
 from keraunos.saving.files import problem, require
 
-MAGIC = b"\x89HDF\r\n\x1a\n"  # how an HDF5 file begins
 # What ours keep in attributes that hold layers a second time, or nothing that is saved.
 _INTERNAL = frozenset({"_arguments", "_compile_arguments", "_layers", "_lossy", "_order", "nodes", "operations"})
 # Parts of files by other versions of Keras that hold no weights.
@@ -99,73 +98,115 @@ def saveables(root: Any, names: Mapping[str, str] | None = None) -> Iterator[tup
 
 
 # ---- writing ----
-def write(model: Any, stream: Any) -> None:
-    """Write the variables of a model, its layers and its optimizer."""
-    with h5py.File(stream, "w") as file:
-        for place, owner in saveables(model):
-            store: dict[str, Any] = {}
+class Value:
+    """A variable as an array, whose values are taken when they are needed."""
+
+    def __init__(self, variable: Variable):
+        self.variable, self.path, self.shape = variable, variable.path, variable.shape
+        self.dtype = numpy_dtype(variable.dtype)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        variable, trace = self.variable, scope.trace
+        if isinstance(variable, Derived):
+            return variable.numpy()
+        return np.asarray(variable.backend.to_numpy(variable._value if trace is None else trace.read(variable)))
+
+
+def numpy_dtype(name: str) -> Any:
+    """A dtype as NumPy has it, where it needs `ml_dtypes` by that."""
+    try:
+        return np.dtype(name)
+    except TypeError:
+        import ml_dtypes
+
+        return np.dtype(getattr(ml_dtypes, name))
+
+
+def _usual(owner: Any, method: str) -> bool:
+    """Whether an object has its variables in files by number, as is usual."""
+    return getattr(type(owner), method) in (getattr(Layer, method), getattr(Optimizer, method))
+
+
+def _variables(owner: Any) -> list[Variable]:
+    return owner._saved_variables() if isinstance(owner, Layer) else owner.variables
+
+
+def collected(model: Any) -> dict[str, tuple[str, dict[str, Any]]]:
+    """What a file of weights holds, by group: the name of the object, and its arrays by key."""
+    found = {}
+    for group, owner in saveables(model):
+        store: dict[str, Any] = {}
+        if _usual(owner, "save_own_variables"):
+            store = {str(i): Value(variable) for i, variable in enumerate(_variables(owner))}
+        else:
             owner.save_own_variables(store)
-            group = file.create_group(place)
-            group.attrs["name"] = str(getattr(owner, "name", ""))
-            for key, value in store.items():
-                value = np.asarray(value)
-                unknown = value.dtype.kind == "V"  # bfloat16 and float8, which HDF5 does not know
-                written = group.create_dataset(key, data=value.view(f"V{value.dtype.itemsize}") if unknown else value)
-                if unknown:
-                    written.attrs["dtype"] = value.dtype.name
+        found[group] = str(getattr(owner, "name", "")), store
+    return found
+
+
+def labels(tree: Mapping[str, tuple[str, Mapping[str, Any]]]) -> dict[str, tuple[str, str]]:
+    """Names for formats that have no groups, `dense/kernel`, by the paths of the variables; each with its group and key."""
+    found: dict[str, tuple[str, str]] = {}
+    for group, (_, store) in tree.items():
+        for key, value in store.items():
+            name = getattr(value, "path", None) or f"{group.replace('layers/', '').removesuffix('vars')}{key}"
+            found[name if name not in found else f"{group}/{key}"] = group, key
+    return found
 
 
 # ---- reading ----
+class Stored:
+    """The arrays of a file by group and key; each has a shape, the name of a dtype, and is read by `np.asarray`.
+
+    Args:
+        groups: The arrays.
+        names: The names of the objects that they were written from, by group.
+    """
+
+    def __init__(self, groups: Mapping[str, Mapping[str, Any]], names: Mapping[str, str]):
+        self.groups, self.names = groups, names
+
+
+def of_hdf5(file: hdf5.File) -> Stored:
+    """What an HDF5 file of Keras 3 holds.
+
+    Raises:
+        ModelFileError: It is another one.
+    """
+    groups: dict[str, dict[str, Any]] = {group: {} for group in file.groups if group.rpartition("/")[2] == "vars"}
+    for place, data in file.items():
+        group, found, key = f"/{place}".partition("/vars/")
+        if found:
+            groups.setdefault(f"{group}/vars".strip("/"), {})[key] = data
+    old, fix = "This HDF5 file is in the format of Keras 1 and 2, which is not read yet.", "in Keras 3: load it, then model.save('model.keras')"
+    require(file.attribute("", "layer_names", 2**30) is None and "model_weights" not in file.groups, file.path, old, fix=fix)
+    held = ", ".join(sorted({place.partition("/")[0] for place in [*file.groups, *file] if place})[:6]) or "none"
+    fact = "This HDF5 file holds no weights of a Keras model."
+    require("vars" in groups or "layers" in file.groups, file.path, fact, None, None, received=f"groups {held}")
+    names = {group: file.attribute(group, "name") for group in groups}
+    return Stored(groups, {group: str(name) for group, name in names.items() if name is not None})
+
+
 class Store(collections.UserDict[str, Any]):
     """The variables of one object in a file, read when they are asked for."""
 
-    def __init__(self, group: Any):
-        self.data = group
-
     def __getitem__(self, key: str) -> Any:
-        data = self.data[key]
-        value = data[()]
-        if "dtype" not in data.attrs:
-            return value
-        import ml_dtypes
-
-        return np.asarray(value).view(getattr(ml_dtypes, str(data.attrs["dtype"])))
+        return np.asarray(self.data[key])
 
     def describe(self) -> dict[str, tuple[tuple[int, ...], str]]:
         """The shape and dtype of each variable in order, without reading it."""
-        found = ((key, self.data[key]) for key in sorted(self, key=lambda key: (len(key), key)))
-        return {key: (tuple(data.shape), str(data.attrs.get("dtype", data.dtype))) for key, data in found}
+        return {key: (tuple(self.data[key].shape), str(self.data[key].dtype)) for key in sorted(self, key=lambda key: (len(key), key))}
 
 
 def _kind(dtype: str) -> str:
     return "float" if "float" in dtype else "integer" if "int" in dtype else dtype
 
 
-def _safe(group: Any, path: pathlib.Path, above: tuple[Any, ...] = ()) -> Iterator[str]:
-    """The paths of the groups with variables; raises for what would lead out of the file."""
-    for name in group:
-        place = f"{group.name.rstrip('/')}/{name}"
-        hard = isinstance(group.get(name, getlink=True), h5py.HardLink)
-        require(hard, path, "The file holds a link to another place, which is not followed.", place, "do not load it: Keras writes no links")
-        item = group[name]
-        if isinstance(item, h5py.Group):
-            require(all(item != outer for outer in (*above, group)), path, "The file's groups form a circle.", place)
-            if name == "vars":
-                yield str(item.name).strip("/")
-            yield from _safe(item, path, (*above, group))
-        else:
-            inside = not item.is_virtual and not item.external and h5py.check_ref_dtype(item.dtype) is None
-            sizes = f"{item.nbytes:,} bytes are declared, {item.id.get_storage_size():,} stored"
-            require(item.nbytes <= 200 * max(item.id.get_storage_size(), 2**20), path, f"The file declares more than it holds: {sizes}.", place)
-            fact, fix = "The file holds data that lies in other files, which are not read.", "do not load it: Keras writes no such data"
-            require(inside, path, fact, place, fix)
-
-
 def _misfit(owner: Any, store: Store, partly: bool) -> tuple[str, str] | None:
     """What was expected and what was found, if an object with the usual `load_own_variables` cannot take them, or `partly` the first of them."""
-    if type(owner).load_own_variables not in (Layer.load_own_variables, Optimizer.load_own_variables):
+    if not _usual(owner, "load_own_variables"):
         return None
-    found, variables = store.describe(), owner._saved_variables() if isinstance(owner, Layer) else owner.variables
+    found, variables = store.describe(), _variables(owner)
     right = [*found] == [str(i) for i in range(min(len(variables), len(found)) if partly else len(variables))]
     if right and all(v.shape == shape and _kind(v.dtype) == _kind(dtype) for v, (shape, dtype) in zip(variables, found.values(), strict=not partly)):
         return None
@@ -177,44 +218,34 @@ def _listed(variables: Iterable[tuple[tuple[int, ...], str]]) -> str:
     return ", ".join(shapes[:4]) + (f", … ({len(shapes)})" if len(shapes) > 4 else "") if shapes else "none"
 
 
-def read(model: Any, stream: Any, path: pathlib.Path, skip_mismatch: bool = False, skipped: Iterable[Any] = (), strict_optimizer: bool = True) -> None:
+def give(model: Any, stored: Stored, path: Any, skip_mismatch: bool = False, skipped: Iterable[Any] = (), strict_optimizer: bool = True) -> None:
     """Give a model, its layers and its optimizer their variables' values; nothing is assigned unless all fit.
 
     Raises:
-        ModelFileError: The file is damaged or unsafe, or does not fit.
+        ModelFileError: They do not fit.
     """
-    try:
-        with h5py.File(stream, "r") as file:
-            _read(model, file, path, skip_mismatch, {id(x) for x in skipped}, strict_optimizer)
-    except KeraunosError:
-        raise
-    except (OSError, RuntimeError, KeyError, AttributeError, UnicodeDecodeError) as error:  # what h5py raises for damaged files
-        raise problem(path, f"The weights are no HDF5 file, or a damaged one: {error}") from error
-
-
-def _read(model: Any, file: Any, path: pathlib.Path, skip_mismatch: bool, skipped: set[int], strict_optimizer: bool) -> None:
-    old, fix = "This HDF5 file is in the format of Keras 1 and 2, which is not read yet.", "in Keras 3: load it, then model.save('model.keras')"
-    require("layer_names" not in file.attrs and "model_weights" not in file, path, old, fix=fix)
-    groups, held = list(_safe(file, path)), ", ".join(list(file)[:6]) or "none"
-    require("vars" in groups or "layers" in file, path, "This HDF5 file holds no weights of a Keras model.", None, None, received=f"groups {held}")
-    names = {group: str(file[group].attrs["name"]) for group in groups if "name" in file[group].attrs}
+    groups, names, skipped = stored.groups, stored.names, {id(x) for x in skipped}
     rows: list[tuple[str, str, str]] = []
-    trace, used, optimizers = Trace(), set(), []
+    trace, used, later = Trace(), set(), list[Callable[[], None]]()
     for group, owner in saveables(model, names):
         used.add(group)
         is_optimizer = isinstance(owner, Optimizer)
         if id(owner) in skipped or (not isinstance(owner, Layer) and group not in groups):
             continue
-        store: Any = Store(file[group] if group in groups else {})
-        listed, partly = _listed(store.describe().values()), is_optimizer and len(store) <= 2
+        store: Any = Store()
+        store.data = groups.get(group, {})
+        listed, partly = _listed(store.describe().values()), is_optimizer and len(store) <= 2  # saved before its first step: its slots are as they were made
         misfit = _misfit(owner, store, partly)
         if misfit is None:
+            if _usual(owner, "load_own_variables") and not (is_optimizer and type(owner).set_weights is not Optimizer.set_weights):
+                later += [functools.partial(_assign, v, store.data[str(i)]) for i, v in zip(range(len(store)), _variables(owner), strict=False)]
+                continue
             try:
-                if partly:  # saved before its first step: its slots are as they were made
+                if partly:
                     store = {**{str(i): v.numpy() for i, v in enumerate(owner.variables)}, **store}
                 with within(trace=trace):
                     owner.load_own_variables(store)
-                optimizers += [(owner, store)] if is_optimizer else []
+                later += [functools.partial(owner.load_own_variables, store)] if is_optimizer else []  # it keeps some of its state where it wants it
                 continue
             except Exception as error:  # a class of the user's may raise anything
                 misfit = error.fact if isinstance(error, KeraunosError) else f"{type(error).__name__}: {error}", listed
@@ -223,18 +254,33 @@ def _read(model: Any, file: Any, path: pathlib.Path, skip_mismatch: bool, skippe
             rows.append((getattr(owner, "name", "") or group, expected, found))
         else:
             warnings.warn(f"The state of '{owner.name}' in '{path.name}' was not loaded: expected {expected}; found {found}", stacklevel=5)
-    for group in groups:
-        if group not in used and len(file[group]) and names.get(group) != "lora" and not _IGNORED.intersection(group.split("/")):
-            rows.append((group.removesuffix("/vars"), "nothing", _listed(Store(file[group]).describe().values())))
+    for group, held in groups.items():
+        if group not in used and held and names.get(group) != "lora" and not _IGNORED.intersection(group.split("/")):
+            (left := Store()).data = held  # type: ignore[assignment]
+            rows.append((group.removesuffix("/vars"), "nothing", _listed(left.describe().values())))
     if rows and not skip_mismatch:
-        lines = [f"The weights do not fit '{model.name}' in {len(rows)} places; nothing was assigned."]
-        lines += [f"  {name}: expected {expected}; found {found}" for name, expected, found in rows[:6]]
-        built = "make the model as it was when it was saved, or pass skip_mismatch=True to load_weights"
-        raise problem(path, "\n".join(lines), fix=built if model.built else f"build the model first: {model.name}.build((None, …)), or call it on data")
+        raise problem(path, _table(model, rows), fix=_remedy(model))
     if rows:
         left = ", ".join(row[0] for row in rows[:8])
         warnings.warn(f"{len(rows)} layers were left as they are, since the weights of '{path.name}' do not fit: {left}", stacklevel=5)
     for key, variable in trace.written.items():
         variable.assign(trace.values[key])
-    for optimizer, store in optimizers:  # an optimizer keeps some of its state where it wants it
-        optimizer.load_own_variables(store)
+    for assign in later:
+        assign()
+
+
+def _table(model: Any, rows: list[tuple[str, str, str]]) -> str:
+    lines = [f"The weights do not fit '{model.name}' in {len(rows)} places; nothing was assigned."]
+    lines += [f"  {name}: expected {expected}; found {found}" for name, expected, found in rows[:6]]
+    return "\n".join(lines)
+
+
+def _remedy(model: Any) -> str:
+    built = "make the model as it was when it was saved, or pass skip_mismatch=True to load_weights"
+    return built if model.built else f"build the model first: {model.name}.build((None, …)), or call it on data"
+
+
+def _assign(variable: Variable, data: Any) -> None:
+    """Assign what no one else holds: without a copy of it."""
+    value = np.asarray(data)
+    variable.assign(value if isinstance(variable, Derived) else variable.backend.array(value, variable.dtype))

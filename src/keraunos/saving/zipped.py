@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from keraunos.saving.files import AGAIN, problem, require
+from keraunos.saving.regions import Hashed, Region
 
 METADATA, CONFIG, WEIGHTS, ASSETS = "metadata.json", "config.json", "model.weights.h5", "assets/"
 HDF5 = b"\x89HDF\r\n\x1a\n"  # how an HDF5 file begins
@@ -39,30 +40,6 @@ class _Source(io.BufferedReader):
         if size is not None and size > _DIRECTORY_LIMIT:
             raise zipfile.BadZipFile(f"a directory of {size:,} bytes, which Keras does not write")
         return super().read(size)
-
-
-class Window(io.RawIOBase):
-    """The bytes of a file from `start` on, as a file of its own."""
-
-    def __init__(self, stream: BinaryIO, start: int, size: int):
-        self.stream, self.start, self.size, self.place = stream, start, size, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        self.place = max(0, offset + (0, self.place, self.size)[whence])
-        return self.place
-
-    def readinto(self, buffer: Any, /) -> int:
-        view = memoryview(buffer).cast("B")[: max(0, self.size - self.place)]
-        self.stream.seek(self.start + self.place)
-        count = self.stream.readinto(view) if len(view) else 0  # type: ignore[attr-defined]
-        self.place += count
-        return count
 
 
 def demand(text: bytes) -> int:
@@ -213,42 +190,35 @@ class Archive:
         """Whether the file notes the SHA-256 of what it holds, which is compared whenever that is read."""
         return bool(self.digests)
 
-    def _same(self, name: str, digest: Any) -> None:
+    def _same(self, name: str, found: str) -> None:
         if self.verified and name != METADATA:
-            require(digest.hexdigest() == self.digests.get(name), self.path, f"The member '{name}' is not as it was written: its SHA-256 differs.", name)
+            require(found == self.digests.get(name), self.path, f"The member '{name}' is not as it was written: its SHA-256 differs.", name)
 
     @contextlib.contextmanager
     def opened(self, name: str) -> Iterator[Any]:
         """A member, compared with its digest, as a stream that can be read from any place."""
         info = self.infos[name]
         if info.compress_type == zipfile.ZIP_STORED:
-            window, crc, digest = Window(self.stream, self._starts[name], info.file_size), 0, hashlib.sha256()
-            buffer = memoryview(bytearray(BLOCK))
-            while count := window.readinto(buffer):
-                if self.verified:
-                    digest.update(buffer[:count])
-                else:
-                    crc = zlib.crc32(buffer[:count], crc)
-            require(self.verified or crc == info.CRC, self.path, f"The member '{name}' is damaged: its CRC-32 differs.", name)
-            self._same(name, digest)
-            window.seek(0)
-            yield window
+            region = Region(self.stream, self.path, self._starts[name], info.file_size)
+            if self.verified:
+                self._same(name, region.digest())
+            else:
+                require(region.crc() == info.CRC, self.path, f"The member '{name}' is damaged: its CRC-32 differs.", name)
+            yield region
             return
         with spool() as target:
             self._unpack(name, target)
-            yield target
+            yield Region(target, self.path)
 
     def _unpack(self, name: str, target: Any) -> None:
         """Copy a member to a stream, which is put back to its start."""
-        digest = hashlib.sha256()
         try:
-            with self.zip.open(name) as member:
+            with self.zip.open(name) as member, Hashed(target) as out:
                 while block := member.read(BLOCK):
-                    digest.update(block)
-                    target.write(block)
+                    out.write(block)
         except _DAMAGE as error:
             raise problem(self.path, f"The member '{name}' is damaged: {error}", name) from None
-        self._same(name, digest)
+        self._same(name, out.hexdigest())
         target.seek(0)
 
     def read(self, name: str) -> bytes:
