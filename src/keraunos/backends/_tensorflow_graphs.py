@@ -20,7 +20,7 @@ from keraunos.core.errors import ArgumentTypeError
 
 
 @contextlib.contextmanager
-def _without_chatter():
+def without_chatter():
     """A block in which what libraries write to the process's error stream is passed on without their notes on the machine."""
     sys.stderr.flush()
     former = os.dup(2)
@@ -38,7 +38,7 @@ def _without_chatter():
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # other engines of the process need memory as well
-with _without_chatter():
+with without_chatter():
     import tensorflow as tf
 
     tf.constant(0)  # which looks for devices
@@ -218,6 +218,9 @@ def scan(f: Any, init: Any, xs: Any, count: int | None, reverse: bool, unroll: A
         form[:] = [as_y]
         return parted(carry)[0], out
 
+    if getattr(threads, "without_lists", False):
+        state, made = _joined(step, state, whole, steps, reverse)
+        return restored(state), form[0](made)
     kinds = [(x.shape, x.dtype) for x in state], [(x.shape[1:], x.dtype) for x in whole]
     first, second = (len(k) for k in kinds)
     specs = [spec for k in kinds for spec in k]
@@ -232,6 +235,31 @@ def scan(f: Any, init: Any, xs: Any, count: int | None, reverse: bool, unroll: A
 
     _, state, made = tf.while_loop(lambda i, *_: i < steps, body, (tf.constant(0), state, made), maximum_iterations=steps)
     return restored(state), form[0]([m.stack() for m in made])
+
+
+@contextlib.contextmanager
+def without_lists() -> Any:
+    """A block in which loops are traced without lists of tensors: LiteRT has none of tensors of a size that is not known."""
+    threads.without_lists = True
+    try:
+        yield
+    finally:
+        threads.without_lists = False
+
+
+def _joined(step: Any, state: Any, rows: Any, steps: Any, reverse: bool) -> Any:
+    """`scan`'s loop, which puts each result behind the others, or in reverse before them; the first step stands by itself, for the results' sizes."""
+
+    def row(i: Any) -> list[tf.Tensor]:
+        return [x[steps - 1 - i if reverse else i] for x in rows]
+
+    def body(i: Any, state: Any, made: Any) -> Any:
+        state, out = step(state, row(i))
+        return i + 1, state, [tf.concat([y[None], m] if reverse else [m, y[None]], 0) for m, y in zip(made, out, strict=True)]
+
+    state, first = step(state, row(0))
+    shapes = tf.TensorShape([]), [x.shape for x in state], [tf.TensorShape([None, *y.shape]) for y in first]
+    return tf.while_loop(lambda i, *_: i < steps, body, (tf.constant(1), state, [y[None] for y in first]), shapes)[1:]
 
 
 def repeat(fn: Any, state: Any, xs: Any) -> Any:

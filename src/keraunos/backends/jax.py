@@ -7,7 +7,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-from typing import Any
+from typing import Any, NoReturn
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,8 @@ from jax.custom_derivatives import SymbolicZero
 
 from keraunos.backends import _fourier, _numpy_api, _shared
 from keraunos.core import config, windows
-from keraunos.core.errors import not_positive_definite
+from keraunos.core.errors import SymbolicError, not_positive_definite
+from keraunos.core.graph import KerasTensor
 from keraunos.core.spec import OPERATORS
 from keraunos.core.variable import Variable
 
@@ -73,6 +74,14 @@ def _as_tree(cls: type) -> None:
     jax.tree_util.register_pytree_node(cls, lambda variable: ((variable.value,), None), lambda _, values: values[0])
 
 
+def _refuse(symbolic: KerasTensor) -> NoReturn:
+    fix = "use keraunos.ops, or wrap the function in a Layer's call"
+    raise SymbolicError("A JAX function was applied to a symbolic tensor.", received=repr(symbolic), fix=fix, code="KR720")
+
+
+jax.tree_util.register_pytree_node(KerasTensor, _refuse, lambda *_: None)  # JAX looks at the arguments of all its functions so
+
+
 def slot(value: Any, trainable: bool) -> Any:
     for cls in (Variable, *Variable.__subclasses__()):
         _as_tree(cls)
@@ -111,7 +120,23 @@ repeat, cond, remat, vectorized_map = jax.lax.scan, jax.lax.cond, jax.checkpoint
 
 
 def scan(f: Any, init: Any, xs: Any, count: Any, reverse: bool, unroll: Any) -> Any:
-    return jax.lax.scan(f, init, xs, count, reverse, unroll)
+    steps = count if count is not None else jax.tree.leaves(xs)[0].shape[0]
+    return jax.lax.scan(f, init, xs, count, reverse, unroll) if isinstance(steps, int) else _scan_of_any_length(f, init, xs, steps, reverse)
+
+
+def _scan_of_any_length(f: Any, init: Any, xs: Any, steps: Any, reverse: bool) -> Any:
+    """`scan` over a number of steps that is a symbol, as in a program that is exported."""
+
+    def row(i: Any) -> Any:
+        return jax.tree.map(lambda x: jax.lax.dynamic_index_in_dim(x, i, keepdims=False), xs)
+
+    def body(i: Any, held: Any) -> Any:
+        at = steps - 1 - i if reverse else i
+        state, y = f(held[0], row(at))
+        return state, jax.tree.map(lambda m, y: jax.lax.dynamic_update_index_in_dim(m, y, at, 0), held[1], y)
+
+    _, ys = jax.eval_shape(lambda: f(init, row(0)))
+    return jax.lax.fori_loop(0, steps, body, (init, jax.tree.map(lambda y: jnp.zeros((steps, *y.shape), y.dtype), ys)))
 
 
 def _as_program(name: str, *static: str) -> Any:

@@ -520,6 +520,10 @@ def _places(indices: Any, size: Any) -> Any:
     return tf.where(indices < 0, indices + tf.cast(size, indices.dtype), indices)
 
 
+def expand_dims(x, axis):
+    return tf.expand_dims(x, axis) if axis.__class__ is int else NotImplemented
+
+
 def get_item(x, key):
     if key.__class__ is int:
         return x[key]
