@@ -18,11 +18,11 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from keraunos.core.errors import ArgumentError, BackendError, one_of, suggestion
-from keraunos.core.scope import scope, within
+from keraunos.core.scope import Scope, scope, within
 
 __all__ = [
     "are_checks_enabled", "backend", "backend_scope", "disable_checks", "disable_interactive_logging", "disable_traceback_filtering", "enable_checks",
-    "enable_interactive_logging", "enable_traceback_filtering", "epsilon", "floatx", "image_data_format", "is_interactive_logging_enabled",
+    "enable_interactive_logging", "enable_traceback_filtering", "enable_unsafe_deserialization", "epsilon", "floatx", "image_data_format", "is_interactive_logging_enabled",
     "is_traceback_filtering_enabled", "set_backend", "set_epsilon", "set_floatx", "set_image_data_format",
 ]  # fmt: skip
 
@@ -215,6 +215,11 @@ def disable_interactive_logging() -> None:
 def is_interactive_logging_enabled() -> bool:
     """Whether progress bars are drawn."""
     return _settings["interactive_logging"]
+
+
+def enable_unsafe_deserialization() -> None:
+    """From now on, let files and configs run code that they hold, such as that of lambdas: only where you trust all that the process reads."""
+    Scope.safe_mode = False
 
 
 def enable_checks() -> None:

@@ -12,11 +12,14 @@ import importlib
 import inspect
 import itertools
 import marshal
+import re
+import sys
 import types
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeGuard
 
+from keraunos.core.dtypes import BITS
 from keraunos.core.errors import ArgumentError, ModelFileError, suggestion
 from keraunos.core.scope import scope, within
 from keraunos.core.upgrading import modern_class, modern_config
@@ -35,6 +38,11 @@ __all__ = [
     "register_keras_serializable", "serialize_keras_object",
 ]  # fmt: skip
 
+# Of these a file may name functions, but not those that look up and make things.
+_OF_FUNCTIONS = {"activations", "losses", "metrics", "layers", "ops", "random"}
+_HELPERS = {"deserialize", "get", "serialize"}
+TRUSTED = "only if you trust where it comes from: load_model(path, safe_mode=False), or keras.config.enable_unsafe_deserialization()"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _registered: dict[str, Any] = {}
 _names: dict[Any, str] = {}
 
@@ -169,7 +177,7 @@ def _lambda_of(config: dict[str, Any]) -> Any:
     if scope.safe_mode:
         raise ModelFileError(
             "The file contains a Python lambda: loading it would run code from the file.",
-            fix="only if you trust where it comes from: load_model(path, safe_mode=False). Better: write the model with a named, registered function",
+            fix=f"{TRUSTED}. Better: write the model with a named, registered function",
         )
     keras = importlib.import_module("keraunos")
     known = {"__builtins__": __builtins__, "keras": keras, "ops": keras.ops, "np": importlib.import_module("numpy")}
@@ -245,6 +253,8 @@ def object_from(config: Any, known: Mapping[str, Any] | None = None) -> Any:
     if not hasattr(cls, "from_config"):
         raise ModelFileError(f"'{name}' cannot be made from a config: it has no from_config method.")
     inner = inner or {}
+    if isinstance(inner, dict) and isinstance(own := inner.get("name"), str) and _CONTROL.search(own):
+        raise ModelFileError("A name in the config has control codes in it.", received=f"name={own!r}", fix="do not load it: nothing is named so on purpose")
     instance = cls.from_config(modern_config(cls, inner) if isinstance(inner, dict) and cls.__module__.startswith("keraunos.") else inner)
     if config.get("build_config") and hasattr(instance, "build_from_config"):
         instance.build_from_config(config["build_config"])
@@ -258,7 +268,9 @@ def object_from(config: Any, known: Mapping[str, Any] | None = None) -> Any:
 def _array_of(config: dict[str, Any]) -> Any:
     import numpy as np
 
-    return np.array(config["value"], dtype=config["dtype"])
+    if (dtype := config["dtype"]) not in BITS:
+        raise ModelFileError("The config holds an array of an unknown dtype.", received=f"dtype={dtype!r}")
+    return np.array(config["value"], dtype=dtype)
 
 
 _SPECIAL: dict[str, Callable[[Any], Any]] = {
@@ -277,14 +289,17 @@ def _find(name: str, registered_name: Any, module: Any, known: Mapping[str, Any]
     if found is not None:
         return found
     parts = str(module).split(".")
+    spaces = [space for space in NAMESPACES if parts[0] == "keras" or (space in _OF_FUNCTIONS and name not in _HELPERS)]
     if parts[0] in ("keras", "builtins"):
-        spaces = map(_public, sorted(NAMESPACES, key=lambda space: space.rpartition(".")[2] not in parts))
-        for found in itertools.chain([known.get(name)], (getattr(space, name) for space in spaces if name in space.__all__)):
+        ordered = map(_public, sorted(spaces, key=lambda space: space.rpartition(".")[2] not in parts))
+        for found in itertools.chain([known.get(name)], (getattr(space, name) for space in ordered if name in space.__all__)):
             if found is not None and inspect.isclass(found) == (parts[0] == "keras"):
                 return found
     users = [n.rpartition(">")[2] for n in (*_registered, *(scope.custom_objects or ()))]
-    near = suggestion(name, [*users, *known, *(n for space in NAMESPACES for n in _public(space).__all__)]) if parts[0] == "keras" else ""
+    near = suggestion(name, [*users, *known, *(n for space in spaces for n in _public(space).__all__)]) if parts[0] == "keras" else ""
     fix = f"pass custom_objects={{'{name}': {name}}}, or decorate it with @keras.saving.register_keras_serializable(). {near}".rstrip()
+    if parts[0] not in ("keras", "builtins", "None", "__main__") and parts[0] not in sys.stdlib_module_names:
+        fix = f"if '{module}' registers it: import that module first, files import nothing by themselves. Otherwise {fix}"
     raise ModelFileError(f"The class or function '{name}' is not known.", received=f"module={module!r}" if module else None, fix=fix)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from keraunos.core import dtypes
 from keraunos.core.errors import ModelFileError
-from keraunos.core.scope import scope
+from keraunos.core.scope import scope, within
 from keraunos.core.spec import Spec
 from keraunos.core.variable import Variable
 
@@ -71,11 +73,12 @@ class Unread(list[Variable]):
     """The variables that were made while a file is read: `within(waiting=Unread(…))`.
 
     Args:
+        file: The file's name.
         limit: How many bytes those may take that are read before the file has given them a value.
     """
 
-    def __init__(self, limit: int):
-        self.left = limit
+    def __init__(self, file: str, limit: int):
+        self.file, self.left = file, limit
 
     def take(self, variable: Variable, initializer: Any, shape: tuple[int, ...], dtype: str) -> None:
         """Let a new variable wait."""
@@ -94,7 +97,8 @@ class Unread(list[Variable]):
         if self.left < 0:
             largest = variables[sizes.index(max(sizes))]
             fact = f"The file describes variables of {sum(sizes):,} bytes that it has no values for."
-            raise ModelFileError(fact, where=largest.path, received=f"shape {largest.shape}", fix="do not load it, unless you made it yourself")
+            where = f"{self.file}: {largest.path}"
+            raise ModelFileError(fact, where=where, received=f"shape {largest.shape}", fix="do not load it, unless you made it yourself")
 
     def settle(self, limit: int) -> None:
         """Give those that still wait their initial values, unless they would take more bytes than `limit`."""
@@ -103,3 +107,20 @@ class Unread(list[Variable]):
         self.left += limit
         for variable in waiting:
             variable._value  # noqa: B018
+
+
+@contextlib.contextmanager
+def unread(file: str, size: int) -> Iterator[None]:
+    """Let the variables that are made in a block wait for their values; those that get none have their initial ones at its end.
+
+    Args:
+        file: The name of the file that they come from.
+        size: Its bytes. What it has no values for may take no more than such a file can need.
+
+    Raises:
+        ModelFileError: It would take more.
+    """
+    made = Unread(file, 64 * 2**20 + 2 * size)
+    with within(waiting=made):
+        yield
+        made.settle(64 * 2**20 + 8 * size)  # the state of an optimizer that has not begun is several times the weights

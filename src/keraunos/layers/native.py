@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from keraunos.core.dtypes import FLOATS
 from keraunos.core.errors import BackendError, ModelFileError
 from keraunos.core.scope import scope
+from keraunos.core.serialization import TRUSTED
 from keraunos.core.variable import Variable
 from keraunos.layers.layer import Layer
 
@@ -66,4 +67,4 @@ class Native(Layer):
         """
         if scope.safe_mode if safe_mode is None else safe_mode:
             fact = f"The file holds a {cls.__name__}: loading it would run code from {what}."
-            raise ModelFileError(fact, fix="only if you trust where it comes from: load_model(path, safe_mode=False)")
+            raise ModelFileError(fact, fix=TRUSTED)

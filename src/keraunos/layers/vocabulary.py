@@ -13,6 +13,7 @@ import numpy as np
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, ModelFileError
 from keraunos.core.fields import Count
 from keraunos.core.scope import scope
+from keraunos.core.serialization import TRUSTED
 from keraunos.layers.preprocessing import Adapting, HostLayer, on_host
 
 _FILE, _MORE = "vocabulary.txt", "vocabulary.json"  # the second for tokens that are no lines of text
@@ -145,8 +146,7 @@ class Vocabulary(HostLayer, Adapting, kw_only=True):
     def refuse_paths(config: dict[str, Any]) -> None:
         """Raise if a config would read a file of its choice."""
         if isinstance(config.get("vocabulary"), str) and scope.safe_mode:
-            fix = "only if you trust where it comes from: load_model(path, safe_mode=False)"
-            raise ModelFileError("The config names a vocabulary file outside the model's file.", where=config.get("name"), fix=fix)
+            raise ModelFileError("The config names a vocabulary file outside the model's file.", where=config.get("name"), fix=TRUSTED)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:

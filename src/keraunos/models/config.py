@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -95,10 +96,21 @@ def functional_config(model: Any) -> dict[str, Any]:
     return {"name": model.name, "trainable": model.trainable, "layers": layers, **ends}
 
 
+def _is_op(entry: dict[str, Any]) -> bool:
+    """Whether an entry is an op; in `.h5` files of Keras 3 it has no module, but then not what all layers have either."""
+    if "module" in entry:
+        return str(entry["module"]).startswith("keras.src.ops")
+    return list(entry["config"]) == ["name"] and entry["class_name"] not in ("Functional", "Sequential") and _op_function(entry["class_name"]) is not None
+
+
+def _op_function(class_name: str) -> Any:
+    return next((f for n, f in vars(ops).items() if hasattr(f, "op") and _class_name(n) == class_name), None)
+
+
 def _op_call(entry: dict[str, Any]) -> Callable[..., Any]:
     """The function that calls an op of a file with its settings on tensors."""
     name, class_name = entry["name"], entry["class_name"]
-    function = next((f for n, f in vars(ops).items() if hasattr(f, "op") and _class_name(n) == class_name), None)
+    function = _op_function(class_name)
     if function is None:
         raise ModelFileError(f"The op '{class_name}' of the file is not known here.", where=name)
     op = function.op
@@ -108,8 +120,10 @@ def _op_call(entry: dict[str, Any]) -> Callable[..., Any]:
         raise ModelFileError(f"The op '{class_name}' of the file has a setting '{unknown[0]}', which is not known here.", where=name)
 
     def call(*args: Any, **kwargs: Any) -> Any:
+        if not any(isinstance(x, KerasTensor) for x in tree.flatten([args, kwargs])):  # it would compute at once
+            raise ModelFileError(f"The op '{class_name}' of the file is called on no tensor of the model.", where=name)
         settings = {k: v for k, v in given.items() if k in op.parameters} | kwargs
-        if op.name == "get_item" and isinstance(args[1], list):
+        if op.name == "get_item" and len(args) == 2 and isinstance(args[1], list):
             args = (args[0], tuple(args[1]))
         if op.variadic in op.tensors:
             before = [settings.pop(k) for k in op.parameters[: op.parameters.index(op.variadic)]]
@@ -133,11 +147,37 @@ def _needed(x: Any) -> Iterator[tuple[str, int]]:
             yield from _needed(item)
 
 
+def _in_order(layers: list[dict[str, Any]], known: set[tuple[str, int]]) -> Iterator[tuple[str, int, dict[str, Any]]]:
+    """The calls of layers, each after those whose outputs it takes, and after that layer's own before it, which numbers its nodes.
+
+    Raises:
+        ModelFileError: Calls wait for each other, or for one that is not there.
+    """
+    calls = [(entry["name"], i, node) for entry in layers for i, node in enumerate(entry["inbound_nodes"])]
+    waits = [{*_needed([node["args"], node["kwargs"]]), *([(name, i - 1)] if i else [])} - known for name, i, node in calls]
+    followers: dict[tuple[str, int], list[int]] = {}
+    for place, needed in enumerate(waits):
+        for call in needed:
+            followers.setdefault(call, []).append(place)
+    ready, done = [place for place, needed in enumerate(waits) if not needed], 0
+    while ready:
+        name, i, node = calls[heapq.heappop(ready)]  # of those that can be made, the first of the file
+        yield name, i, node
+        done += 1
+        for place in followers.get((name, i), ()):
+            waits[place].discard((name, i))
+            if not waits[place]:
+                heapq.heappush(ready, place)
+    if done < len(calls):
+        first = next(name for (name, _, _), needed in zip(calls, waits, strict=True) if needed)
+        raise ModelFileError("The graph of the model has a cycle, or names a layer that it does not have.", received=f"layer '{first}'")
+
+
 def functional_from_config(cls: Any, config: dict[str, Any], custom_objects: Any = None) -> Any:
     """A functional model from `functional_config`'s result, or what Keras wrote."""
     config = modern_graph(config)
     with custom_object_scope(custom_objects):
-        made = {entry["name"]: _op_call(entry) if str(entry.get("module")).startswith("keras.src.ops") else object_from(entry) for entry in config["layers"]}
+        made = {entry["name"]: _op_call(entry) if _is_op(entry) else object_from(entry) for entry in config["layers"]}
     outputs: dict[tuple[str, int], list[Any]] = {(name, 0): [layer.output] for name, layer in made.items() if isinstance(layer, InputLayer)}
 
     def value(x: Any) -> Any:
@@ -147,20 +187,9 @@ def functional_from_config(cls: Any, config: dict[str, Any], custom_objects: Any
         described = not isinstance(x, (list, tuple, dict)) or "class_name" in x
         return deserialize_value(x) if described else map_items(value, x)
 
-    waiting = [(entry["name"], i, node) for entry in config["layers"] for i, node in enumerate(entry["inbound_nodes"])]
-    while waiting:
-        later: list[tuple[str, int, dict[str, Any]]] = []
-        held: set[str] = set()
-        for name, i, node in waiting:
-            if name in held or not all(call in outputs for call in _needed([node["args"], node["kwargs"]])):
-                held.add(name)  # a layer's calls are made in their order, which numbers its nodes
-                later.append((name, i, node))
-                continue
-            kwargs = {k: v for k, v in value(node["kwargs"]).items() if v is not None}
-            outputs[name, i] = [x for x in tree.flatten(made[name](*value(node["args"]), **kwargs)) if isinstance(x, KerasTensor)]
-        if len(later) == len(waiting):
-            raise ModelFileError("The graph of the model has a cycle, or names a layer that it does not have.", received=f"layer '{waiting[0][0]}'")
-        waiting = later
+    for name, i, node in _in_order(config["layers"], set(outputs)):
+        kwargs = {k: v for k, v in value(node["kwargs"]).items() if v is not None}
+        outputs[name, i] = [x for x in tree.flatten(made[name](*value(node["args"]), **kwargs)) if isinstance(x, KerasTensor)]
 
     def end(x: Any) -> Any:
         if isinstance(x, (list, tuple)) and len(x) == 3 and isinstance(x[0], str) and isinstance(x[1], int):

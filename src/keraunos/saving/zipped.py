@@ -16,7 +16,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 from keraunos.saving.files import AGAIN, problem, require
 from keraunos.saving.regions import Hashed, Region
@@ -93,6 +93,8 @@ class Archive:
         ModelFileError: It is damaged, or says of itself what no file by Keras does.
     """
 
+    needed: ClassVar[tuple[str, ...]] = (CONFIG, WEIGHTS, METADATA)
+
     def __init__(self, path: pathlib.Path):
         self.path, self.size = path, path.stat().st_size
         self.stream: BinaryIO = _Source(io.FileIO(path))  # type: ignore[assignment]
@@ -129,7 +131,7 @@ class Archive:
         require(place <= self.zip.start_dir, self.path, "The members of the archive reach beyond its end.", fix=AGAIN)
         fact = f"The archive would unpack to {total:,} bytes from {self.size:,}."
         require(total <= 200 * max(self.size, 2**20), self.path, fact, fix=_STRANGE)
-        for name in (CONFIG, WEIGHTS, METADATA):
+        for name in self.needed:
             members = f"members {', '.join(list(self.infos)[:6]) or 'none'}"
             require(name in self.infos, self.path, f"The archive has no member '{name}'.", fix="this is no file that Keras 3 wrote", received=members)
         self._check_origin()
@@ -184,6 +186,7 @@ class Archive:
             contents = [(self._starts[name], info.compress_size) for name, info in self.infos.items() if name != METADATA]
             same = tail.startswith(end) and tail[22:-_DIGITS] == _SEAL and tail[-_DIGITS:] == _frame(self.stream, contents, self.size).encode()
             require(same, self.path, "The archive's directory is not as it was written: its SHA-256 differs.")
+        self.config = self.json(CONFIG)
 
     @property
     def verified(self) -> bool:

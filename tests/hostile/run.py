@@ -1,0 +1,172 @@
+"""Every hostile file, given to every door: `python -m tests.hostile.run REPORT.json`. The report has a row for each, of what was seen."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import io
+import json
+import os
+import pathlib
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keraunos as keras
+
+HARMFUL = ("exec", "compile", "import", "subprocess.", "socket.", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "ctypes.",
+           "marshal.", "pickle.", "urllib.", "webbrowser.", "ftplib.", "smtplib.", "code.", "shutil.", "os.remove", "os.rename", "os.rmdir", "os.mkdir",
+           "os.link", "os.symlink", "os.chmod")  # fmt: skip
+
+
+class Watch:
+    """What Python's audit hooks tell of a block: events of harm, and files that were opened beside the given one and temporary ones."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+        self.own: tuple[str, ...] | None = None
+        sys.addaudithook(self._hook)
+
+    def _hook(self, event: str, args: tuple[Any, ...]) -> None:
+        if self.own is None:
+            return
+        if event == "open" or event.startswith(("os.remove", "os.rmdir", "os.mkdir", "os.rename", "os.chmod", "shutil.")):
+            if isinstance(args[0], (str, bytes)) and not os.fsdecode(args[0]).startswith(self.own):
+                self.events.append(f"{event} {os.fsdecode(args[0])}")
+        elif event.startswith(HARMFUL):
+            self.events.append(f"{event} {str(args)[:100]}")
+
+    @contextlib.contextmanager
+    def allowing(self, *places: str) -> Iterator[list[str]]:
+        """Watch a block, in which these places may be opened."""
+        self.events, self.own = [], places
+        try:
+            yield self.events
+        finally:
+            self.own = None
+
+
+def _status(name: str) -> int:
+    """A figure of this process, in bytes; 0 where the system does not tell."""
+    with contextlib.suppress(OSError):
+        for line in pathlib.Path("/proc/self/status").read_text().splitlines():
+            if line.startswith(f"{name}:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
+def _restart_peak() -> None:
+    with contextlib.suppress(OSError):
+        pathlib.Path("/proc/self/clear_refs").write_text("5")
+
+
+def model() -> Any:
+    """A model that the file without fault fits."""
+    return keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="dense")], name="model")
+
+
+def _load_weights(path: pathlib.Path) -> None:
+    model().load_weights(path)
+
+
+def _inspect(path: pathlib.Path) -> None:
+    from keraunos.saving.inspecting import inspect
+
+    json.dumps(inspect(path))
+
+
+def _edit(path: pathlib.Path) -> None:
+    with contextlib.redirect_stdout(io.StringIO()):
+        keras.saving.KerasFileEditor(path).summary()
+
+
+def _convert(path: pathlib.Path) -> None:
+    from keraunos.saving.converting import convert
+
+    convert(path, path.parent / "out" / "out.npz", force=True)
+
+
+def doors(name: str) -> dict[str, Callable[[pathlib.Path], Any]]:
+    """What a file of this name may be given to."""
+    found: dict[str, Any] = {"load_weights": _load_weights}
+    import importlib.util
+
+    if importlib.util.find_spec("keraunos.saving.inspecting"):
+        found["inspect"] = _inspect
+    if name.endswith((".keras", ".weights.h5")) and hasattr(keras.saving, "KerasFileEditor"):
+        found["edit"] = _edit
+    if name.endswith((".keras", ".h5")) and not name.endswith(".weights.h5"):
+        found["load_model"] = keras.saving.load_model
+    return found
+
+
+def warm(folder: pathlib.Path) -> None:
+    """Use everything once, so that all that is imported late is there."""
+    for space in (keras.layers, keras.metrics, keras.losses, keras.optimizers, keras.ops, keras.initializers, keras.random, keras.activations, keras.callbacks):
+        for name in space.__all__:
+            getattr(space, name)
+    made = model()
+    made.compile("adam", "mse", metrics=["mae"])
+    for name in ("m.keras", "m.weights.h5"):
+        (made.save if name.endswith(".keras") else made.save_weights)(folder / name)
+        for door in doors(name).values():
+            door(folder / name)
+    for door in doors("m.keras").values():
+        with contextlib.suppress(keras.errors.KeraunosError if hasattr(keras, "errors") else Exception):
+            (folder / "bad.keras").write_bytes(b"PK")
+            door(folder / "bad.keras")
+
+
+def tried(watch: Watch, door: Callable[[pathlib.Path], Any], path: pathlib.Path, temporary: str) -> dict[str, Any]:
+    """What a door says of a file, and what it did meanwhile."""
+    gc.collect()
+    _restart_peak()
+    before, start, error = _status("VmRSS"), time.perf_counter(), None
+    with watch.allowing(str(path), temporary) as events:
+        try:
+            door(path)
+        except BaseException as caught:
+            error = caught
+    row = {"seconds": time.perf_counter() - start, "bytes": _status("VmHWM") - before, "size": path.stat().st_size, "events": events}
+    return {**row, "error": type(error).__name__ if error else None, "message": str(error or "")}
+
+
+def files() -> dict[str, Callable[[pathlib.Path], Any]]:
+    """The hostile files of all modules, by name."""
+    import importlib
+
+    return {name: make for module in ("zips", "configs", "hdf5", "tensors") for name, make in _files(importlib, module).items()}
+
+
+def _files(importlib: Any, module: str) -> dict[str, Any]:
+    if not pathlib.Path(__file__).with_name(f"{module}.py").exists():
+        return {}
+    return importlib.import_module(f"tests.hostile.{module}").FILES
+
+
+def main(report: str, only: str = "") -> None:
+    """Write the report."""
+    warnings.simplefilter("ignore")
+    keras.config.set_backend("numpy")
+    with tempfile.TemporaryDirectory() as folder:
+        root = pathlib.Path(folder)
+        temporary = str(root / "temporary")
+        for part in ("temporary", "good"):
+            (root / part).mkdir()
+        tempfile.tempdir = temporary
+        made = {name: make for name, make in files().items() if only in name}
+        warm(root / "good")
+        watch, rows = Watch(), []
+        for name, make in made.items():
+            path = root / name
+            make(path)
+            rows += [{"file": name, "door": door, **tried(watch, call, path, temporary)} for door, call in doors(name).items()]
+            path.unlink()
+    pathlib.Path(report).write_text(json.dumps(rows, indent=1))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
