@@ -59,6 +59,8 @@ def nearest(name: Any, options: Iterable[str]) -> str | None:
     if found:
         return found[0]
     by_lower = {option.lower(): option for option in names}
+    if begun := [option for lower, option in by_lower.items() if len(str(name)) > 1 and lower.startswith(str(name).lower())]:
+        return min(begun, key=len)
     found = difflib.get_close_matches(str(name).lower(), by_lower, n=1, cutoff=0.6)
     return by_lower[found[0]] if found else None
 
@@ -71,6 +73,14 @@ def suggestion(name: Any, options: Iterable[str], shown: int = 12) -> str:
         return f"Did you mean '{near}'?"
     listed = ", ".join(f"'{option}'" for option in options[:shown])
     return f"Available: {listed}{', …' if len(options) > shown else ''}."
+
+
+Trail = list[tuple[str, str | None]]  # the names of layers, from the outermost, and the shapes of what each was called on
+
+
+def _crumbs(trail: Trail) -> tuple[str, str | None]:
+    """The path through the layers, and the shapes along it."""
+    return " > ".join(name for name, _ in trail), " > ".join(shapes for _, shapes in trail if shapes) or None
 
 
 class KeraunosError(Exception):
@@ -89,21 +99,23 @@ class KeraunosError(Exception):
 
     def __init__(self, fact: str = "", *, where: Any = None, received: Any = None, expected: Any = None, fix: Any = None, code: str | None = None):
         self.fact, self.where, self.received, self.expected, self.fix = fact, where, received, expected, fix
-        self._trail: list[tuple[str, str | None]] = []  # the layers around the place, and the shapes of what each was called on
+        self._trail: Trail = []
         if code is not None:
             self.code = code
-        super().__init__()
         self._rewrite()
 
-    def __setstate__(self, state: dict[str, Any]) -> None:  # of a pickle: made anew, its message would be its fact
-        self.__dict__.update(state)
+    def __str__(self) -> str:
+        return self.args[0]
+
+    def __setstate__(self, state: dict[str, Any] | None) -> None:  # of a pickle: made anew, its message would be its fact
+        self.__dict__.update(state or {})
         self._rewrite()
 
     def _rewrite(self) -> KeraunosError:
-        names, place = [name for name, _ in self._trail], self.where
-        if names:
-            place = " > ".join(names) + (f" ({place})" if place and place != names[-1] else "")
-        inputs = " > ".join(shapes for _, shapes in self._trail if shapes) or None
+        place, inputs = self.where, None
+        if self._trail:
+            path, inputs = _crumbs(self._trail)
+            place = path + (f" ({place})" if place and place != self._trail[-1][0] else "")
         self.args = (layout(self.fact, place, self.received, self.expected, self.fix, inputs=inputs, code=self.code),)
         return self
 
@@ -116,6 +128,29 @@ class KeraunosError(Exception):
         """Put a layer's name, and the shapes of its inputs, before the place, as a breadcrumb: `model > encoder > dense`."""
         self._trail.insert(0, (name, inputs))
         return self._rewrite()
+
+
+def inside(error: BaseException, name: str, inputs: str | None = None) -> None:
+    """Put a layer's name before the place that an error names; one that is not ours keeps its class and words, and gets a note.
+
+    Example:
+
+    >>> error = KeyError("width")
+    >>> inside(error, "dense", "(2, 8)"); inside(error, "model")
+    >>> error.__notes__
+    ['Where: model > dense\\nInputs: (2, 8)']
+    """
+    if isinstance(error, KeraunosError):
+        error.inside(name, inputs)
+        return
+    trail: Trail = error.__dict__.setdefault("_trail", [])
+    former, _ = _note(trail), trail.insert(0, (name, inputs))
+    error.__notes__ = [_note(trail), *(note for note in getattr(error, "__notes__", ()) if note != former)]
+
+
+def _note(trail: Trail) -> str:
+    path, inputs = _crumbs(trail)
+    return layout("", path, inputs=inputs).strip()
 
 
 class ArgumentError(KeraunosError, ValueError):

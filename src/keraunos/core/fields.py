@@ -19,7 +19,8 @@ import numbers
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypeGuard, dataclass_transform
 
-from keraunos.core.errors import ArgumentError, ArgumentTypeError, one_of, suggestion
+from keraunos.core.errors import ArgumentError, ArgumentTypeError, clean, one_of, suggestion
+from keraunos.core.frames import GONE, shortened
 from keraunos.core.serialization import deserialize_value, serialize_value
 
 # What annotations of fields mean beside Python's own types. (They are `Any` to type checkers, since
@@ -86,6 +87,9 @@ _CHECKS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "str": ("a string", lambda value: isinstance(value, str)),
     "Unsupported": ("left out: it is not supported yet", lambda value: not value),
 }
+# A value of each kind.
+_EXAMPLES = {"bool": "True", "str": "'…'", "float": "0.0", "Fraction": "0.1", "Share": "0.5", "Positive": "1.0", "NotNegative": "0.0", "NotPositive": "0.0"}
+_EXAMPLES |= dict.fromkeys(("int", "Size", "Several", "Counts", "Count"), "32") | {"Sizes": "3"}
 
 
 class Field:
@@ -112,7 +116,8 @@ class Field:
         if all(kind in _CHECKS and not _CHECKS[kind][1](value) for kind in self.kinds):
             error = ArgumentError if _is_real(value) else ArgumentTypeError
             wanted = " or ".join(_CHECKS[kind][0] for kind in self.kinds)
-            raise error(f"{owner}: {self.name} must be {wanted}.", received=f"{self.name}={value!r}")
+            fix = f"{owner}({self.name}={_EXAMPLES.get(self.kinds[0]) if self.default in (REQUIRED, None) else repr(self.default)})"
+            raise error(f"{owner}: {self.name} must be {wanted}.", where=owner, received=clean(f"{self.name}={value!r}", 120), fix=f"such as {fix}")
         return int(value) if _is_int(value) and self.kinds[0] in ("int", "Size", "Sizes", "Several", "Count", "Counts") else value
 
 
@@ -207,13 +212,14 @@ def _unknown(cls: Any, kwargs: dict[str, Any]) -> None:
     """Refuse the first of the arguments that the class does not know."""
     options = [*cls.fields, *cls.base_arguments]
     if wrong := next((name for name in kwargs if name not in options), None):
-        raise ArgumentTypeError(f"{cls.__name__} has no argument '{wrong}'.", fix=suggestion(wrong, options))
+        raise ArgumentTypeError(f"{cls.__name__} has no argument '{wrong}'.", where=cls.__name__, fix=GONE.get(wrong) or suggestion(wrong, options))
 
 
 def _make_init(cls: type[Declared]) -> Callable[..., None]:
     fields, names = cls.fields, list(cls.fields)
     inherited = {name for name, field in fields.items() if field.annotation == "Inherited"}
 
+    @shortened
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         owner = type(self).__name__
         if len(args) > len(names):

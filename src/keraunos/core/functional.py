@@ -11,9 +11,13 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
+import numpy as np
+
 from keraunos.core import config, masks, tree
+from keraunos.core.locating import failed, without_gradient
 from keraunos.core.scope import scope, within
 from keraunos.core.spec import OPERATORS, Spec
 from keraunos.core.variable import Variable
@@ -106,9 +110,18 @@ def value_and_grad(fn: Callable[..., Any], variables: Sequence[Any], has_aux: bo
     def call(*args: Any, **kwargs: Any) -> Any:
         backend, outer = config.active(), scope.trace
         written: dict[int, Any] = {}
+        forward = False  # whether it is done
+
+        def plain(_: Any) -> Any:
+            nonlocal forward
+            out = pair(*args, **kwargs)
+            forward = True
+            return out
 
         def pure(values: Sequence[Any]) -> Any:
+            nonlocal forward
             (value, aux), trace = _traced(pair, variables, values, *args, **kwargs)
+            forward = True
             written.clear()
             written.update(trace.written)
             kept = {i: mask for i, x in enumerate(tree.flatten(aux)) if (mask := masks.get_mask(x)) is not None}
@@ -116,10 +129,17 @@ def value_and_grad(fn: Callable[..., Any], variables: Sequence[Any], has_aux: bo
 
         if backend.stateful and outer is None and all(v.trainable for v in variables):
             # The engine differentiates by the tensors that such variables hold; assignments need no care.
-            (value, aux), gradients = backend.differentiate(lambda _: pair(*args, **kwargs), [v._value for v in variables])
+            fn, values = plain, [v._value for v in variables]
         else:
-            values = [v._value if outer is None else outer.read(v) for v in variables]
-            (value, (aux, changed, kept)), gradients = backend.differentiate(pure, values)
+            fn, values = pure, [v._value if outer is None else outer.read(v) for v in variables]
+        try:
+            (value, aux), gradients = backend.differentiate(fn, values)
+        except Exception as error:
+            if forward and (better := without_gradient(error, lambda: _traced(pair, (), (), *args, **kwargs))) is not None:
+                raise better from better.__cause__
+            raise
+        if fn is pure:
+            aux, changed, kept = aux
             for i, mask in kept.items():
                 masks.set_mask(tree.flatten(aux)[i], mask)
             for key, variable in written.items():
@@ -268,6 +288,11 @@ class Program:
 
         return pure
 
+    def _by_op(self, state: tuple[Any, ...], args: tuple[Any, ...]) -> None:
+        """Run it op by op, of which nothing is kept; with zeros for what a failed program was given to overwrite."""
+        engine = self.backend
+        _traced(self.fn, state, [engine.array(np.zeros(v.shape), v.dtype) if self.donate else v._value for v in state], *args)
+
     def __call__(self, *args: Any) -> Any:
         while True:
             state, compiled = self._plan
@@ -280,10 +305,12 @@ class Program:
                 with self._lock:
                     self._extend(found.variables)
                 continue
-            except RuntimeError as error:  # another thread trained on, and gave up the values just read
-                if self.donate or "deleted" not in str(error):
-                    raise
-                continue
+            except Exception as error:
+                if isinstance(error, RuntimeError) and not self.donate and "deleted" in str(error):
+                    continue  # another thread trained on, and gave up the values just read
+                if (better := failed(error, partial(self._by_op, state, args))) is not None:
+                    raise better from better.__cause__
+                raise
             finally:
                 for _, new in done:
                     for i, value in enumerate(new) if self.donate else new.items():

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from keraunos.core import tree
+from keraunos.core.errors import KeraunosError
 from keraunos.core.names import auto_name
 from keraunos.core.spec import OPERATORS, Spec, show
 
@@ -94,7 +95,11 @@ class Operation:
         self.nodes: list[Node] = []
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.op(*args, **kwargs)
+        try:
+            return self.op(*args, **kwargs)
+        except KeraunosError as error:
+            error.inside(self.name)
+            raise
 
     def __repr__(self) -> str:
         return f"<Operation {self.op.__name__}, name={self.name}>"

@@ -21,7 +21,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec
 
 from keraunos.core import config, dtypes
-from keraunos.core.errors import NUMBERS_FIRST, ArgumentTypeError, BackendError, DTypeError, KeraunosError, ShapeError, layout, suggestion
+from keraunos.core.errors import NUMBERS_FIRST, ArgumentTypeError, BackendError, DTypeError, KeraunosError, ShapeError, suggestion
+from keraunos.core.failures import translated
+from keraunos.core.frames import instead, is_users, shorten
 from keraunos.core.graph import KerasTensor, Operation, record, strip
 from keraunos.core.scope import scope
 from keraunos.core.spec import OPERATORS, Spec, Unknown, show
@@ -295,19 +297,25 @@ class Op:
             error.at(f"ops.{self.name}, {argument}" if argument in self.parameters else f"ops.{self.name}")
         return error
 
-    def explain(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Raise the clear form of an engine's error, if the spec rule finds what is wrong."""
+    def explain(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> KeraunosError | None:
+        """The clear form of an error, if it is ours or the spec rule finds what is wrong."""
         try:
-            self.spec(args, kwargs, abstract=True)
-        except KeraunosError:
-            raise
+            if not isinstance(error, KeraunosError):
+                self.spec(args, kwargs, abstract=True)
+                return None
+            if self.shape is None:  # an op of the body means an argument of its own
+                self.bind(args, kwargs)
+            return self.locate(error)
+        except KeraunosError as better:
+            return better
         except Exception:  # the rule itself cannot take these arguments: the engine's error tells more
-            return
+            return None
 
-    def annotate(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Note on an engine's own error which op it is about, and what that was given; of an op of a body, the op that was called."""
+    def failure(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Exception:
+        """An engine's own error as one of ours: which op it is about, and what that was given; of an op of a body, the op that was called."""
         given = [*zip(self.names, args, strict=False), *kwargs.items()]
-        error.__notes__ = [layout("", f"ops.{self.name}", ", ".join(f"{name}: {_told(x)}" for name, x in given)).strip()]
+        received = ", ".join(f"{name}: {_told(x)}" for name, x in given)
+        return error if is_users(error) else translated(error, f"ops.{self.name}", received) or error
 
 
 def _told(x: Any) -> str:
@@ -317,6 +325,8 @@ def _told(x: Any) -> str:
     if hasattr(x, "shape") and hasattr(x, "dtype"):
         spec = _spec_of(x)
         return f"{spec.dtype} {show(spec.shape)}"
+    if isinstance(x, (list, tuple)) and len(x) <= 8 and all(isinstance(y, int) for y in x):  # a shape, axes
+        return str(x)
     return f"{type(x).__name__} of {len(x)}" if isinstance(x, (list, tuple, dict)) else type(x).__name__
 
 
@@ -405,16 +415,15 @@ def _function(op: Op) -> Callable[..., Any]:
             elif not (operands and _alike(op, backend, operands(args), kept)):
                 args = op.promote(backend, args)
             return run(*args, **kwargs)
-        except KeraunosError as error:
-            if op.shape is None:  # an op of the body means an argument of its own
-                op.bind(args, kwargs)
-            op.locate(error)
-            raise
         except Exception as error:
-            op.explain(args, kwargs)
-            if hasattr(backend, "widened") and (out := op.widened(backend, args, kwargs)) is not None:
+            better = op.explain(error, args, kwargs)
+            if better is None and hasattr(backend, "widened") and (out := op.widened(backend, args, kwargs)) is not None:
                 return out
-            op.annotate(error, args, kwargs)
+            better = better or op.failure(error, args, kwargs)
+            if better is not error:
+                better = instead(better, error)
+                raise better from better.__cause__
+            shorten(error)
             raise
 
     function.op = op  # type: ignore[attr-defined]

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from keraunos.core import config, masks, tree
-from keraunos.core.errors import NUMBERS_FIRST, DataError, KeraunosError, StateError
+from keraunos.core.errors import NUMBERS_FIRST, ArgumentTypeError, DataError, KeraunosError, StateError, inside
+from keraunos.core.failures import translated
+from keraunos.core.frames import instead, shorten
 from keraunos.core.graph import KerasTensor, record
 from keraunos.core.op import FOREIGN, SCALAR, TENSOR, VARIABLE, classify
 from keraunos.core.scope import scope, within
@@ -80,7 +82,8 @@ class Callable_(Effects):
                         return self.call(x, training=bool(scope.training)) if self.call_info.training else self.call(x)
                     return self._quick_call(x, kwargs.get("training"))
                 except Exception as error:
-                    self._explain(error, args)
+                    if (better := self._explain(error, args)) is not None:
+                        raise better from better.__cause__
                     raise
         return self._full_call(args, kwargs)
 
@@ -131,6 +134,8 @@ class Callable_(Effects):
                 if symbolic:
                     self._check_inputs(args)
                     outputs = self.compute_output_spec(*args, **inner)
+                    if scope.calls is not None:
+                        scope.calls.append((self, flat, tree.flatten(outputs)))
                     if any(isinstance(x, KerasTensor) and x.record_history for x in flat):
                         outputs = record(self, args, kwargs, outputs)
                 else:
@@ -138,7 +143,8 @@ class Callable_(Effects):
                 if self.activity_regularizer is not None:
                     self._regularize(outputs)
         except Exception as error:
-            self._explain(error, args)
+            if (better := self._explain(error, args)) is not None:
+                raise better from better.__cause__
             raise
         if self._awaits:
             Callable_._built(self)
@@ -204,15 +210,29 @@ class Callable_(Effects):
             if spec is not None and x is not None and hasattr(x, "shape"):
                 spec.check(x, self)
 
-    def _explain(self, error: Exception, args: Any) -> None:
-        """Name the layer in an error; a mismatch with the input spec is the better message."""
+    def _refuse_no_tensor(self, args: tuple[Any, ...]) -> None:
+        """Say that the first input was none, if that is why a call failed."""
+        for x in tree.flatten(args[0]) if args else ():
+            if isinstance(x, Callable_):
+                fix = f"call it: {x.name}(x)"
+                raise ArgumentTypeError(f"'{self.name}' was called on the layer '{x.name}', not on a tensor.", where=self.name, fix=fix)
+        if args and args[0] is None:
+            fix = "end the `call` of the layer before it with: return …"
+            raise ArgumentTypeError(f"'{self.name}' was called on None: what was called before it returned nothing.", where=self.name, fix=fix)
+
+    def _explain(self, error: Exception, args: Any) -> KeraunosError | None:
+        """Name the layer in an error; returns a better one to raise in its place: a mismatch with the input spec, what an engine's error means."""
         shapes = ", ".join(str(show(tuple(x.shape))) for x in tree.flatten(args) if hasattr(x, "shape"))
-        if not isinstance(error, KeraunosError) or not error._trail:
+        better = None
+        if not getattr(error, "_trail", None):  # no layer in this one has said so
             try:
+                self._refuse_no_tensor(args)
                 self._check_inputs(args)
-            except KeraunosError as better:
-                raise better.inside(self.name, shapes) from None
-        if isinstance(error, KeraunosError):
-            error.inside(self.name, shapes)
-        elif not getattr(error, "__notes__", None):
-            error.add_note(f"Raised in the layer '{self.name}' ({type(self).__name__}), called on inputs of shape {shapes}.")
+                better = None if isinstance(error, KeraunosError) else translated(error, known=True)
+            except KeraunosError as mismatch:
+                better = mismatch
+        inside(better or error, self.name, shapes)
+        if better is not None:
+            return instead(better, error, inner=True)
+        shorten(error)
+        return None

@@ -504,18 +504,18 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         args = _tensors(args)
         if _has(Spec, args):
-            return _recorded(call, args, _specs(_pair(f(*_specs(args), **kwargs), len(args))[0]))
+            return _recorded(call, args, _specs(_pair(f(*_specs(args), **kwargs), args)[0]))
         engine = config.active()
         if hasattr(engine, "custom_gradient"):
-            return engine.custom_gradient(lambda *xs: _pair(f(*xs, **kwargs), len(args)), args)
-        return _pair(f(*args, **kwargs), len(args))[0]
+            return engine.custom_gradient(lambda *xs: _pair(f(*xs, **kwargs), args), args)
+        return _pair(f(*args, **kwargs), args)[0]
 
     call.__name__, call.__doc__ = getattr(f, "__name__", "custom_gradient"), getattr(f, "__doc__", None)
     return call
 
 
-def _pair(result: Any, count: int) -> tuple[Any, Callable[..., list[Any]]]:
-    """The result as tensors, and its gradient as a function that gives a list of tensors, one for each of `count` arguments."""
+def _pair(result: Any, args: Sequence[Any]) -> tuple[Any, Callable[..., list[Any]]]:
+    """The result as tensors, and its gradient as a function that gives a list of tensors, one for each of the arguments."""
     if not isinstance(result, tuple) or len(result) != 2 or not callable(result[1]):
         received = f"a {type(result).__name__}" if not isinstance(result, tuple) else f"a tuple of {len(result)}"
         raise ArgumentError("The function must return its result and a function for the gradient.", where="ops.custom_gradient", received=received)
@@ -524,9 +524,16 @@ def _pair(result: Any, count: int) -> tuple[Any, Callable[..., list[Any]]]:
     def gradients(*upstream: Any) -> list[Any]:
         found = gradient(*upstream)
         found = list(found) if isinstance(found, (list, tuple)) else [found]
+        count, place = len(args), "ops.custom_gradient"
         if len(found) != count:
-            raise ArgumentError(f"The gradient of a function of {count} arguments has {len(found)} parts.", where="ops.custom_gradient", expected=f"{count}")
-        return [x if x is None else convert_to_tensor(x) for x in found]
+            raise ArgumentError(f"The gradient of a function of {count} arguments has {len(found)} parts.", where=place, expected=f"{count}", code="KR714")
+        found = [x if x is None else convert_to_tensor(x) for x in found]
+        for i, (x, given) in enumerate(zip(found, args, strict=True)):
+            a, b = (None if y is None else spec_of(y).shape for y in (x, given))
+            if a is not None and b is not None and not rules.equal(a, b):
+                fact = f"The gradient by argument {i} has the shape {show(a)}; the argument has {show(b)}."
+                raise ShapeError(fact, where=place, fix="sum it over the axes along which the argument was broadcast", code="KR714")
+        return found
 
     return _tensors(out), gradients
 

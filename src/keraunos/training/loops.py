@@ -12,7 +12,6 @@ import numpy as np
 
 from keraunos import ops
 from keraunos.core import config, tree
-from keraunos.core.errors import KeraunosError
 from keraunos.core.functional import repeat
 from keraunos.data.adapters import ArraySource, Source
 from keraunos.data.rows import RESIDENT_BYTES
@@ -119,7 +118,7 @@ class Loop:
             yield
         except BaseException as error:
             self.data.close()
-            if isinstance(error, KeraunosError):
+            if isinstance(error, Exception):
                 error.add_note(f"In batch {self.done + 1} of the epoch.")
             raise
 
