@@ -205,29 +205,31 @@ def _along_steps(kernel, x, weights, states, mask, zero_output_for_mask=False, r
     return end, (out if return_sequences else end.unsqueeze(1)), *last
 
 
-def _is_fusible(x, noise, functions, fused):
+def _is_fusible(x, noise, functions, fused, mask=None):
     """Whether the kernels can take it: they have the usual functions and no noise, and their gradients have no gradient."""
+    if mask is not None and torch.compiler.is_compiling():  # how many steps there are is looked up on the host
+        return False
     usual = all(f is OPERATORS[name] for f, name in zip(functions, ("tanh", "sigmoid"), strict=False))
     kind = x.dtype in (torch.float32, torch.float64) or (x.is_cuda and x.dtype.is_floating_point)
     return fused is not False and noise is None and usual and kind and x.numel() > 0 and nested.depth <= 1
 
 
 def simple_rnn(x, kernel, recurrent_kernel, bias, h, noise=None, mask=None, activation=None, fused="auto", **options):
-    if not _is_fusible(x, noise, [activation], fused):
+    if not _is_fusible(x, noise, [activation], fused, mask):
         return NotImplemented
     weights = [kernel.t(), recurrent_kernel.t(), *([] if bias is None else [bias, torch.zeros_like(bias)])]
     return _along_steps(torch._VF.rnn_tanh, x, weights, [h], mask, **options)
 
 
 def lstm(x, kernel, recurrent_kernel, bias, h, c, noise=None, mask=None, activation=None, gate=None, fused="auto", **options):
-    if not _is_fusible(x, noise, [activation, gate], fused):
+    if not _is_fusible(x, noise, [activation, gate], fused, mask):
         return NotImplemented
     weights = [kernel.t(), recurrent_kernel.t(), *([] if bias is None else [bias, torch.zeros_like(bias)])]
     return _along_steps(torch._VF.lstm, x, weights, [h, c], mask, **options)
 
 
 def gru(x, kernel, recurrent_kernel, bias, h, noise=None, mask=None, activation=None, gate=None, reset_after=True, fused="auto", **options):
-    if not reset_after or not _is_fusible(x, noise, [activation, gate], fused):
+    if not reset_after or not _is_fusible(x, noise, [activation, gate], fused, mask):
         return NotImplemented
 
     def reordered(w):  # the kernel has the reset gate first

@@ -52,7 +52,8 @@ def device() -> torch.device:
 
 def place(kind: str, index: int) -> Any:
     count = {"cpu": 1, "gpu": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}.get(kind, 0)
-    return within(device=torch.device("cuda" if kind == "gpu" else kind, index)) if index < count else None
+    where = ("cuda", index) if kind == "gpu" else (kind,)  # of the others there is one, which traces know by its kind alone
+    return within(device=torch.device(*where)) if index < count else None
 
 
 def devices() -> list[str]:

@@ -31,7 +31,7 @@ class Windows(NamedTuple):
     @property
     def symmetric(self) -> bool:
         """Whether as much is padded before as behind."""
-        return all(before == behind for before, behind in self.pads)
+        return all(isinstance(before, int) and before == behind for before, behind in self.pads)
 
     @property
     def spatial(self) -> slice:
@@ -68,7 +68,11 @@ def _remembered(function: Callable[..., Windows]) -> Callable[..., Windows]:
         try:
             return cached(default, *args)
         except TypeError:  # a list has no hash
-            return cached(default, *(tuple(x) if isinstance(x, list) else x for x in args))
+            args = tuple(tuple(x) if isinstance(x, list) else x for x in args)
+        try:
+            return cached(default, *args)
+        except TypeError:  # nor a size that stands for any
+            return function(*args)
 
     return remembered
 
@@ -111,7 +115,10 @@ def _slid(what: str, inner: Sequence[Any], size: Sequence[int], strides: Sequenc
             fix = "use a smaller one, padding='same', or fewer pooling layers before it"
             raise ShapeError(f"The {what} reaches over {reach}, the {axis} of the inputs is only {n}.", fix=fix)
         count = (n - reach) // stride + 1 if padding == "valid" else -(-n // stride)
-        total = 0 if padding == "valid" else UNKNOWN if n is UNKNOWN else max((count - 1) * stride + reach - n, 0)
+        total: Any = 0
+        if padding == "same" and reach > 1:
+            total = UNKNOWN if n is UNKNOWN else (count - 1) * stride + reach - n
+            total = total if reach >= stride or n is UNKNOWN else max(total, 0)
         counts.append(count)
         pads.append((total // 2, total - total // 2))
     return counts, tuple(pads)

@@ -14,11 +14,12 @@ import numpy as np
 
 from keraunos.core import config, tree
 from keraunos.core.dtypes import standardize_dtype
-from keraunos.core.errors import ArgumentError, BackendError, KeraunosError
+from keraunos.core.errors import ArgumentError
 from keraunos.core.functional import Trace
 from keraunos.core.scope import within
 from keraunos.core.spec import UNKNOWN
 from keraunos.export import no_more_options, signatures
+from keraunos.export.tracing import telling, without_host
 from keraunos.saving import files
 
 OPSET = 18
@@ -45,6 +46,7 @@ def export(model: Any, filepath: Any, verbose: bool | None = None, input_signatu
 def _traced(model: Any, engine: Any, opset: int, signature: Any) -> tuple[Any, list[str], list[Any]]:
     """The graph of what the model computes, the names of its outputs, and the variables that the graph may hold the arrays of."""
     (args, kwargs), graph = signature, engine.Graph(opset)
+    without_host(model, "onnx")
     entering = iter(signatures.input_names(model, args, kwargs))
 
     def entry(x: Any) -> Any:
@@ -54,16 +56,10 @@ def _traced(model: Any, engine: Any, opset: int, signature: Any) -> tuple[Any, l
     with within(backend=engine, training=False, trace=None), engine.building(graph):
         copy = model.copied()
         args, kwargs = tree.map_structure(entry, (args, kwargs))
-        try:
+        with telling(model.name):
             with within(trace=Trace()):
                 out = copy(*args, **kwargs)
             engine.close(graph, out)
-        except KeraunosError:
-            raise
-        except Exception as error:
-            fact = f"'{model.name}' cannot be exported: something that it calls is no function of keraunos.ops."
-            received = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
-            raise BackendError(fact, where=model.name, received=received, fix="compute with keraunos.ops in place of the engine's own functions") from error
     names = signatures.output_names(model, out, len(graph.outputs), [x.name for x in graph.inputs])
     return graph, names, copy.variables
 

@@ -26,12 +26,30 @@ def telling(name: str) -> Iterator[None]:
     """
     try:
         yield
-    except KeraunosError:
-        raise
     except Exception as error:
+        if is_own(error):
+            raise
         fact = f"'{name}' cannot be exported: something that it calls is no function of keraunos.ops."
         received = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
         raise BackendError(fact, where=name, received=received, fix="compute with keraunos.ops in place of the engine's own functions") from error
+
+
+def is_own(error: Exception) -> bool:
+    """Whether an error was raised by us, not for an engine that failed."""
+    return isinstance(error, KeraunosError) and not any(note.startswith("The engine says") for note in getattr(error, "__notes__", ()))
+
+
+def without_host(model: Any, format: str) -> None:
+    """Refuse layers that run on the host.
+
+    Raises:
+        BackendError: There is one.
+    """
+    host = next((layer for layer in model._flatten_layers() if layer.on_host), None)
+    if host is not None:
+        fact = f"'{host.name}' ({type(host).__name__}) runs on the host, before any engine: the {format} format has no form of it."
+        fix = f"apply it to the data first, and export what comes behind it: keras.Model(model.get_layer('{host.name}').output, model.output)"
+        raise BackendError(fact, where=model.name, fix=fix)
 
 
 class OnEngine:
@@ -54,11 +72,7 @@ class OnEngine:
 
     def __init__(self, model: Any, engine: str, format: str, input_signature: Any = None):
         args, kwargs = signatures.signature(model, input_signature)
-        host = next((layer for layer in model._flatten_layers() if layer.on_host), None)
-        if host is not None:
-            fact = f"'{host.name}' ({type(host).__name__}) runs on the host, before any engine: the {format} format has no form of it."
-            fix = f"apply it to the data first, and export what comes behind it: keras.Model(model.get_layer('{host.name}').output, model.output)"
-            raise BackendError(fact, where=model.name, fix=fix)
+        without_host(model, format)
         self.names, self.structure = signatures.input_names(model, args, kwargs), tree.map_structure(signatures.spec, (args, kwargs))
         self.specs = tree.flatten(self.structure)
         self.engine = config.load_backend(engine)

@@ -1,0 +1,48 @@
+"""Models as OpenVINO's intermediate representation: an `.xml` file with the graph and a `.bin` beside it with the weights."""
+
+from __future__ import annotations
+
+import pathlib
+import shutil
+import sys
+import tempfile
+from typing import Any
+
+from keraunos.core.errors import needing
+from keraunos.export import no_more_options, onnx
+from keraunos.saving import files
+
+
+def export(model: Any, filepath: Any, verbose: bool | None = None, input_signature: Any = None, **options: Any) -> None:
+    """Write a model for OpenVINO, by way of its ONNX graph; the arguments are those of `export_model`.
+
+    The weights keep their dtype. Both files are whole before they take the places of old ones, the weights first and at once behind them the graph.
+    """
+    no_more_options("openvino", options, ())
+    path = files.new(filepath, ".xml", "An OpenVINO model is")
+    openvino = _package()
+    with tempfile.TemporaryDirectory() as folder:
+        graph, written = pathlib.Path(folder, "model.onnx"), pathlib.Path(folder, "model.xml")
+        onnx.export(model, graph, None, input_signature)
+        openvino.save_model(openvino.Core().read_model(graph), written, compress_to_fp16=False)
+        with files.replacing(path, overwrite=True) as stream:
+            stream.write(written.read_bytes())
+            with files.replacing(path.with_suffix(".bin"), overwrite=True) as weights:
+                with written.with_suffix(".bin").open("rb") as content:
+                    shutil.copyfileobj(content, weights)
+    if verbose:
+        print(f"Wrote '{path}': {model.name}, for OpenVINO {openvino.__version__.partition('-')[0]}.")
+
+
+def _package() -> Any:
+    """OpenVINO, which tells its makers of its use from its import on, by a process of its own; here it is imported without that."""
+    blocked = "openvino" not in sys.modules and "openvino_telemetry" not in sys.modules
+    if blocked:
+        sys.modules["openvino_telemetry"] = None  # pyright: ignore[reportArgumentType]
+    try:
+        with needing("Exporting to OpenVINO needs the openvino and onnx packages.", "export", "'keraunos[openvino]'"):
+            import openvino
+        return openvino
+    finally:
+        if blocked:
+            del sys.modules["openvino_telemetry"]
