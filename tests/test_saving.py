@@ -360,7 +360,7 @@ FAULTS = {
     ),
     "no HDF5": (lambda path: rewritten(path, weights=b"x" * 1000), "no HDF5 file"),
     "swollen": (swollen, r"would unpack to 262,\d+,\d+ bytes"),
-    "old format": (renamed("m.h5"), "are not read yet"),
+    "old format": (renamed("m.h5"), "no HDF5 file"),
     "unknown suffix": (renamed("m.pt"), "ends in '.keras', not '.pt'"),
     "weights only": (renamed("m.weights.h5"), "weights alone"),
 }
@@ -511,18 +511,9 @@ def test_the_state_of_an_optimizer_that_has_not_begun_is_checked_before_it_is_re
     assert int(model.optimizer.iterations) == 0
 
 
-def test_weight_files_of_the_old_format(tmp_path):
-    path = tmp_path / "old.h5"
-    with h5py.File(path, "w") as file:
-        file.attrs["layer_names"] = [b"dense"]
-    with pytest.raises(ModelFileError, match="Keras 1 and 2"):
-        mlp().load_weights(path)
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda m, d: m.save(d / "m.h5"), "'.keras'"),
         (lambda m, d: m.save(d / "m"), "'.keras'"),
         (lambda m, d: m.save(d / "no" / "m.keras"), "does not exist"),
         (lambda m, d: m.save(3), "string or a path"),

@@ -38,13 +38,14 @@ _RENAMED = {
 _VALUES = {"reduction": {"auto": "sum_over_batch_size"}, "data_format": {"tf": "channels_last", "th": "channels_first"}}
 # Arguments that said how something is computed, and not what.
 _IDLE = frozenset({
-    "consume_less", "fn", "fused", "implementation", "input_length", "is_legacy_optimizer", "jit_compile", "key_shape", "query_shape", "rng_type",
-    "schedule_decay", "value_shape", "vocabulary_size",
+    "consume_less", "fn", "fused", "implementation", "input_length", "is_legacy_optimizer", "jit_compile", "kernel_constraint", "kernel_initializer",
+    "kernel_regularizer", "key_shape", "query_shape", "rng_type", "schedule_decay", "value_shape", "vocabulary_size",
 })  # fmt: skip
 # Arguments that are no more, with the value that did nothing, and what to do in place of another.
 _REMOVED: dict[str, tuple[Any, str]] = {
     "adjustment": (None, "leave the adjustment out"),
     "dynamic": (True, "a fixed scale: dynamic_growth_steps=2**31"),
+    "groups": (1, "use layers without groups"),
     "mode": (0, "normalize with mode=0"),
     "ragged": (False, "pad what has several lengths, and mask the padding"),
     "relative_step": (True, "give the learning rate as a schedule"),
@@ -52,6 +53,7 @@ _REMOVED: dict[str, tuple[Any, str]] = {
     "time_major": (False, "transpose what goes in and comes out, and use time_major=False"),
     "virtual_batch_size": (None, "train with batches of that size"),
 }
+_DEFAULT_IF_NONE = ("epsilon", "name")
 HARD_SIGMOID = "keraunos>hard_sigmoid_of_keras_2"
 
 
@@ -88,8 +90,14 @@ def modern_config(cls: Any, config: dict[str, Any]) -> dict[str, Any]:
     >>> modern_config(keras.layers.Dense, {"output_dim": 3, "init": "zeros", "activation": "relu"})
     {'units': 3, 'kernel_initializer': 'zeros', 'activation': 'relu'}
     """
+    if not cls.__module__.startswith("keraunos."):  # a user's class knows its own arguments
+        if "batch_input_shape" in config:
+            _input_shape(cls, config := dict(config))
+        return config
     known, new = _known(cls), {}
     for key, value in config.items():
+        if value is None and key in _DEFAULT_IF_NONE:
+            continue
         if key in known:
             new[key] = value
         elif (name := _RENAMED.get(key)) in known and name not in config:
@@ -119,11 +127,6 @@ def _decay(cls: Any, config: dict[str, Any]) -> None:
         config["learning_rate"] = {"module": "keras.optimizers.schedules", "class_name": "InverseTimeDecay", "config": schedule, "registered_name": None}
 
 
-def _epsilon(cls: Any, config: dict[str, Any]) -> None:
-    if config["epsilon"] is None:  # the default
-        del config["epsilon"]
-
-
 def _axis(cls: Any, config: dict[str, Any]) -> None:
     if cls.__name__ == "BatchNormalization" and isinstance(config["axis"], (list, tuple)) and len(config["axis"]) == 1:
         config["axis"] = config["axis"][0]
@@ -148,7 +151,18 @@ def _forget_bias(cls: Any, config: dict[str, Any]) -> None:
     config["unit_forget_bias"] = config.pop("forget_bias_init") in ("one", "ones")
 
 
+def _lambda(cls: Any, config: dict[str, Any]) -> None:
+    kind, function = config.pop("function_type"), config["function"]
+    for key in ("module", "output_shape_type", "output_shape_module"):
+        config.pop(key, None)
+    if kind == "lambda":
+        fix = "where it was made, write the function with def, pass that to Lambda, and save again; or make the layer a class"
+        raise ModelFileError(f"'{config.get('name')}' is a Python lambda: the file holds its code, which is not run.", where=cls.__name__, fix=fix)
+    config["function"] = {"module": "builtins", "class_name": "function", "config": function, "registered_name": "function"}
+
+
 _SPECIAL = {
-    "axis": _axis, "batch_input_shape": _input_shape, "decay": _decay, "epsilon": _epsilon, "fn": _function, "forget_bias_init": _forget_bias,
+    "axis": _axis, "batch_input_shape": _input_shape, "decay": _decay, "fn": _function, "forget_bias_init": _forget_bias,
+    "function_type": _lambda,
     "nb_row": _kernel_size,
 }  # fmt: skip
