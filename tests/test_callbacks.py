@@ -183,7 +183,7 @@ def test_the_learning_rate_in_the_logs(engine):
 
 def test_history(engine):
     model = regression(metrics=["mae"])
-    history = fit(model, validation_data=(X, Y))
+    history = fit(model, validation_data=(X.copy(), Y))
     assert set(history.history) == {"loss", "mae", "val_loss", "val_mae"} and history.epoch == [0, 1, 2]
     assert history.model is model and history.params["epochs"] == 3 and history.params["steps"] == 3
     assert all(isinstance(v, float) for values in history.history.values() for v in values)
@@ -248,6 +248,7 @@ def test_only_what_acts_is_called_each_batch(tmp_path):
         assert C.CallbackList([make()]).needs("on_train_batch_begin", "on_train_batch_end") is acts
 
 
+@pytest.mark.filterwarnings("ignore:learning_rate=1e")
 def test_terminate_on_nan(engine, capsys):
     model = regression(keras.optimizers.SGD(1e30))
     with pytest.warns(UserWarning, match="The loss became"):
@@ -301,7 +302,7 @@ def test_vector_metrics_do_not_disturb_checkpoints(tmp_path):
 
 
 RUNS = {
-    "fit": lambda model, c: model.fit(X, Y, epochs=2, batch_size=8, validation_data=(X, Y), verbose=0, callbacks=[c]),
+    "fit": lambda model, c: model.fit(X, Y, epochs=2, batch_size=8, validation_data=(X.copy(), Y), verbose=0, callbacks=[c]),
     "a part of fit": lambda model, c: model.fit(
         X, Y, epochs=3, initial_epoch=1, batch_size=8, validation_split=0.4, validation_freq=2, verbose=0, callbacks=[c]
     ),

@@ -191,7 +191,7 @@ def lossy() -> Any:
     return model
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of NumPy, which is PyTensor's engine
+@pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore:learning_rate=1e")  # the first of NumPy, which is PyTensor's engine
 @pytest.mark.parametrize(("fault", "engine"), [(f, e) for f in FAULTS for e in TRAINING if e == QUICK or f in BY_ENGINE], indirect=["engine"])
 def test_faults_are_located_at_once(engine: str, fault: str) -> None:
     make, words = FAULTS[fault]

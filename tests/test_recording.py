@@ -304,7 +304,7 @@ def test_evaluation_with_moving_averages(engine: str) -> None:
 
     for on_epoch in (False, True):
         model = network()
-        model.fit(X, Y, validation_data=(X, Y), verbose=0, callbacks=[callbacks.SwapEMAWeights(on_epoch), Look()])
+        model.fit(X, Y, validation_data=(X.copy(), Y), verbose=0, callbacks=[callbacks.SwapEMAWeights(on_epoch), Look()])
         np.testing.assert_array_equal(seen["evaluated"], seen["mean"])
         np.testing.assert_array_equal(seen["saved"], seen["mean"] if on_epoch else seen["trained"])
         np.testing.assert_array_equal(model.optimizer._averages[0].numpy(), seen["mean"])
@@ -324,7 +324,7 @@ def test_logs_in_a_file(tmp_path: pathlib.Path) -> None:
 
     texts = []
     for library in (peer, keras):
-        fit(library, library.callbacks.CSVLogger(str(path)), epochs=2, validation_data=(X, Y))
+        fit(library, library.callbacks.CSVLogger(str(path)), epochs=2, validation_data=(X.copy(), Y))
         fit(library, library.callbacks.CSVLogger(str(path), append=True), epochs=1)
         texts.append(list(csv.reader(path.read_text().splitlines())))
     assert texts[0][0] == texts[1][0] and len(texts[0]) == len(texts[1]) == 4
@@ -332,7 +332,7 @@ def test_logs_in_a_file(tmp_path: pathlib.Path) -> None:
         for a, b in zip(theirs, ours, strict=True):
             assert a == b or abs(float(a) - float(b)) < 1e-5
     with pytest.raises(ArgumentError, match="has no column for 'val_loss'"):
-        fit(keras, callbacks.CSVLogger(path), epochs=2, validation_data=(X, Y), validation_freq=2)
+        fit(keras, callbacks.CSVLogger(path), epochs=2, validation_data=(X.copy(), Y), validation_freq=2)
     fit(keras, callbacks.CSVLogger(tmp_path / "new" / "log.csv"))
     assert (tmp_path / "new" / "log.csv").exists()
     with pytest.raises(ArgumentError, match="one character"):

@@ -438,7 +438,7 @@ def test_stopped_training_does_not_stop_evaluation_and_validation_calls_back(eng
             seen.append("end")
 
     model, one_pass = linear(), ["begin", 0, 1, 2, 3, "end"]
-    model.fit(NUMBERS, SUMS, epochs=3, validation_data=(NUMBERS, SUMS), callbacks=Stop(), verbose=0)
+    model.fit(NUMBERS, SUMS, epochs=3, validation_data=(NUMBERS.copy(), SUMS), callbacks=Stop(), verbose=0)
     assert seen == one_pass
     model.evaluate(NUMBERS, SUMS, callbacks=Stop(), verbose=0)
     assert seen == one_pass * 2
@@ -672,7 +672,7 @@ def test_compile_refuses_what_cannot_be_meant(options, message):
 
 @pytest.mark.parametrize(("options", "message"), [
     ({"epochs": "3"}, "epochs"), ({"epochs": 2.5}, "epochs"), ({"initial_epoch": -1}, "initial_epoch"), ({"validation_freq": 0}, "validation_freq"),
-    ({"class_weight": {0: 1.0}}, "one output"), ({"validation_data": (NUMBERS, {"a": SUMS, "c": KINDS})}, "the key 'c'"),
+    ({"class_weight": {0: 1.0}}, "one output"), ({"validation_data": (NUMBERS.copy(), {"a": SUMS, "c": KINDS})}, "the key 'c'"),
 ])  # fmt: skip
 def test_fit_refuses_before_anything_is_trained(options, message):
     with keraunos_scope("torch"):
@@ -722,7 +722,7 @@ def test_when_and_on_what_fit_validates():
     with keraunos_scope("torch"):
         model, seen = linear(), []
         count = keras.callbacks.LambdaCallback(on_test_batch_end=lambda batch, logs: seen.append(batch))
-        given = {"validation_data": (NUMBERS, SUMS), "callbacks": [count], "verbose": 0}
+        given = {"validation_data": (NUMBERS.copy(), SUMS), "callbacks": [count], "verbose": 0}
         for options, expected in (
             ({"epochs": 5.0, "validation_freq": 2}, 2),
             ({"epochs": 3, "validation_freq": [1, 3]}, 2),

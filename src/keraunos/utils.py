@@ -70,7 +70,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Any:
     count = num_classes or int(classes.max(initial=-1)) + 1
     if classes.size and (classes.min() < 0 or classes.max() >= count):
         wrong = int(classes.min() if classes.min() < 0 else classes.max())
-        raise DataError(f"x contains {wrong}, which is not one of {count} classes.", where="to_categorical", expected=f"integers from 0 to {count - 1}")
+        raise DataError(f"x contains {wrong}, which is not one of {count} classes.", where="to_categorical", expected=f"integers from 0 to {count - 1}", fix=f"num_classes={wrong + 1}")
     return (classes[..., None] == np.arange(count)).astype(config.floatx())
 
 

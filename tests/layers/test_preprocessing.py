@@ -410,7 +410,7 @@ def test_graphs_of_several_kinds_of_data(engine: str) -> None:
         x = {"kind": rng.choice(["cat", "dog", "cow"], (12, 1)), "age": rng.uniform(0, 60, (12, 1)).astype("float32"), "size": np.ones((12, 2), "float32")}
         y = np.ones((12, 1), "float32")
         assert model.evaluate(x, y, verbose=0) == pytest.approx(np.mean((array(model(x)) - y) ** 2), rel=1e-5)
-        model.fit(x, y, epochs=2, batch_size=5, verbose=0, validation_data=(x, y))
+        model.fit(x, y, epochs=2, batch_size=5, verbose=0, validation_data=(x.copy(), y))
         np.testing.assert_allclose(model.predict(x, verbose=0, batch_size=5), array(model(x)), atol=1e-6)
         inner = Model([kind, age], crossed)
         outer_kind, outer_age = Input((1,), dtype="string"), Input((1,))

@@ -76,7 +76,7 @@ def _as_tree(cls: type) -> None:
 
 def _refuse(symbolic: KerasTensor) -> NoReturn:
     fix = "use keraunos.ops, or wrap the function in a Layer's call"
-    raise SymbolicError("A JAX function was applied to a symbolic tensor.", received=repr(symbolic), fix=fix, code="KR720")
+    raise SymbolicError("A JAX function was applied to a symbolic tensor.", where=symbolic.name, received=repr(symbolic), fix=fix, code="KR720")
 
 
 jax.tree_util.register_pytree_node(KerasTensor, _refuse, lambda *_: None)  # JAX looks at the arguments of all its functions so

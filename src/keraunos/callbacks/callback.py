@@ -96,7 +96,7 @@ class CallbackList:
         for callback in self.callbacks:
             if isinstance(callback, type) or not hasattr(callback, "set_model"):
                 kind = callback if isinstance(callback, type) else type(callback)
-                fix = f"{kind.__name__}()" if kind is callback else "subclass keras.callbacks.Callback"
+                fix = f"{kind.__name__}()" if kind is callback else "keras.callbacks.LambdaCallback(on_epoch_end=…) for a function, or a subclass of Callback"
                 raise ArgumentTypeError(f"A callback is a keras.callbacks.Callback, got {kind.__name__}.", where="callbacks", fix=fix)
         if add_history and not any(isinstance(callback, History) for callback in self.callbacks):
             self.callbacks.append(History())

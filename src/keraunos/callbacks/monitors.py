@@ -43,7 +43,7 @@ class Monitor(Callback):
             if self.monitor.startswith("val_") and not any(name.startswith("val_") for name in logs):
                 fix = f"pass validation_data to fit, or monitor='{self.monitor[4:]}'"
             fact = f"{type(self).__name__} watches '{self.monitor}', which is not among the logs."
-            raise ArgumentError(fact, received=f"available: {', '.join(logs)}", fix=fix)
+            raise ArgumentError(fact, where=type(self).__name__, received=f"available: {', '.join(logs)}", fix=fix, code="KR502")
         return float(logs[self.monitor])
 
 

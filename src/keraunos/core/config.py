@@ -58,10 +58,10 @@ def load_backend(name: str) -> Any:
         BackendError: The engine's package is not installed.
     """
     if name not in (*BACKENDS, *_TRACERS):
-        raise ArgumentError(f"There is no backend {name!r}.", fix=suggestion(name, BACKENDS))
+        raise ArgumentError(f"There is no backend {name!r}.", where="backend", fix=suggestion(name, BACKENDS), code="KR801")
     if importlib.util.find_spec(name) is None:
         extra = "export" if name in _TRACERS else name
-        raise BackendError(f"The backend '{name}' needs the package '{name}', which is not installed.", fix=f"pip install 'keraunos[{extra}]'")
+        raise BackendError(f"The backend '{name}' needs the package '{name}', which is not installed.", fix=f"pip install 'keraunos[{extra}]'", code="KR702")
     return importlib.import_module(f"keraunos.backends.{name}")
 
 
@@ -148,7 +148,7 @@ def device(device_name: str) -> AbstractContextManager[Any]:
     engine, kind = active(), found[1].replace("cuda", "gpu")
     context = engine.place(kind, int(found[2] or 0))
     if context is None:
-        raise BackendError(f"The {engine.name} backend finds no device '{device_name}'.", where="device", fix=f"use one of {', '.join(engine.devices())}")
+        raise BackendError(f"The {engine.name} backend finds no device '{device_name}'.", where="device", fix=f"use one of {', '.join(engine.devices())}", code="KR701")
     return context
 
 

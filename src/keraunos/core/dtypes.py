@@ -80,7 +80,7 @@ def standardize_dtype(dtype: Any) -> str:
     if name.startswith(("str", "<U", "bytes", "object")):
         name = "string"
     if name not in BITS:
-        raise DTypeError(f"There is no dtype {dtype!r}.", fix=suggestion(name, BITS))
+        raise DTypeError(f"There is no dtype {dtype!r}.", where="dtype", fix=suggestion(name, BITS))
     return name
 
 
@@ -94,7 +94,7 @@ def result_type(*dtypes: Any) -> str:
     """
     names = [d if isinstance(d, str) and d in _ABOVE else _PYTHON.get(d) or standardize_dtype(d) for d in dtypes]
     if "string" in names:
-        raise DTypeError("Text cannot be computed with.", received=", ".join(names), fix=NUMBERS_FIRST)
+        raise DTypeError("Text cannot be computed with.", received=", ".join(names), fix=NUMBERS_FIRST, code="KR207")
     return _settled(_join_all(*names) if names else "float")
 
 

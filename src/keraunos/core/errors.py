@@ -116,6 +116,7 @@ class KeraunosError(Exception):
         if self._trail:
             path, inputs = _crumbs(self._trail)
             place = path + (f" ({place})" if place and place != self._trail[-1][0] else "")
+            inputs = None if inputs == str(self.received) else inputs
         self.args = (layout(self.fact, place, self.received, self.expected, self.fix, inputs=inputs, code=self.code),)
         return self
 
@@ -211,7 +212,7 @@ def needing(fact: str, where: str, package: str) -> Iterator[None]:
     try:
         yield
     except ImportError:
-        raise BackendError(fact, where=where, fix=f"pip install {package}") from None
+        raise BackendError(fact, where=where, fix=f"pip install {package}", code="KR702") from None
 
 
 class MissingNameError(KeraunosError, AttributeError):
@@ -248,5 +249,5 @@ def one_of(name: str, value: Any, options: Iterable[str], where: Any = None) -> 
     'valid'
     """
     if value not in options:
-        raise ArgumentError(f"{name} cannot be {value!r}.", where=where, fix=suggestion(value, options))
+        raise ArgumentError(f"{name} cannot be {value!r}.", where=where, fix=suggestion(value, options), code="KR801")
     return value

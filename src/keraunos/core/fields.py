@@ -212,7 +212,9 @@ def _unknown(cls: Any, kwargs: dict[str, Any]) -> None:
     """Refuse the first of the arguments that the class does not know."""
     options = [*cls.fields, *cls.base_arguments]
     if wrong := next((name for name in kwargs if name not in options), None):
-        raise ArgumentTypeError(f"{cls.__name__} has no argument '{wrong}'.", where=cls.__name__, fix=GONE.get(wrong) or suggestion(wrong, options))
+        raise ArgumentTypeError(
+            f"{cls.__name__} has no argument '{wrong}'.", where=cls.__name__, fix=GONE.get(wrong) or suggestion(wrong, options), code="KR811"
+        )
 
 
 def _make_init(cls: type[Declared]) -> Callable[..., None]:

@@ -16,6 +16,10 @@ from keraunos.core.errors import KeraunosError, MissingNameError, nearest
 KERAS_VERSION = "3.15.1"  # the version of Keras whose public names `keras_names.txt` lists
 # What does the work of some names that Keras has and Keraunos lacks.
 _INSTEAD = {
+    "preprocessing.text": "layers.TextVectorization makes numbers of text",
+    "preprocessing": "utils has image_dataset_from_directory, pad_sequences and load_img; layers.TextVectorization takes the place of the Tokenizer",
+    "wrappers": "scikeras, or the model itself in a function that fits and scores it",
+    "utils.np_utils": "utils.to_categorical, utils.normalize",
     "callbacks.OrbaxCheckpoint": "BackupAndRestore keeps the whole state of a run, ModelCheckpoint the model",
 }
 
@@ -54,9 +58,10 @@ def missing(namespace: str, name: str) -> NoReturn:
     shown = f"{namespace}.{name}".strip(".")
     lacking = in_keras(namespace, name)
     fact = f"Keraunos has no '{shown}' yet; Keras {KERAS_VERSION} has it." if lacking else f"There is no '{shown}' in Keraunos, nor in Keras {KERAS_VERSION}."
-    ours = [n for n in getattr(importlib.import_module(module), "__all__", ()) if n[:1].isupper() == name[:1].isupper()]
+    every = getattr(importlib.import_module(module), "__all__", ())
+    ours = [n for n in every if n[:1].isupper() == name[:1].isupper() or n.lower() == name.lower()]
     near = None if lacking else nearest(name, ours)  # a name that Keras has is not misspelt
-    fix = f"Did you mean '{near}'?" if near else _INSTEAD.get(shown, f"dir({module}) lists the names that there are")
+    fix = f"Did you mean '{near}'?" if near and shown not in _INSTEAD else _INSTEAD.get(shown, f"dir({module}) lists the names that there are")
     # Python drops an AttributeError's words when `from … import …` meets one.
     importing = frame.f_code.co_code[frame.f_lasti] == opcode.opmap["IMPORT_FROM"]
     raise (MissingImportError if importing else MissingNameError)(fact, where=f"import of {module}" if importing else module, fix=fix)

@@ -112,7 +112,7 @@ class Operation(Declared):
     def _only_node(self) -> Any:
         if len(self.nodes) != 1:
             fix = "use it in one model, or keep the tensors that its calls returned"
-            raise StateError(f"'{self.name}' was called {len(self.nodes)} times on symbolic tensors.", fix=fix)
+            raise StateError(f"'{self.name}' was called {len(self.nodes)} times on symbolic tensors.", where=self.name, fix=fix)
         return self.nodes[0]
 
     def __repr__(self) -> str:

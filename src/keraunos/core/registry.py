@@ -48,7 +48,7 @@ class Registry:
         found = get_registered_object(name)
         found = self.table.get(name) if found is None else found
         if found is None:
-            raise ArgumentError(f"There is no {self.kind} {name!r}.", where=f"{self.kind}={name!r}", fix=suggestion(name, self.table))
+            raise ArgumentError(f"There is no {self.kind} {name!r}.", where=f"{self.kind}={name!r}", fix=suggestion(name, self.table), code="KR801")
         return found
 
     def get(self, identifier: Any) -> Any:
@@ -69,7 +69,7 @@ class Registry:
             return found
         given = found.__name__ if inspect.isclass(found) or inspect.isfunction(found) else type(found).__name__
         what = f"a name, a config, {'an instance of ' + self.base.__name__ if self.base else 'a class'}{' or a function' if self.callables else ''}"
-        raise ArgumentError(f"A value of this type is no {self.kind}.", where=self.kind, received=given, expected=what)
+        raise ArgumentError(f"A value of this type is no {self.kind}.", where=self.kind, received=given, expected=what, fix=f"{self.kind}s by name: {', '.join(map(repr, list(self.table)[:3]))}, …")
 
     def serialize(self, item: Any) -> Any:
         """The config of an object, or the name of a function where there are no classes, ready for JSON."""

@@ -91,7 +91,8 @@ def _refusal(fact: str, fix: str | None = None) -> Any:
     """A method of symbolic tensors that only values can have."""
 
     def refuse(self: Any, *_: Any, **__: Any) -> Any:
-        raise SymbolicError(fact, received=repr(self), fix=fix)
+        name = getattr(self, "name", None)  # what `Input` gives, and what is made of it, has one
+        raise SymbolicError(fact, where=name or "a tensor in `call`", received=repr(self), fix=fix, code="KR720" if name else "KR721")
 
     return refuse
 
@@ -118,19 +119,21 @@ class Symbolic(Operators):
         if self.shape and known(self.shape[:1]):
             return self.shape[0]
         fact = "A symbolic tensor whose first dimension is not known has no length and cannot be iterated over."
-        raise SymbolicError(fact, received=repr(self), fix="use ops.scan or ops.unstack along a known axis")
+        raise SymbolicError(fact, where=getattr(self, "name", "a tensor in `call`"), received=repr(self), fix="use ops.scan or ops.unstack along a known axis")
 
     def __iter__(self) -> Any:
         return (self[i] for i in range(len(self)))
 
     __bool__ = _refusal("A symbolic tensor has no truth value: `if` and `while` cannot see data.", "use ops.where(condition, a, b) or ops.cond")
     __float__ = __int__ = __index__ = _refusal("A symbolic tensor has no value yet.", "compute it inside a model, then call predict")
-    __array__ = _refusal("A NumPy function was applied to a symbolic tensor.", "use the function of the same name in keraunos.ops, such as ops.exp")
+    __array__ = _refusal("A NumPy function was applied to a symbolic tensor.", "use the function of the same name in keraunos.ops, such as ops.exp, or wrap it in a Layer's call")
+    __setitem__ = _refusal("A part of a symbolic tensor cannot be assigned.", "use ops.slice_update, ops.scatter_update or ops.where, which return a new tensor")
 
     @classmethod
     def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         fix = "use keraunos.ops, or wrap the function in a Layer's call"
-        raise SymbolicError("A PyTorch function was applied to a symbolic tensor.", received=getattr(function, "__name__", ""), fix=fix)
+        name = getattr(function, "__name__", "")
+        raise SymbolicError("A PyTorch function was applied to a symbolic tensor.", where=f"torch.{name}", fix=fix)
 
 
 class Spec(Symbolic):
@@ -212,7 +215,7 @@ def broadcast_shapes(*shapes: Sequence[Any]) -> Shape:
             result = tuple(broadcast_dim(a, b) for a, b in backwards)[::-1]
         except ValueError:
             listed = " and ".join(str(show(s)) for s in shapes)
-            raise ShapeError(f"Shapes {listed} do not broadcast.", expected="equal dimensions, or 1, counted from the last axis") from None
+            raise ShapeError(f"Shapes {listed} do not broadcast.", expected="equal dimensions, or 1, counted from the last axis", fix="ops.expand_dims or ops.reshape one of them", code="KR103") from None
     return result
 
 
@@ -232,7 +235,8 @@ def normalize_axis(axis: int, ndim: int, name: str = "axis") -> int:
         raise ArgumentTypeError(f"{name} must be an integer.", where=name, received=repr(axis))
     if not -ndim <= axis < ndim:
         expected = f"{-ndim} to {ndim - 1}" if ndim else "a tensor with axes"
-        raise ShapeError(f"There is no axis {axis} in a tensor of {ndim} axes.", where=name, expected=expected)
+        fix = f"{name}={-1 if ndim else None}" + " is the last" * bool(ndim)
+        raise ShapeError(f"There is no axis {axis} in a tensor of {ndim} axes.", where=name, expected=expected, fix=fix)
     return axis % ndim if ndim else 0
 
 

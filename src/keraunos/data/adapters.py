@@ -53,20 +53,27 @@ class ArraySource:
         self.data, named = to_arrays(x, y, sample_weight, text=text or prepare is not None)
         scalar = next((name for name, a in named.items() if a.ndim == 0), None)
         if scalar is not None:
-            raise DataError(f"{scalar} is a single number, not an array of samples.", where=scalar)
+            raise DataError(f"{scalar} is a single number, not an array of samples.", where=scalar, fix=f"np.array([[{scalar}]]) is one sample of one feature")
         lengths = {name: int(a.shape[0]) for name, a in named.items()}
         if len(set(lengths.values())) > 1:
             received = ", ".join(f"{name}: {length}" for name, length in lengths.items())
-            raise DataError("The arrays have unequal numbers of samples.", received=received, fix="each needs one entry for each sample")
+            raise DataError(
+                "The arrays have unequal numbers of samples.",
+                where=", ".join(lengths),
+                received=received,
+                fix="each needs one entry for each sample",
+                code="KR208",
+            )
         self.size = next(iter(lengths.values()), 0)
         if self.size == 0:
-            raise DataError("x has 0 samples.", fix="check how the data was selected")
+            raise DataError("x has 0 samples.", where="x", fix="check how the data was selected: print(x.shape) before this call", code="KR209")
         if batch_size is not None and (not isinstance(batch_size, (int, np.integer)) or batch_size < 1):
-            raise ArgumentError("batch_size must be a positive integer.", received=f"batch_size={batch_size!r}")
+            raise ArgumentError("batch_size must be a positive integer.", where="batch_size", received=f"batch_size={batch_size!r}", fix="batch_size=32")
         self.batch_size = int(batch_size or 32)
         available = math.ceil(self.size / self.batch_size)
         if steps is not None and steps > available:
-            raise ArgumentError(f"steps_per_epoch={steps} needs more than the {self.size} samples in batches of {self.batch_size}.", fix=f"at most {available}")
+            fact = f"steps_per_epoch={steps} needs more than the {self.size} samples in batches of {self.batch_size}."
+            raise ArgumentError(fact, where="steps_per_epoch", fix=f"at most {available}, or leave it out")
         self.steps = steps or available
         self.shuffle, self.seed = shuffle, host.make_seed() if shuffle else 0
         self.prepare, self._pace = prepare, Pace()
@@ -179,7 +186,9 @@ def _is_array(x: Any) -> bool:
 
 def _whole_steps(steps: Any) -> int:
     if (not isinstance(steps, (int, np.integer)) and not (isinstance(steps, float) and steps.is_integer())) or steps < 1:
-        raise ArgumentError("The number of steps must be a positive integer.", where="steps_per_epoch, validation_steps or steps", received=repr(steps))
+        raise ArgumentError(
+            "The number of steps must be a positive integer.", where="steps_per_epoch, validation_steps or steps", received=repr(steps), fix="leave it out"
+        )
     return int(steps)
 
 
@@ -192,13 +201,14 @@ def source(x: Any, y: Any = None, sample_weight: Any = None, batch_size: int | N
         ArgumentError: An argument does not go with this kind of data.
     """
     if x is None:
-        raise DataError("There is no data: x is None.", fix="pass arrays, a generator or a data set")
+        raise DataError("There is no data: x is None.", where="x", fix="pass arrays, a generator or a data set")
     x, steps = _unfolded(x), None if steps is None else _whole_steps(steps)
     if _is_array(x):
         return ArraySource(x, y, sample_weight, batch_size, bool(shuffle), steps, prepare, text)
     kind, known = type(x).__name__, _data_set(type(x))
     if known is None and not any(hasattr(x, name) for name in ("__iter__", "__next__", "__getitem__")):
-        raise DataError(f"x is a {kind}, which gives no batches.", fix="pass arrays, a generator or a data set")
+        fix = f"pass what it returns: {getattr(x, '__name__', 'x')}()" if callable(x) else "pass arrays, a generator or a data set"
+        raise DataError(f"x is a {kind}, which gives no batches.", where="x", fix=fix)
     parts = "yield (x, y) or (x, y, sample_weight)"
     for name, value, fix in (("y", y, parts), ("sample_weight", sample_weight, parts), ("batch_size", batch_size, "leave batch_size out")):
         if value is not None:
@@ -218,14 +228,16 @@ def split(data: tuple[Any, Any, Any], fraction: float) -> tuple[Any, Any]:
         ArgumentError: The fraction leaves one part empty, or the data is no arrays.
     """
     if not 0 < fraction < 1:
-        raise ArgumentError("validation_split is a fraction between 0 and 1.", received=f"validation_split={fraction}")
+        fix = "validation_split=0.2 keeps the last fifth"
+        raise ArgumentError("validation_split is a fraction between 0 and 1.", where="validation_split", received=f"validation_split={fraction}", fix=fix)
     held = source(*data, text=True)
     if not isinstance(held, ArraySource):
         fact, fix = f"validation_split goes with arrays, not with a {type(data[0]).__name__}.", "pass validation_data=(x_val, y_val) or a second data set"
         raise ArgumentError(fact, where="validation_split", fix=fix)
     at = int(held.size * (1 - fraction))
     if not 0 < at < held.size:
-        raise ArgumentError(f"validation_split={fraction} of {held.size} samples leaves one part empty.", where="validation_split")
+        fix = "pass validation_data, or a fraction that holds a sample"
+        raise ArgumentError(f"validation_split={fraction} of {held.size} samples leaves one part empty.", where="validation_split", fix=fix)
     return held.parts(at)
 
 
@@ -241,8 +253,13 @@ def class_weights(y: Any, weights: dict[int, float], sample_weight: Any = None, 
     Raises:
         ArgumentError: A class has no weight.
     """
+    if not isinstance(weights, dict):
+        fix = "{" + ", ".join(f"{i}: {float(w):g}" for i, w in enumerate(list(weights)[:8])) + "}" if np.ndim(weights) == 1 else "{0: 1.0, 1: 2.0}"
+        raise ArgumentError(f"class_weight is a dict of weights by class, not a {type(weights).__name__}.", where="class_weight", fix=f"class_weight={fix}")
     to_numpy = config.active().to_numpy
     y = np.asarray(to_numpy(to_array(y, "y")))
+    if y.dtype.kind == "f" and not (sparse or (y.ndim > 1 and y.shape[-1] > 1)) and (y != np.floor(y)).any():
+        raise ArgumentError("class_weight goes by classes, and y is continuous.", where="class_weight", fix="sample_weight=…, a weight for each sample")
     several = y.ndim > 1 and y.shape[-1] > 1
     labels = y.argmax(-1) if several and not sparse else (y if several or y.ndim == 1 else y[..., 0]).astype("int64")
     classes, inverse = np.unique(labels, return_inverse=True)

@@ -26,7 +26,7 @@ def to_array(x: Any, name: str, text: bool = False) -> Any:
     """
     if type(x) is not np.ndarray:
         if isinstance(x, KerasTensor):
-            raise DataError(f"{name} is a symbolic tensor, not data.", fix="pass arrays to fit; symbolic tensors to keras.Model(inputs, outputs)")
+            raise DataError(f"{name} is a symbolic tensor, not data.", where=name, fix="pass arrays to fit; symbolic tensors to keras.Model(inputs, outputs)")
         x = _converter(type(x))(x, name, text)
         if isinstance(x, Rows) or (not isinstance(x, np.ndarray) and config.active().is_tensor(x)):
             return x
@@ -65,8 +65,9 @@ def _wanted(dtype: np.dtype, floatx: str) -> np.dtype:
 def _refuse_objects(x: np.ndarray, name: str) -> None:
     if x.dtype.kind != "O" or (x.size and all(isinstance(value, (str, bytes)) for value in x.flat[:3])):
         graph = ", for which the model must be a Sequential or begin with Input(shape, dtype='string'), if it is not applied to the data: fit(layer(x), y)"
-        raise DataError(f"{name} holds text.", where=name, fix=NUMBERS_FIRST + graph * name.startswith("x"))
-    fix = "pass an array of numbers, all samples of one shape"
+        raise DataError(f"{name} holds text.", where=name, fix=NUMBERS_FIRST + graph * name.startswith("x"), code="KR207")
+    uneven = len({np.shape(value) for value in x.flat[:100]}) > 1
+    fix = f"keras.utils.pad_sequences({name}) makes the samples equally long" if uneven else f"{name}.astype('float32'), without None; all samples of one shape"
     raise DataError(f"{name} holds Python objects.", where=name, received=f"an array of {len(x) if x.ndim else 1} objects", fix=fix)
 
 

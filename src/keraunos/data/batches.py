@@ -26,7 +26,7 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
     """
     parts = tuple(data) if isinstance(data, (list, tuple)) else (data,)
     if not 1 <= len(parts) <= 3:
-        raise DataError(f"A batch is (x,), (x, y) or (x, y, sample_weight), got {len(parts)} parts.", fix="yield (x, y)")
+        raise DataError(f"A batch is (x,), (x, y) or (x, y, sample_weight), got {len(parts)} parts.", where="the batch", fix="yield (x, y)")
     return (*parts, *(None,) * (3 - len(parts)))  # type: ignore[return-value]
 
 
@@ -62,7 +62,9 @@ def to_arrays(*parts: Any, text: bool = False) -> tuple[tuple[Any, ...], dict[st
     for name, part in zip(_PARTS, parts, strict=False):
         if isinstance(part, list) and part and not any(hasattr(v, "shape") for v in tree.flatten(part)):
             fact = f"{name} is a list of {len(part)} {type(part[0]).__name__}s, which could be one array or many."
-            raise DataError(fact, where=name, fix=f"pass np.asarray({name})")
+            uneven = len({len(row) for row in part if isinstance(row, (list, tuple))}) > 1
+            fix = f"{name} = keras.utils.pad_sequences({name}), which makes the rows equally long" if uneven else f"pass np.asarray({name})"
+            raise DataError(fact, where=name, fix=fix, code="KR206")
     paths, leaves, form = optree.tree_flatten_with_path(parts, none_is_leaf=True)  # pyright: ignore[reportArgumentType]
     names = [_PARTS[place] + "".join(f"[{key!r}]" for key in path) for place, *path in paths]
     arrays = [None if x is None else to_array(x, name, text and name.startswith("x")) for name, x in zip(names, leaves, strict=True)]

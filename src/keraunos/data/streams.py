@@ -97,7 +97,7 @@ class StreamSource:
             self._unread.appendleft(numbered[1])
             self._first = numbered[1], self._made(numbered)
             return self._first[1]
-        raise DataError("The data gave no batch.", fix="check that the generator yields, or pass a new one: a generator can be used once")
+        raise DataError("The data gave no batch.", where="x", fix="check that the generator yields, or pass a new one: a generator can be used once")
 
     def batches(self, epoch: int, ready: Callable[[Any], Any] = as_it_is, passed: int = 0) -> Generator[Any]:
         """The batches of an epoch but for the first ones, made `ready` ahead of time where that is worth a thread."""
@@ -118,7 +118,7 @@ class StreamSource:
             self.steps = done
         elif done < self.steps:  # type: ignore[operator]
             fix = "let it yield for ever, or pass a smaller steps_per_epoch"
-            raise DataError(f"The {'generator' if self._once else 'data'} ended after {done} of {self.steps} batches.", fix=fix)
+            raise DataError(f"The {'generator' if self._once else 'data'} ended after {done} of {self.steps} batches.", where="x", fix=fix)
 
     def skip(self, epoch: int) -> None:
         """Pass over an epoch that an earlier run has done: where epochs follow one another in the data, its batches are read."""

@@ -194,7 +194,7 @@ class Callable_(Effects):
     def _text(self, x: Any) -> Any:
         """An array of strings as it is, for a layer that holds one which runs on the host."""
         if not self._runs_on_host():
-            raise DataError("Text was given to a layer of numbers.", where=self.name, fix=NUMBERS_FIRST)
+            raise DataError("Text was given to a layer of numbers.", where=self.name, fix=NUMBERS_FIRST, code="KR207")
         return x
 
     def _runs_on_host(self) -> bool:

@@ -47,7 +47,7 @@ class ConvLSTMCell(Spatial, Recurrent, ConvLSTMArguments, order=_FIRST):
         unknown: Any = None
         self.output_size = self.state_size = unknown
         if (1,) * self.rank not in (self.strides, self.dilation_rate):
-            raise self._refusal("strides > 1 and dilation_rate > 1 do not go together.", "strides", "dilation_rate")
+            raise self._refusal("strides > 1 and dilation_rate > 1 do not go together.", "strides", "dilation_rate", fix="leave one of them at 1")
 
     def build(self, input_shape: Any) -> None:
         self.input_spec.check(Spec(input_shape), self)

@@ -35,7 +35,7 @@ class Convolving(Spatial, kw_only=True):
     def setup(self) -> None:
         super().setup()
         if not self.dilates_strides and (1,) * self.rank not in (self.strides, self.dilation_rate):
-            raise self._refusal("strides > 1 and dilation_rate > 1 do not go together.", "strides", "dilation_rate")
+            raise self._refusal("strides > 1 and dilation_rate > 1 do not go together.", "strides", "dilation_rate", fix="leave one of them at 1")
 
     def build(self, input_shape: Any) -> None:
         self.input_spec.check(Spec(input_shape), self)
@@ -105,7 +105,7 @@ class BaseConv(Convolving, Kerneled, Adaptable, order=_OWN):
     def setup(self) -> None:
         super().setup()
         if self.filters % self.groups:
-            raise self._refusal("filters must be divisible by groups.", "filters", "groups")
+            raise self._refusal("filters must be divisible by groups.", "filters", "groups", fix=f"filters={self.groups * max(self.filters // self.groups, 1)}")
 
     def kernels(self, channels: int) -> int:
         if channels % self.groups:

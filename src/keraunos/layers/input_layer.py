@@ -62,14 +62,18 @@ class InputSpec(Declared):
             if exact == rank + 1 >= 3:
                 sizes = ", ".join(str(d) for d in show(shape)[1:])
                 fix = f"add the channels axis: {f'Input((1, {sizes})) and x[:, None]' if first else f'Input(({sizes}, 1)) and x[..., None]'}"
+            elif rank < least:
+                fix = f"put it before what took the axes away, such as Flatten, or Reshape its input to {least} axes"
+            else:
+                fix = f"put Reshape, Flatten or a global pooling layer before it, to come to {most} axes"
             fact = f"'{layer.name}' ({type(layer).__name__}) cannot take an input of {rank} axes."
             named = f" (batch, {', '.join([*axes[-1:], *axes[:-1]] if first else axes)})" if axes else ""
-            raise ShapeError(fact, received=show(shape), expected=f"{bound}{wanted} axes{named}", fix=fix)
+            raise ShapeError(fact, received=show(shape), expected=f"{bound}{wanted} axes{named}", fix=fix, code="KR102")
         for axis, size in {**self.axes, **dict(enumerate(self.shape if self.shape and len(self.shape) == rank else ()))}.items():
             if -rank <= axis < rank and not same_dim(shape[axis], size):
                 what = "features" if rank == 2 else "channels" if axis in ((1,) if first else (-1, rank - 1)) else f"elements along axis {axis}"
                 fix = f"pass data with {size} {what}, or make a new layer for {shape[axis]}"
-                raise ShapeError(f"The input has {shape[axis]} {what}; '{layer.name}' was built for {size}.", received=show(shape), fix=fix)
+                raise ShapeError(f"The input has {shape[axis]} {what}; '{layer.name}' was built for {size}.", received=show(shape), fix=fix, code="KR101")
 
 
 class InputLayer(Layer):

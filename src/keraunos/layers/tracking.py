@@ -46,7 +46,7 @@ def assign_all(variables: list[Variable], values: list[Any]) -> None:
     """Give variables their values; none gets one unless all fit."""
     for variable, value in zip(variables, values, strict=True):
         if (shape := np.shape(value)) != variable.shape:
-            raise ShapeError("An array does not fit its weight; nothing was set.", where=variable.path, received=shape, expected=variable.shape)
+            raise ShapeError("An array does not fit its weight; nothing was set.", where=variable.path, received=shape, expected=variable.shape, fix="pass the arrays as get_weights() returns them")
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
 
@@ -157,7 +157,7 @@ class Tracked:
         """
         if not self.built and not self.weights:
             fix = f"begin the model with keras.Input(shape), or call {self.name}.build((None, …)) first"
-            raise StateError(f"The weights of '{self.name}' are not known: it is not built.", where=self.name, fix=fix)
+            raise StateError(f"The weights of '{self.name}' are not known: it is not built.", where=self.name, fix=fix, code="KR404")
         return sum(v.size for v in self.weights)
 
     def get_weights(self) -> list[Any]:

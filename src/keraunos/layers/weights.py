@@ -75,7 +75,8 @@ class Weighted(Tracked):
         found = {f"{name}_shape": x for name, x in given.items() if f"{name}_shape" in wanted}
         lacking = [name[:-6] for name, p in wanted.items() if found and p.default is p.empty and name.endswith("_shape") and name not in found]
         if lacking:
-            raise ArgumentTypeError(f"The call lacks the argument '{lacking[0]}'.", where=self.name)
+            fix = f"{self.name}({', '.join(dict.fromkeys([*(n[:-6] for n in wanted if n.endswith('_shape')), lacking[0]]))})"
+            raise ArgumentTypeError(f"The call lacks the argument '{lacking[0]}'.", where=self.name, fix=fix)
         if len(found) > 1:
             self.build(**found)
         else:
@@ -128,7 +129,9 @@ class Weighted(Tracked):
         """
         if self._locked:
             fix = "move self.add_weight(…) to build(self, input_shape) or __init__"
-            raise StateError("Weights cannot be made in `call`: the layer is built.", where=self.name, fix=fix)
+            raise StateError("Weights cannot be made in `call`: the layer is built.", where=self.name, fix=fix, code="KR405")
+        if isinstance(shape, str):
+            raise ArgumentTypeError(f"add_weight takes the shape first; {shape!r} is none.", where=self.name, fix=f"self.add_weight((…), name={shape!r})")
         name = name or "variable"
         dtype = dtype or self.variable_dtype
         if initializer is None:
@@ -145,7 +148,12 @@ class Weighted(Tracked):
     def weight(self, name: str, shape: Any, trainable: bool = True, fields: str | None = None, **options: Any) -> Variable:
         """`add_weight` with the fields `{name}_initializer`, `{name}_regularizer` and `{name}_constraint`, or with those of another name."""
         if None in shape:
-            raise ShapeError(f"The shape of '{name}' must be known.", where=self.name, received=str(shape), fix="give Input the sizes that weights depend on")
+            raise ShapeError(
+                f"The shape of '{name}' must be known.",
+                where=self.name,
+                received=str(shape),
+                fix="give Input the sizes that weights depend on, or put GlobalAveragePooling1D in place of Flatten",
+            )
         found = {kind: getattr(self, f"{fields or name}_{kind}", None) for kind in ("initializer", "regularizer", "constraint")}
         return self.add_weight(shape, trainable=trainable, name=name, **found, **options)
 

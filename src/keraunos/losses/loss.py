@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 
 from keraunos import dtype_policies, ops
 from keraunos.core import config, dtypes, tree
-from keraunos.core.errors import ShapeError
+from keraunos.core.errors import ArgumentTypeError, ShapeError
 from keraunos.core.fields import Declared
 from keraunos.core.masks import get_mask
 from keraunos.core.names import auto_name, to_snake_case
@@ -37,6 +37,22 @@ def public(module: types.ModuleType) -> dict[str, Any]:
     """The public classes and functions that a module defines, by name."""
     defined = {name: item for name, item in vars(module).items() if getattr(item, "__module__", None) == module.__name__}
     return {name: item for name, item in defined.items() if name[0] != "_" and callable(item)}
+
+
+def takes_two(function: Callable[..., Any], what: str) -> None:
+    """Refuse a user's loss or metric that cannot be called with targets and predictions.
+
+    Raises:
+        ArgumentTypeError: It takes one argument, or needs more than two.
+    """
+    try:
+        inspect.signature(function).bind(None, None)
+    except TypeError:
+        name = getattr(function, "__name__", type(function).__name__)
+        fact = f"The {what} '{name}' cannot be called with the targets and the predictions."
+        raise ArgumentTypeError(fact, where=f"{what} '{name}'", received=f"{name}{inspect.signature(function)}", fix=f"def {name}(y_true, y_pred): …") from None
+    except ValueError:  # a function of C has no signature to look at
+        pass
 
 
 # ---- targets, predictions and weights as tensors that fit together ----
@@ -69,9 +85,25 @@ def same_rank(x: Any, other: Any) -> tuple[Any, Any]:
 def misfit(where: str | None, y_true: Any, y_pred: Any, fix: str | None = None) -> ShapeError:
     """The error that says that targets do not fit predictions."""
     received = f"y_true {show(y_true.shape)}, y_pred {show(y_pred.shape)}"
-    wanted = y_pred.shape[:-1] if where and where.startswith(_OF_INTEGERS) else y_pred.shape
+    sparse = bool(where) and where.startswith(_OF_INTEGERS)
+    wanted = y_pred.shape[:-1] if sparse else y_pred.shape
+    extra = len(wanted) - len(y_true.shape)
+    if extra > 0 and (sparse or y_true.shape[1:] == y_pred.shape[-1:] or extra > 1):
+        places = (
+            "steps: return_sequences=False in the last recurrent layer, or GlobalAveragePooling1D"
+            if extra == 1
+            else "places: GlobalAveragePooling2D or Flatten"
+        )
+        fix = f"the outputs keep the axis of {places} before the last layer"
+    elif where is None and extra == 1:
+        fix = f"one-hot targets ({_ONE_HOT}), or a metric of integer classes such as 'sparse_categorical_accuracy'"
     return ShapeError(
-        "The targets do not fit the predictions.", where=where, received=received, expected=f"y_true {show(wanted)}", fix=fix or _FIXES.get(where or "")
+        "The targets do not fit the predictions.",
+        where=where,
+        received=received,
+        expected=f"y_true {show(wanted)}",
+        fix=fix or _FIXES.get(where or ""),
+        code="KR302",
     )
 
 
@@ -136,7 +168,13 @@ def fit_weights(values: Any, weights: Any, what: str = "sample_weight") -> Any:
 def unfit(what: str, given: Any, values: Any) -> ShapeError:
     """The error that says that weights of this shape do not fit values."""
     expected = f"{show(values.shape)}, or fewer axes" if len(values.shape) else "a number"
-    return ShapeError(f"{what} does not fit the values that it weights.", where=what, received=show(given), expected=expected)
+    return ShapeError(
+        f"{what} does not fit the values that it weights.",
+        where=what,
+        received=show(given),
+        expected=expected,
+        fix="a number for each sample, as many as there are",
+    )
 
 
 def masked_weights(values: Any, weights: Any, mask: Any, dtype: str) -> Any:
@@ -210,6 +248,8 @@ class Loss(Measure):
         """The loss of predictions; `sample_weight` is a number for each sample, or for each value of the loss."""
         mask = get_mask(y_pred)
         values = self.call(self._targets(y_true), each(lambda x: tensor(x, self.dtype), y_pred))
+        if values is None:
+            raise ArgumentTypeError(f"The loss '{self.name}' returned None.", where=self.name, fix="end it with: return …")
         own = get_mask(values)
         mask = own if mask is None else mask if own is None else ops.logical_and(mask, own)
         if tree.is_nested(values):
@@ -261,6 +301,7 @@ class WrappedLoss(Loss):
     """A user's function of targets and predictions as a loss; structures and the targets' dtype reach it as they are."""
 
     def __init__(self, fn: Callable[..., Any], reduction: Any = "sum_over_batch_size", name: str | None = None, dtype: Any = None):
+        takes_two(fn, "loss")
         super().__init__(name=name or getattr(fn, "__name__", None), reduction=reduction, dtype=dtype)
         self.call = fn
 

@@ -8,6 +8,7 @@ from typing import Any
 from keraunos import ops
 from keraunos.core import config
 from keraunos.core.errors import ShapeError
+from keraunos.core.fields import Share
 from keraunos.core.masks import set_mask
 from keraunos.core.spec import show
 from keraunos.losses.loss import FunctionLoss, elementwise, labels, pairwise, tensor
@@ -348,7 +349,7 @@ class BinaryCrossentropy(FunctionLoss, function=binary_crossentropy):
     """
 
     from_logits: bool = False
-    label_smoothing: float = 0.0
+    label_smoothing: Share = 0.0
     axis: int = -1
 
 
@@ -362,7 +363,7 @@ class CategoricalCrossentropy(FunctionLoss, function=categorical_crossentropy):
     """
 
     from_logits: bool = False
-    label_smoothing: float = 0.0
+    label_smoothing: Share = 0.0
     axis: int = -1
 
 
@@ -397,7 +398,7 @@ class BinaryFocalCrossentropy(FunctionLoss, function=binary_focal_crossentropy):
     alpha: float = 0.25
     gamma: float = 2.0
     from_logits: bool = False
-    label_smoothing: float = 0.0
+    label_smoothing: Share = 0.0
     axis: int = -1
 
 
@@ -415,7 +416,7 @@ class CategoricalFocalCrossentropy(FunctionLoss, function=categorical_focal_cros
     alpha: Any = 0.25
     gamma: float = 2.0
     from_logits: bool = False
-    label_smoothing: float = 0.0
+    label_smoothing: Share = 0.0
     axis: int = -1
 
 

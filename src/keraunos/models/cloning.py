@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from keraunos.core import tree
-from keraunos.core.errors import ArgumentError, ArgumentTypeError
+from keraunos.core.errors import ArgumentError, ArgumentTypeError, ModelFileError
 from keraunos.core.graph import KerasTensor
 from keraunos.core.scope import within
 from keraunos.core.serialization import deserialize_keras_object
@@ -110,4 +110,9 @@ def same_class(model: Any) -> Any:
 
 def model_from_json(json_string: str, custom_objects: Any = None) -> Any:
     """A model from what `model.to_json()` returned."""
-    return deserialize_keras_object(json.loads(json_string), custom_objects)
+    try:
+        config = json.loads(json_string)
+    except ValueError as error:
+        fix = "pass the text that model.to_json() returned; of a file, what open(path).read() returns"
+        raise ModelFileError(f"The text is no JSON: {error}.", where="model_from_json", received=repr(json_string)[:60], fix=fix) from None
+    return deserialize_keras_object(config, custom_objects)

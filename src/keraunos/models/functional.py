@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from keraunos.core import tree
-from keraunos.core.errors import ArgumentError, DataError, ShapeError, StateError
+from keraunos.core.errors import ArgumentError, DataError, ShapeError, StateError, nearest
 from keraunos.core.graph import KerasTensor, Node, Operation, strip
 from keraunos.core.scope import scope
 from keraunos.core.spec import OPERATORS, Spec, same_dim, show
@@ -47,7 +47,9 @@ class GraphModel(Model):
 
     def _end(self, structure: Any) -> Any:
         if structure is None:
-            raise StateError(f"The model '{self.name}' is not built, so it has no input.", fix="begin it with keras.Input(shape), or call build((None, …))")
+            raise StateError(
+                f"The model '{self.name}' is not built, so it has no input.", fix="begin it with keras.Input(shape), or call build((None, …))", code="KR404"
+            )
         return structure
 
     @property
@@ -122,10 +124,12 @@ class GraphModel(Model):
             missing = [name for name, symbol in zip(names, self.inputs, strict=False) if name not in inputs and not symbol.optional]
             if missing:
                 received, expected = (", ".join(map(repr, keys)) for keys in (list(inputs)[:8], names))
-                raise DataError(f"The inputs have no '{missing[0]}'.", where=self.name, received=f"keys {received}", expected=f"keys {expected}")
+                near = nearest(missing[0], [key for key in map(str, inputs) if key not in names])
+                fix = f"Did you mean '{missing[0]}' by '{near}'?" if near else f"add {missing[0]!r}: … to the dict"
+                raise DataError(f"The inputs have no '{missing[0]}'.", where=self.name, received=f"keys {received}", expected=f"keys {expected}", fix=fix)
         if len(values) != len(self.inputs):
             fact = f"The model '{self.name}' takes {len(self.inputs)} inputs, {len(values)} were given."
-            raise DataError(fact, expected=", ".join(self._names), fix="pass a list of arrays, or a dict by name")
+            raise DataError(fact, where=self.name, expected=", ".join(self._names), fix="pass a list of arrays, or a dict by name")
         return [self._fit(x, symbol, name) for x, symbol, name in zip(values, self.inputs, self._names, strict=True)]
 
     def _fit(self, x: Any, symbol: KerasTensor, name: str) -> Any:
@@ -133,6 +137,9 @@ class GraphModel(Model):
         if x is None:
             return x
         shape, wanted = tuple(x.shape), symbol._shape
+        if 2 <= len(shape) == len(wanted) - 1 and shape == wanted[1:]:  # ranks first: a trace keeps every comparison of its sizes
+            fact, fix = "x is one sample, not a batch.", "x[None] makes a batch of one sample; the shape that Input takes is a sample's, without the batch"
+            raise ShapeError(fact, where=f"input '{name}'", received=show(shape), expected=show(wanted), fix=fix)
         if len(shape) == len(wanted) - 1 and wanted[-1] == 1:
             return x[..., None] if isinstance(x, np.ndarray) else OPERATORS["expand_dims"](x, -1)
         if len(shape) == len(wanted) + 1 and shape[-1] == 1:
@@ -143,12 +150,18 @@ class GraphModel(Model):
             consumer = next((n.operation for n in self._order if any(x is symbol for x in n.inputs)), None)
             who = f"'{consumer.name}' was built for {wanted[-1]}" if consumer is not None else f"the model expects {wanted[-1]}"
             fix = f"pass {wanted[-1]} features, or make the model with Input(({shape[-1]},))"
-            raise ShapeError(f"x has {shape[-1]} features; {who}.", where=f"input '{name}'", received=show(shape), expected=show(wanted), fix=fix)
+            raise ShapeError(f"x has {shape[-1]} features; {who}.", where=f"input '{name}'", received=show(shape), expected=show(wanted), fix=fix, code="KR101")
         fix = "add the channels axis: x[..., None]" if len(shape) == len(wanted) - 1 and len(wanted) > 2 else f"Input(shape={show(shape[1:])})"
         if shape == wanted[1:]:
             fix = "x[None] makes a batch of one sample; the shape that Input takes is a sample's, without the batch"
+        elif len(shape) + 1 == len(wanted) and wanted[2:] == shape[1:]:
+            fix = f"Input takes the shape of one sample, without the batch: Input({show(shape[1:])})"
+        elif len(shape) == len(wanted) > 3 and shape[1:] == (wanted[-1], *wanted[1:-1]):
+            fix = "x has its channels first, the model is channels_last: np.moveaxis(x, 1, -1)"
+        elif len(shape) == len(wanted) > 3 and shape[1:-1] == wanted[1:-1]:
+            fix = f"the images have {shape[-1]} channels: make the model with Input({show(shape[1:])}), or convert them to {wanted[-1]} channels"
         received, expected = (f"a sample of shape {show(s[1:])}" for s in (shape, wanted))
-        raise ShapeError(f"The data does not fit the input '{name}'.", received=received, expected=expected, fix=fix)
+        raise ShapeError(f"The data does not fit the input '{name}'.", where=f"input '{name}'", received=received, expected=expected, fix=fix)
 
 
 def _entry(x: KerasTensor) -> Node:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from keraunos.core.errors import ArgumentError, StateError, one_of, suggestion
+from keraunos.core.errors import ArgumentError, MissingNameError, StateError, one_of, suggestion
 from keraunos.core.graph import KerasTensor
 from keraunos.core.scope import within
 from keraunos.core.serialization import custom_object_scope, deserialize_keras_object, serialize_keras_object
@@ -16,6 +16,14 @@ from keraunos.layers.layer import Layer
 from keraunos.layers.tracking import assign_all
 from keraunos.training.live import shown
 from keraunos.training.trainer import Trainer
+
+_GONE = {  # what does the work of methods that Keras once had
+    "predict_classes": "model.predict(x).argmax(-1), or (model.predict(x) > 0.5) for one output",
+    "predict_proba": "model.predict(x)",
+    "fit_generator": "model.fit(generator, steps_per_epoch=…)",
+    "evaluate_generator": "model.evaluate(generator)",
+    "predict_generator": "model.predict(generator)",
+}
 
 
 class Model(Trainer, Layer):
@@ -57,6 +65,14 @@ class Model(Trainer, Layer):
             base.__bases__ = tuple(Functional if b is Model else b for b in base.__bases__)
         Functional.__init__(self, *args, **kwargs)  # type: ignore[arg-type]
 
+    def __getattr__(self, name: str) -> Any:
+        if name in _GONE:
+            raise MissingNameError(f"Models have no method '{name}' any more.", where=self.name, fix=_GONE[name])
+        if name in ("inputs", "outputs", "input_shape", "output_shape"):
+            fix = "begin it with keras.Input: keras.Model(inputs, outputs), or model.layers"
+            raise MissingNameError(f"A subclassed model has no '{name}': its graph is not known.", where=self.name, fix=fix)
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'", name=name, obj=self)
+
     # ---- parts ----
     @property
     def layers(self) -> list[Layer]:
@@ -70,10 +86,10 @@ class Model(Trainer, Layer):
             ArgumentError: There is none.
         """
         if (name is None) == (index is None):
-            raise ArgumentError("get_layer takes a name or an index.", where=self.name)
+            raise ArgumentError("get_layer takes a name or an index.", where=self.name, fix="model.get_layer('dense') or model.get_layer(index=0)")
         if index is not None:
             if not -len(self.layers) <= index < len(self.layers):
-                raise ArgumentError(f"The model has {len(self.layers)} layers: there is none at index {index}.", where=self.name)
+                raise ArgumentError(f"The model has {len(self.layers)} layers: there is none at index {index}.", where=self.name, fix="index=-1 is the last")
             return self.layers[index]
         found = {layer.name: layer for layer in self.layers}
         if name not in found:
@@ -168,7 +184,7 @@ class Model(Trainer, Layer):
         """
         if not self.built:
             fix = f"begin it with keras.Input(shape), or call {self.name}.build((None, …)) first"
-            raise StateError(f"The model '{self.name}' is not built, so its weights are not known.", where=self.name, fix=fix)
+            raise StateError(f"The model '{self.name}' is not built, so its weights are not known.", where=self.name, fix=fix, code="KR404")
         from keraunos.models.summary import print_summary
 
         print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)

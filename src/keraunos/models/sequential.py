@@ -35,6 +35,8 @@ class Sequential(GraphModel):
 
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None):
         Layer.__init__(self, name=name)
+        if isinstance(trainable, Layer):
+            raise ArgumentTypeError("Sequential takes its layers as one list.", where=self.name, fix="Sequential([first, second, …])")
         self._layers = []
         for layer in layers if isinstance(layers, (list, tuple)) else [] if layers is None else [layers]:
             self.add(layer, rebuild=False)
@@ -48,7 +50,11 @@ class Sequential(GraphModel):
             layer = layer.node.operation
         if isinstance(layer, type) or not callable(layer):
             kind = layer if isinstance(layer, type) else type(layer)
-            received, fix = (f"the class {kind.__name__}", f"{kind.__name__}(…)") if kind is layer else (kind.__name__, "pass keras.layers objects")
+            received, fix = (
+                (f"the class {kind.__name__}", f"{kind.__name__}(…)")
+                if kind is layer
+                else (repr(layer)[:40], f"layers.Activation({layer!r})" if isinstance(layer, str) else "pass keras.layers objects")
+            )
             raise ArgumentTypeError(f"Sequential takes layers, got {received}.", where=self.name, fix=fix)
         if not isinstance(layer, Layer):
             from keraunos.layers.core import Lambda
@@ -60,7 +66,9 @@ class Sequential(GraphModel):
         if not self._layers:
             self._layers += _implied_input(layer)
         elif isinstance(layer, InputLayer):
-            raise ArgumentError("Input must be the first layer.", where=self.name, received=f"{len(self._layers)} layers before it")
+            raise ArgumentError(
+                "Input must be the first layer.", where=self.name, received=f"{len(self._layers)} layers before it", fix="Sequential([Input(…), …])"
+            )
         self._layers.append(layer)
         if rebuild:
             self._connect()

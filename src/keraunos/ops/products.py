@@ -31,7 +31,7 @@ def matmul(x1: Tensor, x2: Tensor) -> Contracted:
         raise ShapeError("matmul needs tensors with axes, not scalars.", received=f"{show(a)} and {show(b)}", fix="use ops.multiply")
     if not same_dim(a[-1], b[-2:][0]):
         expected = f"the last axis of the first, {a[-1]}, as long as {'the last but one' if len(b) > 1 else 'the only one'} of the second"
-        raise ShapeError(f"Shapes {show(a)} and {show(b)} cannot be multiplied.", expected=expected)
+        raise ShapeError(f"Shapes {show(a)} and {show(b)} cannot be multiplied.", expected=expected, fix="ops.transpose one of them, or check which axes belong together", code="KR103")
     return (*broadcast_shapes(a[:-2], b[:-2]), *a[-2:-1], *b[-1:][: len(b) - 1])
 
 

@@ -104,7 +104,7 @@ class Optimizer(Declared):
         owner = type(self).__name__
         clips = [name for name in ("clipnorm", "clipvalue", "global_clipnorm") if getattr(self, name) is not None]
         if len(clips) > 1:
-            raise ArgumentError(f"{owner}: only one of clipnorm, clipvalue and global_clipnorm can be set.", received=", ".join(clips))
+            raise ArgumentError(f"{owner}: only one of clipnorm, clipvalue and global_clipnorm can be set.", where=owner, received=", ".join(clips), fix=f"leave {clips[1]} out")
         self.name = self.name or auto_name(to_snake_case(owner))
         self.built = False
         self._variables: list[Variable] = []
@@ -139,13 +139,15 @@ class Optimizer(Declared):
                 self._rate = float(value)  # `setup` makes a variable of it
             except (TypeError, ValueError):
                 raise self._no_rate(value) from None
+            if self._rate < 0:
+                raise self._no_rate(value)
         elif isinstance(known, Variable):
             known.assign(value)
         else:
             raise ArgumentTypeError("The learning rate follows a schedule, so it cannot be set.", where=self.name, fix="make the optimizer with a number")
 
     def _no_rate(self, value: Any) -> ArgumentError:
-        fact = "The learning rate must be a number, a schedule, or a function without arguments."
+        fact = "The learning rate must be a number of at least 0, a schedule, or a function without arguments."
         return ArgumentError(fact, where=type(self).__name__, received=f"learning_rate={value!r}", fix="learning_rate=0.001, say")
 
     @property
@@ -216,7 +218,7 @@ class Optimizer(Declared):
             model = self._trained[0].path.partition("/")[0] if self._trained else self.name
             fact = f"This optimizer is already built for '{model}'; it does not know the variable '{new[0]}'."
             fix = f"create a new one: keras.optimizers.{type(self).__name__}(…). After unfreezing layers, compile with a new one"
-            raise StateError(fact, where=self.name, fix=fix)
+            raise StateError(fact, where=self.name, fix=fix, code="KR403")
         return [self._index[v] for v in variables]
 
     def _kept(self, kept: list[Variable], variables: list[Variable]) -> list[Variable]:

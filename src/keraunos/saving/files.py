@@ -42,7 +42,7 @@ def local(filepath: Any) -> Iterator[pathlib.Path]:
 
 def problem(path: pathlib.Path, fact: str, member: str | None = None, fix: str | None = AGAIN, **details: Any) -> ModelFileError:
     """The error for what is wrong with a file, or with a member of it."""
-    return ModelFileError(fact, where=f"{path.name}: {member}" if member else str(path), fix=fix, **details)
+    return ModelFileError(fact, where=f"{path.name}: {member}" if member else str(path), fix=fix, **{"code": "KR602", **details})
 
 
 def require(fine: bool, *said: Any, **details: Any) -> None:
@@ -73,8 +73,8 @@ def existing(filepath: Any) -> pathlib.Path:
     path = as_path(filepath)
     if not path.exists():
         near = sorted(p.name for p in path.parent.glob(f"*{path.suffix}"))[:5] if path.parent.is_dir() and path.suffix else []
-        fix = f"in that folder there is: {', '.join(near)}" if near else f"the folder '{path.parent}' does not exist" if not path.parent.is_dir() else None
-        raise problem(path, f"The file '{path}' does not exist.", fix=fix)
+        fix = f"in that folder there is: {', '.join(near)}" if near else f"the folder '{path.parent}' does not exist" if not path.parent.is_dir() else f"check the path: '{path.parent.absolute()}' has no such file"
+        raise problem(path, f"The file '{path}' does not exist.", fix=fix, code="KR600")
     fix = "name the '.keras' or '.weights.h5' file; SavedModel folders are not read"
     require(not path.is_dir(), path, f"'{path}' is a folder, not a model file.", fix=fix)
     require(path.stat().st_size > 0, path, f"'{path.name}' exists, but is empty (0 bytes).")

@@ -1,4 +1,4 @@
-"""What trains without an error but cannot be meant, looked for once, on the first batch."""
+"""What trains without an error but cannot be meant, looked for once, on the first batch; labels in all that is there."""
 
 from __future__ import annotations
 
@@ -7,38 +7,37 @@ from typing import Any
 import numpy as np
 
 from keraunos import losses
-from keraunos.callbacks import EarlyStopping
+from keraunos.callbacks import EarlyStopping, ReduceLROnPlateau
 from keraunos.core import config, tree
-from keraunos.core.errors import ArgumentError, DataError, StateError
-from keraunos.core.graph import Operation
+from keraunos.core.errors import ArgumentError, DataError, ShapeError, StateError
+from keraunos.core.spec import broadcast_shapes, show
 from keraunos.data.adapters import ArraySource, Source
+from keraunos.training.flow import Flow
 
 SILENCE = "keraunos.config.disable_checks() silences this"
-_SPARSE = losses.SparseCategoricalCrossentropy
-_PROBABILITIES = (losses.CategoricalCrossentropy, losses.SparseCategoricalCrossentropy, losses.BinaryCrossentropy)
-_CONFINED = {"softmax", "sigmoid", "hard_sigmoid", "sparsemax"}
+LIMIT = 1 << 20  # arrays up to this size are looked at as a whole where that takes no time
+SPARSE = (losses.SparseCategoricalCrossentropy, losses.CategoricalGeneralizedCrossEntropy)
+CATEGORICAL = (losses.CategoricalCrossentropy, losses.CategoricalFocalCrossentropy)
+BINARY = (losses.BinaryCrossentropy, losses.BinaryFocalCrossentropy)
+CROSSENTROPIES = (losses.SparseCategoricalCrossentropy, *CATEGORICAL, *BINARY)
+REGRESSION = (
+    losses.MeanSquaredError, losses.MeanAbsoluteError, losses.MeanAbsolutePercentageError, losses.MeanSquaredLogarithmicError, losses.Huber, losses.LogCosh,
+)  # fmt: skip
+_CONFINED = ("softmax", "sigmoid", "hard_sigmoid", "sparsemax")
+_UNCONFINED = ("linear", "relu", "tanh", "leaky_relu", "elu", "prelu", "gelu", "silu", "selu", "softplus")
 
 
-def _final(x: Any) -> Any:
-    """The layer or op that makes an output, looked up inside inner models."""
-    operation = None if x.node is None else x.node.operation
-    outputs = getattr(operation, "outputs", None)
-    if outputs and hasattr(operation, "layers"):
-        return _final(outputs[min(x.index, len(outputs) - 1)])
-    return operation
+def numpy_of(a: Any) -> Any:
+    """An array of the user's or of the engine's as NumPy's; None where there is none."""
+    return None if a is None else np.asarray(config.active().to_numpy(a))
 
 
-def _activation(layer: Any) -> str | None:
-    """The name of the function that an output went through last; None if that is not known."""
-    if isinstance(layer, Operation):
-        return layer.op.__name__
-    kind = type(layer).__name__
-    if kind in ("Softmax", "ReLU", "LeakyReLU", "ELU", "PReLU"):
-        return kind.lower()
-    if kind not in ("Dense", "Activation", "Conv1D", "Conv2D", "Conv3D"):
-        return None
-    function = layer.activation
-    return "linear" if function is None else getattr(function, "__name__", None)
+def whole(data: Source, head: Any, part: int) -> list[Any]:
+    """The arrays of a part of the data (0 for x, 1 for y): all samples of small ones in memory, else those of the first batch."""
+    first = tree.flatten(head[part])
+    if not isinstance(data, ArraySource) or data.prepare is not None:
+        return first
+    return [a if type(a) is np.ndarray and a.size <= LIMIT else b for a, b in zip(tree.flatten(data.data[part]), first, strict=True)]
 
 
 def check_targets(model: Any, data: Source, y: Any, what: str) -> None:
@@ -50,8 +49,9 @@ def check_targets(model: Any, data: Source, y: Any, what: str) -> None:
     if y is None and model.loss is not None and not model._overrides("train_step"):
         if isinstance(data, ArraySource):
             given = f"{what}=(x, y)" if what == "validation_data" else f"{what}(x, y)"
-            raise DataError("The loss needs targets, and y is None.", where=what, fix=given)
-        raise DataError("The data yields only x; the loss needs targets too.", where=what, received="batches of one part", fix="yield (x, y)")
+            given += f", not {what}((x, y)): a tuple is two inputs" if isinstance(data.data[0], tuple) and what != "validation_data" else ""
+            raise DataError("The loss needs targets, and y is None.", where=what, fix=given, code="KR210")
+        raise DataError("The data yields only x; the loss needs targets too.", where=what, received="batches of one part", fix="yield (x, y)", code="KR210")
 
 
 def check_data(model: Any, data: Source, head: Any, what: str) -> None:
@@ -60,84 +60,203 @@ def check_data(model: Any, data: Source, head: Any, what: str) -> None:
     Raises:
         DataError: Something is wrong with it.
     """
-    x, y, _ = head
-    check_targets(model, data, y, what)
+    check_targets(model, data, head[1], what)
     if hasattr(model, "_match") and model.inputs is not None and model._split is None:
-        model._match(x)
+        model._match(head[0])
     if not config.are_checks_enabled():
         return
-    for name, part in (("x", x), ("y", y)):
-        for a in tree.flatten(part):
-            a = None if a is None else np.asarray(config.active().to_numpy(a))
-            if a is not None and a.dtype.kind == "f" and not np.isfinite(a).all():
-                bad = ~np.isfinite(a)
-                at = np.argwhere(bad)[0].tolist()
+    before = "validation_data: " if what == "validation_data" else ""
+    for name, part in zip(("x", "y", "sample_weight"), head, strict=True):
+        for a in map(numpy_of, tree.flatten(part)):
+            if a is None or a.dtype.kind != "f":
+                continue
+            if not np.isfinite(a).all():
+                at = np.argwhere(bad := ~np.isfinite(a))[0].tolist()
                 rows = int(bad.reshape(len(a), -1).any(1).sum())
                 fact = f"{name}{at} is {a[tuple(at)]} ({rows} of {len(a)} samples of the first batch {'has' if rows == 1 else 'have'} such values)."
-                raise DataError(fact, where=name, fix=f"drop or fill them: {name}[np.isfinite({name}).all(axis=-1)]. {SILENCE}")
+                fix = f"drop or fill them, such as by np.nan_to_num({name}). {SILENCE}"
+                raise DataError(fact, where=before + name, fix=fix, code="KR201")
+            if name == "sample_weight" and a.size and a.min() < 0:
+                at = np.argwhere(a < 0)[0].tolist()
+                fact = f"sample_weight{at} is {a[tuple(at)]:g}: a negative weight makes the loss of that sample grow."
+                raise DataError(fact, where=before + name, fix=f"pass weights of at least 0. {SILENCE}", code="KR201")
 
 
-def check_model(model: Any, head: Any) -> None:
-    """Refuse what would train silently to a wrong result.
+def check_model(model: Any) -> None:
+    """Refuse a model in which nothing can be trained.
 
     Raises:
         StateError: Nothing can be trained.
-        DataError: Labels do not fit the outputs.
-        ArgumentError: The loss does not fit the last activation.
     """
     if model.weights and not model._step_variables() and not model._overrides("train_step"):
         fact = f"The model has 0 trainable weights (of {model.count_params():,} parameters)."
-        raise StateError(fact, where=model.name, fix="set layer.trainable = True on what should learn, and compile again")
-    if not config.are_checks_enabled() or model._compiled_loss is None or getattr(model, "outputs", None) is None:
+        raise StateError(fact, where=model.name, fix="set layer.trainable = True on what should learn, and compile again", code="KR402")
+    if model.optimizer is None and not model._overrides("train_step"):
+        raise StateError("There is no optimizer: it is None.", where="compile", fix="compile(optimizer='adam', …)")
+
+
+def check_inputs(model: Any, data: Source, head: Any) -> None:
+    """Refuse indices that an embedding does not have.
+
+    Raises:
+        DataError: There are such.
+    """
+    flow = Flow.of(model)
+    if flow is None or not config.are_checks_enabled() or getattr(model, "_split", None) is not None:
         return
-    compiled = model._compiled_loss
-    goals, _, _ = compiled.aligned(head[1], (), None)
-    for loss, symbol, goal in zip(compiled.losses, model.outputs, goals, strict=True):
-        layer = _final(symbol)
-        if loss is None or layer is None:
-            continue
-        classes = symbol.shape[-1]
-        name = getattr(layer, "name", "the output")
-        activation = _activation(layer)
-        if activation == "softmax" and classes == 1:
+    x = head[0]
+    names = getattr(model, "_names", ())
+    if isinstance(x, dict) and len(flow.inputs) > 1 and set(x) != set(names):
+        return
+    parts = whole(data, head, 0)
+    parts = [dict(zip(x, parts, strict=True)).get(name) for name in names] if isinstance(x, dict) and len(names) > 1 else parts
+    for place, a in enumerate(parts[: len(flow.inputs)]):
+        for layer, _ in flow.readers(place):
+            if type(layer).__name__ == "Embedding" and a is not None:
+                _check_indices(numpy_of(a), layer)
+
+
+def _check_indices(a: Any, layer: Any) -> None:
+    if not a.size or a.dtype.kind not in "iuf":
+        return
+    size = layer.input_dim
+    if a.dtype.kind == "f" and (bad := a[a != np.floor(a)]).size:
+        fact, fix = (
+            f"x contains {bad.flat[0]:g}; '{layer.name}' takes whole numbers, the indices of its rows.",
+            "x.astype('int32'), or a Dense layer for measurements",
+        )
+        raise DataError(fact, where=layer.name, fix=f"{fix}. {SILENCE}", code="KR205")
+    low, high = int(a.min()), int(a.max())
+    if high >= size or low < 0:
+        found = high if high >= size else low
+        fix = f"Embedding({high + 1}, …), or map rare values to one index" if high >= size else "shift the indices so that they begin at 0"
+        raise DataError(f"x contains {found}; '{layer.name}' has the rows 0–{size - 1}.", where=layer.name, fix=f"{fix}. {SILENCE}", code="KR205")
+
+
+def goals(model: Any, data: Source, head: Any) -> list[tuple[Any, Any, Any, tuple[Any, ...]]]:
+    """Of each output with a loss and targets: the loss, all its targets that are at hand, and what `Flow.last` has of it."""
+    compiled, flow = model._compiled_loss, Flow.of(model)
+    if compiled is None or flow is None or head[1] is None or len(flow.outputs) != len(compiled.losses):
+        return []
+    first, _, _ = compiled.aligned(head[1], (), None)
+    every = {id(a): b for a, b in zip(tree.flatten(head[1]), whole(data, head, 1), strict=True)}
+    found = zip(compiled.losses, first, flow.last, strict=True)
+    return [(loss, numpy_of(every.get(id(goal), goal)), last, flow) for loss, goal, last in found if loss is not None and goal is not None]  # type: ignore[misc]
+
+
+def check_goals(model: Any, data: Source, head: Any, what: str = "") -> None:
+    """Refuse targets that do not fit the outputs, and a loss that does not fit the last activation.
+
+    Raises:
+        DataError: Labels do not fit the outputs.
+        ShapeError: Targets would be broadcast.
+        ArgumentError: The loss does not fit the last activation.
+    """
+    if not config.are_checks_enabled() or model._overrides("train_step"):
+        return
+    for loss, goal, (_, name, function, shape), _ in goals(model, data, head):
+        where = f"{what}: y" if what == "validation_data" else "y"
+        if shape and shape[-1] == 1 and function == "softmax":
             fix = "use activation='sigmoid' with BinaryCrossentropy, or more units"
-            raise ArgumentError(f"A softmax over one unit always outputs 1 ('{name}').", where=name, fix=fix)
-        if isinstance(loss, _PROBABILITIES):
-            _check_activation(loss, activation, name)
-        if isinstance(loss, _SPARSE) and goal is not None and isinstance(classes, int) and classes > 1:
-            _check_labels(goal, classes, name, loss)
+            raise ArgumentError(f"A softmax over one unit always outputs 1 ('{name}').", where=name, fix=fix, code="KR301")
+        if isinstance(loss, CROSSENTROPIES):
+            _check_function(loss, function, name)
+        if getattr(loss, "axis", -1) != -1 or not isinstance(loss, losses.Loss) or not type(loss).__module__.startswith("keraunos.") or not shape:
+            continue
+        if isinstance(loss, (*SPARSE, *CATEGORICAL)) and shape[-1] == 1:
+            fact = f"{type(loss).__name__} compares classes, and '{name}' has 1 unit: the loss of one class is always 0."
+            fix = f"for two classes use the loss 'binary_crossentropy' with activation='sigmoid', else one unit for each class. {SILENCE}"
+            raise ArgumentError(fact, where=name, fix=fix, code="KR301")
+        if isinstance(loss, SPARSE):
+            _check_labels(goal, shape, name, loss, where)
+        elif isinstance(loss, (*BINARY, *CATEGORICAL, losses.Hinge, losses.SquaredHinge, losses.Poisson)):
+            _check_range(goal, name, loss, where)
+        if isinstance(loss, (*BINARY, *REGRESSION)):
+            _check_broadcast(goal, shape, name, loss, where)
 
 
-def _check_activation(loss: Any, activation: str | None, name: str) -> None:
+def _check_function(loss: Any, function: str | None, name: str) -> None:
     kind = type(loss).__name__
-    function = "sigmoid" if kind.startswith("Binary") else "softmax"
-    if loss.from_logits and activation in _CONFINED:
-        fact = f"{kind}(from_logits=True) applies {function} to '{name}', which applies {activation} already: it would be applied twice."
-        raise ArgumentError(fact, where="loss", fix=f"leave from_logits out, or remove the activation of '{name}'. {SILENCE}")
-    if not loss.from_logits and activation in ("linear", "relu", "tanh", "leakyrelu", "elu", "prelu", "gelu", "silu"):
-        fix = f"pass {kind}(from_logits=True) with a linear last layer, or end with activation='{function}'. {SILENCE}"
-        raise ArgumentError(f"{kind} expects probabilities; the outputs of '{name}' (activation {activation}) are not.", where="loss", fix=fix)
+    own = "sigmoid" if kind.startswith("Binary") else "softmax"
+    if loss.from_logits and function in _CONFINED:
+        fact = f"{kind}(from_logits=True) applies {own} to '{name}', which applies {function} already: it would be applied twice."
+        raise ArgumentError(fact, where="loss", fix=f"leave from_logits out, or remove the activation of '{name}'. {SILENCE}", code="KR301")
+    if not loss.from_logits and function in _UNCONFINED:
+        fix = f"pass {kind}(from_logits=True) with a linear last layer, or end with activation='{own}'. {SILENCE}"
+        fact = f"{kind} expects probabilities; the outputs of '{name}' (activation {function}) are not."
+        raise ArgumentError(fact, where="loss", fix=fix, code="KR301")
 
 
-def _check_labels(goal: Any, classes: int, name: str, loss: Any) -> None:
-    labels = np.asarray(config.active().to_numpy(goal))
-    if labels.size == 0 or labels.dtype.kind not in "iuf" or (labels.ndim > 1 and labels.shape[-1] == classes and classes > 1):
-        return
+def _check_labels(labels: Any, shape: tuple[Any, ...], name: str, loss: Any, where: str) -> None:
+    classes = shape[-1]
+    if not labels.size or labels.dtype.kind not in "iuf" or not isinstance(classes, int) or (labels.ndim == len(shape) + 1 and labels.shape[-1] == classes):
+        return  # one-hot targets are the loss's to refuse
     ignored = getattr(loss, "ignore_class", None)
     kept = labels if ignored is None else labels[labels != ignored]
-    if kept.size and kept.max() >= classes:
-        found = int(kept.max())
-        shift = "Subtract 1, or use" if found == classes and kept.min() >= 1 else "Use"
-        raise DataError(f"y contains {found}; '{name}' has the classes 0–{classes - 1}.", where="y", fix=f"{shift} Dense({found + 1}). {SILENCE}")
-    if kept.size and kept.min() < 0:
+    if not kept.size:
+        return
+    low, high = kept.min(), kept.max()
+    if labels.dtype.kind == "f" and (bad := np.argwhere(labels != np.floor(labels))).size:
+        fact = f"y{bad[0].tolist()} is {labels[tuple(bad[0])]:g}; {type(loss).__name__} takes the numbers of classes, which are integers."
+        raise DataError(fact, where=where, fix=f"for a regression use the loss 'mse' and Dense(1). {SILENCE}", code="KR202")
+    if high >= classes:
+        found = int(high)
+        shift = "Subtract 1, or use" if found == classes and low >= 1 else "Use"
+        raise DataError(
+            f"y contains {found}; '{name}' has the classes 0–{classes - 1}.", where=where, fix=f"{shift} Dense({found + 1}). {SILENCE}", code="KR202"
+        )
+    if low < 0:
         at = np.argwhere(labels < 0)[0].tolist()
-        fix = f"to leave samples out, ignore_class={int(kept.min())} in the loss, or some class and sample_weight 0. {SILENCE}"
-        raise DataError(f"y{at} is {int(kept.min())}, not a class.", where="y", fix=fix)
+        fix = f"to leave samples out, ignore_class={int(low)} in the loss, or some class and sample_weight 0. {SILENCE}"
+        raise DataError(f"y{at} is {int(low)}, not a class.", where=where, fix=fix, code="KR202")
+
+
+def _check_range(goal: Any, name: str, loss: Any, where: str) -> None:
+    if not goal.size or goal.dtype.kind not in "iuf":
+        return
+    kind, low, high = type(loss).__name__, float(goal.min()), float(goal.max())
+    if isinstance(loss, losses.Poisson):
+        least, most, wanted, fix = 0.0, np.inf, "counts, which are not negative", "for targets of both signs use the loss 'mse'"
+    elif isinstance(loss, (losses.Hinge, losses.SquaredHinge)):
+        least, most, wanted, fix = -1.0, 1.0, "-1 and 1, or 0 and 1", "for more classes use the loss 'categorical_hinge' with one-hot targets"
+    elif isinstance(loss, CATEGORICAL):
+        least, most, wanted, fix = (
+            0.0,
+            1.0,
+            "shares of classes, from 0 to 1",
+            "for the numbers of classes the loss 'sparse_categorical_crossentropy', or y = keras.utils.to_categorical(y)",
+        )
+    else:
+        scaled = f"y = (y + {-low:g}) / {high - low:g}" if low < 0 else f"y = y / {high:g}"
+        integers = high > 1 and high < 100 and low >= 0
+        fix = "for more than two classes use the loss 'sparse_categorical_crossentropy', with a unit for each and softmax" if integers else scaled
+        least, most, wanted = 0.0, 1.0, "targets between 0 and 1"
+    if low < least or high > most:
+        found = low if low < least else high
+        raise DataError(f"y contains {found:g}; {kind} takes {wanted} ('{name}').", where=where, fix=f"{fix}. {SILENCE}", code="KR203")
+
+
+def _check_broadcast(goal: Any, shape: tuple[Any, ...], name: str, loss: Any, where: str) -> None:
+    """Refuse targets of which each would be compared with several outputs, or each output with several targets."""
+    given, wanted = [tuple(s[:-1]) if len(s) and s[-1] == 1 and len(s) != len(t) else tuple(s) for s, t in ((goal.shape[1:], shape), (shape, goal.shape[1:]))]
+    if len(given) == len(wanted) and all(m == n or n is None for m, n in zip(given, wanted, strict=True)):
+        return
+    try:
+        broadcast_shapes(goal.shape[1:], shape)
+    except ShapeError:
+        return  # which the loss says
+    fact = f"A sample of y has the shape {show(goal.shape[1:])}, one of the outputs of '{name}' {show(shape)}: {type(loss).__name__} would broadcast them."
+    units = goal.shape[-1] if goal.ndim > 1 else 1
+    fix = f"give the last layer {units} unit{'s' * (units > 1)}, or reshape y. {SILENCE}"
+    raise ShapeError(fact, where=where, fix=fix, code="KR204")
 
 
 def check_callbacks(callbacks: Any, validation_data: Any) -> None:
     """Refuse a callback that can never act."""
     for callback in callbacks.callbacks:
-        if isinstance(callback, EarlyStopping) and callback.monitor.startswith("val_") and validation_data is None:
+        if isinstance(callback, (EarlyStopping, ReduceLROnPlateau)) and callback.monitor.startswith("val_") and validation_data is None:
             fix = f"pass validation_data or validation_split, or monitor='{callback.monitor[4:]}'"
-            raise ArgumentError(f"EarlyStopping watches '{callback.monitor}', and there is no validation data: it can never stop.", where="callbacks", fix=fix)
+            kind = type(callback).__name__
+            raise ArgumentError(
+                f"{kind} watches '{callback.monitor}', and there is no validation data: it can never act.", where="callbacks", fix=fix, code="KR502"
+            )

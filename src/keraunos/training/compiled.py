@@ -10,7 +10,10 @@ from keraunos import losses as losses_module
 from keraunos import metrics as metrics_module
 from keraunos import ops
 from keraunos.core import tree
-from keraunos.core.errors import ArgumentError, DataError, KeraunosError, suggestion
+from keraunos.core.errors import ArgumentError, DataError, KeraunosError, inside, suggestion
+from keraunos.core.failures import translated
+from keraunos.core.frames import instead
+from keraunos.losses.loss import takes_two
 
 ACCURACY, CROSSENTROPY = ("accuracy", "acc"), ("crossentropy", "ce")  # names for the kind that fits the output
 
@@ -73,13 +76,16 @@ def targets(y: Any, names: list[str], form: Any = None) -> list[Any]:
         if form is None or tree.form(y) != form:
             wrong = next(key for key in y if key not in names)
             fact = f"y has the key '{wrong}', which is no output of the model."
-            raise DataError(fact, where="y", received=", ".join(map(repr, list(y)[:8])), expected=", ".join(map(repr, names)))
+            raise DataError(fact, where="y", received=", ".join(map(repr, list(y)[:8])), expected=", ".join(map(repr, names)), fix=suggestion(wrong, names))
     elif form is not None and form.type is dict and len(names) > 1:
         fact = "The outputs are a dict, and y is not: which target belongs to which output would be a guess."
         raise DataError(fact, where="y", fix=f"y={{{', '.join(f'{n!r}: …' for n in names)}}}")
     if len(flat) != len(names):
+        if len(names) == 1:
+            fix = "for one array of several columns np.stack(y, -1); for several outputs keras.Model(x, [a, b])"
+            raise DataError(f"The model has one output, '{names[0]}', and y has {len(flat)} arrays.", where="y", fix=fix, code="KR303")
         message = f"y needs {len(names)} arrays, one for each output ({', '.join(names)}); it has {len(flat)}."
-        raise DataError(message, where="y", fix=f"y=[{', '.join(f'y_{n}' for n in names)}] or a dict by name")
+        raise DataError(message, where="y", fix=f"y=[{', '.join(f'y_{n}' for n in names)}] or a dict by name", code="KR303")
     return flat
 
 
@@ -104,9 +110,11 @@ class Outputs:
         weights = self.spread(sample_weight, "sample_weight") if tree.is_nested(sample_weight) else [sample_weight] * len(goals)
         return goals, tree.flatten(y_pred), weights
 
-    def told(self, error: KeraunosError, place: int, what: str) -> None:
-        """Say in an error what it was of which output."""
-        error.inside(what if len(self.names) == 1 else f"output '{self.names[place]}' > {what}")
+    def told(self, error: Exception, place: int, what: str) -> BaseException | None:
+        """Say in an error what it was of which output; returns a better one to raise in its place, of what is known of an engine's."""
+        better = None if isinstance(error, KeraunosError) else translated(error, known=True)
+        inside(better or error, what if len(self.names) == 1 else f"output '{self.names[place]}' > {what}")
+        return None if better is None else instead(better, error, inner=True)
 
     def require(self, goal: Any, place: int, what: str) -> None:
         """Raise unless there is a target for what an output is compared with."""
@@ -138,8 +146,9 @@ class CompiledLoss(Outputs):
             self.require(goal, i, "loss")
             try:
                 value = self.losses[i](goal, prediction, weight)
-            except KeraunosError as error:
-                self.told(error, i, "loss")
+            except Exception as error:
+                if (better := self.told(error, i, "loss")) is not None:
+                    raise better from better.__cause__
                 raise
             if self.trackers:  # the logs show each output's loss before its weight
                 self.trackers[i].update_state(ops.stop_gradient(value), sample_weight=prediction.shape[0])
@@ -202,6 +211,7 @@ class CompiledMetrics(Outputs):
         found = metrics_module.get(metric)
         found = found() if isinstance(found, type) else found
         if not isinstance(found, metrics_module.Metric):
+            takes_two(found, "metric")
             found = metrics_module.MeanMetricWrapper(found, name=getattr(found, "__name__", None))
         if isinstance(metric, str):
             found.name = metric
@@ -215,6 +225,7 @@ class CompiledMetrics(Outputs):
                 self.require(goals[i], i, "metric")
                 try:
                     metric.update_state(goals[i], predictions[i], *([weights[i]] if weighted and weights[i] is not None else []))
-                except KeraunosError as error:
-                    self.told(error, i, f"metric '{metric.name}'")
+                except Exception as error:
+                    if (better := self.told(error, i, f"metric '{metric.name}'")) is not None:
+                        raise better from better.__cause__
                     raise

@@ -17,6 +17,7 @@ from keraunos import metrics as metrics_module
 from keraunos import ops
 from keraunos.core import config, tree
 from keraunos.core.errors import ArgumentError, ShapeError, StateError
+from keraunos.core.frames import shortened
 from keraunos.core.functional import Program, functional, value_and_grad
 from keraunos.core.scope import scope, within
 from keraunos.core.spec import Spec, show
@@ -24,6 +25,7 @@ from keraunos.core.variable import Variable
 from keraunos.data.adapters import class_weights, source, unpack_x_y_sample_weight
 from keraunos.layers.tracking import Cache
 from keraunos.training.compiled import ACCURACY, CROSSENTROPY, CompiledLoss, CompiledMetrics, names_of
+from keraunos.training.flow import Flow
 from keraunos.training.progress import Progress
 
 
@@ -75,6 +77,7 @@ class Steps:
         return within(running=self if running else None)
 
     # ---- compile ----
+    @shortened
     def compile(
         self, optimizer: Any = "rmsprop", loss: Any = None, loss_weights: Any = None, metrics: Any = None, weighted_metrics: Any = None,
         run_eagerly: bool = False, steps_per_execution: Any = 1, jit_compile: Any = "auto", auto_scale_loss: bool = True,
@@ -128,10 +131,11 @@ class Steps:
     def _check_options(self, run_eagerly: Any, steps_per_execution: Any, jit_compile: Any) -> int:
         """Refuse what cannot be meant; returns the number of steps in one dispatch."""
         if jit_compile not in ("auto", True, False, None):
-            raise ArgumentError("jit_compile is True, False or 'auto'.", where="compile", received=f"jit_compile={jit_compile!r}")
+            raise ArgumentError("jit_compile is True, False or 'auto'.", where="compile", received=f"jit_compile={jit_compile!r}", fix="leave it out: 'auto'")
         if jit_compile and jit_compile != "auto":
             if run_eagerly:
-                raise ArgumentError("Steps are compiled or run op by op, not both.", where="compile", received="run_eagerly=True, jit_compile=True")
+                fix = "run_eagerly=True to debug, else jit_compile=True"
+                raise ArgumentError("Steps are compiled or run op by op, not both.", where="compile", received="run_eagerly=True, jit_compile=True", fix=fix)
             self._backend.compile(lambda: None, jit_compile=True)  # type: ignore[attr-defined]  # which the engine may refuse
         return 1 if steps_per_execution == "auto" else whole("steps_per_execution", steps_per_execution, least=1)
 
@@ -148,7 +152,7 @@ class Steps:
     def _require_compiled(self, what: str) -> None:
         if not self.compiled:
             fix = "model.compile(optimizer='adam', loss='sparse_categorical_crossentropy', metrics=['accuracy'])"
-            raise StateError(f"{what} needs a compiled model.", where=getattr(self, "name", None), fix=fix)
+            raise StateError(f"{what} needs a compiled model.", where=getattr(self, "name", None), fix=fix, code="KR401")
 
     def _output_names(self, y_pred: Any) -> list[str]:
         names = getattr(self, "output_names", None) if getattr(self, "outputs", None) is not None else None
@@ -431,8 +435,10 @@ class Steps:
 
         if not self.built or (self.compiled and self._compiled_metrics is None):  # type: ignore[attr-defined]
             try:
-                with within(prepared=self):
-                    y_pred = self.compute_output_spec(tree.map_structure(spec, x))  # type: ignore[attr-defined]
+                inputs, calls = tree.map_structure(spec, x), []
+                with within(prepared=self, calls=calls):
+                    y_pred = self.compute_output_spec(inputs)  # type: ignore[attr-defined]
+                self._flow = Flow(calls, inputs, y_pred)
                 if self.compiled and y is not None:
                     self._prepare_loss(tree.map_structure(spec, y), y_pred)
             except Exception:
@@ -455,7 +461,7 @@ def whole(name: str, value: Any, least: int = 0) -> int:
     """
     number = isinstance(value, (int, np.integer)) or (isinstance(value, (float, np.floating)) and float(value).is_integer())
     if not number or value < least:
-        raise ArgumentError(f"{name} must be a whole number of {least} or more.", received=f"{name}={value!r}")
+        raise ArgumentError(f"{name} must be a whole number of {least} or more.", where=name, received=f"{name}={value!r}", fix=f"{name}={max(least, 1)}")
     return int(value)
 
 

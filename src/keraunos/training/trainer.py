@@ -13,18 +13,21 @@ import numpy as np
 from keraunos.callbacks import CallbackList
 from keraunos.core import tree
 from keraunos.core.errors import ArgumentError, DataError
+from keraunos.core.frames import shortened
 from keraunos.data.adapters import ArraySource, source, split, unpack_x_y_sample_weight
-from keraunos.training.checks import check_callbacks, check_data, check_model, check_targets
+from keraunos.training.checks import check_callbacks, check_data, check_goals, check_inputs, check_model, check_targets
 from keraunos.training.loops import Loop, Position
 from keraunos.training.nonfinite import Watch, guard
 from keraunos.training.progress import Progress
 from keraunos.training.steps import Steps, numbers, whole
+from keraunos.training.suspicions import of_split, suspect
 
 
 class Trainer(Steps):
     """The training half of `Model`."""
 
     # ---- fit ----
+    @shortened
     def fit(
         self, x: Any = None, y: Any = None, batch_size: int | None = None, epochs: int = 1, verbose: Any = "auto", callbacks: Any = None,
         validation_split: float = 0.0, validation_data: Any = None, shuffle: bool = True, class_weight: Any = None, sample_weight: Any = None,
@@ -70,8 +73,9 @@ class Trainer(Steps):
         with self._engine():
             if validation_split:
                 if validation_data is not None:
-                    raise ArgumentError("Pass validation_split or validation_data, not both.", where="fit")
+                    raise ArgumentError("Pass validation_split or validation_data, not both.", where="fit", fix="leave validation_split out")
                 (x, y, sample_weight), validation_data = split((x, y, sample_weight), validation_split)
+                of_split(y)
             if class_weight is not None and y is not None:
                 sample_weight, class_weight = self._by_class(y, class_weight, sample_weight), None
             data = self._source(x, y, sample_weight, batch_size, shuffle, steps_per_epoch, self._preparing(training=True))
@@ -82,7 +86,10 @@ class Trainer(Steps):
                 self._by_class(head[1], class_weight, head[2])  # which may refuse them
             check_callbacks(callback_list, validation_data)
             self._symbolic_build(head, training=True)
-            check_model(self, head)
+            check_model(self)
+            check_inputs(self, data, head)
+            check_goals(self, data, head)
+            suspect(self, data, head, epochs=epochs, initial_epoch=initial_epoch, validation=validation_data)
             passes = sum(_due(epoch, validation_freq) for epoch in range(initial_epoch, epochs))
             if validation_batch_size is None and isinstance(validation_data, (tuple, list)):
                 validation_batch_size = batch_size
@@ -106,7 +113,7 @@ class Trainer(Steps):
                     progress.begin(epoch, data.steps)
                     step_logs = loop.epoch(epoch, progress, passed=passed)
                     if loop.done == 0:
-                        raise DataError("The data gave no batch.", fix="a generator can be used once: pass a new one, or steps_per_epoch")
+                        raise DataError("The data gave no batch.", where="x", fix="a generator can be used once: pass a new one, or steps_per_epoch")
                     logs = self._epoch_logs("train", step_logs)
                     watch.end(epoch, logs)
                     if validation is not None and _due(epoch, validation_freq):
@@ -140,6 +147,7 @@ class Trainer(Steps):
         for compiled in (self._compiled_loss, self._compiled_metrics):  # what does not fit is not found after an epoch
             if compiled is not None and head[1] is not None and not self._overrides("test_step"):
                 compiled.aligned(head[1], (), head[2])
+        check_goals(self, found, head, "validation_data")
         return Loop(self, "test", found, callbacks, epochs=passes)
 
     def _evaluate(self, loop: Loop, progress: Progress | None = None) -> dict[str, Any]:
@@ -152,6 +160,7 @@ class Trainer(Steps):
         return logs
 
     # ---- evaluate and predict ----
+    @shortened
     def evaluate(
         self, x: Any = None, y: Any = None, batch_size: int | None = None, verbose: Any = "auto", sample_weight: Any = None,
         steps: int | None = None, callbacks: Any = None, return_dict: bool = False,
@@ -178,6 +187,8 @@ class Trainer(Steps):
             head = data.head
             check_data(self, data, head, "evaluate")
             self._symbolic_build(head, training=False)
+            check_inputs(self, data, head)
+            check_goals(self, data, head)
             progress = self._progress(verbose, title="Evaluate")
             progress.begin(0, data.steps)
             loop = Loop(self, "test", data, callback_list)
@@ -186,6 +197,7 @@ class Trainer(Steps):
         values = list(logs.values())
         return logs if return_dict else values[0] if len(values) == 1 else values
 
+    @shortened
     def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto", steps: int | None = None, callbacks: Any = None) -> Any:
         """The outputs for data, as NumPy arrays.
 
@@ -221,6 +233,7 @@ class Trainer(Steps):
             head = data.head
             if not self.built:  # type: ignore[attr-defined]
                 self._symbolic_build(head, training=False)
+            check_inputs(self, data, head)
             progress = self._progress(verbose, title="Predict")
             progress.begin(0, data.steps)
             callback_list.call("on_predict_begin", None)
@@ -238,6 +251,7 @@ class Trainer(Steps):
         return tree.pack_sequence_as(outputs[0], joined)
 
     # ---- single batches ----
+    @shortened
     def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False) -> Any:
         """One step of training on one batch; returns the logs."""
         self._require_compiled("train_on_batch")
@@ -246,6 +260,7 @@ class Trainer(Steps):
                 sample_weight = self._by_class(y, class_weight, sample_weight)
         return self._on_batch("train", x, y, sample_weight, return_dict)
 
+    @shortened
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """The loss and metrics on one batch."""
         self._require_compiled("test_on_batch")
@@ -258,6 +273,9 @@ class Trainer(Steps):
             batch = data.data if data.prepare is None else data.head
             check_targets(self, data, batch[1], f"{kind}_on_batch")
             self._symbolic_build(batch, training=kind == "train")
+            if (kind, "afresh") not in self._cache:  # the first batch, as in fit
+                check_inputs(self, data, batch)
+                check_goals(self, data, batch)
             order = self._cache.setdefault(("order", kind), [])
             logs = numbers(self._program(kind, partial(self._afresh, order), "afresh")(Loop(self, kind, data, resident=False)._tensors(batch)))
             logs = {name: logs[name] for name in order}
@@ -277,6 +295,7 @@ class Trainer(Steps):
 
         return run
 
+    @shortened
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
         leaf = next((a for a in tree.flatten(x) if getattr(a, "shape", None)), x)  # the sizes of lists, and what is no data, are predict's to refuse

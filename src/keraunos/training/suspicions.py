@@ -1,0 +1,160 @@
+"""What is legal but seldom meant: told once, by a warning, when `fit` begins. Nothing here costs more than a look at the first batch."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from keraunos import losses, metrics
+from keraunos.core import config, tree
+from keraunos.core.errors import layout
+from keraunos.data.adapters import ArraySource, Source
+from keraunos.training.checks import BINARY, CATEGORICAL, CROSSENTROPIES, LIMIT, REGRESSION, SILENCE, SPARSE, goals, numpy_of
+from keraunos.training.flow import Flow
+
+_WEIGHING = ("Dense", "Conv1D", "Conv2D", "Conv3D", "SeparableConv2D", "DepthwiseConv2D")  # layers that want inputs of about 1
+_RANGES = {
+    "relu": (0.0, np.inf, "never negative"),
+    "sigmoid": (0.0, 1.0, "from 0 to 1"),
+    "tanh": (-1.0, 1.0, "from -1 to 1"),
+    "softmax": (0.0, 1.0, "from 0 to 1"),
+}
+_ACCURACIES = (metrics.Accuracy, metrics.BinaryAccuracy, metrics.CategoricalAccuracy, metrics.SparseCategoricalAccuracy)
+Told = Iterator[tuple[str, str, str]]  # the fact, the place, the fix
+
+
+def suspect(model: Any, data: Source, head: Any, **options: Any) -> None:
+    """Warn of what is suspicious in a model, its data and the options of `fit`."""
+    if not config.are_checks_enabled() or model._overrides("train_step"):
+        return
+    found = [*_of_run(model, data, head, **options), *_of_inputs(model, head), *_of_targets(model, data, head), *_of_metrics(model, head)]
+    for fact, where, fix in found:
+        warnings.warn(layout(fact, where, fix=f"{fix}. {SILENCE}", code="KR900"), stacklevel=3)
+
+
+def _of_run(model: Any, data: Source, head: Any, epochs: int, initial_epoch: int, validation: Any) -> Told:
+    if 0 < epochs <= initial_epoch:
+        yield (
+            f"Nothing is trained: epochs={epochs}, initial_epoch={initial_epoch}.",
+            "fit",
+            "epochs counts from the first epoch: pass initial_epoch + how many to add",
+        )
+    rate = getattr(model.optimizer, "_rate", None)
+    rate = float(rate.numpy()) if hasattr(rate, "numpy") else None
+    if rate is not None and rate >= 10:
+        yield f"learning_rate={rate:g}: most networks diverge above 1.", "optimizer", "a usual value is 0.001 for Adam, 0.01 for SGD"
+    if isinstance(validation, (tuple, list)) and len(validation) > 1 and isinstance(data, ArraySource):
+        known = [id(a) for a in tree.flatten(data.data[0])]
+        if [id(a) for a in tree.flatten(validation[0])] == known:
+            yield (
+                "validation_data is the same x as the training data: it does not tell how well new data is met.",
+                "validation_data",
+                "validation_split=0.2, or data of its own",
+            )
+    rows = next((len(a) for a in tree.flatten(head[0]) if a is not None), 0)
+    for layer in model._flatten_layers():
+        kind = type(layer).__name__
+        if kind == "BatchNormalization" and rows == 1 and layer.trainable and getattr(layer.input_spec, "ndim", 0) == 2:
+            yield f"'{layer.name}' normalizes over a batch of 1 sample: all its outputs are beta.", layer.name, "a larger batch_size, or LayerNormalization"
+        elif kind == "Normalization" and layer.mean is None and layer.built and not int(layer.count.numpy()):
+            yield f"'{layer.name}' has seen no data: it leaves its inputs as they are.", layer.name, "layer.adapt(x) before fit"
+        elif getattr(layer, "stateful", False) and hasattr(layer, "return_sequences") and getattr(data, "shuffle", False):
+            yield f"'{layer.name}' is stateful, and the samples are shuffled: its state goes on with another sequence.", layer.name, "fit(…, shuffle=False)"
+        elif kind.endswith("Dropout") and getattr(layer, "rate", 0) == 1:
+            yield f"'{layer.name}' has rate=1.0: it drops all its inputs.", layer.name, "rate is the share that is dropped, such as 0.5"
+
+
+def _of_inputs(model: Any, head: Any) -> Told:
+    flow = Flow.of(model)
+    arrays = [numpy_of(a) for a in tree.flatten(head[0])]
+    if flow is None or len(arrays) != len(flow.inputs) or getattr(model, "_split", None) is not None:
+        return
+    for place, a in enumerate(arrays):
+        if a is None or a.ndim < 3 or a.dtype.kind not in "uif" or a.size == 0 or not 100 < a.max() <= 255 or a.min() < 0 or not (a == np.floor(a)).all():
+            continue
+        reader = next((layer for layer, _ in flow.readers(place) if type(layer).__name__ in _WEIGHING), None)
+        if reader is not None:
+            fix = "put layers.Rescaling(1/255) after the Input, or pass x / 255"
+            yield f"x holds whole numbers up to {a.max():g}, such as raw images: '{reader.name}' learns badly from large values.", reader.name, fix
+
+
+def _of_targets(model: Any, data: Source, head: Any) -> Told:
+    for loss, goal, (_, name, function, shape), _ in goals(model, data, head):
+        if goal.dtype.kind not in "iuf" or not goal.size or not shape:
+            continue
+        several, low, high = shape[-1] != 1, float(goal.min()), float(goal.max())
+        if isinstance(loss, BINARY) and function == "softmax" and several:
+            fix = "categorical_crossentropy with softmax for one class of several, binary_crossentropy with sigmoid for several at once"
+            yield f"The loss is binary_crossentropy, and '{name}' ends with softmax.", name, fix
+        elif isinstance(loss, (*SPARSE, *CATEGORICAL)) and function == "sigmoid" and several:
+            yield (
+                f"The loss compares one class of several, and '{name}' ends with sigmoid, which gives each by itself.",
+                name,
+                f"activation='softmax' in '{name}'",
+            )
+        elif isinstance(loss, REGRESSION) and function in _RANGES:
+            least, most, words = _RANGES[function]
+            if low < least or high > most:
+                fact = f"The outputs of '{name}' are {words} ({function}), and y has values from {low:.3g} to {high:.3g}."
+                yield fact, name, f"leave the activation of '{name}' out, or scale y"
+        elif isinstance(loss, losses.MeanSquaredError) and max(-low, high) >= 1e5:
+            mean = float(goal.mean())
+            yield (
+                f"y has values up to {max(-low, high):.3g} (mean {mean:.3g}): the loss is their square.",
+                "y",
+                "scale y to mean 0 and deviation 1: y = (y - y.mean()) / y.std()",
+            )
+        if isinstance(loss, CATEGORICAL) and goal.ndim == len(shape) + 1 and (wrong := np.argwhere(np.abs(goal.sum(-1) - 1) > 0.01)).size:
+            at = wrong[0].tolist()
+            fix = "for several classes at once use sigmoid and binary_crossentropy"
+            yield f"y{at} sums to {goal[tuple(at)].sum():g}; the shares of the classes of a sample sum to 1.", "y", fix
+        if (
+            isinstance(loss, (*SPARSE, *BINARY))
+            and isinstance(data, ArraySource)
+            and len(goal) == data.size >= 8
+            and low == high
+            and (goal.ndim < 2 or goal.shape[-1] == 1)
+        ):
+            yield f"y is {low:g} in every sample: there is nothing to tell apart.", "y", "check how the targets were made"
+
+
+def _of_metrics(model: Any, head: Any) -> Told:
+    compiled, flow = model._compiled_metrics, Flow.of(model)
+    if compiled is None or flow is None or len(flow.outputs) != len(compiled.names) or head[1] is None:
+        return
+    first = compiled.aligned(head[1], (), None)[0]
+    kept = model._compiled_loss.losses if model._compiled_loss is not None else [None] * len(first)
+    for place, metric, _ in compiled.entries:
+        goal, loss, (_, name, function, shape) = numpy_of(first[place]), kept[place], flow.last[place]
+        if goal is None or not goal.size:
+            continue
+        logits = function == "linear" and isinstance(loss, CROSSENTROPIES) and loss.from_logits
+        if isinstance(metric, _ACCURACIES) and isinstance(loss, REGRESSION) and goal.dtype.kind == "f" and (goal != np.floor(goal)).any():
+            yield f"'{metric.name}' compares classes; the targets of '{name}' are continuous.", f"metric '{metric.name}'", "metrics=['mae'] or ['r2_score']"
+        elif isinstance(metric, metrics.BinaryAccuracy) and logits and metric.threshold > 0:
+            fact = f"'{metric.name}' compares with {metric.threshold}, and the outputs of '{name}' are logits."
+            yield fact, f"metric '{metric.name}'", "metrics=[keras.metrics.BinaryAccuracy(threshold=0.0)]"
+        elif isinstance(metric, metrics.AUC) and logits and not metric.from_logits:
+            yield (
+                f"'{metric.name}' takes probabilities, and the outputs of '{name}' are logits.",
+                f"metric '{metric.name}'",
+                "keras.metrics.AUC(from_logits=True)",
+            )
+        elif isinstance(metric, (metrics.Precision, metrics.Recall)) and logits and metric.thresholds in (None, 0.5):
+            fact = f"'{metric.name}' compares with 0.5, and the outputs of '{name}' are logits."
+            yield fact, f"metric '{metric.name}'", f"keras.metrics.{type(metric).__name__}(thresholds=0.0)"
+        elif isinstance(metric, metrics.CategoricalAccuracy) and len(shape) == goal.ndim and shape[-1] != 1:
+            fact = f"'{metric.name}' compares one-hot targets, and y holds the numbers of classes."
+            yield fact, f"metric '{metric.name}'", "metrics=['accuracy'] or ['sparse_categorical_accuracy']"
+
+
+def of_split(y: Any) -> None:
+    """Warn where labels are sorted, of which the last part is kept for validation."""
+    labels = y.ravel() if type(y) is np.ndarray and y.dtype.kind in "iu" and 16 <= y.size == len(y) <= LIMIT else None
+    if config.are_checks_enabled() and labels is not None and labels[0] != labels[-1] and (labels[1:] >= labels[:-1]).all():
+        fact = f"validation_split takes the last samples, and y is sorted: they are of class {labels[-1]}, which may be in no others."
+        fix = f"shuffle first: order = np.random.permutation(len(x)); x, y = x[order], y[order]. {SILENCE}"
+        warnings.warn(layout(fact, "validation_split", fix=fix, code="KR900"), stacklevel=4)

@@ -1,0 +1,1 @@
+"""Situations of users who made a mistake, and what they are told: a module for each family."""
