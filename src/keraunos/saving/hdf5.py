@@ -6,6 +6,7 @@ The HDF5 library finds the parts of a file; their bytes are read here, so that n
 from __future__ import annotations
 
 import contextlib
+import io
 import math
 import os
 import pathlib
@@ -17,9 +18,10 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5l, h5o, h5p, h5s, h5t  # pyright: ignore[reportAttributeAccessIssue]
+from h5py import h5a, h5d, h5g, h5l, h5o, h5p, h5s, h5t  # pyright: ignore[reportAttributeAccessIssue]
 
 from keraunos.core.errors import KeraunosError, clean
+from keraunos.saving.arrays import Tree, flat, numpy_kind
 from keraunos.saving.files import problem, require
 from keraunos.saving.regions import SEAL, Hashed, Region
 
@@ -27,6 +29,7 @@ MAGIC = b"\x89HDF\r\n\x1a\n"
 _NEVER = "do not load it: Keras writes no such files"
 _UNPACK = "unpack it first: h5repack -f NONE old.h5 new.h5"
 _DEFLATE, _SHUFFLE = 1, 2
+_SMALL = 2**24  # what is read as a whole, since the library reads small parts
 _PLAIN = 64 * 2**20  # what a file may declare whatever its size
 
 
@@ -34,16 +37,23 @@ class Data:
     """An array in a file: its shape and dtype are known, its values are read when they are asked for."""
 
     def __init__(self, data: Any, region: Region, place: str):
-        self._data, self._region, self.place, self.shape = data, region, place, tuple(int(d) for d in data.shape)
-        self.kind = np.dtype(data.dtype)
+        self._data, self._region, self.place = data, region, place
+        self._type, self._made = data.get_type(), data.get_create_plist()
+        self.shape, self.kind = tuple(data.shape or ()), np.dtype(self._type.dtype)
         self._check(self.kind)
         self.dtype = self._named() if self.kind.kind == "V" else self.kind.name
         self.nbytes = self.kind.itemsize * math.prod(self.shape)
 
     def _check(self, kind: np.dtype[Any]) -> None:
-        same = kind.kind == "V" or (kind.kind in "biufcS" and self._data.id.get_type().equal(h5t.py_create(kind, logical=True)))
-        require(same and kind.fields is None, self._region.path, "The file holds data that are no numbers of a known kind.", self.place, _NEVER)
-        made = self._data.id.get_create_plist()
+        same = kind.kind == "V" or (kind.kind in "biufcS" and self._type.equal(h5t.py_create(kind, logical=True)))
+        require(
+            same and kind.fields is None and self._data.shape is not None,
+            self._region.path,
+            "The file holds data that are no numbers of a known kind.",
+            self.place,
+            _NEVER,
+        )
+        made = self._made
         fact = "The file holds data that lies in other files, which are not read."
         inside = made.get_layout() != h5d.VIRTUAL and not made.get_external_count()
         require(inside, self._region.path, fact, self.place, _NEVER)
@@ -52,12 +62,13 @@ class Data:
             fact = f"The data are packed by the filter '{name.decode(errors='replace')}' ({code}), which is not known here."
             require(code in (_DEFLATE, _SHUFFLE), self._region.path, fact, self.place, _UNPACK)
         self._filters, self._layout = [code for code, *_ in filters], made.get_layout()
+        self.certain = self._layout != h5d.CHUNKED  # that it can be read
 
     def _named(self) -> str:
         """The dtype that NumPy does not have, by the name that stands beside the data."""
         import ml_dtypes
 
-        name = attribute(self._data, "dtype", self._region.path)
+        name = attribute(h5py.Dataset(self._data), "dtype", self._region.path)
         known = getattr(ml_dtypes, str(name), None)
         right = isinstance(known, type) and np.dtype(known).itemsize == self.kind.itemsize
         require(right, self._region.path, f"The file holds data of an unknown dtype, {str(name)!r}.", self.place, _NEVER)
@@ -69,10 +80,10 @@ class Data:
         Raises:
             ModelFileError: More is declared than the file holds.
         """
-        stored, needed = self._data.id.get_storage_size(), self.nbytes
+        stored, needed = self._data.get_storage_size(), self.nbytes
         if self._layout == h5d.CHUNKED:
-            count = math.prod(-(-size // part) for size, part in zip(self.shape, self._data.chunks, strict=True))
-            whole = count * math.prod(self._data.chunks) * self.kind.itemsize
+            count = math.prod(-(-size // part) for size, part in zip(self.shape, self._made.get_chunk(), strict=True))
+            whole = count * math.prod(self._made.get_chunk()) * self.kind.itemsize
             fits = not needed or (0 < stored <= self._region.size and count <= self._region.size)
             fits, needed = fits and (bool(self._filters) or stored == whole), 2 * whole if needed else 0
         else:
@@ -92,9 +103,9 @@ class Data:
             value = np.empty(self.shape, self.kind)
             flat = value.reshape(-1).view(f"V{self.kind.itemsize}") if value.size else value
             if self._layout == h5d.CONTIGUOUS and value.size:
-                self._region.fill(self._data.id.get_offset(), flat.view(np.uint8))
+                self._region.fill(self._data.get_offset(), flat.view(np.uint8))
             elif self._layout == h5d.COMPACT and value.size:  # within the description of the data
-                self._data.read_direct(value)
+                self._data.read(h5s.ALL, h5s.ALL, value)
             elif value.size:
                 self._unpack(value)
         except (OSError, RuntimeError, ValueError, zlib.error) as error:
@@ -109,8 +120,8 @@ class Data:
 
     def _unpack(self, value: Any) -> None:
         """Read the chunks of data that are stored in chunks, one after the other; none may unpack to more than its size."""
-        sizes, found = self._data.chunks, []
-        self._data.id.chunk_iter(found.append)
+        sizes, found = self._made.get_chunk(), []
+        self._data.chunk_iter(found.append)
         room = math.prod(sizes) * self.kind.itemsize
         require(len(found) == math.prod(-(-a // b) for a, b in zip(self.shape, sizes, strict=True)), self._region.path, "Chunks are missing.", self.place)
         for chunk in found:
@@ -119,7 +130,8 @@ class Data:
                 if chunk.filter_mask >> place & 1:
                     continue
                 if self._filters[place] == _DEFLATE:
-                    content = zlib.decompressobj().decompress(content, room)
+                    content = (stream := zlib.decompressobj()).decompress(content, room + 1)
+                    require(stream.eof and len(content) <= room, self._region.path, "A chunk unpacks to more than its size.", self.place, _NEVER)
                 else:
                     content = np.frombuffer(content, np.uint8).reshape(self.kind.itemsize, -1).T.tobytes()
             block = np.frombuffer(content, self.kind).reshape(sizes)
@@ -166,7 +178,7 @@ class File(Mapping[str, Data]):
         require(bytes(region.bytes(0, min(8, region.size))) == MAGIC, self.path, "The weights are no HDF5 file.")
         self.sealed = region.sealed()
         with self._blamed():
-            self._file = h5py.File(region, "r")
+            self._file = h5py.File(io.BytesIO(region.bytes(0, region.size)) if region.size <= _SMALL else region, "r")
             self._walk()
         end = self._end() + (SEAL if self.sealed else 0)
         require(region.size == end, self.path, f"The file is damaged: it has {region.size:,} bytes, and says that it has {end:,}.")
@@ -189,7 +201,7 @@ class File(Mapping[str, Data]):
     def attribute(self, place: str, name: str, limit: int = 2**16) -> Any:
         """An attribute of a group, or of the file where `place` is "", or of data."""
         with self._blamed():
-            return attribute(self.groups[place] if place in self.groups else self._sets[place]._data, name, self.path, limit)
+            return attribute(self.groups[place] if place in self.groups else h5py.Dataset(self._sets[place]._data), name, self.path, limit)
 
     @contextlib.contextmanager
     def _blamed(self) -> Iterator[None]:
@@ -208,33 +220,36 @@ class File(Mapping[str, Data]):
 
     def _walk(self) -> None:
         """Find all groups and data; raises for what would lead out of the file, or around in it."""
-        seen, waiting, total = set(), list[tuple[str, Any]]([("", self._file["/"])]), 0
+        waiting = [("", self._file.id if isinstance(self._file.id, h5g.GroupID) else h5o.open(self._file.id, b"/"))]
+        self._seen, total = {h5o.get_info(waiting[0][1]).addr}, 0
         while waiting:
             place, group = waiting.pop()
-            self._once(group, seen, place)
-            self.groups[place] = group
-            for name in group:
-                inner, link = f"{place}/{name}".lstrip("/"), group.id.links.get_info(name.encode())
-                require(link.type == h5l.TYPE_HARD, self.path, "The file holds a link to another place, which is not followed.", inner, _NEVER)
-                kind = h5o.get_info(group.id, name.encode()).type
-                require(kind in (h5o.TYPE_GROUP, h5o.TYPE_DATASET), self.path, "The file holds a type, which Keras does not write.", inner, _NEVER)
-                if kind == h5o.TYPE_GROUP:
-                    waiting.append((inner, group[name]))
+            self.groups[place] = h5py.Group(group)
+            found: list[tuple[bytes, int]] = []
+            group.links.iterate(lambda name, info: found.append((name, info.type)), info=True)  # noqa: B023
+            for name, kind in found:
+                item = self._item(group, name, kind, inner := f"{place}/{name.decode()}".lstrip("/"))
+                if isinstance(item, h5g.GroupID):
+                    waiting.append((inner, item))
                     continue
-                self._once(data := group[name], seen, inner)
-                self._sets[inner] = found = Data(data, self.region, inner)
-                total += found.declared()
+                self._sets[inner] = data = Data(item, self.region, inner)
+                total += data.declared()
                 fact = f"The file declares more than it holds: more than {total:,} bytes in {self.region.size:,}."
                 require(total <= _PLAIN + 2 * self.region.size, self.path, fact, inner, _UNPACK)
 
-    def _once(self, item: Any, seen: set[Any], place: str) -> None:
-        address = h5o.get_info(item.id).addr
-        require(address not in seen, self.path, "The file's groups form a circle, or share data.", place, _NEVER)
-        seen.add(address)
+    def _item(self, group: Any, name: bytes, kind: int, place: str) -> Any:
+        """A group or data that has not been found before, by a link within the file."""
+        require(kind == h5l.TYPE_HARD, self.path, "The file holds a link to another place, which is not followed.", place, _NEVER)
+        item = h5o.open(group, name)
+        require(isinstance(item, (h5g.GroupID, h5d.DatasetID)), self.path, "The file holds a type, which Keras does not write.", place, _NEVER)
+        address = h5o.get_info(item).addr
+        require(address not in self._seen, self.path, "The file's groups form a circle, or share data.", place, _NEVER)
+        self._seen.add(address)
+        return item
 
 
 # ---- writing ----
-def write(tree: Mapping[str, tuple[str, Mapping[str, Any]]], stream: Any, sealed: bool = True) -> str:
+def write(tree: Tree, stream: Any, sealed: bool = True) -> str:
     """Write arrays as an HDF5 file; returns its digest.
 
     The library writes the description alone, with places for the data; the data go to the stream as they lie in memory.
@@ -259,17 +274,12 @@ def write(tree: Mapping[str, tuple[str, Mapping[str, Any]]], stream: Any, sealed
         return out.hexdigest()
 
 
-def flat(value: Any) -> Any:
-    """The bytes of an array, copied only if they do not lie in a row."""
-    return np.ascontiguousarray(value).reshape(-1).view(np.uint8)
-
-
 def _laid_out(group: Any, name: str, store: Mapping[str, Any]) -> Iterator[tuple[int, Any]]:
     """Make places for the arrays of a group; yields where they are, and what belongs there."""
     group.attrs["name"] = name
     for key, value in store.items():
         value = value if hasattr(value, "dtype") and hasattr(value, "shape") else np.asarray(value)
-        kind = np.dtype(value.dtype)
+        kind = numpy_kind(value)
         if kind.kind not in "biufcV":
             group.create_dataset(key, data=np.asarray(value))
             continue

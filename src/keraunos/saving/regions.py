@@ -19,8 +19,8 @@ from keraunos.saving.files import require
 
 PIECE = 16 * 2**20
 _BLOCK = 2**20
-_MARK = b"\nkeraunos sha256 "
-SEAL = len(_MARK) + 65  # its length
+MARK = b"\nkeraunos sha256 "
+SEAL = len(MARK) + 65  # its length
 
 
 def _joined(pieces: list[Any]) -> str:
@@ -75,7 +75,7 @@ class Hashed:
 
     def seal(self) -> bytes:
         """The seal of all that was written."""
-        return _MARK + self.hexdigest().encode() + b"\n"
+        return MARK + self.hexdigest().encode() + b"\n"
 
 
 class Region(io.RawIOBase):
@@ -170,8 +170,8 @@ class Region(io.RawIOBase):
         Raises:
             ModelFileError: It is not: a byte is not as it was written.
         """
-        if self.size < SEAL or not (end := bytes(self.bytes(self.size - SEAL, SEAL))).startswith(_MARK):
+        if self.size < SEAL or not (end := bytes(self.bytes(self.size - SEAL, SEAL))).startswith(MARK):
             return False
-        same = end == _MARK + self.digest(SEAL).encode() + b"\n"
+        same = end == MARK + self.digest(SEAL).encode() + b"\n"
         require(same, self.path, f"'{self.path.name}' is not as it was written: its SHA-256 differs.")
         return True

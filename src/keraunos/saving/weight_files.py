@@ -3,66 +3,145 @@
 from __future__ import annotations
 
 import contextlib
+import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, StateError
-from keraunos.saving import hdf5, orbax, weights
-from keraunos.saving.files import as_path, existing, local, new, replacing, require
+from keraunos.saving import hdf5, legacy, npz, orbax, safetensors, shards, weights
+from keraunos.saving.arrays import Stored, Tree, by_labels, by_layout
+from keraunos.saving.files import as_path, existing, local, replacing, require
 from keraunos.saving.regions import Region
 from keraunos.saving.remote import is_url
 from keraunos.saving.zipped import WEIGHTS, Archive
 
+WHOLE = (".weights.h5", ".safetensors", ".npz")
+SHARDED = (shards.HDF5, shards.TENSORS)
+
 
 def save_weights(model: Any, filepath: Any, overwrite: bool = True, max_shard_size: float | None = None, **kwargs: Any) -> None:
-    """Write the weights of a model, and its optimizer's state, to a `.weights.h5` file, at once as `save_model` does.
+    """Write the weights of a model, and its optimizer's state, at once as `save_model` does.
+
+    The format is by the ending: `.weights.h5`, as Keras has it; `.safetensors`; `.npz`. In the latter two, arrays stand under the paths of the
+    variables, `dense/kernel`. Ours hold the SHA-256 of all that is in them, which is compared when they are read.
 
     Args:
         model: The model; it must be built.
-        filepath: The path, ending in `.weights.h5`.
+        filepath: The path. With `max_shard_size`, of the index of the shards, `X.weights.json`, or as if it were one file.
         overwrite: Whether an existing file may be replaced.
-        max_shard_size: Only None is supported.
+        max_shard_size: How many gigabytes a file may hold at most, if there shall be several, `X_00000.weights.h5` and so on, or
+            `X-00001-of-00003.safetensors`; None for one file.
+
+    Raises:
+        ArgumentError: The path has another ending, or the arguments do not fit together.
+        StateError: The model is not built.
+
+    Example:
+
+    >>> import keraunos as keras, tempfile, os
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
+    >>> path = os.path.join(tempfile.mkdtemp(), "model.safetensors")
+    >>> model.save_weights(path); model.load_weights(path)
     """
-    if kwargs or max_shard_size is not None:
-        raise ArgumentError(f"save_weights does not support '{next(iter(kwargs), 'max_shard_size')}'.", fix="model.save_weights('model.weights.h5')")
-    path = new(filepath, ".weights.h5", "Weights are")
+    if kwargs:
+        raise ArgumentTypeError(f"save_weights has no argument '{next(iter(kwargs))}'.", fix="model.save_weights('model.weights.h5')")
+    path = as_path(filepath)
+    if not path.name.endswith((*WHOLE, *SHARDED)):
+        fact = f"Weights are saved to a file whose name ends in {', '.join(map(repr, WHOLE))}, not '{path.suffix}'."
+        raise ArgumentError(fact, where="filepath", received=str(path), fix=f"'{path.stem.removesuffix('.weights')}.weights.h5'")
     if not model.built:
         fix = "begin it with keras.Input, call build((None, …)), or call it on data"
         raise StateError(f"The model '{model.name}' is not built, so it has no weights to save.", fix=fix)
+    write(weights.collected(model), path, overwrite, max_shard_size)
+
+
+def write(tree: Tree, path: Any, overwrite: bool = True, max_shard_size: float | None = None) -> None:
+    """Write arrays by group and key to a file, or to several, by the ending of the path."""
+    if path.name.endswith(SHARDED) or max_shard_size is not None:
+        ends = {".weights.h5": shards.HDF5, ".safetensors": shards.TENSORS}
+        index = next((path.with_name(path.name.removesuffix(a) + b) for a, b in ends.items() if path.name.endswith(a)), path)
+        fix = "give both: model.save_weights('model.weights.json', max_shard_size=5); or name a '.weights.h5' file"
+        if max_shard_size is None or not index.name.endswith(SHARDED):
+            raise ArgumentError("An index of shards, and max_shard_size, go together.", where="max_shard_size", received=path.name, fix=fix)
+        shards.write(tree, index, overwrite, max_shard_size)
+        return
+    writer = safetensors.write if path.suffix == ".safetensors" else npz.write if path.suffix == ".npz" else hdf5.write
     with replacing(path, overwrite) as stream:
-        hdf5.write(weights.collected(model), stream)
+        writer(tree, stream)
+
+
+@contextlib.contextmanager
+def opened(path: pathlib.Path, tree: Tree | None = None) -> Iterator[Stored | hdf5.File]:
+    """What a file of weights holds, or of several the index; of HDF5 in the format of Keras 1 and 2, the file.
+
+    Args:
+        path: The path of an existing file.
+        tree: What the arrays are for, by which those of other libraries find their places.
+
+    Raises:
+        ModelFileError: It is damaged, or unsafe, or no such file.
+    """
+    with contextlib.ExitStack() as stack:
+        if path.name.endswith(SHARDED):
+            layout, tensors, found = stack.enter_context(shards.opened(path, weights.of_hdf5))
+            yield shards.joined([*found, *([_placed(tensors, layout, tree, path)] if tensors else [])])
+        elif path.suffix == ".npz":
+            file = stack.enter_context(npz.File(path))
+            yield _placed(file.arrays, file.layout, tree, path)
+        elif path.suffix == ".keras":
+            yield weights.of_hdf5(stack.enter_context(hdf5.File(stack.enter_context(stack.enter_context(Archive(path)).opened(WEIGHTS)))))
+        else:
+            region = Region(stack.enter_context(open(path, "rb", buffering=0)), path)
+            if path.suffix == ".safetensors":
+                tensors = safetensors.File(region)
+                yield _placed(tensors, tensors.layout, tree, path)
+            else:
+                file = stack.enter_context(hdf5.File(region))
+                yield file if legacy.is_legacy(file) else weights.of_hdf5(file)
+
+
+def _placed(arrays: Any, layout: Any, tree: Tree | None, path: pathlib.Path) -> Stored:
+    return by_layout(arrays, layout, path) if layout is not None else by_labels(arrays, tree or {})
 
 
 def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, objects_to_skip: Any = None, **kwargs: Any) -> None:
-    """Give a model the weights of a `.weights.h5` or `.keras` file, or of a checkpoint of Orbax; nothing is assigned unless all fit.
+    """Give a model the weights of a file, of shards, or of a checkpoint of Orbax; nothing is assigned unless all fit.
+
+    The file may be a `.weights.h5`, `.safetensors`, `.npz`, `.keras` or old `.h5` one. Tensors and arrays that other libraries wrote are found by the
+    paths of the variables, `dense/kernel`; those of the optimizer may be missing.
 
     Args:
         model: The model; it must be built.
         filepath: The path; of a folder of checkpoints, the last one is read.
         skip_mismatch: Whether layers that do not fit are left as they are, with a warning.
         objects_to_skip: Layers to leave as they are.
+        **kwargs: `by_name`, of files of Keras 1 and 2: give layers the weights that stand under their names; by default they go by order.
 
     Raises:
         ModelFileError: There is no such file, it is damaged, or does not fit.
     """
-    if kwargs:
+    if kwargs.keys() - {"by_name"}:
         raise ArgumentTypeError(f"load_weights has no argument '{next(iter(kwargs))}'.", fix="model.load_weights(path, skip_mismatch=False)")
     if is_url(filepath):
         with local(filepath) as path:
-            return load_weights(model, path, skip_mismatch, objects_to_skip)
+            return load_weights(model, path, skip_mismatch, objects_to_skip, **kwargs)
     if orbax.is_checkpoint(path := as_path(filepath)):
         if skip_mismatch or objects_to_skip:
             raise ArgumentError("A checkpoint of Orbax is read as a whole.", where="skip_mismatch, objects_to_skip", fix="model.load_weights(path)")
         _prepare_optimizer(model)
         return orbax.Checkpoint(path).give(model, weights_only=False)
     path = existing(filepath)
-    fact = f"Weights are read from '.weights.h5' and '.keras' files, not '{path.suffix}'."
-    require(path.suffix in (".keras", ".h5", ".hdf5"), path, fact, fix="rename the file if it is one")
+    known = (".keras", ".h5", ".hdf5", *WHOLE, *SHARDED)
+    fact = f"Weights are read from files whose names end in {', '.join(map(repr, known))}, not '{path.suffix}'."
+    require(path.name.endswith(known), path, fact, fix="rename the file if it is one")
     _prepare_optimizer(model)
-    with contextlib.ExitStack() as stack:
-        archived = path.suffix == ".keras"
-        region = stack.enter_context(stack.enter_context(Archive(path)).opened(WEIGHTS)) if archived else Region(stack.enter_context(open(path, "rb")), path)
-        file = stack.enter_context(hdf5.File(region))
-        weights.give(model, weights.of_hdf5(file), path, skip_mismatch, objects_to_skip or (), strict_optimizer=False)
+    with opened(path, weights.collected(model)) as stored:
+        if isinstance(stored, hdf5.File):
+            return legacy.give(model, stored, kwargs.get("by_name", False), skip_mismatch, objects_to_skip or ())
+        if kwargs.get("by_name"):
+            fix = "leave by_name out: layers are found by their names where all names are the same, and skip_mismatch=True leaves out what does not fit"
+            raise ArgumentError("by_name is for '.h5' files of Keras 1 and 2.", where="by_name=True", received=path.name, fix=fix)
+        weights.give(model, stored, path, skip_mismatch, objects_to_skip or (), strict_optimizer=False)
 
 
 def _prepare_optimizer(model: Any) -> None:

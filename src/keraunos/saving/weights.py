@@ -26,6 +26,7 @@ from keraunos.models.functional import GraphModel
 from keraunos.models.model import Model
 from keraunos.optimizers.optimizer import Optimizer
 from keraunos.saving import hdf5
+from keraunos.saving.arrays import Stored, numpy_dtype
 from keraunos.saving.files import problem, require
 
 # What ours keep in attributes that hold layers a second time, or nothing that is saved.
@@ -112,16 +113,6 @@ class Value:
         return np.asarray(variable.backend.to_numpy(variable._value if trace is None else trace.read(variable)))
 
 
-def numpy_dtype(name: str) -> Any:
-    """A dtype as NumPy has it, where it needs `ml_dtypes` by that."""
-    try:
-        return np.dtype(name)
-    except TypeError:
-        import ml_dtypes
-
-        return np.dtype(getattr(ml_dtypes, name))
-
-
 def _usual(owner: Any, method: str) -> bool:
     """Whether an object has its variables in files by number, as is usual."""
     return getattr(type(owner), method) in (getattr(Layer, method), getattr(Optimizer, method))
@@ -144,29 +135,7 @@ def collected(model: Any) -> dict[str, tuple[str, dict[str, Any]]]:
     return found
 
 
-def labels(tree: Mapping[str, tuple[str, Mapping[str, Any]]]) -> dict[str, tuple[str, str]]:
-    """Names for formats that have no groups, `dense/kernel`, by the paths of the variables; each with its group and key."""
-    found: dict[str, tuple[str, str]] = {}
-    for group, (_, store) in tree.items():
-        for key, value in store.items():
-            name = getattr(value, "path", None) or f"{group.replace('layers/', '').removesuffix('vars')}{key}"
-            found[name if name not in found else f"{group}/{key}"] = group, key
-    return found
-
-
 # ---- reading ----
-class Stored:
-    """The arrays of a file by group and key; each has a shape, the name of a dtype, and is read by `np.asarray`.
-
-    Args:
-        groups: The arrays.
-        names: The names of the objects that they were written from, by group.
-    """
-
-    def __init__(self, groups: Mapping[str, Mapping[str, Any]], names: Mapping[str, str]):
-        self.groups, self.names = groups, names
-
-
 def of_hdf5(file: hdf5.File) -> Stored:
     """What an HDF5 file of Keras 3 holds.
 
@@ -178,11 +147,9 @@ def of_hdf5(file: hdf5.File) -> Stored:
         group, found, key = f"/{place}".partition("/vars/")
         if found:
             groups.setdefault(f"{group}/vars".strip("/"), {})[key] = data
-    old, fix = "This HDF5 file is in the format of Keras 1 and 2, which is not read yet.", "in Keras 3: load it, then model.save('model.keras')"
-    require(file.attribute("", "layer_names", 2**30) is None and "model_weights" not in file.groups, file.path, old, fix=fix)
     held = ", ".join(sorted({place.partition("/")[0] for place in [*file.groups, *file] if place})[:6]) or "none"
     fact = "This HDF5 file holds no weights of a Keras model."
-    require("vars" in groups or "layers" in file.groups, file.path, fact, None, None, received=f"groups {held}")
+    require(bool(groups) or "layers" in file.groups, file.path, fact, None, None, received=f"groups {held}")
     names = {group: file.attribute(group, "name") for group in groups}
     return Stored(groups, {group: str(name) for group, name in names.items() if name is not None})
 
@@ -198,7 +165,7 @@ class Store(collections.UserDict[str, Any]):
         return {key: (tuple(self.data[key].shape), str(self.data[key].dtype)) for key in sorted(self, key=lambda key: (len(key), key))}
 
 
-def _kind(dtype: str) -> str:
+def kind_of(dtype: str) -> str:
     return "float" if "float" in dtype else "integer" if "int" in dtype else dtype
 
 
@@ -208,13 +175,13 @@ def _misfit(owner: Any, store: Store, partly: bool) -> tuple[str, str] | None:
         return None
     found, variables = store.describe(), _variables(owner)
     right = [*found] == [str(i) for i in range(min(len(variables), len(found)) if partly else len(variables))]
-    if right and all(v.shape == shape and _kind(v.dtype) == _kind(dtype) for v, (shape, dtype) in zip(variables, found.values(), strict=not partly)):
+    if right and all(v.shape == shape and kind_of(v.dtype) == kind_of(dtype) for v, (shape, dtype) in zip(variables, found.values(), strict=not partly)):
         return None
-    return _listed((v.shape, v.dtype) for v in variables), _listed(found.values())
+    return listed((v.shape, v.dtype) for v in variables), listed(found.values())
 
 
-def _listed(variables: Iterable[tuple[tuple[int, ...], str]]) -> str:
-    shapes = [str(shape) if _kind(dtype) == "float" else f"{shape} {dtype}" for shape, dtype in variables]
+def listed(variables: Iterable[tuple[tuple[int, ...], str]]) -> str:
+    shapes = [str(shape) if kind_of(dtype) == "float" else f"{shape} {dtype}" for shape, dtype in variables]
     return ", ".join(shapes[:4]) + (f", … ({len(shapes)})" if len(shapes) > 4 else "") if shapes else "none"
 
 
@@ -234,11 +201,12 @@ def give(model: Any, stored: Stored, path: Any, skip_mismatch: bool = False, ski
             continue
         store: Any = Store()
         store.data = groups.get(group, {})
-        listed, partly = _listed(store.describe().values()), is_optimizer and len(store) <= 2  # saved before its first step: its slots are as they were made
+        shapes, partly = listed(store.describe().values()), is_optimizer and len(store) <= 2  # saved before its first step: its slots are as they were made
         misfit = _misfit(owner, store, partly)
         if misfit is None:
             if _usual(owner, "load_own_variables") and not (is_optimizer and type(owner).set_weights is not Optimizer.set_weights):
-                later += [functools.partial(_assign, v, store.data[str(i)]) for i, v in zip(range(len(store)), _variables(owner), strict=False)]
+                pairs = zip(range(len(store)), _variables(owner), strict=False)
+                later += [functools.partial(_assign, v, x if (x := store.data[str(i)]).certain else np.asarray(x)) for i, v in pairs]
                 continue
             try:
                 if partly:
@@ -248,7 +216,7 @@ def give(model: Any, stored: Stored, path: Any, skip_mismatch: bool = False, ski
                 later += [functools.partial(owner.load_own_variables, store)] if is_optimizer else []  # it keeps some of its state where it wants it
                 continue
             except Exception as error:  # a class of the user's may raise anything
-                misfit = error.fact if isinstance(error, KeraunosError) else f"{type(error).__name__}: {error}", listed
+                misfit = error.fact if isinstance(error, KeraunosError) else f"{type(error).__name__}: {error}", shapes
         expected, found = misfit
         if not is_optimizer or strict_optimizer:
             rows.append((getattr(owner, "name", "") or group, expected, found))
@@ -257,9 +225,9 @@ def give(model: Any, stored: Stored, path: Any, skip_mismatch: bool = False, ski
     for group, held in groups.items():
         if group not in used and held and names.get(group) != "lora" and not _IGNORED.intersection(group.split("/")):
             (left := Store()).data = held  # type: ignore[assignment]
-            rows.append((group.removesuffix("/vars"), "nothing", _listed(left.describe().values())))
+            rows.append((group.removesuffix("/vars"), "nothing", listed(left.describe().values())))
     if rows and not skip_mismatch:
-        raise problem(path, _table(model, rows), fix=_remedy(model))
+        raise problem(path, table(model, rows), fix=remedy(model))
     if rows:
         left = ", ".join(row[0] for row in rows[:8])
         warnings.warn(f"{len(rows)} layers were left as they are, since the weights of '{path.name}' do not fit: {left}", stacklevel=5)
@@ -269,13 +237,13 @@ def give(model: Any, stored: Stored, path: Any, skip_mismatch: bool = False, ski
         assign()
 
 
-def _table(model: Any, rows: list[tuple[str, str, str]]) -> str:
+def table(model: Any, rows: list[tuple[str, str, str]]) -> str:
     lines = [f"The weights do not fit '{model.name}' in {len(rows)} places; nothing was assigned."]
     lines += [f"  {name}: expected {expected}; found {found}" for name, expected, found in rows[:6]]
     return "\n".join(lines)
 
 
-def _remedy(model: Any) -> str:
+def remedy(model: Any) -> str:
     built = "make the model as it was when it was saved, or pass skip_mismatch=True to load_weights"
     return built if model.built else f"build the model first: {model.name}.build((None, …)), or call it on data"
 

@@ -1,0 +1,95 @@
+"""What the formats of weights share: arrays by group and key, and names for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from keraunos.saving.files import require
+
+Tree = Mapping[str, tuple[str, Mapping[str, Any]]]  # by group: the name of the object, and its arrays by key
+
+
+class Stored:
+    """The arrays of a file by group and key; each has a shape, the name of a dtype, and is read by `np.asarray`.
+
+    Args:
+        groups: The arrays.
+        names: The names of the objects that they were written from, by group.
+    """
+
+    def __init__(self, groups: Mapping[str, Mapping[str, Any]], names: Mapping[str, str]):
+        self.groups, self.names = groups, names
+
+    def tree(self) -> Tree:
+        """The arrays as they are written."""
+        return {group: (self.names.get(group, ""), store) for group, store in self.groups.items()}
+
+
+def numpy_dtype(name: str) -> Any:
+    """A dtype as NumPy has it, where it needs `ml_dtypes` by that."""
+    try:
+        return np.dtype(name)
+    except TypeError:
+        import ml_dtypes
+
+        return np.dtype(getattr(ml_dtypes, name))
+
+
+def numpy_kind(value: Any) -> Any:
+    """The dtype of an array, or of what is read as one."""
+    return numpy_dtype(value.dtype) if isinstance(value.dtype, str) else np.dtype(value.dtype)
+
+
+def flat(value: Any) -> Any:
+    """The bytes of an array, copied only if they do not lie in a row."""
+    return np.ascontiguousarray(value).reshape(-1).view(np.uint8)
+
+
+def _root(tree: Tree) -> str:
+    """What the paths of the variables may begin with: the name of the model itself, which says nothing in a file of it."""
+    return f"{tree['vars'][0]}/" if "vars" in tree else ""
+
+
+def labels(tree: Tree) -> dict[str, tuple[str, str]]:
+    """Names for formats that have no groups, `dense/kernel`, by the paths of the variables; each with its group and key."""
+    found: dict[str, tuple[str, str]] = {}
+    for group, (_, store) in tree.items():
+        for key, value in store.items():
+            name = getattr(value, "path", "").removeprefix(_root(tree)) or f"{group.replace('layers/', '').removesuffix('vars')}{key}"
+            found[name if name not in found else f"{group}/{key}"] = group, key
+    return found
+
+
+def layout_of(tree: Tree) -> dict[str, Any]:
+    """What `by_layout` needs: by group, the name of the object, and the labels of its arrays by key."""
+    layout: dict[str, Any] = {group: [name, {}] for group, (name, _) in tree.items()}
+    for label, (group, key) in labels(tree).items():
+        layout[group][1][key] = label
+    return layout
+
+
+def by_layout(arrays: Mapping[str, Any], layout: Any, path: Any) -> Stored:
+    """Arrays by their labels, put where the layout of the file says.
+
+    Raises:
+        ModelFileError: It is no layout.
+    """
+    entries: Any = layout.values() if isinstance(layout, dict) else [None]
+    fine = all(isinstance(x, list) and len(x) == 2 and isinstance(x[0], str) and isinstance(x[1], dict) for x in entries)
+    fine = fine and all(isinstance(label, str) for _, held in entries for label in held.values())
+    require(fine, path, "The file says nothing sound of where its arrays belong.", "layout", "do not load it: this is no file of Keraunos")
+    groups = {group: {key: arrays[label] for key, label in held.items() if label in arrays} for group, (_, held) in layout.items()}
+    return Stored(groups, {group: name for group, (name, _) in layout.items()})
+
+
+def by_labels(arrays: Mapping[str, Any], tree: Tree) -> Stored:
+    """Arrays by their labels alone, put where those of a model are with the same; what has no place there is a group of itself."""
+    places = labels(tree)
+    groups: dict[str, dict[str, Any]] = {group: {} for group in tree}
+    for label, value in arrays.items():
+        group, key = places.get(label.removeprefix(_root(tree)), (label, ""))
+        groups.setdefault(group, {})[key] = value
+    return Stored(groups, {})
