@@ -16,7 +16,7 @@ import pytest
 
 import keraunos as keras
 from keraunos import layers
-from keraunos.callbacks import BackupAndRestore, LambdaCallback, ModelCheckpoint, checkpoints
+from keraunos.callbacks import BackupAndRestore, LambdaCallback, ModelCheckpoint, OrbaxCheckpoint, checkpoints
 from keraunos.core.errors import ArgumentError, KeraunosError, ModelFileError
 from keraunos.saving.background import Background
 from keraunos.saving.remote import URL, is_url
@@ -293,6 +293,7 @@ def test_what_is_a_url(tmp_path: pathlib.Path) -> None:
 
 MISTAKES = {
     "one name": (lambda: ModelCheckpoint("m.keras", keep_last=2), ["one name", "m-{epoch:03d}.keras"]),
+    "a folder elsewhere": (lambda: OrbaxCheckpoint("gs://bucket/run"), ["this machine", "'gs://bucket/run/{epoch:03d}.keras'", "keep_last=1"]),
     "a count": (lambda: ModelCheckpoint("{epoch}.keras", keep_best=0), ["keep_best=0"]),
     "no value to compare": (lambda: fit(network(), ModelCheckpoint("memory://n/{epoch}.keras", keep_best=1)), ["'val_loss'", "validation_data"]),
     "no such file": (lambda: keras.models.load_model("memory://nowhere/m.keras"), ["does not exist", "memory://nowhere/m.keras"]),

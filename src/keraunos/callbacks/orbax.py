@@ -45,7 +45,12 @@ class OrbaxCheckpoint(Saving):
         super().__init__(monitor, verbose, save_best_only, mode, save_freq, initial_value_threshold)
         if max_to_keep is not None and (isinstance(max_to_keep, bool) or not isinstance(max_to_keep, int) or max_to_keep < 1):
             raise ArgumentError("max_to_keep is a positive number, or None.", where="OrbaxCheckpoint", received=f"max_to_keep={max_to_keep!r}")
-        self.directory, self.max_to_keep = pathlib.Path(directory).expanduser(), max_to_keep
+        from keraunos.saving.files import as_path
+
+        self.directory, self.max_to_keep = as_path(directory), max_to_keep
+        if not isinstance(self.directory, pathlib.Path):
+            fix = f"ModelCheckpoint('{self.directory}/{{epoch:03d}}.keras', asynchronous=True, keep_last={max_to_keep})"
+            raise ArgumentError("Orbax's folder is one of this machine.", where="OrbaxCheckpoint", received=str(self.directory), fix=fix)
         self.save_on_background, self.save_weights_only = save_on_background, save_weights_only
         self._writer: Any = None
 
