@@ -1,4 +1,4 @@
-"""The command `keraunos`: try it out, run Keras scripts, see what is installed."""
+"""The command `keraunos`: try it out, run Keras scripts, look into files, see what is installed."""
 
 from __future__ import annotations
 
@@ -60,6 +60,18 @@ def run(
 
 
 @app.command()
+def inspect(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A .keras, .weights.h5, .h5, .safetensors or .npz file, or the index of shards.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
+    all_rows: Annotated[bool, typer.Option("--all", help="Print long tables whole.")] = False,
+) -> None:
+    """Print what is in a file of a model: layers, weights, versions, checksums. Nothing in it is run."""
+    from keraunos.cli.inspect import show
+
+    show(file, as_json, all_rows)
+
+
+@app.command()
 def info() -> None:
     """Print the version, the engines that are installed, and their devices."""
     import importlib.metadata
@@ -82,3 +94,13 @@ def info() -> None:
     console = Console(highlight=False)
     console.print(f"keraunos {keraunos.__version__}, Python {platform.python_version()}, {platform.platform(terse=True)}")
     console.print(f"engine in force: {config.backend()}\n", table, sep="")
+
+
+@app.command()
+def explain(
+    words: Annotated[list[str] | None, typer.Argument(metavar="[CODE | WORDS…]", help="An error's code, such as KR101, or words of its message.")] = None,
+) -> None:
+    """Explain an error by its code: the mistake, an example, and what to do."""
+    from keraunos.cli.explain import explain as show
+
+    show(" ".join(words) if words else None)

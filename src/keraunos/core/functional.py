@@ -8,9 +8,10 @@ themselves, so one thread may trace while others run.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -288,10 +289,10 @@ class Program:
 
         return pure
 
-    def _by_op(self, state: tuple[Any, ...], args: tuple[Any, ...]) -> None:
-        """Run it op by op, of which nothing is kept; with zeros for what a failed program was given to overwrite."""
-        engine = self.backend
-        _traced(self.fn, state, [engine.array(np.zeros(v.shape), v.dtype) if self.donate else v._value for v in state], *args)
+    def _by_op(self, *args: Any) -> None:
+        """Run it op by op, of which nothing is kept."""
+        with uncompiled([self]):
+            self(*args)
 
     def __call__(self, *args: Any) -> Any:
         while True:
@@ -308,7 +309,7 @@ class Program:
             except Exception as error:
                 if isinstance(error, RuntimeError) and not self.donate and "deleted" in str(error):
                     continue  # another thread trained on, and gave up the values just read
-                if (better := failed(error, partial(self._by_op, state, args))) is not None:
+                if (better := failed(error, partial(self._by_op, *args))) is not None:
                     raise better from better.__cause__
                 raise
             finally:
@@ -316,6 +317,23 @@ class Program:
                     for i, value in enumerate(new) if self.donate else new.items():
                         state[i]._value = value
             return done[0][0]
+
+
+@contextlib.contextmanager
+def uncompiled(programs: Sequence[Program]) -> Iterator[None]:
+    """A block in which programs run op by op, and nothing that they assign is kept; with zeros for what they may have overwritten."""
+    plans = [program._plan for program in programs]
+    trace = Trace()
+    for program in programs:
+        for v in program._plan[0]:
+            trace.values[id(v)] = program.backend.array(np.zeros(v.shape), v.dtype) if program.donate else v._value
+        program._plan = program._plan[0], None
+    try:
+        with within(trace=trace):
+            yield
+    finally:
+        for program, plan in zip(programs, plans, strict=True):
+            program._plan = plan
 
 
 def repeat(step: Callable[[Any], Any], xs: Any, every: bool = False) -> Any:

@@ -215,7 +215,7 @@ class Op:
             self.signature.bind(*args, **kwargs)
         except TypeError as error:
             if wrong := next((name for name in kwargs if name not in self.parameters), None):
-                raise ArgumentTypeError(f"{self.name} has no argument '{wrong}'.", where=place, fix=suggestion(wrong, self.parameters)) from None
+                raise ArgumentTypeError(f"{self.name} has no argument '{wrong}'.", where=place, fix=suggestion(wrong, self.parameters), code="KR811") from None
             plain = [p.replace(annotation=p.empty) for p in self.signature.parameters.values()]
             raise ArgumentTypeError(f"{self.name}() {error}.", where=place, fix=f"the signature is {self.name}{inspect.Signature(plain)}") from None
         single = self.tensors - self.lists

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from keraunos.core import config, dtypes
 from keraunos.core.errors import ShapeError, StateError, one_of
+from keraunos.core.failures import translated
 from keraunos.core.names import auto_name, scoped
 from keraunos.core.scope import scope, within
 from keraunos.core.spec import Operators, Spec, known, same_dim, show
@@ -123,7 +124,10 @@ class Variable(Operators):
         import numpy as np
 
         trace = scope.trace
-        return np.array(self.backend.to_numpy(self._value if trace is None else trace.read(self)))
+        try:
+            return np.array(self.backend.to_numpy(self._value if trace is None else trace.read(self)))
+        except RuntimeError as error:  # such as that it went with a step that failed
+            raise translated(error, self.path, known=True) or error from None
 
     # ---- assigning ----
     def assign(self, value: Any) -> None:

@@ -110,7 +110,9 @@ def reshaped(x: Any, newshape: Any) -> Shape:
         return tuple(UNKNOWN if d == -1 else d for d in new)
     product = math.prod(rest)
     if (size != product) if -1 not in new else (product == 0 or size % product):
-        raise ShapeError(f"A tensor of shape {show(shape)} cannot be reshaped to {show(as_shape(newshape, least=-1))}.", fix=f"it has {size} elements")
+        raise ShapeError(
+            f"A tensor of shape {show(shape)} cannot be reshaped to {show(as_shape(newshape, least=-1))}.", fix=f"it has {size} elements", code="KR104"
+        )
     return tuple(size // product if d == -1 else d for d in new)
 
 
@@ -179,7 +181,7 @@ def indexed(x: Any, key: Any) -> Shape:
             integral(k, "key")
             size = shape[axis]
             if isinstance(k, int) and size is not UNKNOWN and not -size <= k < size:
-                raise ShapeError(f"Index {k} is out of bounds for axis {axis} of size {size}.", received=show(shape))
+                raise ShapeError(f"Index {k} is out of bounds for axis {axis} of size {size}.", received=show(shape), code="KR107")
             places.append((place, len(kept)))
         axis += _used(k)
     if not arrays:

@@ -145,7 +145,7 @@ def broadcast_to(x: Tensor, shape: Any) -> Same:
     target, have = rules.as_shape(shape), dims(x)
     padded = (1,) * (len(target) - len(have)) + have
     if len(have) > len(target) or not all(d == 1 or same_dim(d, t) for d, t in zip(padded, target, strict=True)):
-        raise ShapeError(f"A tensor of shape {show(have)} does not broadcast to {show(target)}.")
+        raise ShapeError(f"A tensor of shape {show(have)} does not broadcast to {show(target)}.", code="KR103")
     return tuple(d if t is UNKNOWN and d != 1 else t for d, t in zip(padded, target, strict=True))
 
 
@@ -205,7 +205,7 @@ def concatenate(xs: Tensors, axis: int = 0) -> Promoted:
         for i, (a, b) in enumerate(zip(first, shape, strict=True)):
             if i != axis and not same_dim(a, b):
                 expected = f"equal sizes except at axis {axis}"
-                raise ShapeError(f"The inputs differ at axis {i}: {a} in input 0, {b} in input {k}.", received=received, expected=expected)
+                raise ShapeError(f"The inputs differ at axis {i}: {a} in input 0, {b} in input {k}.", received=received, expected=expected, code="KR103")
     known_of = (next((d for d in sizes if d is not UNKNOWN), UNKNOWN) for sizes in zip(*shapes, strict=True))
     return tuple(sum(s[axis] for s in shapes) if i == axis else d for i, d in enumerate(known_of))
 

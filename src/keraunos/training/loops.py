@@ -12,7 +12,8 @@ import numpy as np
 
 from keraunos import ops
 from keraunos.core import config, tree
-from keraunos.core.functional import repeat
+from keraunos.core.functional import Program, repeat, uncompiled
+from keraunos.core.locating import failed
 from keraunos.data.adapters import ArraySource, Source
 from keraunos.data.rows import RESIDENT_BYTES
 from keraunos.data.streams import StreamSource
@@ -75,6 +76,7 @@ class Loop:
     def __init__(self, model: Any, kind: str, data: Source, callbacks: Any = None, class_weight: Any = None, epochs: int = 1, resident: bool = True):
         self.model, self.kind, self.data, self.callbacks, self.class_weight = model, kind, data, callbacks, class_weight
         self.backend, self.done = config.active(), 0
+        self.running: Callable[[], Any] = list  # the dispatch that was begun last
         marks = (f"on_{kind}_batch_begin", f"on_{kind}_batch_end", *(("on_batch_begin", "on_batch_end") if kind == "train" else ()))
         self.by_batch = callbacks is not None and callbacks.needs(*marks)
         self.group, self.own = model.steps_per_execution, model._overrides(f"make_{kind}_function")
@@ -91,6 +93,7 @@ class Loop:
         model, logs, self.done = self.model, None, passed
         with model._run(), self._told(), contextlib.closing(self._dispatches(epoch, passed)) as dispatches:
             for steps, run in dispatches:
+                self.running = run
                 if self.by_batch:
                     self._tell("begin", self.done, None)
                 logs = run()
@@ -119,8 +122,17 @@ class Loop:
         except BaseException as error:
             self.data.close()
             if isinstance(error, Exception):
-                error.add_note(f"In batch {self.done + 1} of the epoch.")
+                better = failed(error, self._by_op)
+                (better or error).add_note(f"In batch {self.done + 1} of the epoch.")
+                if better is not None:
+                    raise better from better.__cause__
             raise
+
+    def _by_op(self) -> None:
+        """Run the last dispatch op by op, of which nothing is kept: an engine may tell of its failure only when a result is waited for."""
+        programs = [p for p in self.model._cache.values() if isinstance(p, Program)]
+        with uncompiled(programs):
+            self.running()
 
     def _numbers(self, logs: Any) -> dict[str, Any]:
         """The logs as numbers, for which this waits; the outputs of a prediction as they are."""

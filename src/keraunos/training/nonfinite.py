@@ -195,7 +195,7 @@ class Watch:
         place = f"at epoch {epoch + 1}" + (f", batch {batch + 1}" if batch is not None else "")
         fact = f"The loss became {loss} {place}" + (f": {cause}." if cause else ".")
         fix = f"{REMEDY}. keraunos.config.disable_checks() silences this" + ("" if cause else "; fit(debug_nans=True) finds the layer")
-        warnings.warn(layout(fact, where=self.model.name, received=_rate(self.model), fix=fix), stacklevel=4)
+        warnings.warn(layout(fact, where=self.model.name, received=_rate(self.model), fix=fix, code="KR501"), stacklevel=4)
 
     def _cause(self, epoch: int) -> tuple[int | None, str | None]:
         """The batch, and the layer or weight, that were the first with a value that is not finite."""
@@ -232,7 +232,7 @@ def guard(loop: Any) -> None:
         for variable, value in zip(search.variables, before, strict=True):
             variable.assign(value)
         fact = f"Epoch {model.position.epoch + 1}, batch {loop.done + 1}: {cause or 'a step made values that are not finite, in a way that cannot be told'}."
-        raise TrainingError(fact, where=model.name, received=_rate(model), fix=REMEDY)
+        raise TrainingError(fact, where=model.name, received=_rate(model), fix=REMEDY, code="KR501")
 
     loop.resident, loop.choice, loop.group, loop._step = None, None, 1, checked
 

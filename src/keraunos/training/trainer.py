@@ -243,7 +243,8 @@ class Trainer(Steps):
                 loop.epoch(0, progress, outputs)
             if not self._overrides("make_predict_function"):
                 self._cache["plain predict"] = self._program("predict")  # for the short way above
-            arrays = [[backend.to_numpy(v) for v in tree.flatten(structure)] for structure in outputs]
+            with loop._told():
+                arrays = [[backend.to_numpy(v) for v in tree.flatten(structure)] for structure in outputs]
             callback_list.call("on_predict_end", None)
             if progress.live:
                 progress.end(loop.done, {})
