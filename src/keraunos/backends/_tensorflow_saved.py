@@ -22,7 +22,7 @@ class SavedProgram:
     def __init__(self, filepath: str):
         self.loaded = tf.saved_model.load(filepath)
         own = {name: getattr(self.loaded, name) for name in vars(self.loaded) if hasattr(getattr(self.loaded, name), "concrete_functions")}
-        self.endpoints = {**own, **self.loaded.signatures}
+        self.endpoints = {**self.loaded.signatures, **own}
 
     def variables(self, *endpoints: str) -> list[Any]:
         """The variables of endpoints, those that are trained first."""

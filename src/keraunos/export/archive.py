@@ -44,6 +44,7 @@ class ExportArchive:
         self._tf = self._engine.tf
         self._copies = Copies(self._in_graph)
         self._held: dict[int, tuple[Any, Any]] = {}  # the variables of copies, by id, with TensorFlow's
+        self._tracked: dict[int, Any] = {}  # TensorFlow's of those that are tracked or read
         self._endpoints: dict[str, Any] = {}
         self._collections: dict[str, list[Any]] = {}
         self._resources: list[Any] = []
@@ -52,7 +53,7 @@ class ExportArchive:
     @property
     def variables(self) -> list[Any]:
         """The `tf.Variable`s of what is tracked, and of what the endpoints read."""
-        return [held for _, held in self._held.values()]
+        return list(self._tracked.values())
 
     @property
     def trainable_variables(self) -> list[Any]:
@@ -84,7 +85,7 @@ class ExportArchive:
                 fix = f"call {resource.name} on data, or build it, before it is exported"
                 raise StateError(f"'{resource.name}' is not built, so its weights are not known.", where="track", fix=fix)
             for variable in self._copy(resource).weights:
-                self._hold(variable)
+                self._track(variable)
         elif isinstance(resource, (self._tf.Module, self._tf.Variable, self._tf.lookup.StaticHashTable)) or hasattr(resource, "_trackable_children"):
             self._resources.append(resource)
         else:
@@ -108,6 +109,9 @@ class ExportArchive:
                 name = variable.path.replace(":", "_")
                 self._held[id(variable)] = variable, self._tf.Variable(value, trainable=variable.trainable, name=name, dtype=value.dtype)
         return self._held[id(variable)][1]
+
+    def _track(self, variable: Variable) -> Any:
+        return self._tracked.setdefault(id(variable), self._hold(variable))
 
     # ---- endpoints ----
     def add_endpoint(self, name: str, fn: Callable[..., Any], input_signature: Any = None, **kwargs: Any) -> Any:
@@ -133,20 +137,21 @@ class ExportArchive:
             raise ArgumentError(f"An endpoint cannot be called {name!r}.", where="add_endpoint", fix="serve")
         if name in self._endpoints:
             raise ArgumentError(f"There is an endpoint '{name}' already.", where="add_endpoint", fix="give each a name of its own")
+        program: Any = fn
         if hasattr(fn, "get_concrete_function"):
-            self._endpoints[name] = fn if input_signature is None else fn.get_concrete_function(*self._specs(fn, input_signature))
+            self._endpoints[name] = fn if input_signature is None else program.get_concrete_function(*self._specs(input_signature))
             return fn
         if input_signature is None:
             fix = f"add_endpoint({name!r}, fn, input_signature=[InputSpec(shape=(None, 8), dtype='float32')])"
             raise ArgumentError("The arguments of a function are not known.", where="add_endpoint", expected="one entry for each argument", fix=fix)
-        return self._add(name, self._copy(fn), self._specs(fn, input_signature))
+        return self._add(name, self._copy(fn), self._specs(input_signature))
 
     def track_and_add_endpoint(self, name: str, resource: Any, input_signature: Any, **kwargs: Any) -> Any:
         """Track a layer or model, and add its call, as in `predict`, as an endpoint; the arguments are those of `track` and `add_endpoint`."""
         self.track(resource)
         return self.add_endpoint(name, resource.__call__, input_signature, **kwargs)
 
-    def _specs(self, fn: Any, signature: Any) -> list[Any]:
+    def _specs(self, signature: Any) -> list[Any]:
         """TensorFlow's specs for a list of arguments, each with a name."""
         if not isinstance(signature, (list, tuple)):
             received = type(signature).__name__
@@ -164,11 +169,11 @@ class ExportArchive:
         """Trace a function whose layers are on TensorFlow."""
 
         def serve(*args: Any) -> Any:
-            trace = _Held(self._hold)
+            trace = _Held(self._track)
             with within(backend=self._engine, trace=trace, training=False), telling(name):
                 out = fn(*args)
             for key, variable in trace.written.items():
-                self._hold(variable).assign(trace.values[key])
+                self._track(variable).assign(trace.values[key])
             return tree.map_structure(lambda x: x if x is None else self._tf.identity(self._tf.convert_to_tensor(x)), out)
 
         found = self._tf.function(serve, input_signature=specs, autograph=False)

@@ -54,7 +54,8 @@ def _artifact(traced: OnEngine, platforms: tuple[str, ...]) -> bytearray:
             return export.export(jax.jit(run), platforms=platforms)(*args, **kwargs).serialize()
         except (KeraunosError, jax.errors.InconclusiveDimensionOperation, TypeError) as error:
             cause, free = _first_cause(error), any(not isinstance(d, int) for x in traced.specs for d in x.shape)
-            if not free or not isinstance(cause, (jax.errors.InconclusiveDimensionOperation, TypeError)):
+            asked = isinstance(cause, jax.errors.InconclusiveDimensionOperation)
+            if not free or not isinstance(cause, (jax.errors.InconclusiveDimensionOperation, TypeError)) or (shared and not asked):
                 raise
             if shared:
                 fact, received = f"'{traced.model.name}' asks for sizes that are not known while it is traced.", str(cause).partition("\n")[0]

@@ -58,6 +58,9 @@ class _Form:
         self.source, self.tf = source, config.load_backend("tensorflow").tf
         self.tables: list[Any] = []
 
+    def __call__(self, inputs: Any) -> Any:
+        raise NotImplementedError
+
     def encoded(self, places: Any, mode: str, depth: int, weights: Any = None) -> Any:
         """Places in an output mode; negative ones are left out of vectors."""
         tf = self.tf

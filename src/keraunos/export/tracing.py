@@ -99,19 +99,20 @@ class Copies:
 
     def __call__(self, x: Any) -> Any:
         """A layer, variable, method, `functools.partial` or function, with its own copies of what it closes over or names; else `x` itself."""
+        if isinstance(x, Variable):
+            return self._noted(x, copy.deepcopy(x, self.memo))
         if id(x) in self.memo:
             return self.memo[id(x)]
         if isinstance(x, Layer):
             return self._layer(x)
         if isinstance(x, types.MethodType):
-            return types.MethodType(x.__func__, self(x.__self__))
+            new = self(x.__self__)
+            return types.MethodType(x.__func__, new) if type(new) is type(x.__self__) else getattr(new, x.__name__)
         if isinstance(x, functools.partial):
             return functools.partial(self(x.func), *self(x.args), **self(x.keywords))
         if isinstance(x, (list, tuple, dict)):
             return tree.map_structure(self, x)
-        if isinstance(x, types.FunctionType):
-            return self._function(x)
-        return self._noted(x, copy.deepcopy(x, self.memo)) if isinstance(x, Variable) else x
+        return self._function(x) if isinstance(x, types.FunctionType) else x
 
     def _noted(self, x: Any, new: Any) -> Any:
         self.pairs.append((x, new))
