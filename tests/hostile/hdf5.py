@@ -146,7 +146,7 @@ def _inflating(file: Any, _: Path) -> None:
     import zlib
 
     data = file.create_dataset(PLACE, shape=(3, 2), maxshape=(None, None), chunks=(2**10, 2**8), dtype="f4", compression="gzip")
-    data.id.write_direct_chunk((0, 0), zlib.compress(bytes(2**28), 9))
+    data.id.write_direct_chunk((0, 0), zlib.compress(bytes(2**26), 9))
 
 
 def _hollow_chunk(file: Any, _: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import gc
+import importlib.util
 import io
 import json
 import os
@@ -16,6 +18,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import keraunos as keras
+from tests.hostile import configs, hdf5, tensors, zips
 
 HARMFUL = ("exec", "compile", "import", "subprocess.", "socket.", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "ctypes.",
            "marshal.", "pickle.", "urllib.", "webbrowser.", "ftplib.", "smtplib.", "code.", "shutil.", "os.remove", "os.rename", "os.rmdir", "os.mkdir",
@@ -91,13 +94,11 @@ def _convert(path: pathlib.Path) -> None:
 
 def doors(name: str) -> dict[str, Callable[[pathlib.Path], Any]]:
     """What a file of this name may be given to."""
-    found: dict[str, Any] = {"load_weights": _load_weights}
-    import importlib.util
-
-    if importlib.util.find_spec("keraunos.saving.inspecting"):
-        found["inspect"] = _inspect
+    found: dict[str, Any] = {"load_weights": _load_weights, "inspect": _inspect}
     if name.endswith((".keras", ".weights.h5")) and hasattr(keras.saving, "KerasFileEditor"):
         found["edit"] = _edit
+    if importlib.util.find_spec("keraunos.saving.converting") is not None:
+        found["convert"] = _convert
     if name.endswith((".keras", ".h5")) and not name.endswith(".weights.h5"):
         found["load_model"] = keras.saving.load_model
     return found
@@ -110,41 +111,34 @@ def warm(folder: pathlib.Path) -> None:
             getattr(space, name)
     made = model()
     made.compile("adam", "mse", metrics=["mae"])
-    for name in ("m.keras", "m.weights.h5"):
+    for name in ("m.keras", "m.weights.h5", "m.safetensors", "m.npz"):
         (made.save if name.endswith(".keras") else made.save_weights)(folder / name)
         for door in doors(name).values():
             door(folder / name)
-    for door in doors("m.keras").values():
-        with contextlib.suppress(keras.errors.KeraunosError if hasattr(keras, "errors") else Exception):
-            (folder / "bad.keras").write_bytes(b"PK")
-            door(folder / "bad.keras")
+    x = keras.Input((3,))
+    keras.Model(x, keras.layers.Dense(2, name="dense")(x) * 2).save(folder / "f.keras")
+    keras.saving.load_model(folder / "f.keras")
+    for encoding in ("ascii", "latin-1", "cp437", "utf-8", "utf-16", "utf-32"):
+        codecs.lookup(encoding)
 
 
 def tried(watch: Watch, door: Callable[[pathlib.Path], Any], path: pathlib.Path, temporary: str) -> dict[str, Any]:
     """What a door says of a file, and what it did meanwhile."""
     gc.collect()
     _restart_peak()
-    before, start, error = _status("VmRSS"), time.perf_counter(), None
+    before, start, error = _status("VmRSS"), time.process_time(), None
     with watch.allowing(str(path), temporary) as events:
         try:
             door(path)
         except BaseException as caught:
             error = caught
-    row = {"seconds": time.perf_counter() - start, "bytes": _status("VmHWM") - before, "size": path.stat().st_size, "events": events}
+    row = {"seconds": time.process_time() - start, "bytes": _status("VmHWM") - before, "size": path.stat().st_size, "events": events}
     return {**row, "error": type(error).__name__ if error else None, "message": str(error or "")}
 
 
 def files() -> dict[str, Callable[[pathlib.Path], Any]]:
     """The hostile files of all modules, by name."""
-    import importlib
-
-    return {name: make for module in ("zips", "configs", "hdf5", "tensors") for name, make in _files(importlib, module).items()}
-
-
-def _files(importlib: Any, module: str) -> dict[str, Any]:
-    if not pathlib.Path(__file__).with_name(f"{module}.py").exists():
-        return {}
-    return importlib.import_module(f"tests.hostile.{module}").FILES
+    return {**zips.FILES, **configs.FILES, **hdf5.FILES, **tensors.FILES}
 
 
 def main(report: str, only: str = "") -> None:
@@ -154,7 +148,7 @@ def main(report: str, only: str = "") -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
         temporary = str(root / "temporary")
-        for part in ("temporary", "good"):
+        for part in ("temporary", "good", "out"):
             (root / part).mkdir()
         tempfile.tempdir = temporary
         made = {name: make for name, make in files().items() if only in name}

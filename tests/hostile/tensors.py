@@ -154,7 +154,7 @@ _N = {
     "times": _zip({"dense/kernel.npy": _described("(3,)", "'<M8[s]'"), **BIAS}),
     "cut": _zip({"dense/kernel.npy": _npy(np.zeros((3, 2), "f4"))[:-4], **BIAS}),
     "more": _zip({"dense/kernel.npy": _npy(np.zeros((3, 2), "f4")) + b"more", **BIAS}),
-    "bomb": _zip({"dense/kernel.npy": _npy(np.zeros((2**13, 2**13), "f4")), **BIAS}, zipfile.ZIP_DEFLATED),
+    "bomb": _zip({"dense/kernel.npy": _npy(np.zeros((2**12, 2**13), "f4")), **BIAS}, zipfile.ZIP_DEFLATED),
     "up": _zip({"../dense/kernel.npy": _npy(np.zeros((3, 2), "f4")), **BIAS}),
     "comment": _zip({"dense/kernel.npy": _npy(np.zeros((3, 2), "f4")), **BIAS}, comment=b"\nkeraunor sha256 " + b"0" * 64 + b"\n"),
     "note of another": _zip({"dense/kernel.npy": _npy(np.zeros((3, 2), "f4")), "__keraunos__.npy": _npy(np.zeros(3, "u1")), **BIAS}),
@@ -182,7 +182,7 @@ _I = {
     "missing": _map("gone_00000.weights.h5"),
     "itself": _map("shards itself.weights.json"),
     "other digest": _index({"metadata": {"sha256": "0" * 64}, "weight_map": {"/layers/dense/vars": ["m_00000.weights.h5"]}}),
-    "a million": _index({"metadata": {}, "weight_map": {f"/{i}": ["m_00000.weights.h5"] for i in range(1_000_00)}}),
+    "a million": _index({"metadata": {}, "weight_map": {f"/{i}": ["m_00000.weights.h5"] for i in range(10_000)}}),
 }
 
 FILES: dict[str, Callable[[Path], Any]] = {

@@ -68,7 +68,7 @@ class Entry:
     def packed(self) -> bytes:
         if self.method != 8:
             return self.content
-        deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+        deflate = zlib.compressobj(6, zlib.DEFLATED, -15)
         return deflate.compress(self.content) + deflate.flush()
 
 
@@ -80,14 +80,7 @@ def raw(entries: Iterable[Entry]) -> bytes:
         out.write(entry.header(out.tell(), True) + entry.packed)
         count += 1
     size, place = directory.tell(), out.tell()
-    if count > 65534:
-        out.write(directory.getvalue())
-        out.write(b"PK\6\6" + struct.pack("<Q2H2L4Q", 44, 45, 45, 0, 0, count, count, size, place))
-        out.write(b"PK\6\7" + struct.pack("<LQL", 0, place + size, 1))
-        count, size, place = 65535, 2**32 - 1, 2**32 - 1
-    else:
-        out.write(directory.getvalue())
-    return out.getvalue() + b"PK\5\6" + struct.pack("<4H2LH", 0, 0, count, count, size, place, 0)
+    return out.getvalue() + directory.getvalue() + b"PK\5\6" + struct.pack("<4H2LH", 0, 0, count, count, size, place, 0)
 
 
 def entries(**changes: Any) -> list[Entry]:
@@ -125,20 +118,41 @@ def overlapping(path: pathlib.Path) -> None:
     path.write_bytes(raw([*entries(), outer, dataclasses.replace(inner, at=start + 30 + len(outer.name) + 22)]))
 
 
+@functools.cache
+def zeros(megabytes: int) -> tuple[bytes, int]:
+    """Zeros, deflated, and their CRC-32."""
+    deflate, crc, block = zlib.compressobj(6, zlib.DEFLATED, -15), 0, bytes(2**20)
+    for _ in range(megabytes):
+        crc = zlib.crc32(block, crc)
+    return b"".join(deflate.compress(block) for _ in range(megabytes)) + deflate.flush(), crc
+
+
 def bomb(name: str, megabytes: int) -> Any:
     """A member of zeros, deflated."""
-    return lambda path: path.write_bytes(raw([e for e in entries() if e.name != name.encode()] + [Entry(name.encode(), bytes(megabytes * 2**20), method=8)]))
+
+    def write(path: pathlib.Path) -> None:
+        packed, crc = zeros(megabytes)
+        entry = Entry(name.encode(), b"", method=8, crc=crc, size=megabytes * 2**20)
+        entry.packed = packed
+        path.write_bytes(raw([*(e for e in entries() if e.name != entry.name), entry]))
+
+    return write
 
 
 def dense_config(path: pathlib.Path) -> None:
     """A config of millions of lists, which take a hundred times as much memory."""
-    content = b'{"config":[' + b"[]," * (8 * 2**20) + b"[]]}"
+    content = b'{"config":[' + b"[]," * (2 * 2**20) + b"[]]}"
     path.write_bytes(raw([e for e in entries() if e.name != CONFIG.encode()] + [Entry(CONFIG.encode(), content, method=8)]))
 
 
 def crowd(path: pathlib.Path) -> None:
     """A million members."""
-    path.write_bytes(raw([*entries(), *(Entry(b"assets/%06d" % i, b"") for i in range(10**6))]))
+    entry = Entry(b"assets/a", b"")
+    own, listed = entry.header(0, True), entry.header(0, False)
+    place, size = len(own) * 10**6, len(listed) * 10**6
+    end = b"PK\6\6" + struct.pack("<Q2H2L4Q", 44, 45, 45, 0, 0, 10**6, 10**6, size, place) + b"PK\6\7" + struct.pack("<LQL", 0, place + size, 1)
+    last = b"PK\5\6" + struct.pack("<4H2LH", 0, 0, 65535, 65535, 2**32 - 1, 2**32 - 1, 0)
+    path.write_bytes(own * 10**6 + listed * 10**6 + end + last)
 
 
 def flipped(path: pathlib.Path) -> None:
@@ -186,10 +200,10 @@ FILES = {
     "other_own_size.keras": _changed(own={"size": 7}),
     "other_own_crc.keras": _changed(own={"crc": 7}),
     "overlapping.keras": overlapping,
-    "bomb_asset.keras": bomb("assets/vocabulary.txt", 300),
+    "bomb_asset.keras": bomb("assets/vocabulary.txt", 210),
     "bomb_config.keras": bomb(CONFIG, 100),
     "bomb_metadata.keras": bomb(METADATA, 100),
-    "bomb_weights.keras": bomb(WEIGHTS, 300),
+    "bomb_weights.keras": bomb(WEIGHTS, 210),
     "dense_config.keras": dense_config,
     "unknown_method.keras": _changed(method=99),
     "bzip2.keras": _changed(method=12),

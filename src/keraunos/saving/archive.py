@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from keraunos import __version__
-from keraunos.core.errors import ArgumentError, ArgumentTypeError, KeraunosError, ModelFileError
+from keraunos.core.errors import ArgumentError, ArgumentTypeError, KeraunosError, ModelFileError, layout
 from keraunos.core.missing import KERAS_VERSION
-from keraunos.core.scope import within
+from keraunos.core.scope import scope, within
 from keraunos.core.serialization import custom_object_scope, object_from, serialize_keras_object
+from keraunos.core.waiting import unread
 from keraunos.models.model import Model
-from keraunos.saving import hdf5, orbax, weights
+from keraunos.saving import hdf5, legacy, orbax, weights
 from keraunos.saving.files import as_path, existing, local, new, problem, replacing, require
 from keraunos.saving.regions import digest
 from keraunos.saving.remote import is_url
@@ -32,9 +33,10 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
 
     Args:
         model: The model.
-        filepath: The path, ending in `.keras`.
+        filepath: The path, ending in `.keras`; or in `.h5` or `.hdf5` for the format of Keras 1 and 2, with a warning, since it holds less.
         overwrite: Whether an existing file may be replaced.
         zipped: Only True, which None stands for, is supported.
+        **kwargs: `include_optimizer`, for `.h5` files: whether the compilation and the optimizer's state are written.
 
     Raises:
         ArgumentError: The path does not end in `.keras`, or the model holds what cannot be written.
@@ -48,6 +50,7 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
     >>> keras.saving.load_model(path).count_params()
     9
     """
+    include_optimizer = kwargs.pop("include_optimizer", True)
     if kwargs:
         raise ArgumentTypeError(f"save_model has no argument '{next(iter(kwargs))}'.", fix="model.save('model.keras')")
     if zipped is False:
@@ -55,10 +58,14 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
     if not isinstance(model, Model):
         fix = "keras.Sequential([…]) or keras.Model(inputs, outputs)"
         raise ArgumentTypeError("Only a model can be saved.", where="model", received=type(model).__name__, fix=fix)
+    if str(filepath).endswith(legacy.ENDINGS) and not str(filepath).endswith(".weights.h5"):
+        return legacy.save(model, filepath, overwrite, include_optimizer)
+    if not include_optimizer:
+        raise ArgumentError("include_optimizer is for '.h5' files.", where="include_optimizer=False", fix="load_model('model.keras', compile=False) leaves it")
     path = new(filepath, ".keras", "A model is", ", or model.save_weights('….weights.h5') for the weights alone")
     if not model.built:
-        remedy = "Build it first: begin it with keras.Input, or call it on data."
-        warnings.warn(f"The model '{model.name}' is not built: the file will hold no weights. {remedy}", stacklevel=3)
+        fact, fix = f"The model '{model.name}' is not built: the file will hold no weights.", "build it first: begin it with keras.Input, or call it on data"
+        warnings.warn(layout(fact, model.name, fix=fix), stacklevel=3)
     writing(model, path, overwrite)()
 
 
@@ -105,7 +112,7 @@ def _assets(model: Any) -> Iterator[tuple[str, bytes]]:
 
 
 def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True, safe_mode: bool = True) -> Any:
-    """A model from a `.keras` file that Keraunos or Keras 3 wrote, or from a folder of `callbacks.OrbaxCheckpoint`.
+    """A model from a `.keras` file that Keraunos or Keras 3 wrote, an `.h5` file of Keras 1 to 3 or tf.keras, or a folder of `callbacks.OrbaxCheckpoint`.
 
     Args:
         filepath: The path; of a folder of checkpoints, the last one is read.
@@ -129,11 +136,12 @@ def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, comp
     path = existing(filepath)
     fix = f"make the model, then model.load_weights({path.name!r})"
     require(not path.name.endswith(".weights.h5"), path, "This file holds weights alone, without a model.", fix=fix)
-    old, fix = f"'{path.suffix}' model files, the format of Keras 1 and 2, are not read yet.", "in Keras 3: keras.models.load_model(path).save('model.keras')"
-    require(path.suffix not in (".h5", ".hdf5"), path, old, fix=fix)
+    if path.suffix in legacy.ENDINGS:
+        with unread(path.name, path.stat().st_size):
+            return legacy.load(path, lambda config: _made(config, path, custom_objects, compile, safe_mode), compile)
     require(path.suffix == ".keras", path, f"A model file's name ends in '.keras', not '{path.suffix}'.", fix="rename the file if it is one")
-    with Archive(path) as archive:
-        model = _made(archive.json(CONFIG), path, custom_objects, compile, safe_mode)
+    with Archive(path) as archive, unread(path.name, archive.size):
+        model = _made(archive.config, path, custom_objects, compile, safe_mode)
         with archive.opened(WEIGHTS) as region, hdf5.File(region) as file:
             weights.give(model, weights.of_hdf5(file), path)
         _give_assets(archive, model)
@@ -143,7 +151,7 @@ def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, comp
 def _made(config: dict[str, Any], path: pathlib.Path, custom_objects: dict[str, Any] | None, compile: bool, safe_mode: bool) -> Any:
     """The model that a file's config describes."""
     compile_config = config.pop("compile_config", None)
-    with custom_object_scope(custom_objects), within(sharing={}, safe_mode=safe_mode):
+    with custom_object_scope(custom_objects), within(sharing={}, safe_mode=safe_mode and scope.safe_mode):
         with _blamed(path, "describes a model that cannot be made"):
             model = object_from(config)
         received = f"class {config.get('class_name')!r}"
@@ -160,7 +168,9 @@ def _blamed(path: pathlib.Path, fact: str, fix: str | None = None) -> Iterator[N
     try:
         yield
     except ModelFileError as error:
-        raise error.at(f"{path.name}: {CONFIG}") from None
+        raise (error if path.name in str(error) else error.inside(f"{path.name}: {CONFIG}")) from None
+    except RecursionError:
+        raise problem(path, f"{CONFIG} {fact}: it is nested too deeply.", CONFIG, fix) from None
     except KeraunosError as error:
         raise problem(path, f"{CONFIG} {fact}: {error.fact}", CONFIG, fix or error.fix, received=error.received, expected=error.expected) from error
     except Exception as error:  # the config may hold anything
