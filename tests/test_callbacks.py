@@ -270,7 +270,7 @@ MISTAKES = {
     "no validation data": (lambda: Script().play(C.ReduceLROnPlateau(), [1]), ValueError, ["validation_data", "monitor='loss'"]),
     "an absent metric in a checkpoint": (lambda: Script().play(C.ModelCheckpoint("m.keras", "acc", save_best_only=True), [1]), ValueError, ["'acc'", "loss"]),
     "an absent field": (lambda: Script().play(C.ModelCheckpoint("{val_loss}.keras"), [1]), ValueError, ["'val_loss'", "epoch, loss"]),
-    "the suffix": (lambda: C.ModelCheckpoint("a/m.h5"), ValueError, ["'.keras'", "filepath='m.keras'"]),
+    "the suffix": (lambda: C.ModelCheckpoint("a/m.tf"), ValueError, ["'.keras'", "filepath='m.keras'"]),
     "the suffix of weights": (lambda: C.ModelCheckpoint("m.keras", save_weights_only=True), ValueError, ["'.weights.h5'"]),
     "save_freq": (lambda: C.ModelCheckpoint("m.keras", save_freq="batch"), ValueError, ["save_freq='batch'"]),
     "the mode": (lambda: C.EarlyStopping(mode="least"), ValueError, ["'least'", "EarlyStopping"]),

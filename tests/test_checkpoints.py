@@ -83,13 +83,13 @@ def test_what_is_written_later_is_the_moment(engine: str, tmp_path: pathlib.Path
         model, kept = network(), []
         look = LambdaCallback(on_epoch_end=lambda epoch, logs: kept.append(model.get_weights()), on_train_end=lambda logs: held.set())
         whole = ModelCheckpoint(tmp_path / "{epoch}.keras", asynchronous=True)
-        weights = ModelCheckpoint(tmp_path / "{epoch}.weights.h5", save_weights_only=True, asynchronous=True)
+        weights = ModelCheckpoint(tmp_path / "{epoch}.safetensors", save_weights_only=True, asynchronous=True)
         change = LambdaCallback(on_epoch_end=lambda epoch, logs: setattr(model.layers[2], "rate", 0.5))
         fit(model, look, whole, weights, change, epochs=2)
-        assert names(tmp_path) == ["1.keras", "1.weights.h5", "2.keras", "2.weights.h5"] and not same(kept[0], kept[1])
+        assert names(tmp_path) == ["1.keras", "1.safetensors", "2.keras", "2.safetensors"] and not same(kept[0], kept[1])
         for epoch, rate in enumerate((0.2, 0.5)):
             copy, other = keras.models.load_model(tmp_path / f"{epoch + 1}.keras"), network()
-            other.load_weights(tmp_path / f"{epoch + 1}.weights.h5")
+            other.load_weights(tmp_path / f"{epoch + 1}.safetensors")
             assert copy.layers[2].rate == rate
             for found in (copy, other):
                 assert same(found.get_weights(), kept[epoch])
@@ -294,6 +294,9 @@ def test_what_is_a_url(tmp_path: pathlib.Path) -> None:
 MISTAKES = {
     "one name": (lambda: ModelCheckpoint("m.keras", keep_last=2), ["one name", "m-{epoch:03d}.keras"]),
     "a folder elsewhere": (lambda: OrbaxCheckpoint("gs://bucket/run"), ["this machine", "'gs://bucket/run/{epoch:03d}.keras'", "keep_last=1"]),
+    "the old format": (lambda: ModelCheckpoint("m.h5", asynchronous=True), ["'.keras' where it is written in the background", "'m.keras'"]),
+    "shards": (lambda: network().save_weights("memory://m.weights.json", max_shard_size=1), ["shards", "this machine"]),
+    "shards that are read": (lambda: network().load_weights("memory://m.weights.json"), ["shards", "this machine"]),
     "a count": (lambda: ModelCheckpoint("{epoch}.keras", keep_best=0), ["keep_best=0"]),
     "no value to compare": (lambda: fit(network(), ModelCheckpoint("memory://n/{epoch}.keras", keep_best=1)), ["'val_loss'", "validation_data"]),
     "no such file": (lambda: keras.models.load_model("memory://nowhere/m.keras"), ["does not exist", "memory://nowhere/m.keras"]),

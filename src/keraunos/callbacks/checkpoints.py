@@ -95,7 +95,7 @@ class ModelCheckpoint(Saving):
         monitor: The value that says which model is best.
         verbose: 1 prints each save.
         save_best_only: Whether a worse model is not saved.
-        save_weights_only: Whether only the weights are saved (to `….weights.h5`).
+        save_weights_only: Whether only the weights are saved, to `….weights.h5`, `….safetensors` or `….npz`; else it is `….keras` (or `….h5`).
         mode: "min", "max", or "auto" (by the name).
         save_freq: "epoch", or a number of batches.
         initial_value_threshold: A value that has to be improved on.
@@ -118,16 +118,18 @@ class ModelCheckpoint(Saving):
                  keep_last: int | None = None, keep_best: int | None = None):  # fmt: skip
         super().__init__(monitor, verbose, save_best_only, mode, save_freq, initial_value_threshold)
         self.filepath, self.save_weights_only, self.asynchronous = str(filepath), save_weights_only, asynchronous
-        suffix = ".weights.h5" if save_weights_only else ".keras"
-        if not self.filepath.endswith(suffix):
-            fix = f"filepath='{pathlib.Path(self.filepath).stem}{suffix}'"
-            raise ArgumentError(f"The path must end in '{suffix}'.", where="ModelCheckpoint", received=self.filepath, fix=fix)
+        endings = (".weights.h5", ".safetensors", ".npz") if save_weights_only else (".keras",) if asynchronous else (".keras", ".h5")
+        if not self.filepath.endswith(endings):
+            fix = f"filepath='{pathlib.Path(self.filepath).stem}{endings[0]}'"
+            fact = f"The path must end in {' or '.join(map(repr, endings))}{' where it is written in the background' if asynchronous else ''}."
+            raise ArgumentError(fact, where="ModelCheckpoint", received=self.filepath, fix=fix)
         for name, count in {"keep_last": keep_last, "keep_best": keep_best}.items():
             if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
                 raise ArgumentError(f"{name} is a positive number, or None for all.", where="ModelCheckpoint", received=f"{name}={count!r}")
         self._kept = _Kept(keep_last, keep_best, self.larger) if keep_last or keep_best else None
         if self._kept and "{" not in self.filepath:
-            fix = f"filepath='{self.filepath.removesuffix(suffix)}-{{epoch:03d}}{suffix}'"
+            ending = next(ending for ending in endings if self.filepath.endswith(ending))
+            fix = f"filepath='{self.filepath.removesuffix(ending)}-{{epoch:03d}}{ending}'"
             raise ArgumentError("Several files are to be kept, but all have one name.", where="ModelCheckpoint", received=self.filepath, fix=fix)
         self._background: Any = None
 

@@ -58,6 +58,7 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True, max_shard_si
 def write(tree: Tree, path: Any, overwrite: bool = True, max_shard_size: float | None = None) -> None:
     """Write arrays by group and key to a file, or to several, by the ending of the path."""
     if path.name.endswith(SHARDED) or max_shard_size is not None:
+        _require_local(path)
         ends = {".weights.h5": shards.HDF5, ".safetensors": shards.TENSORS}
         index = next((path.with_name(path.name.removesuffix(a) + b) for a, b in ends.items() if path.name.endswith(a)), path)
         fix = "give both: model.save_weights('model.weights.json', max_shard_size=5); or name a '.weights.h5' file"
@@ -68,6 +69,12 @@ def write(tree: Tree, path: Any, overwrite: bool = True, max_shard_size: float |
     writer = safetensors.write if path.suffix == ".safetensors" else npz.write if path.suffix == ".npz" else hdf5.write
     with replacing(path, overwrite) as stream:
         writer(tree, stream)
+
+
+def _require_local(path: Any, sharded: bool = True) -> None:
+    if sharded and is_url(path):
+        fix = "write one file, or copy the folder with the index and the shards"
+        raise ArgumentError("Files in shards are those of this machine.", where="filepath", received=str(path), fix=fix)
 
 
 @contextlib.contextmanager
@@ -123,6 +130,7 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, objects
     if kwargs.keys() - {"by_name"}:
         raise ArgumentTypeError(f"load_weights has no argument '{next(iter(kwargs))}'.", fix="model.load_weights(path, skip_mismatch=False)")
     if is_url(filepath):
+        _require_local(filepath, str(filepath).endswith(SHARDED))
         with local(filepath) as path:
             return load_weights(model, path, skip_mismatch, objects_to_skip, **kwargs)
     if orbax.is_checkpoint(path := as_path(filepath)):
