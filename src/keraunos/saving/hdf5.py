@@ -226,16 +226,18 @@ class File(Mapping[str, Data]):
             place, group = waiting.pop()
             self.groups[place] = h5py.Group(group)
             found: list[tuple[bytes, int]] = []
+            within: list[tuple[str, Any]] = []
             group.links.iterate(lambda name, info: found.append((name, info.type)), info=True)  # noqa: B023
             for name, kind in found:
                 item = self._item(group, name, kind, inner := f"{place}/{name.decode()}".lstrip("/"))
                 if isinstance(item, h5g.GroupID):
-                    waiting.append((inner, item))
+                    within.append((inner, item))
                     continue
                 self._sets[inner] = data = Data(item, self.region, inner)
                 total += data.declared()
                 fact = f"The file declares more than it holds: more than {total:,} bytes in {self.region.size:,}."
                 require(total <= _PLAIN + 2 * self.region.size, self.path, fact, inner, _UNPACK)
+            waiting += reversed(within)
 
     def _item(self, group: Any, name: bytes, kind: int, place: str) -> Any:
         """A group or data that has not been found before, by a link within the file."""

@@ -23,6 +23,7 @@ from keraunos.saving.files import problem, replacing, require
 from keraunos.saving.regions import Region, digest
 
 HDF5, TENSORS = ".weights.json", ".safetensors.index.json"
+_OURS = "keraunos"
 _LIMIT = 64 * 2**20
 _NEVER = "do not load it: neither Keras nor safetensors write such an index"
 
@@ -57,8 +58,8 @@ def write(tree: Tree, path: Any, overwrite: bool, gigabytes: float) -> list[str]
         for name, part in zip(names, parts, strict=True):
             for place in labels(part) if tensors else (f"/{group}" for group, (_, store) in part.items() if store):
                 places[place] = name if tensors else [*places.get(place, []), name]
-        text = json.dumps(places)
-        about = {"total_size": total, "sha256": digest(text.encode())} | ({"layout": json.dumps(layout_of(tree))} if tensors else {})
+        about = {"total_size": total, "format": _OURS} | ({"layout": json.dumps(layout_of(tree))} if tensors else {})
+        about["sha256"] = _digest(about, places)
         with replacing(path, overwrite) as stream:
             stream.write(json.dumps({"metadata": about, "weight_map": places}, indent=4).encode())
     except BaseException:
@@ -68,6 +69,11 @@ def write(tree: Tree, path: Any, overwrite: bool, gigabytes: float) -> list[str]
     for name in earlier:
         (path.parent / name).unlink(missing_ok=True)
     return names
+
+
+def _digest(about: dict[str, Any], places: dict[str, Any]) -> str:
+    """The SHA-256 of all else that an index says."""
+    return digest(json.dumps([{key: value for key, value in about.items() if key != "sha256"}, places]).encode())
 
 
 def _divided(tree: Tree, limit: float) -> tuple[list[dict[str, tuple[str, dict[str, Any]]]], int]:
@@ -116,8 +122,10 @@ def _index(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, list[str]]]:
     places = places if isinstance(places, dict) else {}
     require(bool(places), path, "The index names no shards.", "weight_map")
     about = about if isinstance(about, dict) else {}
-    same = "sha256" not in about or about["sha256"] == digest(json.dumps(places).encode())
-    require(same, path, f"'{path.name}' is not as it was written: its SHA-256 differs.", "weight_map")
+    odd = next(iter(found.keys() - {"metadata", "weight_map"}), None)
+    require(odd is None, path, f"The index has a strange part: {str(odd)[:40]!r}.", fix=_NEVER)
+    ours = "sha256" in about or about.get("format") == _OURS
+    require(not ours or about.get("sha256") == _digest(about, places), path, f"'{path.name}' is not as it was written: its SHA-256 differs.", "weight_map")
     shards: dict[str, list[str]] = {}
     for place, names in places.items():
         for name in names if isinstance(names, list) else [names]:

@@ -192,7 +192,7 @@ def give(model: Any, stored: Stored, path: Any, skip_mismatch: bool = False, ski
         ModelFileError: They do not fit.
     """
     groups, names, skipped = stored.groups, stored.names, {id(x) for x in skipped}
-    rows: list[tuple[str, str, str]] = []
+    rows, unread = list[tuple[str, str, str]](), list[str]()
     trace, used, later = Trace(), set(), list[Callable[[], None]]()
     for group, owner in saveables(model, names):
         used.add(group)
@@ -221,16 +221,18 @@ def give(model: Any, stored: Stored, path: Any, skip_mismatch: bool = False, ski
         if not is_optimizer or strict_optimizer:
             rows.append((getattr(owner, "name", "") or group, expected, found))
         else:
-            warnings.warn(f"The state of '{owner.name}' in '{path.name}' was not loaded: expected {expected}; found {found}", stacklevel=5)
+            unread.append(f"The state of '{owner.name}' in '{path.name}' was not loaded: expected {expected}; found {found}")
     for group, held in groups.items():
         if group not in used and held and names.get(group) != "lora" and not _IGNORED.intersection(group.split("/")):
             (left := Store()).data = held  # type: ignore[assignment]
             rows.append((group.removesuffix("/vars"), "nothing", listed(left.describe().values())))
     if rows and not skip_mismatch:
         raise problem(path, table(model, rows), fix=remedy(model))
+    for fact in unread:
+        warnings.warn(fact, stacklevel=4)
     if rows:
         left = ", ".join(row[0] for row in rows[:8])
-        warnings.warn(f"{len(rows)} layers were left as they are, since the weights of '{path.name}' do not fit: {left}", stacklevel=5)
+        warnings.warn(f"{len(rows)} layers were left as they are, since the weights of '{path.name}' do not fit: {left}", stacklevel=4)
     for key, variable in trace.written.items():
         variable.assign(trace.values[key])
     for assign in later:
