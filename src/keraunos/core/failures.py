@@ -32,7 +32,7 @@ class Meaning(NamedTuple):
 MEANINGS = (
     Meaning(
         r"RESOURCE_EXHAUSTED|ResourceExhausted|[Oo]ut of memory|OOM when|allocate|MemoryError|array is too big|Maximum allowed dimension|bad_alloc"
-        r"|overflows? .*(size|bytes|elements)|[Tt]oo many elements|(size|shape) .*(too large|overflow)",
+        r"|overflows? .*(size|bytes|elements)|[Tt]oo many elements|(size|shape) .*(too large|overflow)|more than 2\*\*63",
         TrainingError, "KR710", "There is not enough memory for a tensor.",
         "make it smaller: batch_size=…, fewer units, dtype_policy='mixed_bfloat16', or keraunos.remat(function)",
     ),
