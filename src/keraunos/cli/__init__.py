@@ -81,19 +81,26 @@ def info() -> None:
     from rich.table import Table
 
     import keraunos
+    from keraunos.cli.facts import probed
     from keraunos.core import config
-    from keraunos.core.errors import BackendError
 
     table = Table("engine", "version", "devices", box=None, pad_edge=False)
-    for name in config.BACKENDS:
-        try:
-            devices = ", ".join(config.load_backend(name).devices())
-            table.add_row(name, importlib.metadata.version(name), devices)
-        except BackendError:
+    for name, engine in probed(config.BACKENDS).items():
+        if engine.installed:
+            table.add_row(name, importlib.metadata.version(name), ", ".join(engine.devices) or "cannot be used: keraunos doctor")
+        else:
             table.add_row(name, "not installed", f"pip install 'keraunos\\[{name}]'")
     console = Console(highlight=False)
     console.print(f"keraunos {keraunos.__version__}, Python {platform.python_version()}, {platform.platform(terse=True)}")
     console.print(f"engine in force: {config.backend()}\n", table, sep="")
+
+
+@app.command()
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False) -> None:
+    """Look for what stands in the way of training here, and say what to do; the exit status is 1 if something fails."""
+    from keraunos.cli.doctor import doctor as look
+
+    raise typer.Exit(not look(as_json))
 
 
 @app.command()
