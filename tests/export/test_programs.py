@@ -138,6 +138,10 @@ def test_stablehlo(tmp_path: pathlib.Path) -> None:
     command = [sys.executable, "-c", f"import jax.export\n{script}", str(path)]
     assert "(2, 2) False" in subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path).stdout
 
+    stateful = keraunos.Input(batch_shape=(2, 4, 3))
+    with pytest.raises(BackendError, match="from one call to the next(.|\n)*tf_saved_model"):
+        keraunos.Model(stateful, layers.LSTM(2, stateful=True)(stateful)).export(path, "stablehlo")
+
     class ByBatch(keraunos.Model):
         def call(self, x: Any) -> Any:
             return x * 2 if x.shape[0] > 3 else x
@@ -189,6 +193,18 @@ def test_layers_of_saved_models(tmp_path: pathlib.Path) -> None:
 
 
 TEXTS = np.array(["the cat, sat", "A dog  on\tthe MAT!", "", "cat cat cat dog mat"])
+
+
+class Server:
+    """An object of the user's that holds a model."""
+
+    def __init__(self, model: Any):
+        self.models = {"first": model}
+
+    def serve(self, x: Any) -> Any:
+        return self.models["first"](x)
+
+
 VECTORIZATIONS: list[dict[str, Any]] = [
     {}, {"output_sequence_length": 3}, {"standardize": None}, {"standardize": "lower", "split": "character"}, {"ngrams": 2},
     {"standardize": "strip_punctuation", "ngrams": (2, 3), "output_mode": "count"}, {"output_mode": "multi_hot", "max_tokens": 9, "pad_to_max_tokens": True},
@@ -241,11 +257,12 @@ def test_archive(backend: Any, tmp_path: pathlib.Path) -> None:
     """Endpoints of methods and closures, with variables as they are when it is written; what draws numbers goes on."""
     model = keraunos.Sequential([keraunos.Input((3,)), layers.BatchNormalization(), layers.Dropout(0.5, seed=1), layers.Dense(2)])
     model.compile("sgd", "mse")
+    held = model, {"label": 3}
     archive, x = ExportArchive(), np.arange(12, dtype="float32").reshape(4, 3)
     archive.track(model)
-    archive.add_endpoint("serve", model.call, SPEC)
+    archive.add_endpoint("serve", Server(model).serve, SPEC)
     archive.add_endpoint("train", lambda x: model(x, training=True), SPEC)
-    returned = archive.add_endpoint("scaled", lambda x: {"y": scaled(model(x))}, SPEC)
+    returned = archive.add_endpoint("scaled", lambda x, of=held: {"y": scaled(of[0](x))}, SPEC)
     archive.add_endpoint("combined", tf.function(lambda x: returned(x)["y"] + 1.0, input_signature=[tf.TensorSpec((None, 3))]))
     archive.add_variable_collection("optimizer_variables", model.optimizer.variables)
     model.fit(x, np.zeros((4, 2), "float32"), epochs=2, verbose=0)  # the artifact has the weights of later
@@ -286,7 +303,8 @@ def test_what_archives_refuse(tmp_path: pathlib.Path, capsys: pytest.CaptureFixt
     archive.add_endpoint("untraced", tf.function(lambda x: x))
     with pytest.raises(ArgumentError, match="never called"):
         archive.write_out(tmp_path / "a")
-    layer = layers.Dense(2)
-    layer(np.ones((1, 3), "f"))
+    layer, inputs = layers.Dense(2), keraunos.Input((3,), name="a b")
+    keraunos.Model(inputs, layer(inputs)).export(tmp_path / "named")
+    assert set(tf.saved_model.load(str(tmp_path / "named")).signatures["serve"].structured_input_signature[1]) == {"a_b"}
     export_model(layer, tmp_path / "layer")
     assert tf.saved_model.load(str(tmp_path / "layer")).serve(np.ones((2, 3), "f")).shape == (2, 2)

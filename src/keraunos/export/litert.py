@@ -44,8 +44,10 @@ def export(model: Any, filepath: Any, verbose: bool | None = None, input_signatu
         except Exception as error:  # the converter's own class is not public
             lacking = sorted(set(re.findall(r"'(tf\.\w+)' op", str(error))))
             fact = f"LiteRT has no form of something that '{model.name}' computes{': ' if lacking else ''}{', '.join(lacking)}."
-            fix = "enable_select_tf_ops=True, for runtimes with TensorFlow's ops"
-            raise BackendError(fact, where=model.name, received=str(error).partition("\n")[0], fix=None if enable_select_tf_ops else fix) from error
+            half = any(layer.compute_dtype in ("float16", "bfloat16") for layer in model._flatten_layers())
+            fix = None if enable_select_tf_ops else "enable_select_tf_ops=True, for runtimes with TensorFlow's ops"
+            fix = "layers of the dtype 'float32': LiteRT computes with no floats of 16 bits" if half else fix
+            raise BackendError(fact, where=model.name, received=str(error).partition("\n")[0], fix=fix) from error
     with files.replacing(path, overwrite=True) as stream:
         stream.write(content)
     if verbose:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from keraunos.core import tree
@@ -16,9 +17,10 @@ def export(model: Any, filepath: Any, verbose: bool | None = None, input_signatu
 
 
 def archive_of(model: Any, input_signature: Any = None) -> ExportArchive:
-    """An archive with a model as the endpoint "serve", which takes the inputs in the model's structure, under their names."""
+    """An archive with a model as the endpoint "serve", which takes the inputs in the model's structure, under their names; letters that those have that TensorFlow takes for none are "_"."""
     args, kwargs = signatures.signature(model, input_signature)
-    names, archive = signatures.input_names(model, args, kwargs), ExportArchive()
+    names = signatures.distinct(re.sub(r"\W", "_", name) for name in signatures.input_names(model, args, kwargs))
+    archive = ExportArchive()
     archive.track(model)
     specs = [archive.spec(x, name) for x, name in zip(tree.flatten((args, kwargs)), names, strict=True)]
     args, kwargs = tree.pack_sequence_as((args, kwargs), specs)

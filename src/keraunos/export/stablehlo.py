@@ -12,7 +12,7 @@ from keraunos.core.functional import Trace
 from keraunos.core.scope import within
 from keraunos.core.spec import Spec
 from keraunos.export import no_more_options
-from keraunos.export.tracing import OnEngine
+from keraunos.export.tracing import OnEngine, without_memory
 from keraunos.saving import files
 
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
@@ -45,8 +45,11 @@ def _artifact(traced: OnEngine, platforms: tuple[str, ...]) -> bytearray:
     from jax import export
 
     def run(*args: Any, **kwargs: Any) -> Any:
-        with within(trace=Trace()):
-            return traced(*tree.flatten((args, kwargs)))
+        trace = Trace()
+        with within(trace=trace):
+            out = traced(*tree.flatten((args, kwargs)))
+        without_memory(traced.model, trace, "stablehlo")
+        return out
 
     for shared in (False, True):
         args, kwargs = _symbolic(traced, shared)

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from keraunos.core import config, tree
+from keraunos.core.dtypes import FLOATS
 from keraunos.core.errors import BackendError, KeraunosError
+from keraunos.core.functional import Trace
 from keraunos.core.scope import within
 from keraunos.core.variable import Variable
 from keraunos.export import signatures
@@ -50,6 +52,18 @@ def without_host(model: Any, format: str) -> None:
         fact = f"'{host.name}' ({type(host).__name__}) runs on the host, before any engine: the {format} format has no form of it."
         fix = f"apply it to the data first, and export what comes behind it: keras.Model(model.get_layer('{host.name}').output, model.output)"
         raise BackendError(fact, where=model.name, fix=fix)
+
+
+def without_memory(model: Any, trace: Trace, format: str) -> None:
+    """Refuse models whose call assigns what the next call reads, as that of a stateful recurrent layer; seeds stay as they are.
+
+    Raises:
+        BackendError: It did in this trace.
+    """
+    kept = next((v for v in trace.written.values() if v.dtype in FLOATS), None)
+    if kept is not None:
+        fact = f"'{model.name}' keeps '{kept.path}' from one call to the next: a file of the {format} format has no memory."
+        raise BackendError(fact, where=model.name, fix="export(path, 'tf_saved_model'), which has; or make the state an input and an output")
 
 
 class OnEngine:
@@ -106,7 +120,7 @@ class Copies:
         if isinstance(x, Layer):
             return self._layer(x)
         if isinstance(x, types.MethodType):
-            new = self(x.__self__)
+            new = self(x.__self__) if isinstance(x.__self__, Layer) else self._object(x.__self__)
             return types.MethodType(x.__func__, new) if type(new) is type(x.__self__) else getattr(new, x.__name__)
         if isinstance(x, functools.partial):
             return functools.partial(self(x.func), *self(x.args), **self(x.keywords))
@@ -124,12 +138,21 @@ class Copies:
                 self._noted(inner, self.memo.setdefault(id(inner), self.instead(inner)))
         return self.memo[id(layer)] if id(layer) in self.memo else self._noted(layer, layer.copied(self.memo))
 
+    def _object(self, x: Any) -> Any:
+        """An object with copies of what its attributes hold; the object itself if that is nothing."""
+        held = {name: self(value) for name, value in getattr(x, "__dict__", {}).items()}
+        if id(x) in self.memo or all(held[name] is value for name, value in getattr(x, "__dict__", {}).items()):
+            return self.memo.get(id(x), x)
+        self.memo[id(x)] = new = self._noted(x, copy.copy(x))
+        vars(new).update(held)
+        return new
+
     def _function(self, fn: types.FunctionType) -> Any:
         """Functions of a module that a function names are looked into if the module is its own."""
         cells, names = tuple(types.CellType() for _ in fn.__closure__ or ()), fn.__globals__.copy()
-        new = types.FunctionType(fn.__code__, names, fn.__name__, fn.__defaults__, cells or None)
-        new.__kwdefaults__ = fn.__kwdefaults__
+        new = types.FunctionType(fn.__code__, names, fn.__name__, None, cells or None)
         self.memo[id(fn)] = self._noted(fn, new)
+        new.__defaults__, new.__kwdefaults__ = self(fn.__defaults__), self(fn.__kwdefaults__)
         for cell, old in zip(cells, fn.__closure__ or (), strict=True):
             with contextlib.suppress(ValueError):  # an empty cell
                 cell.cell_contents = self(old.cell_contents)
