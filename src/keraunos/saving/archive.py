@@ -25,6 +25,8 @@ from keraunos.saving.regions import digest
 from keraunos.saving.remote import is_url
 from keraunos.saving.zipped import ASSETS, CONFIG, METADATA, WEIGHTS, Archive, written
 
+_MEND = "it is not as Keras writes it: get the file again, or save the model again"
+
 
 def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> None:
     """Write a model, its weights and its optimizer's state to a `.keras` file.
@@ -155,7 +157,7 @@ def _made(config: dict[str, Any], path: pathlib.Path, custom_objects: dict[str, 
         with _blamed(path, "describes a model that cannot be made"):
             model = object_from(config)
         received = f"class {config.get('class_name')!r}"
-        require(isinstance(model, Model), path, "The file does not describe a model.", CONFIG, None, received=received)
+        require(isinstance(model, Model), path, "The file does not describe a model.", CONFIG, _MEND, received=received)
         if compile and compile_config:
             with _blamed(path, "describes a compilation that cannot be done", "load it uncompiled: load_model(path, compile=False)"):
                 model.compile_from_config(compile_config)
@@ -168,13 +170,16 @@ def _blamed(path: pathlib.Path, fact: str, fix: str | None = None) -> Iterator[N
     try:
         yield
     except ModelFileError as error:
-        raise (error if path.name in str(error) else error.inside(f"{path.name}: {CONFIG}")) from None
+        error.fix = error.fix or _MEND
+        raise error.inside(f"{path.name}: {CONFIG}") if path.name not in str(error.where) else error from None
     except RecursionError:
-        raise problem(path, f"{CONFIG} {fact}: it is nested too deeply.", CONFIG, fix) from None
+        raise problem(path, f"{CONFIG} {fact}: it is nested too deeply.", CONFIG, fix or _MEND) from None
     except KeraunosError as error:
-        raise problem(path, f"{CONFIG} {fact}: {error.fact}", CONFIG, fix or error.fix, received=error.received, expected=error.expected) from error
+        fix = fix or error.fix or _MEND
+        raise problem(path, f"{CONFIG} {fact}: {error.fact}", CONFIG, fix, received=error.received, expected=error.expected) from error
     except Exception as error:  # the config may hold anything
-        raise problem(path, f"{CONFIG} {fact}: {type(error).__name__}: {error}", CONFIG, fix) from error
+        told = f"it lacks {error}" if isinstance(error, KeyError) else f"{type(error).__name__}: {error}"
+        raise problem(path, f"{CONFIG} {fact}: {told}.", CONFIG, fix or _MEND) from error
 
 
 def _give_assets(archive: Archive, model: Any) -> None:
