@@ -120,15 +120,16 @@ def warm(folder: pathlib.Path) -> None:
     x = keras.Input((3,))
     keras.Model(x, keras.layers.Dense(2, name="dense")(x) * 2).save(folder / "f.keras")
     keras.saving.load_model(folder / "f.keras")
-    for encoding in ("ascii", "latin-1", "cp437", "utf-8", "utf-16", "utf-32"):
+    for encoding in ("ascii", "latin-1", "cp437", "utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"):
         codecs.lookup(encoding)
     rich.cells.cell_len("\u00e9\u754c")
 
 
-def tried(watch: Watch, door: Callable[[pathlib.Path], Any], path: pathlib.Path, temporary: str) -> dict[str, Any]:
-    """What a door says of a file, and what it did meanwhile."""
-    gc.collect()
-    _restart_peak()
+def tried(watch: Watch, door: Callable[[pathlib.Path], Any], path: pathlib.Path, temporary: str, thorough: bool = True) -> dict[str, Any]:
+    """What a door says of a file, and what it did meanwhile; memory is measured anew if `thorough`."""
+    if thorough:
+        gc.collect()
+        _restart_peak()
     before, start, error = _status("VmRSS"), time.process_time(), None
     with watch.allowing(str(path), temporary) as events:
         try:

@@ -198,6 +198,11 @@ class File(Mapping[str, Data]):
     def __len__(self) -> int:
         return len(self._sets)
 
+    def has(self, place: str, name: str) -> bool:
+        """Whether a group, or the file where `place` is "", has an attribute."""
+        with self._blamed():
+            return bool(h5a.exists(self.groups[place].id, name.encode()))
+
     def attribute(self, place: str, name: str, limit: int = 2**16) -> Any:
         """An attribute of a group, or of the file where `place` is "", or of data."""
         with self._blamed():

@@ -36,7 +36,7 @@ Rows = list[tuple[str, str, str]]  # what does not fit: of which layer, what was
 
 def is_legacy(file: hdf5.File) -> bool:
     """Whether an HDF5 file is in the old format."""
-    return _MODEL in file.groups or any(key in file.groups[""].attrs for key in ("layer_names", "layer_names0", "model_config"))
+    return _MODEL in file.groups or any(file.has("", key) for key in ("layer_names", "layer_names0", "model_config"))
 
 
 # ---- reading ----

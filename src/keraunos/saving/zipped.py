@@ -238,7 +238,7 @@ class Archive:
         """A member that is a JSON object."""
         text = self.read(name)
         try:
-            value = json.loads(text)
+            value = json.loads(text.decode())
         except RecursionError:
             raise problem(self.path, f"The member '{name}' is nested too deeply.", name) from None
         except ValueError as error:
