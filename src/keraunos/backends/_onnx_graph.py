@@ -7,11 +7,14 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
+from keraunos.backends import _onnx_opsets
 from keraunos.backends import numpy as eager
 from keraunos.backends._tracing import Pending
 from keraunos.core import dtypes
 from keraunos.core.errors import BackendError, SymbolicError
-from keraunos.core.spec import Spec
+from keraunos.core.spec import UNKNOWN, Spec
 
 
 class Node:
@@ -33,10 +36,11 @@ class Value(Pending):
         name: Its name, of inputs.
     """
 
-    __slots__ = ("__weakref__", "dtype", "name", "shape", "size")
+    __slots__ = ("__weakref__", "dtype", "filled", "name", "shape", "size")
 
     def __init__(self, dtype: str, shape: Any = None, name: str = ""):
         self.dtype, self.shape, self.name = dtype, shape, name
+        self.filled: Any = None  # the number that all its elements are, if it is known
         self.size: Any = None  # of what tensor and axis it is the size, and the size as ONNX has it, if it is one
 
 
@@ -96,6 +100,7 @@ def emit(type: str, *inputs: Any, to: Any = None, sized: Any = None, **attribute
     outputs = to if isinstance(to, list) else [to or dtype_of(inputs[0])]
     for dtype in outputs:
         _supported(dtype)
+    _onnx_opsets.check(type, [None if x is None else dtype_of(x) for x in inputs], graph.opset)
     node = Node(type, inputs, {k: v for k, v in attributes.items() if v is not None}, outputs)
     graph.nodes.append(node)
     if sized is not None:
@@ -120,4 +125,30 @@ def require(version: int, what: str) -> None:
         BackendError: It came with a later version.
     """
     if opset() < version:
-        raise BackendError(f"ONNX opset {opset()} has no {what}; opset {version} has.", fix=f"export with opset_version={version}")
+        _onnx_opsets.refuse(what, version, opset())
+
+
+def with_axes(type: str, x: Any, axes: Sequence[int], since: int, **attributes: Any) -> Any:
+    """A node whose axes are an attribute in opsets before `since`, and an input from there on."""
+    if opset() < since:
+        return emit(type, x, axes=list(axes), **attributes)
+    return emit(type, x, np.array(axes, "int64"), **attributes)
+
+
+def squeezed(x: Any, axes: Sequence[int]) -> Any:
+    """Without axes of size 1."""
+    if not axes:
+        return x
+    sized = None if x.shape is None else [d for i, d in enumerate(x.shape) if i not in axes]
+    if opset() < 10 and sized is not None and sized.count(UNKNOWN) <= 1 and 0 not in sized:  # CNTK squeezes nothing of an unknown size
+        return emit("Reshape", x, np.array([-1 if d is UNKNOWN else d for d in sized], "int64"), sized=sized)
+    return with_axes("Squeeze", x, axes, 13, sized=sized)
+
+
+def expanded(x: Any, axes: Sequence[int]) -> Any:
+    """With axes of size 1 at these places of the result."""
+    if not axes:
+        return x
+    rest = iter(x.shape or ())
+    sized = None if x.shape is None else [1 if i in axes else next(rest) for i in range(len(x.shape) + len(axes))]
+    return with_axes("Unsqueeze", x, axes, 13, sized=sized)

@@ -3,7 +3,7 @@
 What does not depend on the inputs are NumPy arrays, and the NumPy engine computes with them: constants fold by themselves. All else
 are `Value`s. A function of an op below is given at least one `Value`; what it makes has no shape until the op's rule is asked (`settled`).
 
-The nodes are those of the graph's `opset`, from 9 on. Integers of 8 and 16 bits, bools and bfloat16, for which ONNX's arithmetic or its usual
+The nodes are those of the graph's `opset`, from 7 on; `emit` refuses what that has not. Integers of 8 and 16 bits, bools and bfloat16, for which ONNX's arithmetic or its usual
 runtime has no kernels, are computed in the next type that has.
 """
 
@@ -20,7 +20,8 @@ import numpy as np
 
 from keraunos.backends import _composed, _shared
 from keraunos.backends import numpy as eager
-from keraunos.backends._onnx_graph import Graph, Value, building, current, dtype_of, emit, opset, require
+from keraunos.backends._onnx_graph import Graph, Value, building, current, dtype_of, emit, expanded, opset, require, squeezed, with_axes
+from keraunos.backends._onnx_recurrent import *
 from keraunos.backends._tracing import named, ops, refilled, sizes_of, traced
 from keraunos.core import config, dtypes, tree, windows
 from keraunos.core.errors import BackendError, SymbolicError
@@ -30,7 +31,7 @@ name = "onnx"
 kinds: dict[type, int] = {}
 float_dtypes = {*eager.float_dtypes, "float16", "float32", "float64"}
 strict_dtypes = frozenset({"bfloat16", "float8_e4m3fn", "float8_e5m2"})
-OLDEST = 9
+OLDEST = 7
 _LAST, _FIRST = 2**63 - 1, -(2**63)  # where a slice ends that has no end
 
 # What runtimes compute with instead: the type that holds all the values, in which they have kernels.
@@ -102,7 +103,7 @@ def dim(x: Any, axis: int) -> Any:
         wide = emit("Shape", x, to="int64", sized=(1,), start=axis, end=axis + 1)
     else:
         wide = emit("Gather", emit("Shape", x, to="int64", sized=(x.ndim,)), np.array([axis], "int64"), sized=(1,))
-    size = emit("Cast", _squeezed(wide, [0]), to="int32", sized=())
+    size = emit("Cast", squeezed(wide, [0]), to="int32", sized=())
     size.size = x, axis, wide
     current.graph.sizes[key] = size
     return size
@@ -148,7 +149,8 @@ def test(type: str) -> Callable[..., Any]:
     """ONNX's comparison of this type, for each element."""
 
     def function(*xs: Any) -> Any:
-        return emit(type, *map(_widened, _alike(xs)[0]), to="bool")
+        table = _WIDER if type == "Equal" else _floats_for(9)
+        return emit(type, *(_widened(x, table) for x in _alike(xs)[0]), to="bool")
 
     return function
 
@@ -168,21 +170,6 @@ def sizes_vector(sizes: Sequence[Any]) -> Any:
     return parts[0] if len(parts) == 1 else emit("Concat", *parts, to="int64", sized=(len(sizes),), axis=0)
 
 
-def _with_axes(type: str, x: Any, axes: Sequence[int], since: int, **attributes: Any) -> Any:
-    """A node whose axes are an attribute in opsets before `since`, and an input from there on."""
-    if opset() < since:
-        return emit(type, x, axes=list(axes), **attributes)
-    return emit(type, x, np.array(axes, "int64"), **attributes)
-
-
-def _squeezed(x: Any, axes: Sequence[int]) -> Any:
-    return _with_axes("Squeeze", x, axes, 13) if axes else x
-
-
-def _expanded(x: Any, axes: Sequence[int]) -> Any:
-    return _with_axes("Unsqueeze", x, axes, 13) if axes else x
-
-
 def _transposed(x: Any, order: Sequence[int]) -> Any:
     return x if list(order) == list(range(len(order))) else emit("Transpose", x, perm=list(order))
 
@@ -192,7 +179,7 @@ globals().update({own: traced(function) for own, function in _composed.FUNCTIONS
 
 # ---- elementwise ----
 _ELEMENTWISE = {
-    "add": "Add", "subtract": "Sub", "multiply": "Mul", "true_divide": "Div", "negative": "Neg", "absolute": "Abs", "sign": "Sign", "sqrt": "Sqrt",
+    "add": "Add", "subtract": "Sub", "multiply": "Mul", "true_divide": "Div", "negative": "Neg", "absolute": "Abs", "sqrt": "Sqrt",
     "exp": "Exp", "log": "Log", "sin": "Sin", "cos": "Cos", "tan": "Tan", "arcsin": "Asin", "arccos": "Acos", "arctan": "Atan", "sinh": "Sinh",
     "cosh": "Cosh", "tanh": "Tanh", "arcsinh": "Asinh", "arccosh": "Acosh", "arctanh": "Atanh", "erf": "Erf", "floor": "Floor", "ceil": "Ceil",
     "logical_and": "And", "logical_or": "Or", "logical_xor": "Xor", "logical_not": "Not", "sigmoid": "Sigmoid", "softplus": "Softplus",
@@ -204,6 +191,13 @@ for _name, _type in _ELEMENTWISE.items():
     globals()[_name] = named(_plain, _name)
 for _name, _type in {"less": "Less", "greater": "Greater"}.items():
     globals()[_name] = named(test(_type), _name)
+
+
+@traced
+def sign(x):
+    if opset() >= 9:
+        return elementwise("Sign")(x)
+    return ops.subtract(*(ops.cast(compare(x, 0), dtype_of(x)) for compare in (ops.greater, ops.less)))
 
 
 @traced
@@ -223,6 +217,12 @@ def less_equal(x1, x2):
 def _extreme(type: str, chosen: str) -> Callable[..., Any]:
     def function(x1: Any, x2: Any) -> Any:
         (x1, x2), dtype = _alike((x1, x2))
+        if opset() < 8 and tuple(x1.shape) != tuple(x2.shape):  # there, both must have one shape
+            limit, x = sorted((x1, x2), key=lambda x: isinstance(x, Value))
+            if not isinstance(limit, Value) and limit.size == 1 and limit.ndim <= x.ndim and dtypes.is_float(dtype):
+                return wider(lambda x: emit("Clip", x, **{"min" if type == "Max" else "max": float(limit.item())}), x)
+            shape = broadcast_shapes(x1.shape, x2.shape)
+            x1, x2 = ((x if tuple(x.shape) == shape else ops.broadcast_to(x, shape)) for x in (x1, x2))
         if opset() >= 12 or dtypes.is_float(dtype):
             return wider(lambda *xs: emit(type, *xs), x1, x2)
         return ops.where(OPERATORS[chosen](x1, x2), x1, x2)
@@ -286,7 +286,9 @@ def round_(x, decimals=0):
 
 @traced
 def isnan(x):
-    return emit("IsNaN", _widened(x), to="bool") if dtypes.is_float(dtype_of(x)) else ops.not_equal(x, x)
+    if not dtypes.is_float(dtype_of(x)):
+        return ops.not_equal(x, x)
+    return emit("IsNaN", _widened(x), to="bool") if opset() >= 9 else ops.logical_not(ops.logical_or(ops.less(x, 1), ops.greater(x, 0)))
 
 
 @traced
@@ -325,7 +327,7 @@ def reduction(type: str, since: int = 18) -> Callable[..., Any]:
 
     def function(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
         axes = normalize_axes(axis, x.ndim)
-        return wider(lambda x: _with_axes(type, x, axes, since, keepdims=int(keepdims)), x) if axes else x
+        return wider(lambda x: with_axes(type, x, axes, since, keepdims=int(keepdims)), x) if axes else x
 
     return function
 
@@ -453,7 +455,18 @@ def transpose(x, axes=None):
 
 @traced
 def broadcast_to(x, shape):
-    return emit("Expand", x, sizes_vector(_listed(shape)))
+    return _spread(x, _listed(shape))
+
+
+def _spread(x: Any, sizes: Sequence[Any]) -> Any:
+    """A tensor of the given sizes, in which `x` is repeated along its axes of size 1 and before them."""
+    if opset() >= 8:
+        return emit("Expand", x, sizes_vector(sizes))
+    new = len(sizes) - x.ndim
+    wide = np.reshape(x, (1,) * new + x.shape) if isinstance(x, np.ndarray) else expanded(x, range(new))
+    if any(d is UNKNOWN and not (isinstance(n, Value) and n.size and n.size[0] is x) for d, n in zip(wide.shape, sizes, strict=True)):
+        require(8, "Expand of unknown sizes")
+    return emit("Tile", wide, sizes_vector([n if d == 1 else 1 for d, n in zip(wide.shape, sizes, strict=True)]))
 
 
 @traced
@@ -466,7 +479,7 @@ def tile(x, repeats):
     times = _listed(repeats)
     rank = builtins.max(x.ndim, len(times))
     times = [*[1] * (rank - len(times)), *times]
-    return wider(lambda x: emit("Tile", x, sizes_vector(times)), _expanded(x, range(rank - x.ndim)))
+    return wider(lambda x: emit("Tile", x, sizes_vector(times)), expanded(x, range(rank - x.ndim)))
 
 
 @traced
@@ -488,7 +501,7 @@ def _indices(x: Any, size: Any) -> Any:
     x = x if dtype_of(x) in ("int32", "int64") else cast(x, "int32")
     if opset() >= 11 or (not isinstance(x, Value) and bool(np.all(np.asarray(x) >= 0))):
         return x
-    return ops.where(ops.less(x, 0), ops.add(x, size()), x)
+    return ops.add(x, ops.multiply(ops.cast(ops.less(x, 0), dtype_of(x)), size()))
 
 
 @traced
@@ -534,6 +547,7 @@ def _sliced(x: Any, slices: dict[int, Any]) -> Any:
     ends = [(_FIRST if b else _LAST) if s.stop is None else s.stop for s, b in zip(slices.values(), backwards, strict=True)]
     if opset() < 10:
         starts, ends = ([_static(d, 10, "Slice with unknown bounds") for d in part] for part in (starts, ends))
+        ends = [x.shape[i] if end == _LAST and x.shape[i] is not UNKNOWN else end for i, end in zip(slices, ends, strict=True)]  # CNTK counts to 2 ** 31
         return emit("Slice", x, axes=list(slices), starts=starts, ends=ends)
     steps = sizes_vector([1 if s.step is None else s.step for s in slices.values()])
     return emit("Slice", x, sizes_vector(starts), sizes_vector(ends), np.array(list(slices), "int64"), steps)
@@ -571,7 +585,10 @@ def get_item(x, key):
         axis += k is not None
     if not picks or not is_tensor(picks[0][3]):
         single = {axis: builtins.slice(i, i + 1 if i != -1 else None) for _, _, axis, i in picks}
-        return _expanded(_squeezed(_sliced(x, {**slices, **single}), list(single)), [i for i, d in enumerate(kept) if d is None])
+        part = _sliced(x, {**slices, **single})
+        if single and opset() < 10:  # where `squeezed` wants to know the shape
+            part.shape = tuple(1 if i in single else d if i not in slices else _count(d, slices[i]) for i, d in enumerate(x.shape))
+        return expanded(squeezed(part, list(single)), [i for i, d in enumerate(kept) if d is None])
     x = ops.get_item(x, tuple(slices.get(i, _WHOLE) for i in range(x.ndim))) if slices else x
     places, befores, axes, indices = zip(*picks, strict=True)
     at = befores[0] if places[-1] - places[0] == len(places) - 1 else 0  # where NumPy puts what is picked
@@ -580,7 +597,14 @@ def get_item(x, key):
     else:
         out, rank = _picked(x, axes, indices, builtins.sum(d is not None for d in kept[:at]))
     final = [*kept[:at], *[0] * rank, *kept[at:]]
-    return _expanded(out, [i for i, d in enumerate(final) if d is None])
+    return expanded(out, [i for i, d in enumerate(final) if d is None])
+
+
+def _count(size: Any, part: builtins.slice) -> Any:
+    """The size of a slice of an axis."""
+    if size is UNKNOWN or any(isinstance(b, Value) for b in (part.start, part.stop, part.step)):
+        return UNKNOWN
+    return len(range(size)[part])
 
 
 def _picked(x: Any, axes: Sequence[int], indices: Sequence[Any], before: int) -> tuple[Any, int]:
@@ -636,7 +660,24 @@ def scatter_rows(x, places, updates, reduction=None):
 def full(shape, fill_value, dtype=None):
     kind = dtype or dtypes.standardize_dtype(None)
     value = cast(fill_value, kind) if is_tensor(fill_value) else np.array(fill_value, eager.np_dtype(kind))
-    return emit("Expand", value, sizes_vector(_listed(shape)))
+    sizes = _listed(shape)
+    unknown = [d for d in sizes if isinstance(d, Value)]
+    plain = opset() >= 10 or kind == "bool" or any(d.size is None or 0 in d.size[0].shape for d in unknown)
+    out = _spread(value, sizes) if plain else _filled(value, kind, sizes)
+    out.filled = None if is_tensor(fill_value) else fill_value
+    return out
+
+
+def _filled(value: Any, kind: str, sizes: Sequence[Any]) -> Any:
+    """What `full` gives where unknown sizes are those of other tensors' axes: for old runtimes, which have neither Shape nor Expand."""
+    out: Any = np.zeros([1 if isinstance(d, Value) else d for d in sizes], eager.np_dtype(kind))
+    for i, d in enumerate(sizes):
+        if isinstance(d, Value):
+            x, axis, _ = d.size
+            line = ops.get_item(x, tuple(_WHOLE if j == axis else builtins.slice(0, 1) for j in range(x.ndim)))
+            some = ops.greater(ops.reshape(line, [-1 if j == i else 1 for j in range(len(sizes))]), 0)
+            out = ops.add(ops.cast(ops.logical_and(some, ops.logical_not(some)), kind), out)  # never both, whatever the numbers are
+    return ops.add(out, value)
 
 
 @traced
@@ -650,7 +691,7 @@ def arange(start, stop=None, step=None, dtype=None):
     if kind not in dtypes.INTEGERS:
         require(11, "Range")
     count = ops.floor_divide(stop - start + (step - 1), step)
-    places = _squeezed(emit("NonZero", ops.full((count,), 1, "int32"), to="int64"), [0])
+    places = squeezed(emit("NonZero", ops.full((count,), 1, "int32"), to="int64"), [0])
     places.shape = (UNKNOWN,)
     return ops.cast(ops.add(ops.multiply(places, step), start), kind)
 
@@ -658,7 +699,10 @@ def arange(start, stop=None, step=None, dtype=None):
 # ---- products ----
 @traced
 def matmul(x1, x2):
-    return wider(lambda *xs: emit("MatMul", *xs), x1, x2)
+    if opset() < 10 and x2.ndim == 2 and UNKNOWN in x1.shape[1:-1] and x1.shape[0] is not UNKNOWN:  # CNTK wants the batch's axis in front
+        at = x1.shape.index(UNKNOWN)
+        return ops.moveaxis(ops.matmul(ops.moveaxis(x1, at, 0), x2), 0, at)
+    return through(_floats_for(9), lambda *xs: emit("MatMul", *xs), x1, x2)
 
 
 def einsum(subscripts, *operands):
@@ -777,6 +821,7 @@ def _like(new: Any, old: Any) -> Any:
 
 
 def scan(f: Any, init: Any, xs: Any, count: Any, reverse: bool, unroll: Any) -> Any:
+    require(9, "Scan")
     carried, rows = _present(init), _present(xs) or [np.arange(count)]
     body = Graph(opset(), current.graph)
     with building(body):

@@ -94,6 +94,9 @@ class Writer:
             tensor = model.graph.initializer.add(name=constant, dims=x.shape, data_type=self.type(standardize_dtype(x.dtype)))
             if not self.apart(x):
                 tensor.raw_data = x.tobytes()
+        if model.ir_version < 4:  # there, they are inputs with a value that is usual
+            named = ((constant, self.type(standardize_dtype(x.dtype)), x.shape) for constant, x in self.arrays.values())
+            model.graph.input.extend(helper.make_tensor_value_info(*each) for each in named)
         self.name_sizes(model)
         if not self.large:
             self.onnx.checker.check_model(model, full_check=True)
