@@ -111,7 +111,7 @@ def _slid(what: str, inner: Sequence[Any], size: Sequence[int], strides: Sequenc
     counts, pads = [], []
     for n, k, stride, rate, axis in zip(inner, size, strides, dilation, AXES[len(size)], strict=True):
         reach = (k - 1) * rate + 1
-        if padding == "valid" and n is not UNKNOWN and n < reach:
+        if padding == "valid" and isinstance(n, int) and n < reach:  # a size may stand for any
             fix = "use a smaller one, padding='same', or fewer pooling layers before it"
             raise ShapeError(f"The {what} reaches over {reach}, the {axis} of the inputs is only {n}.", fix=fix)
         count = (n - reach) // stride + 1 if padding == "valid" else -(-n // stride)
