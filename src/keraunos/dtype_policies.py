@@ -8,7 +8,7 @@ from typing import Any
 
 from keraunos.core import config
 from keraunos.core.dtypes import BITS, standardize_dtype
-from keraunos.core.errors import ArgumentError, ArgumentTypeError, suggestion
+from keraunos.core.errors import ArgumentError, ArgumentTypeError, DTypeError, suggestion
 from keraunos.core.fields import Declared
 from keraunos.core.missing import answer_for
 from keraunos.core.patterns import Patterns
@@ -152,7 +152,10 @@ def get(identifier: Any) -> DTypePolicy:
         return identifier
     if isinstance(identifier, dict):
         return deserialize(identifier)
-    return DTypePolicy(identifier if identifier in _MIXED else standardize_dtype(identifier))
+    try:
+        return DTypePolicy(identifier if identifier in _MIXED else standardize_dtype(identifier))
+    except DTypeError:
+        return DTypePolicy(str(identifier))  # which refuses it: the names of policies are more than those of dtypes
 
 
 def dtype_policy() -> DTypePolicy:

@@ -45,17 +45,6 @@ def if_on_a_symbolic_tensor(keras: Any) -> None:
     bool(keras.Input((3,)) > 0)
 
 
-@raises(TypeError, "ops.where", "ops.cond", "branching")
-def if_on_a_tensor_in_a_layer(keras: Any) -> None:
-    class Branching(keras.layers.Layer):
-        def call(self, x: Any) -> Any:
-            if keras.ops.sum(x) > 0:
-                return x
-            return -x
-
-    Branching(name="branching")(keras.Input((3,)))
-
-
 @raises(TypeError, "float", "symbolic")
 def float_of_a_symbolic_tensor(keras: Any) -> None:
     float(keras.Input(()))

@@ -65,20 +65,17 @@ def raises(kind: type[BaseException], *words: str, trains: bool = False, own: bo
     return add
 
 
-def warns(*words: str, trains: bool = True, own: bool = False) -> Callable[[Any], Any]:
+def warns(*words: str, trains: bool = True, alike: bool = True) -> Callable[[Any], Any]:
     """Add the program below as one that runs, with a warning of these words."""
-    return raises(UserWarning, *words, trains=trains, own=own)
+    return raises(UserWarning, *words, trains=trains, alike=alike)
 
 
 @dataclasses.dataclass
 class Outcome:
-    """What came of a program: the error or warning, or None."""
+    """What came of a program: the error or warning, or None, and its text, without the name of the folder that it ran in."""
 
     told: BaseException | None
-
-    @property
-    def text(self) -> str:
-        return "" if self.told is None else str(self.told)
+    text: str
 
     @property
     def how(self) -> str:
@@ -86,20 +83,24 @@ class Outcome:
         return "silent" if self.told is None else "warned" if isinstance(self.told, Warning) else "raised"
 
 
-def outcome(program: Callable[[Any], Any], keras: Any) -> Outcome:
-    """Run a program in an empty folder, with names counted from the start."""
+def outcome(program: Callable[[Any], Any], keras: Any, stop: bool = False) -> Outcome:
+    """Run a program in an empty folder, with names counted from the start; with `stop`, no further than to the first warning."""
     keras.utils.clear_session(free_memory=False)
     former = os.getcwd()
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(record=True) as caught, contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("always")
+        if stop:
+            warnings.simplefilter("error", UserWarning)
+        told = None
         os.chdir(folder)
         try:
             program(keras)
         except Exception as error:
-            return Outcome(error)
+            told = error
         finally:
             os.chdir(former)
-    return Outcome(next((w.message for w in caught if issubclass(w.category, UserWarning)), None))  # type: ignore[arg-type]
+    told = told or next((w.message for w in caught if issubclass(w.category, UserWarning) and isinstance(w.message, Warning)), None)
+    return Outcome(told, "" if told is None else str(told).replace(os.path.realpath(folder), "…").replace(folder, "…"))
 
 
 # ---- small models ----

@@ -6,7 +6,7 @@ import json
 import pathlib
 from typing import Any
 
-from tests.feedback.case import X, Y, classifier, fit, raises, regressor, warns
+from tests.feedback.case import classifier, raises, regressor, warns
 
 
 @raises(ValueError, "model.keras", "not exist")
@@ -177,16 +177,7 @@ def a_path_for_the_JSON_of_a_model(keras: Any) -> None:
     keras.models.model_from_json("model.json")
 
 
-@raises(ValueError, "time_major", "LSTM")
+@raises(TypeError, "time_major", "LSTM")
 def a_config_of_Keras_2_with_what_is_gone(keras: Any) -> None:
     config = {"name": "lstm", "units": 3, "time_major": True}
     keras.layers.LSTM.from_config(config)
-
-
-@raises(ValueError, "get_config", "net")
-def the_config_of_a_subclassed_model(keras: Any) -> None:
-    from tests.feedback.case import subclassed
-
-    model = subclassed(keras)
-    fit(model, X, Y, epochs=0)
-    keras.models.clone_model(model)

@@ -67,7 +67,7 @@ def a_misspelt_namespace(keras: Any) -> None:
     _ = keras.layer
 
 
-@raises(AttributeError, "CuDNNLSTM", "LSTM")
+@raises(AttributeError, "CuDNNLSTM", "layers.LSTM")
 def a_layer_of_Keras_1(keras: Any) -> None:
     _ = keras.layers.CuDNNLSTM
 

@@ -16,6 +16,8 @@ from keraunos.core.errors import KeraunosError, MissingNameError, nearest
 KERAS_VERSION = "3.15.1"  # the version of Keras whose public names `keras_names.txt` lists
 # What does the work of some names that Keras has and Keraunos lacks.
 _INSTEAD = {
+    "layers.CuDNNLSTM": "layers.LSTM, which takes the engine's fast kernel by itself",
+    "layers.CuDNNGRU": "layers.GRU, which takes the engine's fast kernel by itself",
     "preprocessing.text": "layers.TextVectorization makes numbers of text",
     "preprocessing": "utils has image_dataset_from_directory, pad_sequences and load_img; layers.TextVectorization takes the place of the Tokenizer",
     "wrappers": "scikeras, or the model itself in a function that fits and scores it",

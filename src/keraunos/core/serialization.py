@@ -137,7 +137,7 @@ def serialize_keras_object(obj: Any) -> Any:
         value = np.asarray(obj.detach() if hasattr(obj, "detach") else obj)  # a tensor of PyTorch may be one with gradients
         return value.item() if value.ndim == 0 else {"class_name": "__numpy__", "config": {"value": value.tolist(), "dtype": value.dtype.name}}
     fact = f"An object of class {type(obj).__name__} cannot be written: it has no get_config method."
-    raise ArgumentError(fact, fix="give its class get_config(self) and from_config(cls, config)")
+    raise ArgumentError(fact, where=type(obj).__name__, fix="give its class get_config(self) and from_config(cls, config)")
 
 
 def _object_config(obj: Any) -> dict[str, Any]:
@@ -236,7 +236,7 @@ def object_from(config: Any, known: Mapping[str, Any] | None = None) -> Any:
     if isinstance(config, str):
         return get_registered_object(config) or config
     if not isinstance(config, (list, tuple, dict)):
-        raise ModelFileError("A config holds something that is not an object.", received=type(config).__name__)
+        raise ModelFileError("A config holds something that is not an object.", received=type(config).__name__, fix="use the config as get_config gave it")
     if not _describes_object(config):
         return map_items(object_from, config)
     name, inner = str(config["class_name"]), config["config"]
@@ -251,11 +251,13 @@ def object_from(config: Any, known: Mapping[str, Any] | None = None) -> Any:
         name, inner = modern_class(name, inner)
     cls = _find(name, config.get("registered_name"), config.get("module", "keras"), known or {})
     if not hasattr(cls, "from_config"):
-        raise ModelFileError(f"'{name}' cannot be made from a config: it has no from_config method.")
+        raise ModelFileError(
+            f"'{name}' cannot be made from a config: it has no from_config method.", fix="derive it from keras.layers.Layer, or define from_config(cls, config)"
+        )
     inner = inner or {}
     if isinstance(inner, dict) and isinstance(own := inner.get("name"), str) and _CONTROL.search(own):
         raise ModelFileError("A name in the config has control codes in it.", received=f"name={own!r}", fix="do not load it: nothing is named so on purpose")
-    instance = cls.from_config(modern_config(cls, inner) if isinstance(inner, dict) and cls.__module__.startswith("keraunos.") else inner)
+    instance = cls.from_config(modern_config(cls, inner) if isinstance(inner, dict) and inspect.isclass(cls) else inner)
     if config.get("build_config") and hasattr(instance, "build_from_config"):
         instance.build_from_config(config["build_config"])
     if config.get("compile_config") and hasattr(instance, "compile_from_config"):
@@ -269,7 +271,7 @@ def _array_of(config: dict[str, Any]) -> Any:
     import numpy as np
 
     if (dtype := config["dtype"]) not in BITS:
-        raise ModelFileError("The config holds an array of an unknown dtype.", received=f"dtype={dtype!r}")
+        raise ModelFileError("The config holds an array of an unknown dtype.", received=f"dtype={dtype!r}", fix="save it again with arrays of numbers")
     return np.array(config["value"], dtype=dtype)
 
 
@@ -295,12 +297,18 @@ def _find(name: str, registered_name: Any, module: Any, known: Mapping[str, Any]
         for found in itertools.chain([known.get(name)], (getattr(space, name) for space in ordered if name in space.__all__)):
             if found is not None and inspect.isclass(found) == (parts[0] == "keras"):
                 return found
-    users = [n.rpartition(">")[2] for n in (*_registered, *(scope.custom_objects or ()))]
+    users = [n.rpartition(">")[2] for n in (*_registered, *(scope.custom_objects or ())) if not n.startswith("keraunos>")]
     near = suggestion(name, [*users, *known, *(n for space in spaces for n in _public(space).__all__)]) if parts[0] == "keras" else ""
     fix = f"pass custom_objects={{'{name}': {name}}}, or decorate it with @keras.saving.register_keras_serializable(). {near}".rstrip()
     if parts[0] not in ("keras", "builtins", "None", "__main__") and parts[0] not in sys.stdlib_module_names:
         fix = f"if '{module}' registers it: import that module first, files import nothing by themselves. Otherwise {fix}"
-    raise ModelFileError(f"The class or function '{name}' is not known.", received=f"module={module!r}" if module else None, fix=fix)
+    raise ModelFileError(
+        f"The class or function '{name}' is not known.",
+        where=f"{module}.{name}" if module else name,
+        received=f"module={module!r}" if module else None,
+        fix=fix,
+        code="KR601",
+    )
 
 
 def _public(namespace: str) -> Any:

@@ -230,7 +230,7 @@ class Callable_(Effects):
                 self._check_inputs(args)
                 better = None if isinstance(error, KeraunosError) else translated(error, known=True)
             except KeraunosError as mismatch:
-                better = mismatch if mismatch.fact != getattr(error, "fact", None) else None
+                better = mismatch if (mismatch.fact, mismatch.fix) != (getattr(error, "fact", None), getattr(error, "fix", None)) else None
         inside(better or error, self.name, shapes)
         if better is not None:
             return instead(better, error, inner=True)

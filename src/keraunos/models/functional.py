@@ -29,7 +29,7 @@ class GraphModel(Model):
         """Take the graph between symbolic inputs and outputs for the model's own."""
         flat = tree.flatten(inputs)
         if len({id(x) for x in flat}) != len(flat):
-            raise ArgumentError("An input is named twice.", where=self.name)
+            raise ArgumentError("An input is named twice.", where=self.name, fix="name each once in inputs=")
         self._inputs_structure, self._outputs_structure = inputs, outputs
         self.inputs, self.outputs = flat, tree.flatten(outputs)
         self._entries = [_entry(x) for x in flat]
@@ -136,8 +136,9 @@ class GraphModel(Model):
         """Data that lacks a last axis of size 1, or has one too many, is brought to the input's rank."""
         if x is None:
             return x
-        shape, wanted = tuple(x.shape), symbol._shape
-        if 2 <= len(shape) == len(wanted) - 1 and shape == wanted[1:]:  # ranks first: a trace keeps every comparison of its sizes
+        shape: Any = tuple(x.shape)
+        wanted: Any = symbol._shape
+        if 2 <= len(shape) == len(wanted) - 1 and shape == wanted[1:] and shape[1:] != wanted[1:-1]:  # ranks first: a trace keeps every comparison of its sizes
             fact, fix = "x is one sample, not a batch.", "x[None] makes a batch of one sample; the shape that Input takes is a sample's, without the batch"
             raise ShapeError(fact, where=f"input '{name}'", received=show(shape), expected=show(wanted), fix=fix)
         if len(shape) == len(wanted) - 1 and wanted[-1] == 1:
@@ -152,8 +153,9 @@ class GraphModel(Model):
             fix = f"pass {wanted[-1]} features, or make the model with Input(({shape[-1]},))"
             raise ShapeError(f"x has {shape[-1]} features; {who}.", where=f"input '{name}'", received=show(shape), expected=show(wanted), fix=fix, code="KR101")
         fix = "add the channels axis: x[..., None]" if len(shape) == len(wanted) - 1 and len(wanted) > 2 else f"Input(shape={show(shape[1:])})"
+        fact = f"The data does not fit the input '{name}'."
         if shape == wanted[1:]:
-            fix = "x[None] makes a batch of one sample; the shape that Input takes is a sample's, without the batch"
+            fact, fix = "x is one sample, not a batch.", "x[None] makes a batch of one sample; the shape that Input takes is a sample's, without the batch"
         elif len(shape) + 1 == len(wanted) and wanted[2:] == shape[1:]:
             fix = f"Input takes the shape of one sample, without the batch: Input({show(shape[1:])})"
         elif len(shape) == len(wanted) > 3 and shape[1:] == (wanted[-1], *wanted[1:-1]):
@@ -161,7 +163,7 @@ class GraphModel(Model):
         elif len(shape) == len(wanted) > 3 and shape[1:-1] == wanted[1:-1]:
             fix = f"the images have {shape[-1]} channels: make the model with Input({show(shape[1:])}), or convert them to {wanted[-1]} channels"
         received, expected = (f"a sample of shape {show(s[1:])}" for s in (shape, wanted))
-        raise ShapeError(f"The data does not fit the input '{name}'.", where=f"input '{name}'", received=received, expected=expected, fix=fix)
+        raise ShapeError(fact, where=f"input '{name}'", received=received, expected=expected, fix=fix)
 
 
 def _entry(x: KerasTensor) -> Node:
@@ -216,5 +218,5 @@ class Function(Operation):
         """The outputs for `inputs`."""
         values = tree.flatten(inputs)
         if len(values) != len(self.inputs):
-            raise StateError(f"The function takes {len(self.inputs)} inputs, {len(values)} were given.")
+            raise StateError(f"The function takes {len(self.inputs)} inputs, {len(values)} were given.", where="Function")
         return run(self._order, self.inputs, self._structure, values)

@@ -20,6 +20,7 @@ from keraunos.core.serialization import custom_object_scope, object_from, serial
 from keraunos.core.waiting import unread
 from keraunos.models.model import Model
 from keraunos.saving import hdf5, legacy, orbax, weights
+from keraunos.saving.arrays import Tree, nbytes
 from keraunos.saving.files import as_path, existing, local, new, problem, replacing, require
 from keraunos.saving.regions import digest
 from keraunos.saving.remote import is_url
@@ -83,16 +84,17 @@ def writing(model: Any, path: Any, overwrite: bool) -> Callable[[], None]:
     assets = dict(_assets(model))
 
     def write() -> None:
-        with replacing(path, overwrite) as stream, written(stream) as archive:
-            _pack(archive, model, text, assets)
+        tree = weights.collected(model)
+        with replacing(path, overwrite, nbytes(tree)) as stream, written(stream) as archive:
+            _pack(archive, tree, text, assets)
 
     return write
 
 
-def _pack(archive: zipfile.ZipFile, model: Any, text: bytes, assets: dict[str, bytes]) -> None:
+def _pack(archive: zipfile.ZipFile, tree: Tree, text: bytes, assets: dict[str, bytes]) -> None:
     """Put the members into an archive, with the SHA-256 of each: the weights first, the digest of which is known when they are written."""
     with archive.open(zipfile.ZipInfo(WEIGHTS), "w", force_zip64=True) as member:
-        digests = {WEIGHTS: hdf5.write(weights.collected(model), member, sealed=False), CONFIG: digest(text)}
+        digests = {WEIGHTS: hdf5.write(tree, member, sealed=False), CONFIG: digest(text)}
     digests |= {name: digest(content) for name, content in assets.items()}
     date = f"{datetime.datetime.now():%Y-%m-%d@%H:%M:%S}"
     metadata = {"keras_version": KERAS_VERSION, "date_saved": date, "keraunos_version": __version__, "sha256": digests}

@@ -23,6 +23,7 @@ CROSSENTROPIES = (losses.SparseCategoricalCrossentropy, *CATEGORICAL, *BINARY)
 REGRESSION = (
     losses.MeanSquaredError, losses.MeanAbsoluteError, losses.MeanAbsolutePercentageError, losses.MeanSquaredLogarithmicError, losses.Huber, losses.LogCosh,
 )  # fmt: skip
+_SLACK = 0.25  # by which targets may pass a bound: some add noise to labels
 _CONFINED = ("softmax", "sigmoid", "hard_sigmoid", "sparsemax")
 _UNCONFINED = ("linear", "relu", "tanh", "leaky_relu", "elu", "prelu", "gelu", "silu", "selu", "softplus")
 
@@ -76,10 +77,6 @@ def check_data(model: Any, data: Source, head: Any, what: str) -> None:
                 fact = f"{name}{at} is {a[tuple(at)]} ({rows} of {len(a)} samples of the first batch {'has' if rows == 1 else 'have'} such values)."
                 fix = f"drop or fill them, such as by np.nan_to_num({name}). {SILENCE}"
                 raise DataError(fact, where=before + name, fix=fix, code="KR201")
-            if name == "sample_weight" and a.size and a.min() < 0:
-                at = np.argwhere(a < 0)[0].tolist()
-                fact = f"sample_weight{at} is {a[tuple(at)]:g}: a negative weight makes the loss of that sample grow."
-                raise DataError(fact, where=before + name, fix=f"pass weights of at least 0. {SILENCE}", code="KR201")
 
 
 def check_model(model: Any) -> None:
@@ -231,7 +228,7 @@ def _check_range(goal: Any, name: str, loss: Any, where: str) -> None:
         integers = high > 1 and high < 100 and low >= 0
         fix = "for more than two classes use the loss 'sparse_categorical_crossentropy', with a unit for each and softmax" if integers else scaled
         least, most, wanted = 0.0, 1.0, "targets between 0 and 1"
-    if low < least or high > most:
+    if low < least - _SLACK or high > most + _SLACK:
         found = low if low < least else high
         raise DataError(f"y contains {found:g}; {kind} takes {wanted} ('{name}').", where=where, fix=f"{fix}. {SILENCE}", code="KR203")
 

@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from keraunos import losses, metrics
+from keraunos import losses
 from keraunos.core import config, tree
 from keraunos.core.errors import layout
+from keraunos.core.variable import Variable
 from keraunos.data.adapters import ArraySource, Source
+from keraunos.metrics.confusion import AUC, Precision, Recall
+from keraunos.metrics.means import Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy
 from keraunos.training.checks import BINARY, CATEGORICAL, CROSSENTROPIES, LIMIT, REGRESSION, SILENCE, SPARSE, goals, numpy_of
 from keraunos.training.flow import Flow
 
@@ -22,7 +25,7 @@ _RANGES = {
     "tanh": (-1.0, 1.0, "from -1 to 1"),
     "softmax": (0.0, 1.0, "from 0 to 1"),
 }
-_ACCURACIES = (metrics.Accuracy, metrics.BinaryAccuracy, metrics.CategoricalAccuracy, metrics.SparseCategoricalAccuracy)
+_ACCURACIES = (Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy)
 Told = Iterator[tuple[str, str, str]]  # the fact, the place, the fix
 
 
@@ -32,7 +35,7 @@ def suspect(model: Any, data: Source, head: Any, **options: Any) -> None:
         return
     found = [*_of_run(model, data, head, **options), *_of_inputs(model, head), *_of_targets(model, data, head), *_of_metrics(model, head)]
     for fact, where, fix in found:
-        warnings.warn(layout(fact, where, fix=f"{fix}. {SILENCE}", code="KR900"), stacklevel=3)
+        warnings.warn(layout(fact, where, fix=f"{fix}. {SILENCE}", code="KR900"), stacklevel=4)
 
 
 def _of_run(model: Any, data: Source, head: Any, epochs: int, initial_epoch: int, validation: Any) -> Told:
@@ -43,9 +46,11 @@ def _of_run(model: Any, data: Source, head: Any, epochs: int, initial_epoch: int
             "epochs counts from the first epoch: pass initial_epoch + how many to add",
         )
     rate = getattr(model.optimizer, "_rate", None)
-    rate = float(rate.numpy()) if hasattr(rate, "numpy") else None
+    rate = float(rate.numpy()) if isinstance(rate, Variable) else None
     if rate is not None and rate >= 10:
         yield f"learning_rate={rate:g}: most networks diverge above 1.", "optimizer", "a usual value is 0.001 for Adam, 0.01 for SGD"
+    if head[2] is not None and any(w.dtype.kind == "f" and w.size and w.min() < 0 for w in map(numpy_of, tree.flatten(head[2])) if w is not None):
+        yield "sample_weight has negative values: training makes the loss of such samples grow.", "sample_weight", "weights of at least 0, if that is not meant"
     if isinstance(validation, (tuple, list)) and len(validation) > 1 and isinstance(data, ArraySource):
         known = [id(a) for a in tree.flatten(data.data[0])]
         if [id(a) for a in tree.flatten(validation[0])] == known:
@@ -107,7 +112,9 @@ def _of_targets(model: Any, data: Source, head: Any) -> Told:
                 "y",
                 "scale y to mean 0 and deviation 1: y = (y - y.mean()) / y.std()",
             )
-        if isinstance(loss, CATEGORICAL) and goal.ndim == len(shape) + 1 and (wrong := np.argwhere(np.abs(goal.sum(-1) - 1) > 0.01)).size:
+        if (
+            isinstance(loss, CATEGORICAL) and goal.ndim == len(shape) + 1 and (wrong := np.argwhere(np.abs(goal.sum(-1) - 1) * (goal.sum(-1) != 0) > 0.01)).size
+        ):  # rows of zeros are padding
             at = wrong[0].tolist()
             fix = "for several classes at once use sigmoid and binary_crossentropy"
             yield f"y{at} sums to {goal[tuple(at)].sum():g}; the shares of the classes of a sample sum to 1.", "y", fix
@@ -134,19 +141,19 @@ def _of_metrics(model: Any, head: Any) -> Told:
         logits = function == "linear" and isinstance(loss, CROSSENTROPIES) and loss.from_logits
         if isinstance(metric, _ACCURACIES) and isinstance(loss, REGRESSION) and goal.dtype.kind == "f" and (goal != np.floor(goal)).any():
             yield f"'{metric.name}' compares classes; the targets of '{name}' are continuous.", f"metric '{metric.name}'", "metrics=['mae'] or ['r2_score']"
-        elif isinstance(metric, metrics.BinaryAccuracy) and logits and metric.threshold > 0:
+        elif isinstance(metric, BinaryAccuracy) and logits and metric.threshold > 0:
             fact = f"'{metric.name}' compares with {metric.threshold}, and the outputs of '{name}' are logits."
             yield fact, f"metric '{metric.name}'", "metrics=[keras.metrics.BinaryAccuracy(threshold=0.0)]"
-        elif isinstance(metric, metrics.AUC) and logits and not metric.from_logits:
+        elif isinstance(metric, AUC) and logits and not metric.from_logits:
             yield (
                 f"'{metric.name}' takes probabilities, and the outputs of '{name}' are logits.",
                 f"metric '{metric.name}'",
                 "keras.metrics.AUC(from_logits=True)",
             )
-        elif isinstance(metric, (metrics.Precision, metrics.Recall)) and logits and metric.thresholds in (None, 0.5):
+        elif isinstance(metric, (Precision, Recall)) and logits and metric.thresholds in (None, 0.5):
             fact = f"'{metric.name}' compares with 0.5, and the outputs of '{name}' are logits."
             yield fact, f"metric '{metric.name}'", f"keras.metrics.{type(metric).__name__}(thresholds=0.0)"
-        elif isinstance(metric, metrics.CategoricalAccuracy) and len(shape) == goal.ndim and shape[-1] != 1:
+        elif isinstance(metric, CategoricalAccuracy) and len(shape) == goal.ndim and shape[-1] != 1:
             fact = f"'{metric.name}' compares one-hot targets, and y holds the numbers of classes."
             yield fact, f"metric '{metric.name}'", "metrics=['accuracy'] or ['sparse_categorical_accuracy']"
 
