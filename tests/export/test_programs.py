@@ -188,6 +188,10 @@ def test_layers_of_saved_models(tmp_path: pathlib.Path) -> None:
     (tmp_path / "other" / "mine.txt").write_text("kept")
     with pytest.raises(ArgumentError, match="is no SavedModel"):
         model.export(tmp_path / "other")
+    with pytest.raises(ArgumentError, match="a folder of this machine"):
+        model.export("s3://bucket/model")
+    with pytest.raises(ArgumentTypeError, match="named by a string or a path"):
+        model.export(3)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["m", "other"]
     assert (tmp_path / "other" / "mine.txt").read_text() == "kept"
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, suggestion
 from keraunos.core.missing import answer_for
+from keraunos.saving import files
 
 if TYPE_CHECKING:
     from keraunos.export.archive import ExportArchive
@@ -54,10 +54,11 @@ def export_model(model: Any, filepath: Any, format: str = "tf_saved_model", verb
     """
     if format not in FORMATS:
         raise ArgumentError(f"There is no export format {format!r}.", where="export", fix=suggestion(str(format), FORMATS))
-    meant = next((name for name, other in FORMATS.items() if other.ending and os.fsdecode(filepath).endswith(other.ending)), format)
+    path = files.as_path(filepath)
+    meant = next((name for name, other in FORMATS.items() if other.ending and path.name.endswith(other.ending)), format)
     if not FORMATS[format].ending and meant != format:
         fact = f"The format '{format}' is a folder, and a name that ends in '{FORMATS[meant].ending}' that of another format's file."
-        raise ArgumentError(fact, where="export", received=os.fsdecode(filepath), fix=f"model.export(filepath, format='{meant}')")
+        raise ArgumentError(fact, where="export", received=str(path), fix=f"model.export(filepath, format='{meant}')")
     importlib.import_module(f"{__name__}.{FORMATS[format].module}").export(model, filepath, verbose, input_signature, **kwargs)
 
 

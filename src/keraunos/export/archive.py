@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from keraunos.core import config, tree
-from keraunos.core.errors import ArgumentError, ArgumentTypeError, StateError
+from keraunos.core.errors import ArgumentError, ArgumentTypeError, FileWriteError, StateError
 from keraunos.core.functional import Trace
 from keraunos.core.scope import within
 from keraunos.core.variable import Variable
@@ -20,6 +20,7 @@ from keraunos.export.text import in_graph
 from keraunos.export.tracing import Copies, telling
 from keraunos.layers.layer import Layer
 from keraunos.saving import files
+from keraunos.saving.remote import URL
 
 
 class ExportArchive:
@@ -89,7 +90,12 @@ class ExportArchive:
         elif isinstance(resource, (self._tf.Module, self._tf.Variable, self._tf.lookup.StaticHashTable)) or hasattr(resource, "_trackable_children"):
             self._resources.append(resource)
         else:
-            raise ArgumentTypeError("Only layers, models and TensorFlow's trackable objects are tracked.", where="track", received=type(resource).__name__)
+            raise ArgumentTypeError(
+                "Only layers, models and TensorFlow's trackable objects are tracked.",
+                where="track",
+                received=type(resource).__name__,
+                fix="archive.track(model)",
+            )
 
     def _copy(self, fn: Any) -> Any:
         """A layer, function or variable with all that it holds on TensorFlow."""
@@ -227,7 +233,10 @@ class ExportArchive:
         served = {name: _concrete(f) for name, f in self._endpoints.items()}
         served.setdefault("serving_default", next(iter(served.values())))
         with replacing_folder(path) as folder:
-            self._tf.saved_model.save(root, str(folder), served, options)
+            try:
+                self._tf.saved_model.save(root, str(folder), served, options)
+            except (OSError, self._tf.errors.OpError) as error:
+                raise FileWriteError(f"The SavedModel could not be written: {error}.", where=str(path), fix="write it elsewhere, or mend that") from error
         if verbose:
             print(f"Wrote '{path}', with the endpoints:")
             for name, f in self._endpoints.items():
@@ -284,16 +293,18 @@ def _shown(x: Any) -> str:
 
 
 @contextlib.contextmanager
-def replacing_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
+def replacing_folder(path: pathlib.Path | URL) -> Iterator[pathlib.Path]:
     """A new folder that takes the place of the one at `path` at the end of the block; on any failure the old one stays.
 
     Raises:
-        ArgumentError: There is a file, or a folder that is no SavedModel.
+        ArgumentError: There is a file, or a folder that is no SavedModel; or it is a URL.
     """
+    if isinstance(path, URL):
+        fix = "write it into a folder, then fsspec.filesystem('s3').put(folder, url, recursive=True)"
+        raise ArgumentError("A SavedModel is written into a folder of this machine.", where="filepath", received=str(path), fix=fix)
     if path.exists() and not (path.is_dir() and (not any(path.iterdir()) or (path / "saved_model.pb").is_file())):
         raise ArgumentError(f"'{path}' exists, and is no SavedModel.", where="filepath", fix="name a folder that is new, or empty")
-    if not path.parent.is_dir():
-        path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     new, old = (path.with_name(f".{path.name}.{secrets.token_hex(4)}.{kind}") for kind in ("tmp", "old"))
     try:
         yield new
