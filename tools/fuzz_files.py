@@ -1,4 +1,4 @@
-"""Damage small model files in thousands of ways and read them: `python tools/fuzz_files.py [cases] [seed]`.
+"""Damage small model files in thousands of ways and read them: `python tools/fuzz_files.py [cases] [seed] [first case]`.
 
 Each case is a file of one of the formats with a few changes at random: bits, bytes, lengths, pieces cut out, doubled or taken from another
 file. Where a format's own checksum would refuse every change, half of the cases are files without one, and some are mended so that the change
@@ -155,6 +155,7 @@ def fuzz(cases: int, seed: int = 0, first: int = 0) -> list[dict[str, Any]]:
             fine = row["error"] in (None, "ModelFileError") and len(row["message"]) <= 1000
             if not fine or row["events"] or row["seconds"] > 2 or row["bytes"] > 64 * 2**20 + 2 * row["size"]:
                 found.append({"case": number, "seed": seed, "file": name, "door": door, **row})
+                print(json.dumps(found[-1]), flush=True)
             if number % 2000 == 1999:
                 print(f"{number + 1 - first} cases, {len(found)} findings, {time.time() - start:.0f} s", flush=True)
         tempfile.tempdir = former
@@ -163,6 +164,4 @@ def fuzz(cases: int, seed: int = 0, first: int = 0) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    findings = fuzz(*map(int, sys.argv[1:] or ["1000"]))
-    print(json.dumps(findings, indent=1))
-    sys.exit(bool(findings))
+    sys.exit(bool(fuzz(*map(int, sys.argv[1:] or ["1000"]))))

@@ -227,6 +227,12 @@ class ModelFileError(KeraunosError, ValueError):
     code = "KR600"
 
 
+class FileWriteError(KeraunosError, OSError):
+    """A file could not be written; what stood there before is untouched."""
+
+    code = "KR600"
+
+
 def not_positive_definite() -> ArgumentError:
     """What the Cholesky decomposition says of a matrix that has none."""
     return ArgumentError("x is not positive definite.", fix="pass a symmetric matrix, with a small multiple of the identity added if need be")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,6 +42,12 @@ def numpy_dtype(name: str) -> Any:
 def numpy_kind(value: Any) -> Any:
     """The dtype of an array, or of what is read as one."""
     return numpy_dtype(value.dtype) if isinstance(value.dtype, str) else np.dtype(value.dtype)
+
+
+def nbytes(tree: Tree) -> int:
+    """How many bytes the arrays take."""
+    held = (value for _, store in tree.values() for value in store.values() if hasattr(value, "dtype") and hasattr(value, "shape"))
+    return sum(numpy_kind(value).itemsize * math.prod(value.shape) for value in held)
 
 
 def flat(value: Any) -> Any:

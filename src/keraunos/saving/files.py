@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pathlib
 import re
@@ -11,7 +12,7 @@ import shutil
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from keraunos.core.errors import ArgumentError, ArgumentTypeError, ModelFileError
+from keraunos.core.errors import ArgumentError, ArgumentTypeError, FileWriteError, KeraunosError, ModelFileError
 from keraunos.saving.remote import URL, is_url
 
 AGAIN = "copy the file again, or save the model again"
@@ -24,7 +25,9 @@ def as_path(filepath: Any) -> Any:
     try:
         name = os.fsdecode(filepath)
     except TypeError:
-        raise ArgumentTypeError("A file is named by a string or a path.", where="filepath", received=type(filepath).__name__) from None
+        raise ArgumentTypeError(
+            "A file is named by a string or a path.", where="filepath", received=type(filepath).__name__, fix="model.save('model.keras')"
+        ) from None
     path = pathlib.Path(name.removeprefix("file://").removeprefix("local://")).expanduser()
     if len(path.parts) > 1 and re.fullmatch(r"[a-z][a-z0-9]+:", path.parts[0]) and not path.parent.exists():
         fix = f"a string: '{path.parts[0]}//{'/'.join(path.parts[1:])}'"
@@ -73,7 +76,13 @@ def existing(filepath: Any) -> pathlib.Path:
     path = as_path(filepath)
     if not path.exists():
         near = sorted(p.name for p in path.parent.glob(f"*{path.suffix}"))[:5] if path.parent.is_dir() and path.suffix else []
-        fix = f"in that folder there is: {', '.join(near)}" if near else f"the folder '{path.parent}' does not exist" if not path.parent.is_dir() else f"check the path: '{path.parent.absolute()}' has no such file"
+        fix = (
+            f"in that folder there is: {', '.join(near)}"
+            if near
+            else f"the folder '{path.parent}' does not exist"
+            if not path.parent.is_dir()
+            else f"check the path: '{path.parent.absolute()}' has no such file"
+        )
         raise problem(path, f"The file '{path}' does not exist.", fix=fix, code="KR600")
     fix = "name the '.keras' or '.weights.h5' file; SavedModel folders are not read"
     require(not path.is_dir(), path, f"'{path}' is a folder, not a model file.", fix=fix)
@@ -81,14 +90,36 @@ def existing(filepath: Any) -> pathlib.Path:
     return path
 
 
+def _not_written(path: pathlib.Path, error: OSError, needed: int) -> FileWriteError:
+    """What is said of a file that could not be written."""
+    kept = f"What '{path.name}' held before is untouched" if path.exists() else f"There is no '{path.name}'"
+    reason, fix = error.strerror or str(error), "write it elsewhere, or mend what the reason names, and save again"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        free = 0
+        with contextlib.suppress(OSError):
+            free = shutil.disk_usage(path.parent).free
+        reason, fix = f"{reason}: at least {needed:,} bytes are needed, {free:,} are free", "free some space, or save to another disk"
+    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        fix = f"see who may write to the folder '{path.parent}', or save elsewhere"
+    made = FileWriteError(f"The file could not be written: {reason}. {kept}.", where=str(path), fix=fix)
+    made.errno = error.errno
+    return made
+
+
 @contextlib.contextmanager
-def replacing(path: pathlib.Path | URL, overwrite: bool) -> Iterator[BinaryIO]:
+def replacing(path: pathlib.Path | URL, overwrite: bool, needed: int = 0) -> Iterator[BinaryIO]:
     """A stream whose content takes the place of the file at `path` at the end of the block, at once.
 
     It is written beside the file, flushed to the disk, and renamed; on any failure the old file stays.
 
+    Args:
+        path: The path.
+        overwrite: Whether an existing file may be replaced.
+        needed: How many bytes will be written at least, if that is known: for the message where the disk is full.
+
     Raises:
         ArgumentError: The file exists and may not be overwritten, or there is no such folder.
+        FileWriteError: The system refuses: the disk is full, the folder is not to be written to, …
     """
     if isinstance(path, URL):
         with path.replacing(overwrite) as stream:
@@ -110,8 +141,12 @@ def replacing(path: pathlib.Path | URL, overwrite: bool) -> Iterator[BinaryIO]:
         if path.exists():
             shutil.copymode(path, temporary)
         os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        size = temporary.stat().st_size if temporary.exists() else 0
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and not isinstance(error, KeraunosError):
+            raise _not_written(path, error, max(size, needed)) from error
         raise
     with contextlib.suppress(OSError):  # a folder cannot be opened on Windows, nor synced on some file systems
         folder = os.open(path.parent, os.O_RDONLY)

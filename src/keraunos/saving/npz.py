@@ -8,6 +8,7 @@ import os
 import pathlib
 import re
 import zipfile
+import zlib
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from keraunos.saving.zipped import Archive
 _NOTE = "__keraunos__"
 _NEVER = "do not load it: numpy.savez writes no such weights"
 _HEADER = re.compile(rb"\{'descr': '([<>|=][biufcV]\d{1,2})', 'fortran_order': (True|False), 'shape': \(((?:\d{1,18},? ?){0,64})\), \}\s*")
-_DAMAGE = (zipfile.BadZipFile, EOFError, RuntimeError, ValueError, OSError, OverflowError)
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, OSError, OverflowError)
 
 
 def write(tree: Tree, stream: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, StateError
 from keraunos.saving import hdf5, legacy, npz, orbax, safetensors, shards, weights
-from keraunos.saving.arrays import Stored, Tree, by_labels, by_layout
+from keraunos.saving.arrays import Stored, Tree, by_labels, by_layout, nbytes
 from keraunos.saving.files import as_path, existing, local, replacing, require
 from keraunos.saving.regions import Region
 from keraunos.saving.remote import is_url
@@ -67,7 +67,7 @@ def write(tree: Tree, path: Any, overwrite: bool = True, max_shard_size: float |
         shards.write(tree, index, overwrite, max_shard_size)
         return
     writer = safetensors.write if path.suffix == ".safetensors" else npz.write if path.suffix == ".npz" else hdf5.write
-    with replacing(path, overwrite) as stream:
+    with replacing(path, overwrite, nbytes(tree)) as stream:
         writer(tree, stream)
 
 
