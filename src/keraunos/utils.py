@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 from keraunos.core import config, names, serialization
 from keraunos.core.config import disable_interactive_logging, enable_interactive_logging, is_interactive_logging_enabled
 from keraunos.core.dtypes import standardize_dtype
-from keraunos.core.errors import DataError, one_of
+from keraunos.core.errors import ArgumentTypeError, DataError, one_of
 from keraunos.core.graph import KerasTensor
 from keraunos.core.missing import answer_for
 from keraunos.core.serialization import *
 
 __all__ = [
-    "PyDataset", "Sequence", "audio_dataset_from_directory", "clear_session", "disable_interactive_logging", "enable_interactive_logging", "get_file", "image_dataset_from_directory", "is_interactive_logging_enabled", "is_keras_tensor", "normalize",
-    "pack_x_y_sample_weight", "pad_sequences", "set_random_seed", "split_dataset", "standardize_dtype", "text_dataset_from_directory", "timeseries_dataset_from_array",
+    "Progbar", "PyDataset", "Sequence", "array_to_img", "audio_dataset_from_directory", "clear_session", "disable_interactive_logging", "enable_interactive_logging", "get_file", "get_source_inputs", "image_dataset_from_directory", "img_to_array", "is_interactive_logging_enabled", "is_keras_tensor", "load_img", "normalize",
+    "pack_x_y_sample_weight", "pad_sequences", "save_img", "set_random_seed", "split_dataset", "standardize_dtype", "text_dataset_from_directory", "timeseries_dataset_from_array",
     "to_categorical", "unpack_x_y_sample_weight",
 ]  # fmt: skip
 __all__ += serialization.__all__
@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from keraunos.data.download import get_file
     from keraunos.data.folders import audio_dataset_from_directory, image_dataset_from_directory, text_dataset_from_directory
     from keraunos.data.indexed import PyDataset, Sequence
+    from keraunos.data.pictures import array_to_img, img_to_array, load_img, save_img
     from keraunos.data.windows import split_dataset, timeseries_dataset_from_array
     from keraunos.random.host import set_random_seed
+    from keraunos.training.progbar import Progbar
 
 
 def clear_session(free_memory: bool = True) -> None:
@@ -40,6 +42,33 @@ def clear_session(free_memory: bool = True) -> None:
 def is_keras_tensor(x: Any) -> bool:
     """Whether `x` is a symbolic tensor, as `Input` returns."""
     return isinstance(x, KerasTensor)
+
+
+def get_source_inputs(tensor: Any) -> list[Any]:
+    """The symbolic tensors of `Input` from which one was computed.
+
+    Raises:
+        ArgumentTypeError: It is no symbolic tensor.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> x = keras.Input((3,))
+    >>> get_source_inputs(keras.layers.Dense(2)(x))[0] is x
+    True
+    """
+    if not isinstance(tensor, KerasTensor):
+        raise ArgumentTypeError("Only a symbolic tensor has inputs.", where="get_source_inputs", received=type(tensor).__name__, fix="model.inputs")
+    found, seen, left = [], set(), [tensor]
+    while left:
+        x = left.pop()
+        if id(x) not in seen:
+            seen.add(id(x))
+            parents = x.node.inputs if x.node is not None else ()
+            left.extend(reversed(parents))
+            if not parents:
+                found.append(x)
+    return found
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> Any:
@@ -70,7 +99,12 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Any:
     count = num_classes or int(classes.max(initial=-1)) + 1
     if classes.size and (classes.min() < 0 or classes.max() >= count):
         wrong = int(classes.min() if classes.min() < 0 else classes.max())
-        raise DataError(f"x contains {wrong}, which is not one of {count} classes.", where="to_categorical", expected=f"integers from 0 to {count - 1}", fix=f"num_classes={wrong + 1}")
+        raise DataError(
+            f"x contains {wrong}, which is not one of {count} classes.",
+            where="to_categorical",
+            expected=f"integers from 0 to {count - 1}",
+            fix=f"num_classes={wrong + 1}",
+        )
     return (classes[..., None] == np.arange(count)).astype(config.floatx())
 
 
@@ -133,7 +167,9 @@ _LATE = {
     "data.download": ("get_file",),
     "data.folders": ("audio_dataset_from_directory", "image_dataset_from_directory", "text_dataset_from_directory"),
     "data.indexed": ("PyDataset", "Sequence"),
+    "data.pictures": ("array_to_img", "img_to_array", "load_img", "save_img"),
     "data.windows": ("split_dataset", "timeseries_dataset_from_array"),
     "random.host": ("set_random_seed",),
+    "training.progbar": ("Progbar",),
 }
 answer_for(__name__, {name: module for module, found in _LATE.items() for name in found})

@@ -19,7 +19,9 @@ class Saving(Monitor, BatchCounter):
     def __init__(self, monitor: str, verbose: int, save_best_only: bool, mode: str, save_freq: Any, threshold: float | None):
         self.watch(monitor, mode)
         if save_freq != "epoch" and (isinstance(save_freq, bool) or not isinstance(save_freq, int) or save_freq < 1):
-            raise ArgumentError("save_freq is 'epoch' or a number of batches.", where=type(self).__name__, received=f"save_freq={save_freq!r}")
+            raise ArgumentError(
+                "save_freq is 'epoch' or a number of batches.", where=type(self).__name__, received=f"save_freq={save_freq!r}", fix="save_freq='epoch'"
+            )
         self.verbose, self.save_best_only, self.save_freq, self.best = verbose, save_best_only, save_freq, threshold
         self.by_batch = save_freq != "epoch"
         self._epoch = 0
@@ -114,8 +116,8 @@ class ModelCheckpoint(Saving):
     """
 
     def __init__(self, filepath: Any, monitor: str = "val_loss", verbose: int = 0, save_best_only: bool = False, save_weights_only: bool = False,
-                 mode: str = "auto", save_freq: Any = "epoch", initial_value_threshold: float | None = None, asynchronous: bool = False,
-                 keep_last: int | None = None, keep_best: int | None = None):  # fmt: skip
+                 mode: str = "auto", save_freq: Any = "epoch", initial_value_threshold: float | None = None, *,
+                 asynchronous: bool = False, keep_last: int | None = None, keep_best: int | None = None):  # fmt: skip
         super().__init__(monitor, verbose, save_best_only, mode, save_freq, initial_value_threshold)
         self.filepath, self.save_weights_only, self.asynchronous = str(filepath), save_weights_only, asynchronous
         endings = (".weights.h5", ".safetensors", ".npz") if save_weights_only else (".keras",) if asynchronous else (".keras", ".h5")
@@ -125,7 +127,7 @@ class ModelCheckpoint(Saving):
             raise ArgumentError(fact, where="ModelCheckpoint", received=self.filepath, fix=fix)
         for name, count in {"keep_last": keep_last, "keep_best": keep_best}.items():
             if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
-                raise ArgumentError(f"{name} is a positive number, or None for all.", where="ModelCheckpoint", received=f"{name}={count!r}")
+                raise ArgumentError(f"{name} is a positive number, or None for all.", where="ModelCheckpoint", received=f"{name}={count!r}", fix="such as 3")
         self._kept = _Kept(keep_last, keep_best, self.larger) if keep_last or keep_best else None
         if self._kept and "{" not in self.filepath:
             ending = next(ending for ending in endings if self.filepath.endswith(ending))

@@ -44,9 +44,13 @@ class Progress:
     Args:
         verbose: 0 (silent), 1 (a bar), 2 (a line an epoch) or "auto" (1 for a person, 2 in a pipe).
         epochs: The number of epochs; 1 hides the epoch's number in evaluate and predict.
+        title: What stands there then.
+        titled: Whether anything stands before the bar.
     """
 
-    def __init__(self, verbose: Any, epochs: int = 1, title: str = ""):
+    bar, unit = WIDTH, "step"  # the length of the bar in characters; what a step is called
+
+    def __init__(self, verbose: Any, epochs: int = 1, title: str = "", titled: bool = True):
         self.live = sys.stdout.isatty() or in_notebook()
         if verbose not in ("auto", 0, 1, 2):
             raise ArgumentError(
@@ -54,7 +58,7 @@ class Progress:
             )
         if verbose == "auto":
             verbose = (1 if self.live else 2) if config.is_interactive_logging_enabled() else 0
-        self.verbose, self.epochs, self.title = int(verbose), epochs, title
+        self.verbose, self.epochs, self.title, self.titled = int(verbose), epochs, title, titled
         self.width, self.begun, self.drawn = 0, 0.0, 0.0
         notebook = self.verbose == 1 and in_notebook()
         self.interval = NOTEBOOK_INTERVAL if notebook else INTERVAL
@@ -78,12 +82,12 @@ class Progress:
         pace = (self.drawn - self.started) / max(done, 1)
         head, text = self._head(), self._text(logs)
         if self.total:
-            text = f" {done}/{self.total} {duration(pace)}/step {self._left(pace * (self.total - done))}{text}"
-            width = min(WIDTH, max(WIDTH // 4, self.columns - len(head) - len(text)))
-            full = int(width * done / self.total)
+            text = f" {done}/{self.total} {duration(pace)}/{self.unit} {self._left(pace * (self.total - done))}{text}"
+            width = min(self.bar, max(self.bar // 4, self.columns - len(head) - len(text)))
+            full = min(width, int(width * done / self.total))
             self._over(f"{head}{'━' * full}{'─' * (width - full)}{text}")
         else:
-            self._over(f"{head}{done} batches {duration(pace)}/step{text}")
+            self._over(f"{head}{done} {'batches' if self.titled else self.unit + 's'} {duration(pace)}/{self.unit}{text}")
 
     def _left(self, seconds: float) -> str:
         """The time that the epoch has left, and the run if it is long; that of an epoch with its validation is known from those before."""
@@ -98,7 +102,7 @@ class Progress:
             return
         spent = time.perf_counter() - self.started
         steps = f"{done}/{done} " if self.verbose == 1 else ""
-        line = f"{self._head()}{steps}{duration(spent)} {duration(spent / max(done, 1))}/step{self._text(logs)}"
+        line = f"{self._head()}{steps}{duration(spent)} {duration(spent / max(done, 1))}/{self.unit}{self._text(logs)}"
         if self.chart is not None:
             self.chart.add(self.epoch, logs)
             return self._over(line) if self.due() else self.chart.note(line)
@@ -112,6 +116,8 @@ class Progress:
             self.chart.show()
 
     def _head(self) -> str:
+        if not self.titled:
+            return ""
         return f"Epoch {self.epoch + 1}/{self.epochs} " if self.epochs > 1 or not self.title else f"{self.title} "
 
     @staticmethod

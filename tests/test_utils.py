@@ -1,0 +1,129 @@
+"""Small helpers: images in files, bars, the inputs of a graph."""
+
+from __future__ import annotations
+
+import io
+import pathlib
+from typing import Any
+
+import numpy as np
+import pytest
+
+import keraunos as keras
+from keraunos.core.errors import KeraunosError
+from keraunos.utils import Progbar, array_to_img, get_source_inputs, img_to_array, load_img, save_img
+
+Image = pytest.importorskip("PIL.Image")
+RNG = np.random.default_rng(0)
+PIXELS = RNG.integers(0, 256, (6, 8, 3)).astype("uint8")
+
+
+@pytest.fixture
+def file(tmp_path: pathlib.Path) -> pathlib.Path:
+    path = tmp_path / "a.png"
+    Image.fromarray(PIXELS).save(path)
+    return path
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_arrays_as_images_and_back(channels: int) -> None:
+    x = RNG.integers(0, 256, (2, 3, channels)).astype("float32")
+    image = array_to_img(x, scale=False)
+    assert image.mode == {1: "L", 3: "RGB", 4: "RGBA"}[channels] and image.size == (3, 2)
+    np.testing.assert_array_equal(img_to_array(image), x)
+    np.testing.assert_array_equal(img_to_array(image, "channels_first"), x.transpose(2, 0, 1))
+    np.testing.assert_array_equal(np.asarray(array_to_img(x.transpose(2, 0, 1), "channels_first", scale=False)), np.asarray(image))
+
+
+def test_values_are_stretched() -> None:
+    x = np.array([[[-1.0], [0.0], [1.0]]])
+    np.testing.assert_array_equal(np.asarray(array_to_img(x)), [[0, 127, 255]])  # as Keras's
+    assert np.asarray(array_to_img(np.full((2, 2, 3), 7.0))).max() == 0
+    assert array_to_img(np.full((2, 2, 1), 300), scale=False).mode == "I" and img_to_array(array_to_img(x), dtype="uint8").dtype == "uint8"
+
+
+SIZES = {
+    "as it is": ({}, lambda im: im),
+    "gray": ({"color_mode": "grayscale"}, lambda im: im.convert("L")),
+    "smaller": ({"target_size": (3, 4), "interpolation": "bilinear"}, lambda im: im.resize((4, 3), Image.Resampling.BILINEAR)),
+    "the middle of a wide one": ({"target_size": (3, 3), "keep_aspect_ratio": True}, lambda im: im.crop((1, 0, 7, 6)).resize((3, 3), Image.Resampling.NEAREST)),
+    "the middle of a high one": ({"target_size": (2, 8), "keep_aspect_ratio": True}, lambda im: im.crop((0, 2, 8, 4)).resize((8, 2), Image.Resampling.NEAREST)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SIZES)
+def test_files_are_read(case: str, file: pathlib.Path) -> None:
+    options, expected = SIZES[case]
+    wanted = expected(Image.fromarray(PIXELS))
+    for source in (file, str(file), io.BytesIO(file.read_bytes())):
+        found = load_img(source, **options)
+        assert found.size == wanted.size and found.mode == wanted.mode
+        np.testing.assert_array_equal(np.asarray(found), np.asarray(wanted))
+
+
+def test_deep_gray_stays(tmp_path: pathlib.Path) -> None:
+    pixels = np.array([[0, 300], [40000, 65535]], "uint16")
+    Image.fromarray(pixels).save(tmp_path / "deep.png")
+    np.testing.assert_array_equal(img_to_array(load_img(tmp_path / "deep.png", color_mode="grayscale"))[..., 0], pixels)
+
+
+def test_files_are_written(tmp_path: pathlib.Path) -> None:
+    save_img(tmp_path / "a.png", PIXELS, scale=False)
+    np.testing.assert_array_equal(np.asarray(load_img(tmp_path / "a.png")), PIXELS)
+    save_img(tmp_path / "a.jpg", np.concatenate([PIXELS, PIXELS[..., :1]], -1), quality=90)  # the format has no transparency
+    assert load_img(tmp_path / "a.jpg").size == (8, 6)
+    save_img(str(tmp_path / "without"), PIXELS, file_format="png")
+    assert load_img(tmp_path / "without").size == (8, 6)
+
+
+def test_the_inputs_of_a_tensor() -> None:
+    a, b, c = keras.Input((3,)), keras.Input((2,)), keras.Input((2,))
+    total = keras.layers.Add()([keras.layers.Dense(2)(a), b, b])
+    assert [x is y for x, y in zip(get_source_inputs(total), (a, b), strict=True)] == [True, True]
+    assert get_source_inputs(c) == [c]
+
+
+@pytest.mark.parametrize(("options", "means"), [({}, (2.0, 2.0)), ({"stateful_metrics": ["a"]}, (3.0, 2.0)), ({"stateless_metrics": ["a"]}, (2.0, 3.0))])
+def test_a_bar_shows_means(options: dict[str, Any], means: tuple[float, float], capsys: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    bar = Progbar(8, width=10, unit_name="file", interval=0, **options)
+    bar.update(2, [("a", 1.0), ("b", 1.0)])
+    bar.add(2, [("a", 3.0), ("b", 3.0)])
+    shown = capsys.readouterr().out
+    assert f"━━━━━───── 4/8 {shown.rpartition(' 4/8 ')[2]}" in shown and "/file" in shown and "a: {:.4f} - b: {:.4f}".format(*means) in shown
+    bar.update(8, [("a", 5.0), ("b", 5.0)])
+    last = capsys.readouterr().out
+    assert last.endswith("a: 5.0000 - b: 5.0000\n") and "8/8" in last and "Epoch" not in shown + last
+
+
+def test_a_bar_without_an_end(capsys: Any) -> None:
+    bar = Progbar(None, verbose=2)
+    bar.add(3, [("a", 1.0)])
+    assert not capsys.readouterr().out
+    bar.update(4, finalize=True)
+    assert "a: 1.0000" in capsys.readouterr().out
+    Progbar(1, verbose=0).update(1, [("a", 1.0)])
+    assert not capsys.readouterr().out
+
+
+MISTAKES = {
+    "a colour": (lambda f: load_img(f, color_mode="rgba8"), ["Did you mean 'rgba'"]),
+    "an interpolation": (lambda f: load_img(f, interpolation="linear"), ["'bilinear'"]),
+    "a size": (lambda f: load_img(f, target_size=224), ["target_size=(224, 224)"]),
+    "no path": (lambda f: load_img(5), ["int"]),
+    "no image": (lambda f: load_img(__file__), ["cannot be read"]),
+    "a batch": (lambda f: array_to_img(np.zeros((1, 2, 2, 3))), ["x[0]"]),
+    "channels": (lambda f: array_to_img(np.zeros((2, 2, 2))), ["1, 3 or 4 channels"]),
+    "axes": (lambda f: img_to_array(np.zeros(3)), ["(3,)"]),
+    "a format": (lambda f: save_img(f.with_suffix(".nothing"), np.zeros((2, 2, 3))), ["cannot be written"]),
+    "no tensor": (lambda f: get_source_inputs(np.zeros(3)), ["ndarray"]),
+    "two lists": (lambda f: Progbar(3, stateful_metrics=["a"], stateless_metrics=["b"]), ["not both"]),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_the_message_teaches(mistake: str, file: pathlib.Path) -> None:
+    program, words = MISTAKES[mistake]
+    with pytest.raises(KeraunosError) as caught:
+        program(file)
+    assert all(word in str(caught.value) for word in words), str(caught.value)
