@@ -60,6 +60,7 @@ FOUND = {  # what differs from a machine where all is well: the mark, and words 
     "an old keras": (packages(keras="2.15.0"), "warn", "keras 2.15.0", "install -U keras"),
     "a file that hides keras": ({"shadows": ["keras.py"]}, "fail", "'keras.py' in this folder", "rename"),
     "two CUDAs": (packages(nvidia_cublas_cu11="11.1", torch="2.13.0+cu126"), "warn", "CUDA 11: nvidia-cublas-cu11; CUDA 12: torch", "environment of its own"),
+    "CUDA 13, whose packages have no number": (packages(nvidia_cublas_cu12="12.8", nvidia_cuda_runtime="13.0.48"), "warn", "CUDA 13: nvidia-cuda-runtime", "own"),
     "an old driver": ({**packages(torch="2.13.0+cu130"), "gpus": ["H100"], "driver_cuda": "12.4"}, "fail", "up to 12.4; builds for CUDA 13", "update the driver"),
     "other CUDA libraries": ({**packages(jax_cuda12_plugin="0.10.2"), **env(LD_LIBRARY_PATH="/usr/local/cuda/lib64")}, "warn", "LD_LIBRARY_PATH", "unset"),
     "a hidden GPU": ({"gpus": ["H100"], **env(CUDA_VISIBLE_DEVICES="")}, "warn", "hides the GPU", "unset CUDA_VISIBLE_DEVICES"),

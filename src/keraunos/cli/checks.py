@@ -117,9 +117,8 @@ def _tensorflows(facts: Facts) -> Iterator[Finding]:
         remedy = f"pip uninstall {' '.join(several)}, then pip install tensorflow"
         yield Finding("fail", "packages", f"{', '.join(several)} share one folder and overwrite each other.", remedy)
     if facts.packages.get("keras", "3").split(".")[0] in ("1", "2"):
-        yield Finding(
-            "warn", "packages", f"keras {facts.packages['keras']} is installed, of an API before Keras 3.", "pip install -U keras, or pip uninstall keras"
-        )
+        fact = f"keras {facts.packages['keras']} is installed, of an API before Keras 3."
+        yield Finding("warn", "packages", fact, "pip install -U keras, or pip uninstall keras")
 
 
 def _shadows(facts: Facts) -> Iterator[Finding]:
@@ -132,7 +131,8 @@ def cuda_versions(packages: dict[str, str]) -> dict[str, list[str]]:
     """The packages that bring CUDA libraries, by its major version."""
     found: dict[str, list[str]] = {}
     for name, version in sorted(packages.items()):
-        number = re.search(r"^nvidia-.*-cu(\d\d)$|^jax-cuda(\d\d)-plugin$|^cupy-cuda(\d\d)", name) or (name == "torch" and re.search(r"\+cu(\d\d)", version))
+        number = re.search(r"^nvidia-.*-cu(\d\d)$|^jax-cuda(\d\d)-plugin$|^cupy-cuda(\d\d)", name)
+        number = number or (name == "torch" and re.search(r"\+cu(\d\d)", version)) or (name == "nvidia-cuda-runtime" and re.match(r"(\d\d)\.", version))
         if number:
             found.setdefault(next(group for group in number.groups() if group), []).append(name)
     return found
@@ -142,12 +142,8 @@ def _cuda(facts: Facts) -> Iterator[Finding]:
     versions = cuda_versions(facts.packages)
     if len(versions) > 1:
         listed = "; ".join(f"CUDA {major}: {', '.join(names[:3])}{', …' if len(names) > 3 else ''}" for major, names in versions.items())
-        yield Finding(
-            "warn",
-            "CUDA",
-            f"Libraries of {len(versions)} versions are installed. {listed}",
-            "give each engine an environment of its own, or builds of one CUDA",
-        )
+        fact = f"Libraries of {len(versions)} versions are installed. {listed}"
+        yield Finding("warn", "CUDA", fact, "give each engine an environment of its own, or builds of one CUDA")
     newest = max(map(int, versions), default=0)
     if facts.driver_cuda and newest > float(facts.driver_cuda):
         fact = f"The driver runs CUDA up to {facts.driver_cuda}; builds for CUDA {newest} are installed."
@@ -185,9 +181,8 @@ def _gpus(facts: Facts) -> Iterator[Finding]:
         if not engine.installed or engine.error or any(map(_GPU.search, engine.devices)):
             continue
         if facts.gpus and _built_for_gpus(name, facts):
-            yield Finding(
-                "fail", "GPU", f"{name} is a build for GPUs, but does not see the one that is there.", f"install a build for the driver's CUDA: {remedy}"
-            )
+            fact = f"{name} is a build for GPUs, but does not see the one that is there."
+            yield Finding("fail", "GPU", fact, f"install a build for the driver's CUDA: {remedy}")
         elif facts.gpus:
             yield Finding("warn", "GPU", f"{name} is a build for CPUs; the GPU is not used.", remedy)
         elif _built_for_gpus(name, facts):
@@ -198,9 +193,8 @@ def _gpus(facts: Facts) -> Iterator[Finding]:
 def _preallocation(facts: Facts) -> Iterator[Finding]:
     on_gpu = [name for name, engine in facts.engines.items() if any(map(_GPU.search, engine.devices))]
     if "jax" in on_gpu and len(on_gpu) > 1 and facts.environment.get("XLA_PYTHON_CLIENT_PREALLOCATE", "true").lower() not in ("false", "0"):
-        fact = (
-            f"JAX takes three quarters of the GPU's memory when it starts; {' and '.join(n for n in on_gpu if n != 'jax')} in the same process may find none."
-        )
+        others = " and ".join(name for name in on_gpu if name != "jax")
+        fact = f"JAX takes three quarters of the GPU's memory when it starts; {others} in the same process may find none."
         yield Finding("warn", "GPU", fact, "export XLA_PYTHON_CLIENT_PREALLOCATE=false")
 
 
@@ -213,12 +207,11 @@ def _threads(facts: Facts) -> Iterator[Finding]:
     for name, value in wrong.items():
         yield Finding("fail", "threads", f"{name}={value!r} is no number of threads.", f"export {name}={allowed}")
     listed = ", ".join(f"{name}={count}" for name, count in counts.items())
+    remedy = f"export {' '.join(f'{name}={allowed}' for name in counts)}"
     if len(set(counts.values())) > 1:
-        yield Finding("warn", "threads", f"{listed} differ.", f"export {' '.join(f'{name}={allowed}' for name in counts)}")
+        yield Finding("warn", "threads", f"{listed} differ.", remedy)
     elif counts and max(counts.values()) > allowed:
-        yield Finding(
-            "warn", "threads", f"{listed}, on {allowed} CPUs: threads will wait for each other.", f"export {' '.join(f'{name}={allowed}' for name in counts)}"
-        )
+        yield Finding("warn", "threads", f"{listed}, on {allowed} CPUs: threads will wait for each other.", remedy)
     elif counts and max(counts.values()) == 1 and allowed > 1:
         yield Finding("warn", "threads", f"{listed} leaves {allowed - 1} of {allowed} CPUs idle.", f"unset {' '.join(counts)}")
     elif facts.quota and allowed < facts.cpus and not counts:
@@ -227,16 +220,9 @@ def _threads(facts: Facts) -> Iterator[Finding]:
     elif not wrong:
         pools = {f"{name}: {count}" for engine in facts.engines.values() for name, count in engine.threads}
         yield Finding("ok", "threads", f"{allowed} CPUs{'; ' + ', '.join(sorted(pools)) if pools else ''}")
-    kinds = sorted({name for engine in facts.engines.values() for name, _ in engine.threads if name in ("mkl", "openblas", "blis")})
     if "KMP_DUPLICATE_LIB_OK" in facts.environment:
-        yield Finding(
-            "warn",
-            "threads",
-            "KMP_DUPLICATE_LIB_OK hides that two OpenMP libraries are loaded, which may compute wrong.",
-            "unset it; install all packages by pip, or all by conda",
-        )
-    elif len(kinds) > 1:
-        yield Finding("ok", "threads", f"{' and '.join(kinds)} are loaded, each with its own threads.")
+        fact = "KMP_DUPLICATE_LIB_OK hides that two OpenMP libraries are loaded, which may compute wrong."
+        yield Finding("warn", "threads", fact, "unset it; install all packages by pip, or all by conda")
 
 
 def _memory(facts: Facts) -> Iterator[Finding]:
@@ -249,26 +235,25 @@ def _memory(facts: Facts) -> Iterator[Finding]:
         yield Finding("ok", "memory", fact)
 
 
+_ELSEWHERE = {
+    "data sets and settings": "export KERAS_HOME to a folder that can be",
+    "temporary files": "export TMPDIR to a folder that can be",
+    "this folder": "cd to one that can be",
+}
+
+
 def _folders(facts: Facts) -> Iterator[Finding]:
     for purpose, folder in facts.folders.items():
-        size = f"{folder.used / _GIB:.1f} GiB used, " if folder.used >= 0.1 * _GIB else ""
+        place, size = f"{folder.path} ({purpose})", f"{folder.used / _GIB:.1f} GiB used, " if folder.used >= 0.1 * _GIB else ""
         if not folder.writable:
-            remedy = {"data sets and settings": "export KERAS_HOME to a folder that can be", "temporary files": "export TMPDIR to a folder that can be"}.get(
-                purpose, ""
-            )
-            yield Finding(
-                "warn" if purpose == "this folder" else "fail", "folders", f"{folder.path} ({purpose}) cannot be written.", remedy or "cd to one that can be"
-            )
+            mark = "warn" if purpose == "this folder" else "fail"
+            yield Finding(mark, "folders", f"{place} cannot be written.", _ELSEWHERE.get(purpose, "let it be written, or name another"))
         elif folder.free < _GIB:
             mark = "fail" if folder.free < _GIB / 10 else "warn"
-            yield Finding(
-                mark,
-                "folders",
-                f"{folder.path} ({purpose}): {size}{folder.free / _GIB:.2f} GiB free.",
-                "delete what is not needed; models are written beside the old ones",
-            )
+            remedy = "delete what is not needed; a model is written beside the old one, so it needs as much again"
+            yield Finding(mark, "folders", f"{place}: {size}{folder.free / _GIB:.2f} GiB free.", remedy)
         else:
-            yield Finding("ok", "folders", f"{folder.path} ({purpose}): {size}{folder.free / _GIB:.0f} GiB free")
+            yield Finding("ok", "folders", f"{place}: {size}{folder.free / _GIB:.0f} GiB free")
 
 
 CHECKS: tuple[Callable[[Facts], Iterator[Finding]], ...] = (

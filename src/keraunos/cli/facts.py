@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib.metadata
 import importlib.util
@@ -112,11 +113,7 @@ def gather(engines: Iterable[str] = ENGINES) -> Facts:
         driver_cuda=driver,
         settings=_settings(home / "keras.json"),
         settings_path=str(home / "keras.json"),
-        folders={
-            "data sets and settings": _folder(home),
-            "temporary files": _folder(pathlib.Path(tempfile.gettempdir())),
-            "this folder": _folder(pathlib.Path()),
-        },
+        folders={purpose: _folder(path, purpose in _CACHES) for purpose, path in _folders(home).items()},
         shadows=[p.name for name in ("keras", "keraunos", *ENGINES) for p in (pathlib.Path(f"{name}.py"), pathlib.Path(name, "__init__.py")) if p.is_file()],
         cpus=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         quota=_quota(),
@@ -208,14 +205,30 @@ def _settings(path: pathlib.Path) -> Any:
         return f"{type(error).__name__}: {error}"
 
 
-def _folder(path: pathlib.Path) -> Folder:
+_CACHES = ("data sets and settings", "JAX's compiled programs", "PyTensor's compiled programs")
+
+
+def _folders(home: pathlib.Path) -> dict[str, pathlib.Path]:
+    """The folders that are written to, by what for."""
+    found = {"data sets and settings": home, "temporary files": pathlib.Path(tempfile.gettempdir()), "this folder": pathlib.Path()}
+    if os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+        found["JAX's compiled programs"] = pathlib.Path(os.environ["JAX_COMPILATION_CACHE_DIR"])
+    pytensor = pathlib.Path("~/.pytensor").expanduser()
+    return {**found, "PyTensor's compiled programs": pytensor} if pytensor.is_dir() else found
+
+
+def _folder(path: pathlib.Path, measured: bool) -> Folder:
     there = next(p for p in (path.absolute(), *path.absolute().parents) if p.exists())
     try:
         with tempfile.TemporaryFile(dir=there):
             writable = True
     except OSError:
         writable = False
-    used = sum(p.stat().st_size for p in path.rglob("*") if p.is_file()) if path.name == ".keras" and path.is_dir() else 0
+    used = 0
+    for folder, _, names in os.walk(path) if measured else ():
+        for name in names:
+            with contextlib.suppress(OSError):
+                used += os.lstat(os.path.join(folder, name)).st_size
     return Folder(str(path.absolute()), writable, shutil.disk_usage(there).free, used)
 
 

@@ -19,7 +19,8 @@ def writing(model: Any, filepath: Any, weights_only: bool) -> Callable[[], None]
     path = files.as_path(filepath)
     write = (lambda: weight_files.save_weights(model, path)) if weights_only else archive.writing(model, path, overwrite=True)
     variables, engine = model.run_variables, scope.backend
-    values = [v.backend.slot(v._value, False) for v in variables]
+    with within(autocast=None):
+        values = [v.backend.slot(v.value, False) for v in variables]
 
     def later() -> None:
         with within(backend=engine, trace=Trace(variables, values)):
