@@ -87,15 +87,11 @@ class ExportArchive:
                 raise StateError(f"'{resource.name}' is not built, so its weights are not known.", where="track", fix=fix)
             for variable in self._copy(resource).weights:
                 self._track(variable)
-        elif isinstance(resource, (self._tf.Module, self._tf.Variable, self._tf.lookup.StaticHashTable)) or hasattr(resource, "_trackable_children"):
+        elif hasattr(resource, "_trackable_children"):  # what SavedModels hold
             self._resources.append(resource)
         else:
-            raise ArgumentTypeError(
-                "Only layers, models and TensorFlow's trackable objects are tracked.",
-                where="track",
-                received=type(resource).__name__,
-                fix="archive.track(model)",
-            )
+            fact, received = "Only layers, models and TensorFlow's trackable objects are tracked.", type(resource).__name__
+            raise ArgumentTypeError(fact, where="track", received=received, fix="archive.track(model)")
 
     def _copy(self, fn: Any) -> Any:
         """A layer, function or variable with all that it holds on TensorFlow."""
@@ -139,10 +135,7 @@ class ExportArchive:
             BackendError: `fn` computes something that TensorFlow cannot be told.
         """
         no_more_options("tf_saved_model", kwargs, ())
-        if not isinstance(name, str) or not name.isidentifier() or name in (*_OWN, *self._collections):
-            raise ArgumentError(f"An endpoint cannot be called {name!r}.", where="add_endpoint", fix="serve")
-        if name in self._endpoints:
-            raise ArgumentError(f"There is an endpoint '{name}' already.", where="add_endpoint", fix="give each a name of its own")
+        self._free(name, "add_endpoint")
         program: Any = fn
         if hasattr(fn, "get_concrete_function"):
             self._endpoints[name] = fn if input_signature is None else program.get_concrete_function(*self._specs(input_signature))
@@ -156,6 +149,12 @@ class ExportArchive:
         """Track a layer or model, and add its call, as in `predict`, as an endpoint; the arguments are those of `track` and `add_endpoint`."""
         self.track(resource)
         return self.add_endpoint(name, resource.__call__, input_signature, **kwargs)
+
+    def _free(self, name: Any, where: str) -> None:
+        taken = (*_OWN, *self._endpoints, *self._collections)
+        if not isinstance(name, str) or not name.isidentifier() or name in taken:
+            fix = f"a name of Python's form, and none of {', '.join(taken)}"
+            raise ArgumentError(f"No attribute of the artifact can be called {name!r}.", where=where, received=repr(name), fix=fix)
 
     def _specs(self, signature: Any) -> list[Any]:
         """TensorFlow's specs for a list of arguments, each with a name."""
@@ -198,8 +197,7 @@ class ExportArchive:
             ArgumentError: The name is taken or is none.
             ArgumentTypeError: Some are no variables.
         """
-        if not isinstance(name, str) or not name.isidentifier() or name in (*_OWN, *self._endpoints):
-            raise ArgumentError(f"A collection cannot be called {name!r}.", where="add_variable_collection", fix="optimizer_variables")
+        self._free(name, "add_variable_collection")
         variables = list(variables) if isinstance(variables, (list, tuple, set)) else [variables]
         wrong = next((v for v in variables if not isinstance(v, (Variable, self._tf.Variable))), None)
         if wrong is not None:
@@ -245,9 +243,9 @@ class ExportArchive:
 
     def _refresh(self) -> None:
         """Give TensorFlow's variables the values that those of the models have by now."""
-        for original, new in self._copies.pairs:
-            variables = zip(original.variables, new.variables, strict=True) if isinstance(original, Layer) else [(original, new)]
-            for variable, own in variables:
+        for original in self._copies.originals:
+            for variable in original.variables if isinstance(original, Layer) else [original]:
+                own = self._copies.memo.get(id(variable))
                 if id(own) in self._held:
                     self._held[id(own)][1].assign(variable.numpy())
 

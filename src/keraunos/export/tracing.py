@@ -109,7 +109,7 @@ class Copies:
 
     def __init__(self, instead: Callable[[Any], Any]):
         self.instead, self.memo = instead, {}
-        self.pairs: list[tuple[Any, Any]] = []  # what was copied, and its copy
+        self.originals: list[Any] = []  # what was copied: it lives on, so that its id is no other's
 
     def __call__(self, x: Any) -> Any:
         """A layer, variable, method, `functools.partial` or function, with its own copies of what it closes over or names; else `x` itself."""
@@ -129,7 +129,7 @@ class Copies:
         return self._function(x) if isinstance(x, types.FunctionType) else x
 
     def _noted(self, x: Any, new: Any) -> Any:
-        self.pairs.append((x, new))
+        self.originals.append(x)
         return new
 
     def _layer(self, layer: Any) -> Any:
