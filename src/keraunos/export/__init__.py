@@ -45,7 +45,8 @@ def export_model(model: Any, filepath: Any, format: str = "tf_saved_model", verb
         input_signature: The inputs, each an `InputSpec`, a `KerasTensor`, a `tf.TensorSpec` or an array, in the structure in which the model takes
             them; by default those that it was built for.
         kwargs: The format's own options: for "onnx" `opset_version`, from 7 on, 18 by default; for "torch" `strict`, `dynamic_shapes` and what else
-            `torch.export.export` takes.
+            `torch.export.export` takes; for "litert" `enable_select_tf_ops` and the attributes of `tf.lite.TFLiteConverter`; for "stablehlo" `platforms`,
+            ("cpu", "cuda", "tpu") by default. "tf_saved_model" has none: Keras's `is_static` and `jax2tf_kwargs` are for a detour that is not made here.
 
     Raises:
         ArgumentError: There is no such format or option, or the file's name ends as another format's.
@@ -71,7 +72,7 @@ def no_more_options(format: str, given: Iterable[str], known: Iterable[str]) -> 
     known = list(known)
     wrong = next((name for name in given if name not in known), None)
     if wrong is not None:
-        raise ArgumentTypeError(f"The {format} format has no option '{wrong}'.", where="export", fix=suggestion(wrong, known) if known else None)
+        raise ArgumentTypeError(f"The {format} format has no option '{wrong}'.", where="export", fix=suggestion(wrong, known) if known else f"leave {wrong}= out: it has no options")
 
 
 __all__ = ["ExportArchive", "export_model"]
