@@ -84,6 +84,26 @@ def test_formats(case: str, name: str, tmp_path: pathlib.Path) -> None:
         np.testing.assert_array_equal(old, new)
 
 
+@pytest.mark.parametrize("case", FORMATS)
+def test_sequences_of_any_length(case: str, tmp_path: pathlib.Path) -> None:
+    format, options, ending, runtime = FORMATS[case]
+    inputs = keraunos.Input((None, 3), name="x")
+    with keraunos.backend_scope("numpy"):
+        lstm = layers.LSTM(3, return_sequences=True)
+        old = options.get("opset_version", 18) < 10  # which cannot turn an axis of unknown size around
+        model = keraunos.Model(inputs, layers.Dense(2)(layers.GRU(3)((lstm if old else layers.Bidirectional(lstm))(inputs))))
+    path = tmp_path / f"model{ending}"
+    if format == "torch":
+        with pytest.raises(BackendError, match="PyTorch cannot export '.*' with sizes that are not known"):
+            model.export(path, format, **options)
+        return
+    model.export(path, format, **options)
+    run = runtime(path)
+    for batch, steps in ((1, 1), (3, 9), (2, 4)):
+        x = np.random.default_rng(0).normal(size=(batch, steps, 3)).astype("float32")
+        np.testing.assert_allclose(run(x)[0], model.predict(x, verbose=0), 1e-4, 1e-4)
+
+
 # ---- PyTorch ----
 class Weighed(keraunos.Model):
     """A model with two arguments."""
