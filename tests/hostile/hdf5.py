@@ -198,6 +198,16 @@ def _start(content: bytearray) -> None:
     content[24:32] = struct.pack("<Q", 2**40)
 
 
+def _endless(content: bytearray) -> None:
+    """The first text in the heap of texts has so large a size that adding to it gives 0: the library would look at it for ever."""
+    place = content.index(b"GCOL") + 16 + 8
+    content[place : place + 8] = struct.pack("<Q", 2**64 - 16)
+
+
+def _short_addresses(content: bytearray) -> None:
+    content[13] = 4
+
+
 def _lone_user_block(path: Path) -> None:
     with h5py.File(path, "w", userblock_size=512) as file:
         file["layers/dense/vars/0"] = np.ones((3, 2), "f4")
@@ -216,6 +226,8 @@ FILES: dict[str, Callable[[Path], Any]] = {
         "end beyond the end": _bytes(_end),
         "base elsewhere": _bytes(_start),
         "user block": _lone_user_block,
+        "text without end": _bytes(_endless),
+        "short addresses": _bytes(_short_addresses),
         "ours with a changed byte": _bytes(lambda content: content.__setitem__(len(content) // 2, content[len(content) // 2] ^ 4), ours),
         "ours with a changed seal": _bytes(lambda content: content.__setitem__(-70, content[-70] ^ 1), ours),
         "ours with another digest": _bytes(lambda content: content.__setitem__(-9, content[-9] ^ 1), ours),

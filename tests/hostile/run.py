@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import contextlib
 import gc
-import importlib.util
 import io
 import json
 import os
@@ -89,9 +88,9 @@ def _edit(path: pathlib.Path) -> None:
 
 
 def _convert(path: pathlib.Path) -> None:
-    from keraunos.saving.converting import convert
+    from keraunos.cli.convert import convert
 
-    convert(path, path.parent / "out" / "out.npz", force=True)
+    convert(path, pathlib.Path(tempfile.gettempdir(), "out.npz"), force=True)
 
 
 def doors(name: str) -> dict[str, Callable[[pathlib.Path], Any]]:
@@ -99,8 +98,7 @@ def doors(name: str) -> dict[str, Callable[[pathlib.Path], Any]]:
     found: dict[str, Any] = {"load_weights": _load_weights, "inspect": _inspect}
     if name.endswith((".keras", ".weights.h5")) and hasattr(keras.saving, "KerasFileEditor"):
         found["edit"] = _edit
-    if importlib.util.find_spec("keraunos.saving.converting") is not None:
-        found["convert"] = _convert
+    found["convert"] = _convert
     if name.endswith((".keras", ".h5")) and not name.endswith(".weights.h5"):
         found["load_model"] = keras.saving.load_model
     return found

@@ -5,6 +5,7 @@ The HDF5 library finds the parts of a file; their bytes are read here, so that n
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import io
 import math
@@ -13,7 +14,7 @@ import pathlib
 import struct
 import tempfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import h5py
@@ -29,6 +30,7 @@ MAGIC = b"\x89HDF\r\n\x1a\n"
 _NEVER = "do not load it: Keras writes no such files"
 _UNPACK = "unpack it first: h5repack -f NONE old.h5 new.h5"
 _DEFLATE, _SHUFFLE = 1, 2
+_HEAP, _PIECE = b"GCOL\1\0\0\0", 2**22  # how a heap of texts begins, and how much is looked through at a time
 _SMALL = 2**24  # what is read as a whole, since the library reads small parts
 _PLAIN = 64 * 2**20  # what a file may declare whatever its size
 
@@ -41,7 +43,7 @@ class Data:
         self._type, self._made = data.get_type(), data.get_create_plist()
         self.shape, self.kind = tuple(data.shape or ()), np.dtype(self._type.dtype)
         self._check(self.kind)
-        self.dtype = self._named() if self.kind.kind == "V" else self.kind.name
+        self.dtype = self._named() if self.kind.kind == "V" else self.kind.str if self.kind.kind == "S" else self.kind.name
         self.nbytes = self.kind.itemsize * math.prod(self.shape)
 
     def _check(self, kind: np.dtype[Any]) -> None:
@@ -161,6 +163,28 @@ def attribute(item: Any, name: str, path: pathlib.Path, limit: int = 2**16) -> A
     return [plain(x) for x in value] if isinstance(value, list) else plain(value)
 
 
+class _Shown(Region):
+    """A file as the library sees it: zeros in the place of the data, which it need not read."""
+
+    hidden: Sequence[tuple[int, int]] = ()
+
+    def __init__(self, region: Region):
+        super().__init__(region._stream, region.path, region._start, region.size)
+
+    def readinto(self, buffer: Any) -> int:
+        """Read into a buffer, as far as there is something."""
+        start = self._at
+        count = super().readinto(buffer)
+        view = memoryview(buffer).cast("B")
+        for begin, end in self.hidden[max(0, bisect.bisect(self.hidden, (start,)) - 1) :]:
+            if begin >= start + count:
+                break
+            low, high = max(begin - start, 0), min(end - start, count)
+            if low < high:
+                view[low:high] = bytes(high - low)
+        return count
+
+
 class File(Mapping[str, Data]):
     """What an HDF5 file holds: its data by their places, `layers/dense/vars/0`.
 
@@ -177,8 +201,11 @@ class File(Mapping[str, Data]):
         require(region.size > 0, self.path, f"'{self.path.name}' exists, but is empty (0 bytes).")
         require(bytes(region.bytes(0, min(8, region.size))) == MAGIC, self.path, "The weights are no HDF5 file.")
         self.sealed = region.sealed()
+        sizes = bytes(region.bytes({0: 13, 1: 13}.get(region.bytes(8, 1)[0], 9), 2)) if region.size > 16 else b""
+        require(sizes == b"\x08\x08", self.path, "The file is damaged: it has addresses of an unusual length.")
+        self._shown = _Shown(region) if region.size > _SMALL else io.BytesIO(region.bytes(0, region.size))
         with self._blamed():
-            self._file = h5py.File(io.BytesIO(region.bytes(0, region.size)) if region.size <= _SMALL else region, "r")
+            self._file = h5py.File(self._shown, "r")
             self._walk()
         end = self._end() + (SEAL if self.sealed else 0)
         require(region.size == end, self.path, f"The file is damaged: it has {region.size:,} bytes, and says that it has {end:,}.")
@@ -227,6 +254,7 @@ class File(Mapping[str, Data]):
         """Find all groups and data; raises for what would lead out of the file, or around in it."""
         waiting = [("", self._file.id if isinstance(self._file.id, h5g.GroupID) else h5o.open(self._file.id, b"/"))]
         self._seen, total = {h5o.get_info(waiting[0][1]).addr}, 0
+        sets: list[tuple[str, Any]] = []
         while waiting:
             place, group = waiting.pop()
             self.groups[place] = h5py.Group(group)
@@ -238,11 +266,42 @@ class File(Mapping[str, Data]):
                 if isinstance(item, h5g.GroupID):
                     within.append((inner, item))
                     continue
-                self._sets[inner] = data = Data(item, self.region, inner)
-                total += data.declared()
-                fact = f"The file declares more than it holds: more than {total:,} bytes in {self.region.size:,}."
-                require(total <= _PLAIN + 2 * self.region.size, self.path, fact, inner, _UNPACK)
+                sets.append((inner, item))
             waiting += reversed(within)
+        self._hide(sorted((start, start + item.get_storage_size()) for _, item in sets if (start := item.get_offset()) is not None))
+        for inner, item in sets:
+            self._sets[inner] = data = Data(item, self.region, inner)
+            total += data.declared()
+            fact = f"The file declares more than it holds: more than {total:,} bytes in {self.region.size:,}."
+            require(total <= _PLAIN + 2 * self.region.size, self.path, fact, inner, _UNPACK)
+
+    def _hide(self, ranges: list[tuple[int, int]]) -> None:
+        """Show the library no bytes of data that lie in a row; of the others, see that none is a heap of texts in which it would not find an end."""
+        if isinstance(self._shown, _Shown):
+            self._shown.hidden = ranges
+        else:
+            with self._shown.getbuffer() as view:
+                for start, end in ranges:
+                    view[start:end] = bytes(max(0, min(end, len(view)) - start))
+        place = 0
+        for start, end in [*ranges, (self.region.size, 0)]:
+            for at in range(place, start, _PIECE):
+                piece = self.region.bytes(at, min(_PIECE + len(_HEAP), self.region.size - at))
+                found = piece.find(_HEAP)
+                while found >= 0:
+                    self._check_heap(at + found)
+                    found = piece.find(_HEAP, found + 1)
+            place = max(place, end)
+
+    def _check_heap(self, place: int) -> None:
+        size = struct.unpack("<Q", self.region.bytes(place + 8, 8))[0]
+        require(16 <= size <= self.region.size - place, self.path, "The file is damaged: a heap of texts is larger than the file.")
+        heap, at = self.region.bytes(place, size), 16
+        while size - at >= 16:
+            index, _, _, length = struct.unpack_from("<2HIQ", heap, at)
+            step = length if index == 0 else 16 + (length + 7 & ~7)
+            require(16 <= step <= size - at, self.path, "The file is damaged: a text in it has no end.")
+            at += step
 
     def _item(self, group: Any, name: bytes, kind: int, place: str) -> Any:
         """A group or data that has not been found before, by a link within the file."""
