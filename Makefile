@@ -25,6 +25,7 @@ check: .venv/.dev .venv/.test
 	@$(BIN)/ruff format --check
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports
+	@$(BIN)/python tools/lint_errors.py
 	@$(BIN)/python tools/budgets.py
 
 bench: .venv/.bench

@@ -155,7 +155,7 @@ class _Random(Initializer):
 
     def values(self, shape: tuple[int, ...], dtype: str) -> Any:
         if dtype not in dtypes.FLOATS:
-            raise DTypeError(f"{type(self).__name__} draws floats.", received=f"dtype={dtype}")
+            raise DTypeError(f"{type(self).__name__} draws floats.", received=f"dtype={dtype}", fix="dtype='float32'")
         seed = self._seed
         counters = seed.state.backend.to_numpy(seed.next()).tolist() if isinstance(seed, SeedGenerator) else [seed]
         return self.draw(host.generator(*counters), shape, "float64" if dtype == "float64" else "float32")

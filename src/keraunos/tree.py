@@ -43,7 +43,12 @@ def assert_same_paths(a: Any, b: Any) -> None:
     first, second = ({path for path, _ in flatten_with_path(structure)} for structure in (a, b))
     if first != second:
         only = (", ".join(map(str, sorted(some, key=str)[:3])) or "none" for some in (first - second, second - first))
-        raise ArgumentError("The paths of a and b differ.", received="only in a: {}; only in b: {}".format(*only))
+        raise ArgumentError(
+            "The paths of a and b differ.",
+            received="only in a: {}; only in b: {}".format(*only),
+            fix="give both the same lists, tuples and keys",
+            where="tree.assert_same_paths",
+        )
 
 
 def map_shape_structure(func: Callable[[Any], Any], structure: Any) -> Any:

@@ -68,7 +68,7 @@ def torch_dtype(dtype: str) -> torch.dtype:
     try:
         return _DTYPES[dtype]
     except KeyError:
-        raise BackendError(f"PyTorch has no dtype {dtype!r}.") from None
+        raise BackendError(f"PyTorch has no dtype {dtype!r}.", fix="one that it has, such as 'float32', 'bfloat16', 'int64' or 'bool'") from None
 
 
 def array(x: Any, dtype: str | None = None) -> torch.Tensor:

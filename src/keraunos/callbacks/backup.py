@@ -57,7 +57,7 @@ class BackupAndRestore(BatchCounter):
 
         if save_freq != "epoch" and save_freq is not False and (isinstance(save_freq, bool) or not isinstance(save_freq, int) or save_freq < 1):
             fact = "save_freq is 'epoch', a positive number of batches, or False."
-            raise ArgumentError(fact, where="BackupAndRestore", received=f"save_freq={save_freq!r}")
+            raise ArgumentError(fact, where="BackupAndRestore", received=f"save_freq={save_freq!r}", fix="save_freq='epoch'")
         if not str(backup_dir):
             raise ArgumentError("BackupAndRestore needs a folder.", where="backup_dir", fix="backup_dir='backup'")
         self.folder = as_path(backup_dir)

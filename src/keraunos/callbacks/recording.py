@@ -37,7 +37,7 @@ class CSVLogger(Callback):
 
     def __init__(self, filename: Any, separator: str = ",", append: bool = False):
         if not isinstance(separator, str) or len(separator) != 1:
-            raise ArgumentError("The separator is one character.", where="CSVLogger", received=f"separator={separator!r}")
+            raise ArgumentError("The separator is one character.", where="CSVLogger", received=f"separator={separator!r}", fix="separator=','")
         self.filename, self.sep, self.append = pathlib.Path(filename), separator, append
         self.keys: list[str] | None = None
 

@@ -229,7 +229,7 @@ def _make_init(cls: type[Declared]) -> Callable[..., None]:
         values = dict(zip(names, args, strict=False))
         for name in fields.keys() & kwargs.keys():
             if name in values:
-                raise ArgumentTypeError(f"{owner} got the argument '{name}' twice.")
+                raise ArgumentTypeError(f"{owner} got the argument '{name}' twice.", fix=f"give {name} by place or by name, not both")
             values[name] = kwargs.pop(name)
         missing = [name for name, field in fields.items() if name not in values and field.default is REQUIRED]
         if missing:

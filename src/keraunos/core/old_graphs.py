@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from keraunos.core.errors import ModelFileError
+from keraunos.core.errors import ModelFileError, clean
 from keraunos.core.upgrading import HARD_SIGMOID
 
 # Functions of TensorFlow by the op of ours: how ours is called in files, its parameters, then the function's in the same order.
@@ -199,7 +199,9 @@ def _op(entry: dict[str, Any], calls: list[Any]) -> dict[str, Any]:
         if kept:
             key, x = next(iter(kept.items()))
             raise ModelFileError(
-                f"The model computes 'tf.{function}' with {key}={x!r}, which cannot be kept.", where=name, fix="make the model anew, with keras.ops"
+                f"The model computes 'tf.{function}' with {key}={clean(repr(x), 60)}, which cannot be kept.",
+                where=name,
+                fix="make the model anew, with keras.ops",
             )
         settings = {new: _setting(new, given[old]) for new, old in zip(ours, theirs, strict=True) if old in given}
         nodes.append({"args": [], "kwargs": settings})

@@ -484,7 +484,7 @@ def _unconvertible(x: Any, dtype: str | None) -> KeraunosError | None:
         fix = "make them equal, such as by ops.pad or utils.pad_sequences"
         return ShapeError("A list of rows of unequal lengths is no tensor.", received=f"a {type(x).__name__} of {len(x)}", fix=fix)
     if kind in "SUT":
-        return DTypeError("Text cannot be computed with.", received="string", fix=NUMBERS_FIRST)
+        return DTypeError("Text cannot be computed with.", received="string", fix=NUMBERS_FIRST, code="KR207")
     if kind == "c":
         return DTypeError(f"Complex numbers are not {dtype}.", fix="take ops.real or ops.absolute of them")
     return (

@@ -90,7 +90,7 @@ class Operation(Declared):
         Raises:
             BackendError: It has none.
         """
-        raise BackendError(f"{type(self).__name__} has no quantized form.", where=self.name)
+        raise BackendError(f"{type(self).__name__} has no quantized form.", where=self.name, fix="quantize layers that have one, such as Dense and EinsumDense")
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal operation."""

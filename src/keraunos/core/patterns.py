@@ -30,7 +30,7 @@ class Patterns(MutableMapping[str, Any]):
         try:
             re.compile(key)
         except (re.error, TypeError) as error:
-            raise ArgumentError(f"{key!r} is not a regular expression: {error}.", where=where) from None
+            raise ArgumentError(f"{key!r} is not a regular expression: {error}.", where=where, fix="escape what is meant literally: re.escape(key)") from None
         self._map[key] = self.checked(key, value)
 
     def __delitem__(self, key: str) -> None:

@@ -126,8 +126,12 @@ class Symbolic(Operators):
 
     __bool__ = _refusal("A symbolic tensor has no truth value: `if` and `while` cannot see data.", "use ops.where(condition, a, b) or ops.cond")
     __float__ = __int__ = __index__ = _refusal("A symbolic tensor has no value yet.", "compute it inside a model, then call predict")
-    __array__ = _refusal("A NumPy function was applied to a symbolic tensor.", "use the function of the same name in keraunos.ops, such as ops.exp, or wrap it in a Layer's call")
-    __setitem__ = _refusal("A part of a symbolic tensor cannot be assigned.", "use ops.slice_update, ops.scatter_update or ops.where, which return a new tensor")
+    __array__ = _refusal(
+        "A NumPy function was applied to a symbolic tensor.", "use the function of the same name in keraunos.ops, such as ops.exp, or wrap it in a Layer's call"
+    )
+    __setitem__ = _refusal(
+        "A part of a symbolic tensor cannot be assigned.", "use ops.slice_update, ops.scatter_update or ops.where, which return a new tensor"
+    )
 
     @classmethod
     def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -215,7 +219,12 @@ def broadcast_shapes(*shapes: Sequence[Any]) -> Shape:
             result = tuple(broadcast_dim(a, b) for a, b in backwards)[::-1]
         except ValueError:
             listed = " and ".join(str(show(s)) for s in shapes)
-            raise ShapeError(f"Shapes {listed} do not broadcast.", expected="equal dimensions, or 1, counted from the last axis", fix="ops.expand_dims or ops.reshape one of them", code="KR103") from None
+            raise ShapeError(
+                f"Shapes {listed} do not broadcast.",
+                expected="equal dimensions, or 1, counted from the last axis",
+                fix="ops.expand_dims or ops.reshape one of them",
+                code="KR103",
+            ) from None
     return result
 
 
@@ -247,5 +256,5 @@ def normalize_axes(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ..
     given: Any = axis if hasattr(axis, "__iter__") and not isinstance(axis, str) else [axis]
     axes = tuple(normalize_axis(a, ndim) for a in given)
     if len(set(axes)) != len(axes):
-        raise ShapeError(f"An axis is named twice in {axis}.", where="axis")
+        raise ShapeError(f"An axis is named twice in {axis}.", where="axis", fix="name each axis once; -1 is the last")
     return axes

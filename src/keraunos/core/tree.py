@@ -89,4 +89,4 @@ def assert_same_structure(a: Any, b: Any, check_types: bool | None = None) -> No
             for one, other in ((first, b), (second, a)):
                 one.flatten_up_to(other)
         except ValueError:
-            raise ArgumentError(f"The structures differ: {first} and {second}.") from None
+            raise ArgumentError(f"The structures differ: {first} and {second}.", fix="give both the same lists, tuples and keys") from None

@@ -81,7 +81,9 @@ def _download(origin: str, path: pathlib.Path, wanted: str, algorithm: str) -> N
                 shutil.copyfileobj(stream, file, _BLOCK)
                 size, whole = file.tell(), int(stream.headers["Content-Length"] or file.tell())
         except (OSError, ValueError, http.client.HTTPException) as error:
-            raise DataError(f"'{path.name}' cannot be downloaded: {error}", where=origin) from error
+            raise DataError(
+                f"'{path.name}' cannot be downloaded: {error}", where=origin, fix="check the address and the network, or put the file at that place yourself"
+            ) from error
         if size < whole:
             raise DataError(f"'{path.name}' came only in part.", where=origin, received=f"{size} of {whole} bytes", fix="download it again")
         if wanted and (found := _hash(partial, wanted, algorithm)) != wanted:
@@ -112,4 +114,6 @@ def _unpack(path: pathlib.Path, folder: pathlib.Path, formats: tuple[str, ...]) 
         with zipfile.ZipFile(path) as archive:
             archive.extractall(folder)
     else:
-        raise DataError(f"'{path.name}' is no archive of these formats: {', '.join(formats)}.", where="archive_format")
+        raise DataError(
+            f"'{path.name}' is no archive of these formats: {', '.join(formats)}.", where="archive_format", fix="archive_format='auto', or extract=False"
+        )

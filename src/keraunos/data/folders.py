@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from keraunos.core import config
-from keraunos.core.errors import ArgumentError, DataError, one_of
+from keraunos.core.errors import ArgumentError, DataError, needing, one_of
 from keraunos.data.samples import Batches, positive
 from keraunos.ops import image
 from keraunos.random import host
@@ -53,7 +53,7 @@ def _listed(directory: Any, labels: Any, class_names: Any, endings: tuple[str, .
         raise ArgumentError("class_names are those of folders; with labels=… the folders do not matter.", where="class_names", fix="labels='inferred'")
     root = pathlib.Path(directory)
     if not root.is_dir():
-        raise DataError(f"There is no directory '{directory}'.", where="directory")
+        raise DataError(f"There is no directory '{directory}'.", where="directory", fix="check the path: it holds one folder for each class")
 
     def below(folder: pathlib.Path) -> list[str]:
         found = [os.path.join(at, name) for at, _, names in os.walk(folder, followlinks=follow_links) for name in names]
@@ -68,7 +68,12 @@ def _listed(directory: Any, labels: Any, class_names: Any, endings: tuple[str, .
     folders = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     unknown = [name for name in class_names or [] if name not in folders]
     if unknown:
-        raise DataError(f"There is no folder for the class '{unknown[0]}'.", where="class_names", received=f"folders {', '.join(folders[:12])}")
+        raise DataError(
+            f"There is no folder for the class '{unknown[0]}'.",
+            where="class_names",
+            received=f"folders {', '.join(folders[:12])}",
+            fix="name in class_names the folders that there are",
+        )
     names = list(class_names or folders)
     pairs = [(path, number) for number, name in enumerate(names) for path in below(root / name)]
     return [path for path, _ in pairs], [number for _, number in pairs], names
@@ -102,7 +107,12 @@ def _data_set(directory: Any, labels: Any, label_mode: Any, class_names: Any, en
     if (validation_split is None) != (subset is None):
         raise ArgumentError("validation_split and subset go together.", where="subset", fix="validation_split=0.2, subset='both'")
     if validation_split is not None and not 0 < validation_split < 1:
-        raise ArgumentError("validation_split is a fraction between 0 and 1.", received=f"validation_split={validation_split}")
+        raise ArgumentError(
+            "validation_split is a fraction between 0 and 1.",
+            received=f"validation_split={validation_split}",
+            fix="validation_split=0.2",
+            where="validation_split",
+        )
     if subset in ("training", "validation") and shuffle and seed is None:
         raise ArgumentError("Both parts must be drawn by the same seed, or they overlap.", where="seed", fix="seed=0 for both, or subset='both'")
     paths, numbers, names = _listed(directory, labels, class_names, endings, follow_links)
@@ -119,7 +129,11 @@ def _data_set(directory: Any, labels: Any, label_mode: Any, class_names: Any, en
 
     def part(kind: str, rows: np.ndarray) -> Files:
         if not len(rows):
-            raise DataError(f"validation_split={validation_split} of {len(paths)} files leaves none for {kind}.", where="validation_split")
+            raise DataError(
+                f"validation_split={validation_split} of {len(paths)} files leaves none for {kind}.",
+                where="validation_split",
+                fix="a fraction that leaves some to each part, or more files",
+            )
         if verbose and subset is not None:
             print(f"Using {len(rows)} files for {kind}.")
         chosen = [paths[row] for row in rows]
@@ -172,7 +186,7 @@ def image_dataset_from_directory(
     mode = _MODES[one_of("color_mode", color_mode, tuple(_MODES))]
     one_of("interpolation", interpolation, _INTERPOLATIONS)
     if not isinstance(image_size, (tuple, list)) or len(image_size) != 2:
-        raise ArgumentError("image_size is a height and a width.", received=f"image_size={image_size!r}", fix="image_size=(256, 256)")
+        raise ArgumentError("image_size is a height and a width.", received=f"image_size={image_size!r}", fix="image_size=(256, 256)", where="image_size")
     size = tuple(positive("image_dataset_from_directory", "image_size", length) for length in image_size)
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ArgumentError("Images are cropped or padded, not both.", where="pad_to_aspect_ratio", fix="leave crop_to_aspect_ratio or pad_to_aspect_ratio out")
@@ -190,10 +204,8 @@ def image_dataset_from_directory(
 
 
 def _pixels(path: str, mode: str) -> np.ndarray:
-    try:
+    with needing("Images are read by Pillow, which is not installed.", str(path), "pillow"):
         from PIL import Image
-    except ImportError:
-        raise ImportError("Images are read by Pillow, which is not installed: pip install pillow") from None
     try:
         with Image.open(path) as opened:
             wide = opened.mode.startswith("I")  # 16 bits a pixel, of which Pillow would clip what is above 255

@@ -69,7 +69,7 @@ class PyDataset:
         try:
             return len(self)  # type: ignore[arg-type]
         except TypeError:
-            raise DataError(f"{type(self).__name__} does not say how many batches it has.", fix="define __len__(self)") from None
+            raise DataError(f"{type(self).__name__} does not say how many batches it has.", fix="define __len__(self)", where="__len__") from None
 
     def on_epoch_begin(self) -> None:
         """Called before an epoch."""
@@ -125,7 +125,7 @@ class IndexedSource:
         self.data, self.count, self.convert = data, count, convert
         self.steps: Any = count if steps is None else steps
         if self.steps == 0:
-            raise DataError(f"{kind} has no batches.", fix="check its __len__")
+            raise DataError(f"{kind} has no batches.", fix="check its __len__", where="__len__")
         self.shuffle = shuffle and count is not None and not getattr(data, "own_order", False)
         self.seed = host.make_seed() if shuffle else 0
         self._first: tuple[int, Any] | None = None

@@ -48,24 +48,36 @@ def timeseries_dataset_from_array(
         raise ArgumentError(f"format cannot be {format!r}: the result is a data set of Keraunos.", where="format", fix="leave format out")
     for name, value in (("sequence_length", sequence_length), ("sequence_stride", sequence_stride), ("sampling_rate", sampling_rate)):
         if not isinstance(value, (int, np.integer)) or value < 1:
-            raise ArgumentError(f"{name} must be a positive integer.", received=f"{name}={value!r}")
+            raise ArgumentError(f"{name} must be a positive integer.", received=f"{name}={value!r}", where=name)
     for name, value in (("start_index", start_index), ("end_index", end_index)):
         if value is not None and not isinstance(value, (int, np.integer)):
-            raise ArgumentError(f"{name} must be an integer, or None.", received=f"{name}={value!r}")
+            raise ArgumentError(f"{name} must be an integer, or None.", received=f"{name}={value!r}", where=name)
     series = np.asarray(data)
     if series.ndim == 0:
         raise DataError("data is a single number, not a series.", where="data")
     start, end = start_index or 0, len(series) if end_index is None else end_index
     if not 0 <= start < end <= len(series):
-        raise ArgumentError(f"There is nothing between start_index={start} and end_index={end} of {len(series)} times.", where="start_index")
+        raise ArgumentError(
+            f"There is nothing between start_index={start} and end_index={end} of {len(series)} times.",
+            where="start_index",
+            fix="end_index above start_index, both within the series",
+        )
     count = end - start - (sequence_length - 1) * sampling_rate
     goals = None if targets is None else np.asarray(targets)
     if goals is not None:
         count = min(count, len(goals) - start)
         if len(goals) <= start:
-            raise DataError(f"There is no target for a window: targets has {len(goals)}, and windows begin at {start}.", where="targets")
+            raise DataError(
+                f"There is no target for a window: targets has {len(goals)}, and windows begin at {start}.",
+                where="targets",
+                fix="targets has one entry for each entry of the data: those before the first window are not used",
+            )
     if count < 1:
-        raise ArgumentError(f"A window spans {(sequence_length - 1) * sampling_rate + 1} times; the series has {end - start}.", where="sequence_length")
+        raise ArgumentError(
+            f"A window spans {(sequence_length - 1) * sampling_rate + 1} times; the series has {end - start}.",
+            where="sequence_length",
+            fix="a smaller sequence_length or sampling_rate",
+        )
     begins = start + np.arange(0, count, sequence_stride)
     steps = np.arange(sequence_length) * sampling_rate
 
@@ -150,7 +162,7 @@ def _count(name: str, value: Any, size: int) -> int:
     """The size of a part as a number of entries."""
     share = isinstance(value, (float, np.floating)) and 0 < value < 1
     if not share and not (isinstance(value, (int, np.integer)) and not isinstance(value, bool) and 0 < value <= size):
-        raise ArgumentError(f"{name} is a number of entries up to {size}, or a fraction between 0 and 1.", received=f"{name}={value!r}")
+        raise ArgumentError(f"{name} is a number of entries up to {size}, or a fraction between 0 and 1.", received=f"{name}={value!r}", where=name)
     return round(float(value) * size) if share else int(value)
 
 
@@ -161,5 +173,7 @@ def _sizes(size: int, left: Any, right: Any) -> tuple[int, int]:
     first = _count("left_size", left, size) if left is not None else size - second  # type: ignore[operator]
     second = size - first if second is None else second
     if first + second > size or not first or not second:
-        raise DataError(f"{size} entries cannot be split into {first} and {second}.", where="split_dataset")
+        raise DataError(
+            f"{size} entries cannot be split into {first} and {second}.", where="split_dataset", fix="sizes that are not 0 and come to no more than there is"
+        )
     return first, second

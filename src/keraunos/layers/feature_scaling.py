@@ -71,7 +71,7 @@ class Normalization(Adapting):
         exact = "float64" if self.variable_dtype == "float64" else "float32"
         self.input_mean, self.input_variance = (None if x is None else _numbers(x).astype(exact) for x in (self.mean, self.variance))
         if self.input_variance is not None and (self.input_variance < 0).any():
-            raise ArgumentError("A variance is not negative.", where=self.name, received=f"variance={self.variance!r}")
+            raise ArgumentError("A variance is not negative.", where=self.name, fix="give variances: the squares of standard deviations")
         self.autocast = False  # what 16 bits cannot hold is scaled first
         self.reset_state()
 

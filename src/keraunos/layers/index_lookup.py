@@ -43,7 +43,7 @@ class IndexLookup(Vocabulary):
         elif self.max_tokens is not None and self.max_tokens <= len(self._special()):
             problem = f"max_tokens={self.max_tokens} leaves no place for a token besides the {len(self._special())} special ones."
         if problem:
-            raise ArgumentError(problem, where=self.name)
+            raise ArgumentError(problem, where=self.name, fix="see help(keras.layers.StringLookup) for what the options mean together")
         self.reads = "int64" if self.invert else self.reads
         self._key = key_of(self.salt, self.name)
         self.salt = None if self._key is None else list(self._key)

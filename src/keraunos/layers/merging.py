@@ -26,7 +26,7 @@ class Merge(Layer):
         if not isinstance(inputs, (list, tuple)) or not inputs:
             raise ShapeError(f"{kind} merges a list of inputs.", where=self.name, received=type(inputs).__name__, fix=f"{kind}()([a, b])")
         if self.only_two and len(inputs) != 2:
-            raise ShapeError(f"{kind} merges two inputs, {len(inputs)} were given.", where=self.name)
+            raise ShapeError(f"{kind} merges two inputs, {len(inputs)} were given.", where=self.name, fix="call it on a list of two: layer([a, b])")
 
         for i, x in enumerate(inputs[1:], 1):
             a, b = (show(tuple(y.shape)) for y in (inputs[0], x))

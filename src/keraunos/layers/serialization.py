@@ -43,5 +43,7 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
     """
     found = deserialize_keras_object(config, custom_objects)
     if not isinstance(found, Layer):
-        raise ArgumentError("This is not the config of a layer.", where="layers.deserialize", received=type(found).__name__)
+        raise ArgumentError(
+            "This is not the config of a layer.", where="layers.deserialize", received=type(found).__name__, fix="pass what keras.layers.serialize(layer) gave"
+        )
     return found

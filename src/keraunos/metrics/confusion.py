@@ -267,7 +267,7 @@ class AUC(_Counting, order=("num_thresholds", "curve", "summation_method", "name
 
     def _build(self, *labels: int) -> None:
         if labels and self.label_weights is not None and len(self.label_weights) != labels[0]:
-            raise ShapeError(f"AUC has {len(self.label_weights)} label_weights for {labels[0]} labels.")
+            raise ShapeError(f"AUC has {len(self.label_weights)} label_weights for {labels[0]} labels.", fix="one weight for each label")
         super()._build(*labels)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:

@@ -102,7 +102,11 @@ class Metric(Measure):
     def _stateless(self, method: Callable[..., Any], values: Any, *args: Any, **kwargs: Any) -> tuple[Any, list[Any]]:
         variables = self.variables
         if len(values) != len(variables):
-            raise ShapeError(f"{self.name} has {len(variables)} variables, {len(values)} values were given.", where="metric_variables")
+            raise ShapeError(
+                f"{self.name} has {len(variables)} variables, {len(values)} values were given.",
+                where="metric_variables",
+                fix="pass what the variables of an equal metric hold, in their order",
+            )
         out, (new,) = functional(method, variables)([list(values)], *args, **kwargs)
         return out, new
 

@@ -64,7 +64,12 @@ def clone_model(model: Any, input_tensors: Any = None, clone_function: Any = Non
             return clone_model(layer, clone_function=clone_function, call_function=call_function, recursive=True)
         found = clone_function(layer) if clone_function else alike(layer)
         if not isinstance(found, Layer):
-            raise ArgumentTypeError(f"clone_function returned no layer for '{layer.name}'.", where="clone_model", received=type(found).__name__)
+            raise ArgumentTypeError(
+                f"clone_function returned no layer for '{layer.name}'.",
+                where="clone_model",
+                received=type(found).__name__,
+                fix="return a layer from it: layer.__class__.from_config(layer.get_config())",
+            )
         return found
 
     inputs = input_tensors if input_tensors is None else _inputs(input_tensors, model)

@@ -12,7 +12,15 @@ from keraunos.core.errors import ModelFileError
 from keraunos.core.graph import KerasTensor
 from keraunos.core.missing import keras_names
 from keraunos.core.old_graphs import modern_graph
-from keraunos.core.serialization import custom_object_scope, deserialize_value, map_items, object_from, serialize_keras_object, serialize_value
+from keraunos.core.serialization import (
+    custom_object_scope,
+    deserialize_value,
+    get_registered_object,
+    map_items,
+    object_from,
+    serialize_keras_object,
+    serialize_value,
+)
 from keraunos.layers.input_layer import InputLayer
 from keraunos.models.functional import Functional
 
@@ -100,7 +108,8 @@ def _is_op(entry: dict[str, Any]) -> bool:
     """Whether an entry is an op; in `.h5` files of Keras 3 it has no module, but then not what all layers have either."""
     if "module" in entry:
         return str(entry["module"]).startswith("keras.src.ops")
-    return list(entry["config"]) == ["name"] and entry["class_name"] not in ("Functional", "Sequential") and _op_function(entry["class_name"]) is not None
+    name = entry["class_name"]
+    return "trainable" not in entry["config"] and get_registered_object(name) is None and _op_function(name) is not None
 
 
 def _op_function(class_name: str) -> Any:
@@ -112,16 +121,22 @@ def _op_call(entry: dict[str, Any]) -> Callable[..., Any]:
     name, class_name = entry["name"], entry["class_name"]
     function = _op_function(class_name)
     if function is None:
-        raise ModelFileError(f"The op '{class_name}' of the file is not known here.", where=name)
+        raise ModelFileError(
+            f"The op '{class_name}' of the file is not known here.", where=name, fix="load it with the version that saved it, or make the model anew"
+        )
     op = function.op
     given = {k: deserialize_value(v) for k, v in entry["config"].items() if k != "name"}
     unknown = [k for k, v in given.items() if k not in (*op.parameters, "dtype") and v not in (None, False)]
     if unknown:
-        raise ModelFileError(f"The op '{class_name}' of the file has a setting '{unknown[0]}', which is not known here.", where=name)
+        raise ModelFileError(
+            f"The op '{class_name}' of the file has a setting '{unknown[0]}', which is not known here.",
+            where=name,
+            fix="load it with the version that saved it, or make the model anew",
+        )
 
     def call(*args: Any, **kwargs: Any) -> Any:
         if not any(isinstance(x, KerasTensor) for x in tree.flatten([args, kwargs])):  # it would compute at once
-            raise ModelFileError(f"The op '{class_name}' of the file is called on no tensor of the model.", where=name)
+            raise ModelFileError(f"The op '{class_name}' of the file is called on no tensor of the model.", where=name, fix="save the model again")
         settings = {k: v for k, v in given.items() if k in op.parameters} | kwargs
         if op.name == "get_item" and len(args) == 2 and isinstance(args[1], list):
             args = (args[0], tuple(args[1]))
@@ -170,7 +185,12 @@ def _in_order(layers: list[dict[str, Any]], known: set[tuple[str, int]]) -> Iter
                 heapq.heappush(ready, place)
     if done < len(calls):
         first = next(name for (name, _, _), needed in zip(calls, waits, strict=True) if needed)
-        raise ModelFileError("The graph of the model has a cycle, or names a layer that it does not have.", received=f"layer '{first}'")
+        raise ModelFileError(
+            "The graph of the model has a cycle, or names a layer that it does not have.",
+            received=f"layer '{first}'",
+            fix="save the model again",
+            where="the config",
+        )
 
 
 def functional_from_config(cls: Any, config: dict[str, Any], custom_objects: Any = None) -> Any:

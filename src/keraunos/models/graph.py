@@ -34,7 +34,7 @@ def nodes_between(entries: dict[int, Node], outputs: list[KerasTensor]) -> tuple
         node = entries.get(id(tensor)) or tensor.node
         if node is None:
             fix = "make every input with keras.Input and name it in inputs="
-            raise StateError("An output does not come from the inputs of the model.", received=repr(tensor), fix=fix)
+            raise StateError("An output does not come from the inputs of the model.", received=repr(tensor), fix=fix, where="outputs")
         if finished:
             order.append(node)
         elif id(node) not in seen:
@@ -43,7 +43,9 @@ def nodes_between(entries: dict[int, Node], outputs: list[KerasTensor]) -> tuple
             if id(tensor) not in entries:
                 if not node.inputs:
                     name = node.operation.name
-                    raise StateError(f"The graph reaches the input '{name}', which the model does not name.", where=f"input '{name}'", fix=f"add '{name}' to inputs=")
+                    raise StateError(
+                        f"The graph reaches the input '{name}', which the model does not name.", where=f"input '{name}'", fix=f"add '{name}' to inputs="
+                    )
                 stack.append((tensor, True))
                 stack.extend((x, False) for x in reversed(node.inputs))
     return order, met

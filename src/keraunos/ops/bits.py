@@ -60,7 +60,11 @@ def _viewed(x: Any, dtype: Any = None) -> Spec:
     if not shape:
         raise ShapeError(f"A scalar of {old} bits cannot be viewed as {name} of {new}.", fix="reshape it to one axis first")
     if shape[-1] is not UNKNOWN and shape[-1] * old % new:
-        raise ShapeError(f"{shape[-1]} elements of {old} bits cannot be viewed as {name} of {new}.", received=show(shape))
+        raise ShapeError(
+            f"{shape[-1]} elements of {old} bits cannot be viewed as {name} of {new}.",
+            received=show(shape),
+            fix="the last axis must hold whole elements of the new dtype",
+        )
     return Spec((*shape[:-1], UNKNOWN if shape[-1] is UNKNOWN else shape[-1] * old // new), name)
 
 

@@ -70,9 +70,9 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
     if any(d is UNKNOWN or isinstance(d, Symbolic) for d in (start, stop, step)):
         return Spec((UNKNOWN,), name)
     if wrong := [d for d in (start, stop, step) if d is None or isinstance(d, str)]:
-        raise ArgumentTypeError(f"arange goes from a number to a number, not {wrong[0]!r}.", where="start")
+        raise ArgumentTypeError(f"arange goes from a number to a number, not {wrong[0]!r}.", where="start", fix="ops.arange(0, 10)")
     if step == 0:
-        raise ArgumentError("arange cannot go by steps of 0.", where="step")
+        raise ArgumentError("arange cannot go by steps of 0.", where="step", fix="ops.full repeats one number")
     return Spec((max(0, math.ceil((stop - start) / step)),), name)
 
 

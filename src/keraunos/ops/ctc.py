@@ -39,7 +39,7 @@ def _checked(mask_index: Any, scores: Any, **others: tuple[Any, int]) -> None:
         wanted = ", ".join(f"{name} (batch{', labels' * (ndim - 1)})" for name, (_, ndim) in others.items())
         raise ShapeError("The numbers of axes do not fit.", received=received, expected=f"scores (batch, steps, classes), {wanted}")
     if not builtins.all(rules.equal(own[:1], shape(scores)[:1]) for own in sizes.values()):
-        raise ShapeError("The batches are unequal.", received=received)
+        raise ShapeError("The batches are unequal.", received=received, fix="each array has one entry for each sample")
     classes = shape(scores)[2]
     if mask_index is not None and (not isinstance(mask_index, int) or mask_index < 0 or (isinstance(classes, int) and mask_index >= classes)):
         raise ArgumentError(f"There is no class {mask_index!r}.", where="mask_index", expected=f"0 to {classes - 1}" if isinstance(classes, int) else "a class")
@@ -49,7 +49,7 @@ def _wide(scores: Any) -> Any:
     """The scores in at least float32."""
     name = dtypes.result_type(dtype(scores), "float32")
     if name in dtypes.COMPLEX:
-        raise DTypeError("Logits are real numbers.", received=dtype(scores))
+        raise DTypeError("Logits are real numbers.", received=dtype(scores), fix="take ops.real or ops.absolute of them")
     return cast(scores, name)
 
 

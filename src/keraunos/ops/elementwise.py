@@ -314,7 +314,7 @@ def where(condition: Operand, x1: Tensor = None, x2: Tensor = None) -> Promoted:
 
 def _recast(x: Any, dtype: str) -> Spec:
     if str(getattr(x, "dtype", "")).startswith("str") and dtype != "string":
-        raise DTypeError("Text cannot be computed with.", received="string", fix=NUMBERS_FIRST)
+        raise DTypeError("Text cannot be computed with.", received="string", fix=NUMBERS_FIRST, code="KR207")
     return Spec(dims(x), dtype)
 
 

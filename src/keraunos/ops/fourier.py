@@ -201,7 +201,11 @@ def _overlapped(frames: Any, stride: int) -> Any:
 def _window(window: Any, sequence_length: int, fft_length: int, kind: str) -> Any:
     """The window, by name, of its own or none, amid `fft_length` elements."""
     if sequence_length > fft_length:
-        raise ArgumentError(f"A frame of {sequence_length} elements does not fit a transform of {fft_length}.", where="fft_length")
+        raise ArgumentError(
+            f"A frame of {sequence_length} elements does not fit a transform of {fft_length}.",
+            where="fft_length",
+            fix="fft_length of at least the frame's length",
+        )
     if isinstance(window, str):
         periodic = {"hann": np.hanning, "hamming": np.hamming}[one_of("window", window, ("hann", "hamming"))]
         window = periodic(sequence_length + 1)[:-1]

@@ -433,7 +433,7 @@ def ssim(
     height, width, channels = image_axes(image1, data_format)
     sizes = shape(image1)
     if len(shape(image2)) != len(sizes) or not builtins.all(map(same_dim, sizes, shape(image2))):
-        raise ShapeError("The images differ in shape.", received=f"{show(sizes)} and {show(shape(image2))}")
+        raise ShapeError("The images differ in shape.", received=f"{show(sizes)} and {show(shape(image2))}", fix="resize one of them: ops.image.resize")
     (size,) = windows.sizes(filter_size, 1, "filter_size")
     if builtins.any(isinstance(sizes[axis], int) and sizes[axis] < size for axis in (height, width)):
         raise ShapeError(f"The window of {size} pixels is larger than the images.", received=show(sizes), fix="pass a smaller filter_size")

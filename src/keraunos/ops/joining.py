@@ -43,7 +43,11 @@ def array_split(x: Tensor, indices_or_sections: Any, axis: int = 0) -> list[Same
     if not isinstance(indices_or_sections, int):
         return split(x, indices_or_sections, axis)
     if indices_or_sections < 1:
-        raise ArgumentError(f"There cannot be {indices_or_sections} parts.", where="indices_or_sections")
+        raise ArgumentError(
+            f"There cannot be {indices_or_sections} parts.",
+            where="indices_or_sections",
+            fix="a number of parts of at least 1 that divides the axis, or the places to split at",
+        )
     at = normalize_axis(axis, ndim(x))
     parts, start = [], 0
     for i in range(indices_or_sections):
@@ -93,7 +97,7 @@ def rot90(array: Tensor, k: int = 1, axes: Any = (0, 1)) -> Same:
     """
     first, k = normalize_axes(tuple(axes), ndim(array)), integer(k, "k")
     if len(first) != 2:
-        raise ShapeError(f"A turn is in two axes, not {len(first)}.", where="axes")
+        raise ShapeError(f"A turn is in two axes, not {len(first)}.", where="axes", fix="axes=(0, 1)")
     if k % 2 == 0:
         return flip(array, first) if k % 4 else array
     return flip(swapaxes(array, *first), first[0] if k % 4 == 1 else first[1])

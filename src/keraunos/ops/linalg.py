@@ -282,14 +282,19 @@ def jvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]
     try:
         tree.assert_same_structure(primals, tangents)
     except ValueError:
-        raise ArgumentError("primals and tangents are not of one structure.", where="ops.jvp") from None
+        raise ArgumentError("primals and tangents are not of one structure.", where="ops.jvp", fix="give one tangent for each primal") from None
     pairs = list(zip(map(spec_of, tree.flatten(primals)), map(spec_of, tree.flatten(tangents)), strict=True))
     for x, dx in pairs:
         if not is_float(x.dtype) or x.dtype != dx.dtype:
             fix = "pass floats of the same dtype"
             raise DTypeError("Only floats can be differentiated.", where="ops.jvp", received=f"{x.dtype} and a tangent of {dx.dtype}", fix=fix)
         if not equal_shapes(x.shape, dx.shape):
-            raise ShapeError("A tangent has not the shape of its primal.", where="ops.jvp", received=f"{show(x.shape)} and {show(dx.shape)}")
+            raise ShapeError(
+                "A tangent has not the shape of its primal.",
+                where="ops.jvp",
+                received=f"{show(x.shape)} and {show(dx.shape)}",
+                fix="begin with ops.ones_like(primal)",
+            )
     if any(isinstance(x, Spec) for x in tree.flatten((primals, tangents))):
         return _symbolic(fun, primals, tangents, has_aux)
     return (getattr(config.active(), "jvp", None) or _by_gradients)(_paired(fun) if has_aux else fun, primals, tangents, has_aux)

@@ -31,7 +31,12 @@ def matmul(x1: Tensor, x2: Tensor) -> Contracted:
         raise ShapeError("matmul needs tensors with axes, not scalars.", received=f"{show(a)} and {show(b)}", fix="use ops.multiply")
     if not same_dim(a[-1], b[-2:][0]):
         expected = f"the last axis of the first, {a[-1]}, as long as {'the last but one' if len(b) > 1 else 'the only one'} of the second"
-        raise ShapeError(f"Shapes {show(a)} and {show(b)} cannot be multiplied.", expected=expected, fix="ops.transpose one of them, or check which axes belong together", code="KR103")
+        raise ShapeError(
+            f"Shapes {show(a)} and {show(b)} cannot be multiplied.",
+            expected=expected,
+            fix="ops.transpose one of them, or check which axes belong together",
+            code="KR103",
+        )
     return (*broadcast_shapes(a[:-2], b[:-2]), *a[-2:-1], *b[-1:][: len(b) - 1])
 
 
@@ -102,24 +107,32 @@ def einsum(subscripts: str, *operands: Tensor, **kwargs: Any) -> Contracted:
     inputs, arrow, output = subscripts.replace(" ", "").partition("->")
     terms = inputs.split(",")
     if len(terms) != len(operands):
-        raise ArgumentError(f"'{subscripts}' names {len(terms)} operands, {len(operands)} are given.")
+        raise ArgumentError(
+            f"'{subscripts}' names {len(terms)} operands, {len(operands)} are given.", fix="one group of letters for each operand, with commas between"
+        )
     sizes: dict[str, Any] = {}
     rest: Shape = ()
     for term, x in zip(terms, operands, strict=True):
         own, (before, dots, after) = dims(x), term.partition("...")
         if len(own) < len(before + after) or (not dots and len(own) != len(before)):
-            raise ShapeError(f"'{term}' in '{subscripts}' does not fit a tensor of {len(own)} axes.", received=show(own))
+            raise ShapeError(
+                f"'{term}' in '{subscripts}' does not fit a tensor of {len(own)} axes.", received=show(own), fix="one letter for each axis, or '...' for some"
+            )
         end = len(own) - len(after)
         rest = broadcast_shapes(rest, own[len(before) : end])
         for letter, d in [*zip(before, own, strict=False), *zip(after, own[end:], strict=True)]:
             found = sizes.get(letter, 1)
             if 1 not in (found, d) and not same_dim(found, d):
-                raise ShapeError(f"'{letter}' in '{subscripts}' is both {found} and {d}.", received=", ".join(str(show(dims(y))) for y in operands))
+                raise ShapeError(
+                    f"'{letter}' in '{subscripts}' is both {found} and {d}.",
+                    received=", ".join(str(show(dims(y))) for y in operands),
+                    fix="axes of one letter are of one size",
+                )
             sizes[letter] = broadcast_dim(found, d)
     if not arrow:
         output = ("..." if "..." in inputs else "") + "".join(sorted(c for c in sizes if inputs.count(c) == 1))
     if unknown := [c for c in output.replace("...", "") if c not in sizes]:
-        raise ArgumentError(f"'{unknown[0]}' in the result of '{subscripts}' is in no operand.")
+        raise ArgumentError(f"'{unknown[0]}' in the result of '{subscripts}' is in no operand.", fix="letters of the result stand in an operand")
     before, dots, after = output.partition("...")
     if twice := [c for c in sizes if output.count(c) > 1]:
         raise ArgumentError(f"'{twice[0]}' is twice in the result of '{subscripts}'.", where="subscripts", fix="ops.diag makes matrices of vectors")
@@ -134,7 +147,7 @@ def diagonal(x: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Same
         raise ShapeError("A diagonal needs at least two axes.", received=show(own))
     i, j = normalize_axis(axis1, len(own), "axis1"), normalize_axis(axis2, len(own), "axis2")
     if i == j:
-        raise ShapeError("A diagonal lies in two different axes.", where="axis2", received=f"{axis1} and {axis2}")
+        raise ShapeError("A diagonal lies in two different axes.", where="axis2", received=f"{axis1} and {axis2}", fix="axis1=0, axis2=1")
     integer(offset, "offset")
     rows, columns = own[i] + builtins.min(offset, 0), own[j] - builtins.max(offset, 0)
     length = UNKNOWN if rows is UNKNOWN or columns is UNKNOWN else builtins.max(builtins.min(rows, columns), 0)

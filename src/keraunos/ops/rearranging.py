@@ -18,7 +18,12 @@ def _groups(side: str, pattern: str) -> list[list[str]]:
     groups = []
     for inner, name, stray in re.findall(r"\(([\w\s]*)\)|(\w+)|(\S)", side):
         if stray:
-            raise ArgumentError(f"The pattern has '{stray}' where it cannot be.", where="pattern", received=repr(pattern))
+            raise ArgumentError(
+                f"The pattern has '{stray}' where it cannot be.",
+                where="pattern",
+                received=repr(pattern),
+                fix="names of axes with spaces between, and (a b) for joined ones: 'b h w c -> b (h w) c'",
+            )
         groups.append([part for part in (inner or name).split() if part != "1"])
     return groups
 
@@ -54,16 +59,25 @@ def rearrange(tensor: Tensor, pattern: str, **axes_lengths: int) -> Same:
         raise ArgumentError(fact, where="pattern", received=repr(pattern))
     own, sizes = shape(tensor), dict(axes_lengths)
     if unknown := set(sizes) - set(names):
-        raise ArgumentError(f"The pattern has no axis '{min(unknown)}'.", where="axes_lengths", received=repr(pattern))
+        raise ArgumentError(
+            f"The pattern has no axis '{min(unknown)}'.", where="axes_lengths", received=repr(pattern), fix="use it in the pattern, or leave it out"
+        )
     if len(own) != len(left):
-        raise ShapeError(f"The pattern has {len(left)} axes, the tensor {len(own)}.", where="pattern", received=show(own))
+        raise ShapeError(
+            f"The pattern has {len(left)} axes, the tensor {len(own)}.", where="pattern", received=show(own), fix="one name for each axis, the batch's too"
+        )
     for group, total in zip(left, own, strict=True):
         open_ones = [name for name in group if name not in sizes]
         if len(open_ones) > 1:
             raise ArgumentError(f"The sizes of '{open_ones[0]}' and '{open_ones[1]}' do not follow.", where="axes_lengths", fix=f"pass {open_ones[0]}=")
         product = math.prod(sizes[name] for name in group if name in sizes)
         if isinstance(total, int) and ((total % product if product else total) if open_ones else total != product):
-            raise ShapeError(f"An axis of size {total} is not made of {' and '.join(group) or '1'} with {product}.", where="pattern", received=show(own))
+            raise ShapeError(
+                f"An axis of size {total} is not made of {' and '.join(group) or '1'} with {product}.",
+                where="pattern",
+                received=show(own),
+                fix="give sizes whose product is the axis's",
+            )
         sizes.update((name, total // product if product else 0) for name in open_ones)
     x = reshape(tensor, [sizes[name] for name in names])
     x = transpose(x, tuple(names.index(name) for name in wanted))

@@ -187,7 +187,7 @@ def resize(
     if not isinstance(size, (tuple, list)) or len(size) != 2 or not all(n is UNKNOWN or (isinstance(n, int) and n > 0) for n in size):
         raise ArgumentError("size must be a height and a width of at least 1.", received=f"size={size!r}")
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
-        raise ArgumentError("Only one of crop_to_aspect_ratio and pad_to_aspect_ratio can be on.")
+        raise ArgumentError("Only one of crop_to_aspect_ratio and pad_to_aspect_ratio can be on.", fix="set one of them to False")
     axes = image_axes(images, data_format)[:2]
     if isinstance(images, Spec) and UNKNOWN in [images.shape[axis] for axis in axes]:  # known when it runs
         sizes = dict(zip(axes, size, strict=True))

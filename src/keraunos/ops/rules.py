@@ -102,7 +102,7 @@ def reshaped(x: Any, newshape: Any) -> Shape:
     """The shape that `newshape` means, with -1 worked out."""
     shape, new = dims(x), as_shape(newshape, "newshape", -1)
     if new.count(-1) > 1:
-        raise ShapeError("Only one dimension of a new shape can be -1.", received=show(new))
+        raise ShapeError("Only one dimension of a new shape can be -1.", received=show(new), fix="give the other sizes")
     if known(shape) and new.count(UNKNOWN) == 1 and -1 not in new:  # what is not known follows from the rest
         new = tuple(-1 if d is UNKNOWN else d for d in new)
     size, rest = size_of(shape), [d for d in new if d != -1]
@@ -138,7 +138,7 @@ def integer(n: Any, name: str, least: int | None = None) -> Any:
         whole = backend.dtype_of(n) in dtypes.INTEGERS
         least = None
     if not whole:
-        raise ArgumentTypeError(f"{repr(n) if isinstance(n, (str, float)) else type(n).__name__} is no integer.", where=name)
+        raise ArgumentTypeError(f"{repr(n) if isinstance(n, (str, float)) else type(n).__name__} is no integer.", where=name, fix="int(x)")
     if least is not None and n < least:
         raise ArgumentError(f"{n} is too small.", where=name, expected=f"{least} or more")
     return n
@@ -162,7 +162,9 @@ def indexed(x: Any, key: Any) -> Shape:
     arrays = [k for k in key if isinstance(k, Spec)]
     used = sum(map(_used, key))
     if used > len(shape):
-        raise ShapeError(f"A tensor of {len(shape)} axes cannot take {used} indices.", received=show(shape))
+        raise ShapeError(
+            f"A tensor of {len(shape)} axes cannot take {used} indices.", received=show(shape), fix="one index for each axis at most; None adds one"
+        )
     key = key if any(k is ... for k in key) else (*key, ...)
     kept: list[Any] = []
     places: list[tuple[int, int]] = []  # where in the key, and after how many kept axes, arrays choose; beside arrays an integer is one
@@ -181,7 +183,9 @@ def indexed(x: Any, key: Any) -> Shape:
             integral(k, "key")
             size = shape[axis]
             if isinstance(k, int) and size is not UNKNOWN and not -size <= k < size:
-                raise ShapeError(f"Index {k} is out of bounds for axis {axis} of size {size}.", received=show(shape), code="KR107")
+                raise ShapeError(
+                    f"Index {k} is out of bounds for axis {axis} of size {size}.", received=show(shape), code="KR107", fix=f"from {-size} to {size - 1}"
+                )
             places.append((place, len(kept)))
         axis += _used(k)
     if not arrays:

@@ -41,7 +41,7 @@ def as_places(indices: Any) -> Any:
 def _limit(name: str, sign: int) -> Any:
     """The least (-1) or greatest (1) value of a dtype."""
     if name in COMPLEX:
-        raise DTypeError("Complex numbers have no order.", received=name)
+        raise DTypeError("Complex numbers have no order.", received=name, fix="compare ops.absolute of them")
     if name == "bool":
         return sign > 0
     if name in INTEGERS:

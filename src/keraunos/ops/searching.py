@@ -230,7 +230,9 @@ def _in_order(rows: Any) -> tuple[Any, Any]:
         flat = reshape(rows, (shape(rows)[0], columns))
         if not isinstance(columns, int):
             if columns is not UNKNOWN:
-                raise ShapeError("The size of the slices to compare is not known.", where="x", received=show(shape(rows)))
+                raise ShapeError(
+                    "The size of the slices to compare is not known.", where="x", received=show(shape(rows)), fix="give Input all sizes but the batch's"
+                )
             columns = 0
         for i in reversed(builtins.range(columns)):  # stable sorts, the first column last
             order = take(order, argsort(take(get_item(flat, (..., i)), order, 0)), 0)
@@ -270,7 +272,7 @@ def bincount(x: Tensor, weights: Tensor = None, minlength: int = 0, sparse: bool
     x, minlength = as_places(x), integer(minlength, "minlength", 0)
     least = data_size(min(x, initial=0), fix := "count with ops.segment_sum and num_segments=")
     if isinstance(least, int) and least < 0:
-        raise ArgumentError("There are negative elements.", where="x", received=least)
+        raise ArgumentError("There are negative elements.", where="x", received=least, fix="count what is not negative: x - ops.min(x)")
     length = data_size(max(x, initial=minlength - 1), fix) + 1
     weights = ones_like(x, "int32") if weights is None else weights
     if dtype(weights) == "bool":
@@ -304,7 +306,7 @@ def histogram(x: Tensor, bins: int = 10, range: Any = None) -> tuple[Floating, F
     ([3.0, 1.0], [1.0, 3.0, 5.0])
     """
     if not isinstance(bins, int) or bins < 1:
-        raise ArgumentError("bins is no positive integer.", where="bins", received=type(bins).__name__ if not isinstance(bins, int) else bins)
+        raise ArgumentError("bins is no positive integer.", where="bins", received=type(bins).__name__ if not isinstance(bins, int) else bins, fix="bins=10")
     _vector(x, "x")
     if range is not None:
         if isinstance(range, str) or len(range) != 2 or not range[0] <= range[1]:

@@ -135,7 +135,12 @@ def squeeze(x: Tensor, axis: Any = None) -> Same:
     axes = [i for i, d in enumerate(own) if d == 1] if axis is None else normalize_axes(axis, len(own))
     for i in axes:
         if not same_dim(own[i], 1):
-            raise ShapeError(f"Axis {i} has size {own[i]}: only axes of size 1 can be squeezed.", where="axis", received=show(own))
+            raise ShapeError(
+                f"Axis {i} has size {own[i]}: only axes of size 1 can be squeezed.",
+                where="axis",
+                received=show(own),
+                fix="leave axis out to take all such away",
+            )
     return get_item(x, tuple(0 if i in axes else _ALL for i in range(len(own))))
 
 
@@ -145,7 +150,11 @@ def broadcast_to(x: Tensor, shape: Any) -> Same:
     target, have = rules.as_shape(shape), dims(x)
     padded = (1,) * (len(target) - len(have)) + have
     if len(have) > len(target) or not all(d == 1 or same_dim(d, t) for d, t in zip(padded, target, strict=True)):
-        raise ShapeError(f"A tensor of shape {show(have)} does not broadcast to {show(target)}.", code="KR103")
+        raise ShapeError(
+            f"A tensor of shape {show(have)} does not broadcast to {show(target)}.",
+            code="KR103",
+            fix="sizes are equal or 1, counted from the last axis; x[:, None] adds an axis",
+        )
     return tuple(d if t is UNKNOWN and d != 1 else t for d, t in zip(padded, target, strict=True))
 
 
@@ -166,7 +175,7 @@ def moveaxis(x: Tensor, source: Any, destination: Any) -> Same:
     n = ndim(x)
     sources, targets = normalize_axes(source, n), normalize_axes(destination, n)
     if len(sources) != len(targets):
-        raise ShapeError(f"moveaxis has {len(sources)} sources and {len(targets)} destinations.")
+        raise ShapeError(f"moveaxis has {len(sources)} sources and {len(targets)} destinations.", fix="as many places in destination as in source")
     order = [i for i in range(n) if i not in sources]
     for target, moved in sorted(zip(targets, sources, strict=True)):
         order.insert(target, moved)
@@ -188,7 +197,7 @@ def roll(x: Tensor, shift: Any, axis: Any = None) -> Same:
     for i in axes if axis is not None else ():
         normalize_axis(i, len(dims(x)))
     if 1 not in (len(shifts), len(axes)) and len(shifts) != len(axes):
-        raise ShapeError(f"There are {len(shifts)} shifts for {len(axes)} axes.", where="shift")
+        raise ShapeError(f"There are {len(shifts)} shifts for {len(axes)} axes.", where="shift", fix="one shift for each axis")
     return dims(x)
 
 
@@ -201,7 +210,7 @@ def concatenate(xs: Tensors, axis: int = 0) -> Promoted:
     received = ", ".join(str(show(s)) for s in shapes)
     for k, shape in enumerate(shapes):
         if len(shape) != len(first):
-            raise ShapeError(f"Input 0 has {len(first)} axes, input {k} has {len(shape)}.", received=received)
+            raise ShapeError(f"Input 0 has {len(first)} axes, input {k} has {len(shape)}.", received=received, fix="ops.expand_dims the one with fewer")
         for i, (a, b) in enumerate(zip(first, shape, strict=True)):
             if i != axis and not same_dim(a, b):
                 expected = f"equal sizes except at axis {axis}"
@@ -226,7 +235,7 @@ def unstack(x: Tensor, num: int | None = None, axis: int = 0) -> list[Same]:
     if not is_known(count) and num is None:
         raise ShapeError(f"The size of axis {axis} is not known.", where="ops.unstack", received=show(shape(x)), fix="pass num=")
     if not same_dim(count, num):
-        raise ShapeError(f"Axis {axis} has size {count}, not num={num}.", where="ops.unstack")
+        raise ShapeError(f"Axis {axis} has size {count}, not num={num}.", where="ops.unstack", fix="leave num out where the size is known")
     return [get_item(x, (*[_ALL] * at, i)) for i in range(int(count if is_known(count) else num))]  # type: ignore[arg-type]
 
 
@@ -254,7 +263,7 @@ def repeat(x: Tensor, repeats: Operands, axis: int | None = None) -> Same:
     counts = [rules.integer(n, "repeats", 0) for n in (repeats if isinstance(repeats, (list, tuple)) else [repeats])]
     given = dims(repeats)[0] if dims(repeats) else len(counts)
     if given != 1 and not same_dim(own[at], given):
-        raise ShapeError(f"There are {given} repeats for {own[at]} elements.", where="repeats")
+        raise ShapeError(f"There are {given} repeats for {own[at]} elements.", where="repeats", fix="one number for all, or one for each element")
     total = UNKNOWN if any(isinstance(n, Spec) for n in counts) else own[at] * counts[0] if len(counts) == 1 else sum(counts)
     return (*own[:at], total, *own[at + 1 :])
 
@@ -292,7 +301,7 @@ def pad(x: Tensor, pad_width: Any, mode: str = "constant", constant_values: Any 
     if mode == "constant":
         return pad_constant(x, widths, 0 if constant_values is None else constant_values) if widths else x
     if constant_values is not None:
-        raise ArgumentError(f"constant_values goes with mode='constant', not {mode!r}.", where="constant_values")
+        raise ArgumentError(f"constant_values goes with mode='constant', not {mode!r}.", where="constant_values", fix="leave constant_values out")
     for axis, (low, high) in enumerate(widths):
         if low or high:
             x = take(x, _continued(shape(x)[axis], low, high, mode), axis)
@@ -364,7 +373,9 @@ def _block(inputs: Any, start_indices: Any, sizes: Shape, name: str) -> Shape:
     ends = [d - start if isinstance(start, int) and start >= 0 else UNKNOWN for d, start in zip(own, starts, strict=True)]
     sizes = tuple(end if size == -1 else size for size, end in zip(sizes, ends, strict=True))
     if any(is_known(d) and is_known(size) and size > d for d, size in zip(own, sizes, strict=True)):
-        raise ShapeError(f"A block of shape {show(sizes)} does not fit into a tensor of shape {show(own)}.", where=name)
+        raise ShapeError(
+            f"A block of shape {show(sizes)} does not fit into a tensor of shape {show(own)}.", where=name, fix="start and size of the block must lie within"
+        )
     return sizes
 
 

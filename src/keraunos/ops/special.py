@@ -265,7 +265,7 @@ def psnr(x1: Tensor, x2: Tensor, max_val: Tensor) -> Floating:
     20.0
     """
     if not equal_shapes(shape(x1), shape(x2)):
-        raise ShapeError("psnr compares tensors of one shape.", received=f"{show(shape(x1))} and {show(shape(x2))}")
+        raise ShapeError("psnr compares tensors of one shape.", received=f"{show(shape(x1))} and {show(shape(x2))}", fix="resize one of them: ops.image.resize")
     x1, x2, max_val = settled(x1, x2, max_val)
     error = reductions.mean(square(subtract(x1, x2)))
     return subtract(multiply(20, log10(max_val)), multiply(10, log10(error)))

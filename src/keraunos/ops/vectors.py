@@ -44,7 +44,9 @@ def cross(x1: Tensor, x2: Tensor, axisa: int = -1, axisb: int = -1, axisc: int =
     x1, x2 = moveaxis(x1, axisa, -1), moveaxis(x2, axisb, -1)
     sizes = [x.shape[-1] for x in (x1, x2)]
     if any(n not in (2, 3, None) for n in sizes) or (UNKNOWN in sizes and 3 not in sizes):
-        raise ShapeError("A cross product is of 2 or 3 components.", received=f"{show(sizes)[0]} and {show(sizes)[1]}")
+        raise ShapeError(
+            "A cross product is of 2 or 3 components.", received=f"{show(sizes)[0]} and {show(sizes)[1]}", fix="axis= names the one with the components"
+        )
     a, b = ([x[..., i] if i < 2 or n != 2 else 0 for i in range(3)] for x, n in zip((x1, x2), sizes, strict=True))
     if sizes == [2, 2]:
         return _turn(a, b, 0, 1)
@@ -90,12 +92,12 @@ def correlate(x1: Tensor, x2: Tensor, mode: str = "valid") -> Wide:
     """
     one_of("mode", mode, ("valid", "same", "full"))
     if ndim(x1) != 1 or ndim(x2) != 1:
-        raise ShapeError("Only vectors are correlated.", received=f"{show(shape(x1))} and {show(shape(x2))}")
+        raise ShapeError("Only vectors are correlated.", received=f"{show(shape(x1))} and {show(shape(x2))}", fix="ops.ravel(x)")
     n, m = shape(x1)[0], shape(x2)[0]
     if not isinstance(n, int) or not isinstance(m, int):
         if isinstance(x1, Spec) or isinstance(x2, Spec):
             return Spec((UNKNOWN,), dtype(x1))
-        raise ShapeError("The lengths of the vectors are not known.", received=f"{show(shape(x1))} and {show(shape(x2))}")
+        raise ShapeError("The lengths of the vectors are not known.", received=f"{show(shape(x1))} and {show(shape(x2))}", fix="give Input all sizes")
     if n < m:
         return conjugate(flip(correlate(x2, x1, mode)))
     before, behind = {"valid": (0, 0), "same": (m // 2, (m - 1) // 2), "full": (m - 1, m - 1)}[mode]

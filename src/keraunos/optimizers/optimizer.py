@@ -104,7 +104,9 @@ class Optimizer(Declared):
         owner = type(self).__name__
         clips = [name for name in ("clipnorm", "clipvalue", "global_clipnorm") if getattr(self, name) is not None]
         if len(clips) > 1:
-            raise ArgumentError(f"{owner}: only one of clipnorm, clipvalue and global_clipnorm can be set.", where=owner, received=", ".join(clips), fix=f"leave {clips[1]} out")
+            raise ArgumentError(
+                f"{owner}: only one of clipnorm, clipvalue and global_clipnorm can be set.", where=owner, received=", ".join(clips), fix=f"leave {clips[1]} out"
+            )
         self.name = self.name or auto_name(to_snake_case(owner))
         self.built = False
         self._variables: list[Variable] = []
@@ -253,7 +255,11 @@ class Optimizer(Declared):
         if variables != self._trained:
             self.build(variables)
         if len(grads) != len(variables):
-            raise ArgumentError(f"There are {len(grads)} gradients for {len(variables)} variables.", where=self.name)
+            raise ArgumentError(
+                f"There are {len(grads)} gradients for {len(variables)} variables.",
+                where=self.name,
+                fix="one gradient, or None, for each of the variables of build",
+            )
         if [g for g in grads if g is None]:
             grads, variables = self._present(grads, variables)
         if variables:

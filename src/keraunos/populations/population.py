@@ -61,7 +61,9 @@ class Population:
     def __init__(self, model_fn: Callable[..., Any], variants: Any = None, seeds: Any = None):
         if isinstance(model_fn, Model) or not callable(model_fn):
             fix = "keras.Population(make, …), where make() makes and compiles a model"
-            raise ArgumentTypeError("A population is made by a function that returns a compiled model.", received=type(model_fn).__name__, fix=fix)
+            raise ArgumentTypeError(
+                "A population is made by a function that returns a compiled model.", received=type(model_fn).__name__, fix=fix, where="Population"
+            )
         if not getattr(config.active(), "maps_steps", False):
             raise BackendError(f"The {config.active().name} backend cannot train populations.", where="Population", fix="keras.set_backend('jax') or 'torch'")
         self.variants, self.seeds = _rows(variants, seeds)
@@ -191,7 +193,7 @@ class Population:
                     if batch[1] is not None and not all(metric.variables for metric in model.metrics):
                         _meet(model, batch)
         if training:
-            check_model(template, batch)
+            check_model(template)
         self._columns = _aligned(template, models)
         numbers, extra = differences(template, models), default_seed_generator().state
         variables = [*(column[0] for column in self._columns), extra]
@@ -266,7 +268,7 @@ def _seeded(seed: int) -> Iterator[dict[str, int]]:
 def _model(model_fn: Callable[..., Any], values: dict[str, Any]) -> Any:
     model = model_fn(**values)
     if not isinstance(model, Model):
-        raise ArgumentTypeError("model_fn returned no model.", where="Population", received=type(model).__name__)
+        raise ArgumentTypeError("model_fn returned no model.", where="Population", received=type(model).__name__, fix="end it with: return model")
     if model.run_eagerly:
         raise ArgumentError("A population is one compiled program: its models cannot run eagerly.", where=model.name, fix="leave run_eagerly out")
     if model._split is not None:

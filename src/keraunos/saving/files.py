@@ -74,6 +74,7 @@ def existing(filepath: Any) -> pathlib.Path:
         ModelFileError: It does not exist, or is a folder, or empty.
     """
     path = as_path(filepath)
+    require(not isinstance(path, URL), path, "A file of this machine is wanted here, not one elsewhere.", fix="copy it first, and name the copy")
     if not path.exists():
         near = sorted(p.name for p in path.parent.glob(f"*{path.suffix}"))[:5] if path.parent.is_dir() and path.suffix else []
         fix = (

@@ -63,7 +63,7 @@ def _lengths(region: Any, address: int, key: str) -> Iterator[int]:
             start += sum(-(-size // pad) * pad for size in (name, dtype, space))
             yield from (struct.unpack_from("<I", data, at)[0] for at in range(start, len(data) - 15, 16))
             return
-    raise ModelFileError(f"The attribute '{key}' is stored in a way that Keras does not use.", where=str(region.path))
+    raise ModelFileError(f"The attribute '{key}' is stored in a way that Keras does not use.", where=str(region.path), fix="save the model again")
 
 
 def _messages(region: Any, address: int) -> Iterator[tuple[int, bytearray]]:

@@ -88,7 +88,7 @@ def check_model(model: Any) -> None:
     if model.weights and not model._step_variables() and not model._overrides("train_step"):
         fact = f"The model has 0 trainable weights (of {model.count_params():,} parameters)."
         raise StateError(fact, where=model.name, fix="set layer.trainable = True on what should learn, and compile again", code="KR402")
-    if model.optimizer is None and not model._overrides("train_step"):
+    if "_compile_arguments" in model.__dict__ and model.optimizer is None and not model._overrides("train_step"):  # a population's is its models'
         raise StateError("There is no optimizer: it is None.", where="compile", fix="compile(optimizer='adam', …)")
 
 

@@ -103,9 +103,9 @@ def _binary(name: str) -> tuple[Any, Any, Any]:
         if out is NotImplemented:
             return out
         if out.dtype != self.dtype:
-            raise DTypeError(f"An array of {self.dtype.name} cannot become one of {out.dtype.name} in place.", where=name)
+            raise DTypeError(f"An array of {self.dtype.name} cannot become one of {out.dtype.name} in place.", where=name, fix="make a new one: x = x + y")
         if out.shape != self.shape:
-            raise ShapeError(f"An array of shape {self.shape} cannot become one of {out.shape} in place.", where=name)
+            raise ShapeError(f"An array of shape {self.shape} cannot become one of {out.shape} in place.", where=name, fix="make a new one: x = x + y")
         self._value, self._engine = out._value, out._engine
         return self
 
@@ -225,7 +225,9 @@ class Array:
 
     def _scalar(self, kind: type, group: str = "any") -> Any:
         if self.ndim:
-            raise ArgumentTypeError(f"Only an array without axes can become a Python {kind.__name__}.", received=f"shape {self.shape}")
+            raise ArgumentTypeError(
+                f"Only an array without axes can become a Python {kind.__name__}.", received=f"shape {self.shape}", fix="take one element, x[0], or a sum"
+            )
         if not _dtypes.is_kind(self.dtype, group):
             raise DTypeError(f"An array of {self.dtype.name} cannot become a Python {kind.__name__}.", fix="convert it with astype")
         return kind(self._host().item())
@@ -248,7 +250,7 @@ class Array:
     # ---- elements ----
     def __len__(self) -> int:
         if not self.ndim:
-            raise ArgumentTypeError("An array without axes has no length.")
+            raise ArgumentTypeError("An array without axes has no length.", fix="x.size is 1")
         return self.shape[0]
 
     def __iter__(self) -> Any:

@@ -69,7 +69,7 @@ def full(shape: int | tuple[int, ...], fill_value: Any, *, dtype: DType | None =
     """An array of one value."""
     kind = next((kind for kind in SCALARS if isinstance(fill_value, kind)), None)
     if kind is None:
-        raise ArgumentTypeError("fill_value is a Python number.", where="full", received=type(fill_value).__name__)
+        raise ArgumentTypeError("fill_value is a Python number.", where="full", received=type(fill_value).__name__, fix="fill_value=0.0")
     name = as_dtype(dtype or _dtypes.default(kind)).name
     with on(device):
         return wrap(ops.broadcast_to(wide().array(np.asarray(fill_value, name)), (shape,) if isinstance(shape, int) else tuple(shape)))
@@ -125,7 +125,7 @@ def linspace(
 ) -> Array:  # fmt: skip
     """`num` numbers at equal distances from `start` to `stop`, that one included or with `endpoint=False` not."""
     if dtype is not None and not _dtypes.is_kind(as_dtype(dtype), "floating"):
-        raise DTypeError(f"linspace gives floats, not {dtype.name}.", where="dtype")
+        raise DTypeError(f"linspace gives floats, not {dtype.name}.", where="dtype", fix="arange for integers")
     kind = dtype or (_dtypes.complex128 if isinstance(start, complex) or isinstance(stop, complex) else float64)
     with on(device):
         return from_host(np.linspace(start, stop, num, dtype=kind.name, endpoint=endpoint), kind)
@@ -150,7 +150,9 @@ def triu(x: Array, /, *, k: int = 0) -> Array:
 def meshgrid(*arrays: Array, indexing: str = "xy") -> list[Array]:
     """The coordinates of the points of a grid, for each axis an array; "xy" exchanges the first two axes of "ij"."""
     if len({x.dtype for x in arrays}) > 1:
-        raise DTypeError("The arrays are not of one dtype.", where="meshgrid", received=", ".join(x.dtype.name for x in arrays))
+        raise DTypeError(
+            "The arrays are not of one dtype.", where="meshgrid", received=", ".join(x.dtype.name for x in arrays), fix="xp.astype to one of them first"
+        )
     return [wrap(x) for x in ops.meshgrid(*map(value_of, arrays), indexing=indexing)]
 
 

@@ -46,7 +46,7 @@ def reshape(x: Array, /, shape: tuple[int, ...], *, copy: bool | None = None) ->
     if shape.count(-1) == 1 and not x.size:
         rest = [d for d in shape if d != -1]
         if 0 in rest:
-            raise ShapeError("The size -1 cannot be told beside a size of 0.", where="reshape", received=shape)
+            raise ShapeError("The size -1 cannot be told beside a size of 0.", where="reshape", received=shape, fix="name all sizes")
         shape = tuple(0 if d == -1 else d for d in shape)
     return wrap(ops.reshape(value_of(x), shape))
 
@@ -64,7 +64,7 @@ def moveaxis(x: Array, source: int | tuple[int, ...], destination: int | tuple[i
 def matrix_transpose(x: Array, /) -> Array:
     """The transposes of the matrices in the last two axes."""
     if x.ndim < 2:
-        raise ShapeError(f"A matrix has two axes, this array has {x.ndim}.", where="matrix_transpose")
+        raise ShapeError(f"A matrix has two axes, this array has {x.ndim}.", where="matrix_transpose", fix="xp.permute_dims says the order of all axes")
     return wrap(ops.swapaxes(value_of(x), -1, -2))
 
 
@@ -79,7 +79,7 @@ def roll(x: Array, /, shift: int | tuple[int, ...], *, axis: int | tuple[int, ..
         return wrap(ops.reshape(ops.roll(ops.ravel(value_of(x)), shift, 0), x.shape))
     axes, shifts = ((a,) if isinstance(a, int) else tuple(a) for a in (axis, shift))
     if len(axes) != len(shifts) and len(shifts) > 1:
-        raise ArgumentError(f"There are {len(shifts)} shifts for {len(axes)} axes.", where="roll")
+        raise ArgumentError(f"There are {len(shifts)} shifts for {len(axes)} axes.", where="roll", fix="one shift for each axis")
     value = value_of(x)
     for a, n in zip(axes, shifts * len(axes) if len(shifts) == 1 else shifts, strict=True):
         value = ops.roll(value, n, a)

@@ -46,7 +46,7 @@ def _plan(x: Array, s: Sequence[int] | None, axes: Sequence[int] | None) -> list
     places = normalize_axes(tuple(axes), x.ndim)
     sizes = [x.shape[a] for a in places] if s is None else list(s)
     if len(sizes) != len(places):
-        raise ArgumentError(f"There are {len(sizes)} sizes for {len(places)} axes.", where="s")
+        raise ArgumentError(f"There are {len(sizes)} sizes for {len(places)} axes.", where="s", fix="one size for each axis")
     return [(a, x.shape[a] if n == -1 else n) for a, n in zip(places, sizes, strict=True)]
 
 
@@ -157,7 +157,7 @@ def rfftfreq(n: int, /, *, d: float = 1.0, dtype: DType | None = None, device: A
 
 def _frequencies(x: np.ndarray, dtype: DType | None, device: Any) -> Array:
     if dtype is not None and not _dtypes.is_kind(dtype, "real floating"):
-        raise DTypeError(f"Frequencies are real floats, not {dtype.name}.", where="dtype")
+        raise DTypeError(f"Frequencies are real floats, not {dtype.name}.", where="dtype", fix="dtype=xp.float32")
     with on(device):
         return from_host(x, dtype or _dtypes.float64)
 

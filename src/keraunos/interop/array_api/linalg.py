@@ -35,7 +35,9 @@ def vecdot(x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
     """The sum of products over `axis`, which counts from the end; of complex numbers the first is conjugated."""
     dtype, (a, b) = checked("vecdot", "numeric", x1, x2)
     if not -min(x1.ndim, x2.ndim) <= axis < 0 or x1.shape[axis] != x2.shape[axis]:
-        raise ShapeError(f"The arrays have no axis {axis} of one size.", where="vecdot", received=f"{x1.shape} and {x2.shape}")
+        raise ShapeError(
+            f"The arrays have no axis {axis} of one size.", where="vecdot", received=f"{x1.shape} and {x2.shape}", fix="axis names one of equal size in both"
+        )
     product = wrap(ops.multiply(value_of(conj(wrap(a))), b))
     return sum(product, axis=axis, dtype=dtype)
 
@@ -52,7 +54,7 @@ def cross(x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
     """The cross products of vectors of three elements along `axis`."""
     _, (a, b) = checked("cross", "numeric", x1, x2)
     if x1.shape[axis] != 3 or x2.shape[axis] != 3:
-        raise ShapeError("Vectors for a cross product have three elements.", where="cross", received=f"{x1.shape} and {x2.shape}")
+        raise ShapeError("Vectors for a cross product have three elements.", where="cross", received=f"{x1.shape} and {x2.shape}", fix="pad them by a zero")
     a, b = ([ops.take(x, i, axis) for i in range(3)] for x in (a, b))
     parts = [ops.subtract(ops.multiply(a[i], b[j]), ops.multiply(a[j], b[i])) for i, j in ((1, 2), (2, 0), (0, 1))]
     return wrap(ops.stack(parts, axis))
