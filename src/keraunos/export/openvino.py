@@ -27,7 +27,7 @@ def export(model: Any, filepath: Any, verbose: bool | None = None, input_signatu
         openvino.save_model(openvino.Core().read_model(graph), written, compress_to_fp16=False)
         with files.replacing(path, overwrite=True) as stream:
             stream.write(written.read_bytes())
-            with files.replacing(path.with_suffix(".bin"), overwrite=True) as weights:
+            with files.replacing(path.parent / f"{path.stem}.bin", overwrite=True) as weights:
                 with written.with_suffix(".bin").open("rb") as content:
                     shutil.copyfileobj(content, weights)
     if verbose:
