@@ -14,6 +14,7 @@ from typing import Any
 
 from keraunos import __version__
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, KeraunosError, ModelFileError, layout
+from keraunos.core.frames import shortened
 from keraunos.core.missing import KERAS_VERSION
 from keraunos.core.scope import scope, within
 from keraunos.core.serialization import custom_object_scope, object_from, serialize_keras_object
@@ -29,6 +30,7 @@ from keraunos.saving.zipped import ASSETS, CONFIG, METADATA, WEIGHTS, Archive, w
 _MEND = "it is not as Keras writes it: get the file again, or save the model again"
 
 
+@shortened
 def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> None:
     """Write a model, its weights and its optimizer's state to a `.keras` file.
 
@@ -115,6 +117,7 @@ def _assets(model: Any) -> Iterator[tuple[str, bytes]]:
                     yield f"{ASSETS}{group.removesuffix('vars')}{path.name}", path.read_bytes()
 
 
+@shortened
 def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True, safe_mode: bool = True) -> Any:
     """A model from a `.keras` file that Keraunos or Keras 3 wrote, an `.h5` file of Keras 1 to 3 or tf.keras, or a folder of `callbacks.OrbaxCheckpoint`.
 

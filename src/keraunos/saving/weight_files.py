@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, StateError
+from keraunos.core.frames import shortened
 from keraunos.saving import hdf5, legacy, npz, orbax, safetensors, shards, weights
 from keraunos.saving.arrays import Stored, Tree, by_labels, by_layout, nbytes
 from keraunos.saving.files import as_path, existing, local, replacing, require
@@ -19,6 +20,7 @@ WHOLE = (".weights.h5", ".safetensors", ".npz")
 SHARDED = (shards.HDF5, shards.TENSORS)
 
 
+@shortened
 def save_weights(model: Any, filepath: Any, overwrite: bool = True, max_shard_size: float | None = None, **kwargs: Any) -> None:
     """Write the weights of a model, and its optimizer's state, at once as `save_model` does.
 
@@ -111,6 +113,7 @@ def _placed(arrays: Any, layout: Any, tree: Tree | None, path: pathlib.Path) -> 
     return by_layout(arrays, layout, path) if layout is not None else by_labels(arrays, tree or {})
 
 
+@shortened
 def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, objects_to_skip: Any = None, **kwargs: Any) -> None:
     """Give a model the weights of a file, of shards, or of a checkpoint of Orbax; nothing is assigned unless all fit.
 
