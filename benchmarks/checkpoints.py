@@ -14,7 +14,7 @@ import numpy as np
 import keraunos as keras
 from keraunos.callbacks import ModelCheckpoint
 
-WIDTH, STEPS, EPOCHS, ROUNDS = 1024, 30, 3, 3
+WIDTH, STEPS, EPOCHS, ROUNDS = 1024, 20, 4, 5
 KINDS: dict[str, dict[str, Any] | None] = {"none": None, "at once": {}, "in the background": {"asynchronous": True}}
 
 

@@ -286,6 +286,7 @@ def test_what_is_a_url(tmp_path: pathlib.Path) -> None:
     assert {place: is_url(place) for place in PLACES} == PLACES
     url = URL("hdfs:///user/m.weights.h5")
     assert (url.name, url.stem, url.suffix, str(url.parent), str(url.parent / "x")) == ("m.weights.h5", "m.weights", ".h5", "hdfs:///user", "hdfs:///user/x")
+    assert str(url.with_suffix(".bin")) == "hdfs:///user/m.weights.bin"
     with keras.backend_scope(QUICK):
         network().save(f"file://{tmp_path}/m.keras")
         assert keras.models.load_model(f"file://{tmp_path}/m.keras").built

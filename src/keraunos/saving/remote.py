@@ -58,6 +58,10 @@ class URL:
         """The folder, or the bucket, that it is in."""
         return URL(self.text.rpartition("/")[0])
 
+    def with_suffix(self, suffix: str) -> URL:
+        """The file beside it with another suffix."""
+        return self.parent / (self.stem + suffix)
+
     def exists(self) -> bool:
         """Whether there is such a file or folder."""
         with self._reached() as (system, place):
