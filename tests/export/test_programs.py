@@ -16,6 +16,7 @@ import keraunos
 from keraunos import layers, ops
 from keraunos.core import tree
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, BackendError, StateError
+from keraunos.export import FORMATS as FORMATS_OF_FILES
 from keraunos.export import ExportArchive, export_model
 from tests.export import models
 
@@ -122,6 +123,20 @@ def test_models_of_their_own(format: str, tmp_path: pathlib.Path) -> None:
         model.export(tmp_path / file, format, input_signature=SPEC * 2, opset_version=3)
 
 
+@pytest.mark.parametrize("format", ["tf_saved_model", "litert", "stablehlo", "torch", "onnx", "openvino"])
+def test_memory(format: str, tmp_path: pathlib.Path) -> None:
+    """What one call keeps for the next is kept, or refused."""
+    inputs, x = keraunos.Input(batch_shape=(2, 4, 3), name="x"), np.ones((2, 4, 3), "float32")
+    model, path = keraunos.Model(inputs, layers.SimpleRNN(2, stateful=True)(inputs)), tmp_path / f"model{FORMATS_OF_FILES[format].ending}"
+    if format not in ("tf_saved_model", "litert"):
+        with pytest.raises(BackendError, match="from one call to the next(.|\n)*tf_saved_model"):
+            model.export(path, format)
+        return
+    model.export(path, format)
+    run = FORMATS[format][1](path)
+    assert agrees(model, run, [x, x])
+
+
 # ---- StableHLO ----
 def test_stablehlo(tmp_path: pathlib.Path) -> None:
     jax = pytest.importorskip("jax")
@@ -137,10 +152,6 @@ def test_stablehlo(tmp_path: pathlib.Path) -> None:
     script += "print(f.call({'a': x, 'b': x})['last'].shape, 'keraunos' in sys.modules)"
     command = [sys.executable, "-c", f"import jax.export\n{script}", str(path)]
     assert "(2, 2) False" in subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path).stdout
-
-    stateful = keraunos.Input(batch_shape=(2, 4, 3))
-    with pytest.raises(BackendError, match="from one call to the next(.|\n)*tf_saved_model"):
-        keraunos.Model(stateful, layers.LSTM(2, stateful=True)(stateful)).export(path, "stablehlo")
 
     class ByBatch(keraunos.Model):
         def call(self, x: Any) -> Any:

@@ -72,7 +72,9 @@ def no_more_options(format: str, given: Iterable[str], known: Iterable[str]) -> 
     known = list(known)
     wrong = next((name for name in given if name not in known), None)
     if wrong is not None:
-        raise ArgumentTypeError(f"The {format} format has no option '{wrong}'.", where="export", fix=suggestion(wrong, known) if known else f"leave {wrong}= out: it has no options")
+        raise ArgumentTypeError(
+            f"The {format} format has no option '{wrong}'.", where="export", fix=suggestion(wrong, known) if known else f"leave {wrong}= out: it has no options"
+        )
 
 
 __all__ = ["ExportArchive", "export_model"]

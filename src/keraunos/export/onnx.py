@@ -19,7 +19,7 @@ from keraunos.core.functional import Trace
 from keraunos.core.scope import within
 from keraunos.core.spec import UNKNOWN
 from keraunos.export import no_more_options, signatures
-from keraunos.export.tracing import telling, without_host
+from keraunos.export.tracing import telling, without_host, without_memory
 from keraunos.saving import files
 
 OPSET = 18
@@ -57,8 +57,10 @@ def _traced(model: Any, engine: Any, opset: int, signature: Any) -> tuple[Any, l
         copy = model.copied()
         args, kwargs = tree.map_structure(entry, (args, kwargs))
         with telling(model.name):
-            with within(trace=Trace()):
+            trace = Trace()
+            with within(trace=trace):
                 out = copy(*args, **kwargs)
+            without_memory(model, trace, "onnx")
             engine.close(graph, out)
     names = signatures.output_names(model, out, len(graph.outputs), [x.name for x in graph.inputs])
     return graph, names, copy.variables
@@ -180,7 +182,7 @@ class Writer:
         """Write the file, and beside it that of the weights if they are too large for it."""
         model = self.message(name)
         if self.large:
-            beside = path.with_name(f"{path.name}.data")
+            beside = path.parent / f"{path.name}.data"
             with files.replacing(beside, overwrite=True) as stream:
                 self.write_weights(stream, model.graph.initializer, beside.name)
         with files.replacing(path, overwrite=True) as stream:

@@ -9,10 +9,10 @@ from keraunos import ops
 from keraunos.core import config, tree
 from keraunos.core.errors import BackendError, needing
 from keraunos.core.functional import functional
-from keraunos.core.scope import within
+from keraunos.core.scope import scope, within
 from keraunos.core.spec import UNKNOWN, Spec
 from keraunos.export import no_more_options
-from keraunos.export.tracing import OnEngine, is_own
+from keraunos.export.tracing import OnEngine, is_own, without_memory
 from keraunos.saving import files
 
 OPTIONS = ("dynamic_shapes", "prefer_deferred_runtime_asserts_over_guards", "preserve_module_call_signature", "strict")
@@ -48,7 +48,13 @@ def _program(source: OnEngine, options: dict[str, Any]) -> Any:
 
         def forward(self, *inputs: Any) -> Any:
             args, kwargs = tree.pack_sequence_as(source.structure, tree.flatten(inputs))
-            run = functional(lambda: self.model(*args, **kwargs), [variable for variable, _, _ in self._places])
+
+            def call() -> Any:
+                out = self.model(*args, **kwargs)
+                without_memory(self.model, scope.trace, "torch")
+                return out
+
+            run = functional(call, [variable for variable, _, _ in self._places])
             out, _ = run([[getattr(holder, name) for _, holder, name in self._places]])
             if any(isinstance(x, Spec) for x in tree.flatten(out)):
                 fix = "give all sizes, the batch's too: input_signature=[InputSpec(shape=(1, 8))]"
