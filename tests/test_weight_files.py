@@ -13,9 +13,6 @@ import pytest
 import keraunos as keras
 from keraunos import layers as L
 from keraunos.core.errors import KeraunosError, ModelFileError
-from tests.hostile import hdf5 as hostile_hdf5
-from tests.hostile import tensors as hostile_tensors
-from tests.hostile.run import model as small
 
 SHARDED = {"m.weights.json": 2e-7, "m.safetensors.index.json": 2e-7}
 NAMES = ("m.weights.h5", "m.safetensors", "m.npz", *SHARDED)
@@ -220,23 +217,6 @@ def test_no_flipped_bit_goes_unseen(name, tmp_path):
     assert not any(np.any(v.numpy()) for v in state(model))
 
 
-HOSTILE = {**hostile_hdf5.FILES, **hostile_tensors.FILES}
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_file_is_refused(name, tmp_path):
-    HOSTILE[name](path := tmp_path / name)
-    model = small()
-    before = model.get_weights()
-    with pytest.raises(ModelFileError) as caught:
-        model.load_weights(path)
-    message = str(caught.value)
-    assert len(message) <= 1000 and not set(message) & {"\x1b", "\0"} and name.split(".")[0] in message and "CANARY" not in message
-    assert caught.value.fix or caught.value.received
-    for a, b in zip(before, model.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
 # ---- the editor ----
 @pytest.mark.parametrize("name", ["m.keras", *NAMES])
 def test_the_editor(name, tmp_path, capsys):
@@ -298,3 +278,68 @@ def test_the_editor_of_a_file_that_is_none(tmp_path):
         (tmp_path / "bad.weights.h5").write_bytes(b"no")
         with pytest.raises(ModelFileError, match=pathlib.Path(path).name):
             keras.saving.KerasFileEditor(path)
+
+
+# ---- keraunos convert ----
+def said(rows):
+    return dict(rows)
+
+
+def test_a_model_is_converted(tmp_path):
+    from keraunos.cli.convert import convert
+
+    model = network()
+    model.save(source := tmp_path / "m.keras")
+    for name in ("a.weights.h5", "b.safetensors", "c.npz", "d.h5", "e.json", "f.keras"):
+        rows = said(convert(source, tmp_path / name))
+        assert rows["written"].startswith(str(tmp_path / name)) and rows["kept"]
+    before = (tmp_path / "a.weights.h5").read_bytes()
+    with pytest.raises(KeraunosError, match="exists already"):
+        convert(source, tmp_path / "a.weights.h5")
+    assert (tmp_path / "a.weights.h5").read_bytes() == before
+    convert(source, tmp_path / "a.weights.h5", force=True)
+    for name in ("a.weights.h5", "b.safetensors", "c.npz"):
+        convert(tmp_path / name, tmp_path / f"{name}.safetensors")
+        convert(tmp_path / f"{name}.safetensors", tmp_path / "back.keras", force=True, model=tmp_path / "e.json")
+        same(keras.saving.load_model(tmp_path / "back.keras"), model)
+    convert(tmp_path / "b.safetensors", tmp_path / "s.weights.h5", shard=2e-7)
+    loaded = fresh()
+    loaded.load_weights(tmp_path / "s.weights.json")
+    same(loaded, model)
+    with pytest.raises(KeraunosError, match="exists already"):
+        convert(tmp_path / "b.safetensors", tmp_path / "s.weights.h5", shard=2e-7)
+    convert(tmp_path / "d.h5", tmp_path / "from_old.keras")
+    for a, b in zip(keras.saving.load_model(tmp_path / "from_old.keras").weights, model.weights, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "options", "message"),
+    [
+        ("m.weights.h5", "x.keras", {}, "--model"),
+        ("m.weights.h5", "x.txt", {}, "No format of files ends in '.txt'"),
+        ("none.keras", "x.npz", {}, "does not exist"),
+        ("theirs.npz", "x.weights.h5", {}, "where in a model"),
+        ("m.weights.h5", "x.json", {"model": "m.keras", "shard": 1}, "Only weights"),
+    ],
+)
+def test_conversions_that_cannot_be_meant(source, target, options, message, tmp_path):
+    from keraunos.cli.convert import convert
+
+    network().save_weights(tmp_path / "m.weights.h5")
+    network().save(tmp_path / "m.keras")
+    np.savez(tmp_path / "theirs.npz", a=np.zeros(3))
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(KeraunosError, match=message):
+        convert(tmp_path / source, tmp_path / target, **{**options, **({"model": tmp_path / options["model"]} if "model" in options else {})})
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_convert_on_the_command_line(tmp_path):
+    from typer.testing import CliRunner
+
+    from keraunos.cli import app
+
+    network().save(tmp_path / "m.keras")
+    done = CliRunner().invoke(app, ["convert", str(tmp_path / "m.keras"), str(tmp_path / "m.safetensors")])
+    assert done.exit_code == 0 and "left out" in done.output and (tmp_path / "m.safetensors").exists(), done.output

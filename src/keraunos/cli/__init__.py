@@ -72,6 +72,23 @@ def inspect(
 
 
 @app.command()
+def convert(
+    source: Annotated[str, typer.Argument(metavar="IN", help="A .keras, .h5, .weights.h5, .safetensors or .npz file, shards' index, or a config in .json.")],
+    target: Annotated[str, typer.Argument(metavar="OUT", help="One of these, or what is exported: .onnx, .tflite, .pt2, .stablehlo, .xml.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace OUT if it exists.")] = False,
+    model: Annotated[str | None, typer.Option("--model", metavar="FILE", help="The model, or its config, that the weights of IN are for.")] = None,
+    modules: Annotated[list[str] | None, typer.Option("--import", metavar="MODULE", help="A module of yours that registers the classes in IN.")] = None,
+    shard: Annotated[float | None, typer.Option("--shard", metavar="GB", help="Write weights in several files of at most so many gigabytes.")] = None,
+    backend: Backend = None,
+) -> None:
+    """Write a model, or its weights, in another format, by the endings of the names; says what was kept."""
+    choose(backend)
+    from keraunos.cli.convert import show
+
+    show(source, target, force, model, modules, shard)
+
+
+@app.command()
 def info() -> None:
     """Print the version, the engines that are installed, and their devices."""
     import importlib.metadata

@@ -9,13 +9,13 @@ from __future__ import annotations
 import collections
 import contextlib
 import functools
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from keraunos.core.errors import KeraunosError
+from keraunos.core.frames import warn
 from keraunos.core.functional import Trace
 from keraunos.core.names import to_snake_case
 from keraunos.core.scope import scope, within
@@ -229,10 +229,10 @@ def give(model: Any, stored: Stored, path: Any, skip_mismatch: bool = False, ski
     if rows and not skip_mismatch:
         raise problem(path, table(model, rows), fix=remedy(model))
     for fact in unread:
-        warnings.warn(fact, stacklevel=4)
+        warn(fact)
     if rows:
         left = ", ".join(row[0] for row in rows[:8])
-        warnings.warn(f"{len(rows)} layers were left as they are, since the weights of '{path.name}' do not fit: {left}", stacklevel=4)
+        warn(f"{len(rows)} layers were left as they are, since the weights of '{path.name}' do not fit: {left}")
     for key, variable in trace.written.items():
         variable.assign(trace.values[key])
     for assign in later:
@@ -253,4 +253,9 @@ def remedy(model: Any) -> str:
 def _assign(variable: Variable, data: Any) -> None:
     """Assign what no one else holds: without a copy of it."""
     value = np.asarray(data)
-    variable.assign(value if isinstance(variable, Derived) else variable.backend.array(value, variable.dtype))
+    if isinstance(variable, Derived):
+        variable.assign(value)
+        return
+    variable.assign(variable.backend.array(value, variable.dtype))
+    if value.nbytes >= 2**20:  # else many copies could be waiting, and take as much memory as the model
+        variable.backend.synchronize(variable._value)
