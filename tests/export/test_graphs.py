@@ -131,7 +131,7 @@ def test_programs_of_pytorch(tmp_path: pathlib.Path) -> None:
     path, random = tmp_path / "model.pt2", np.random.default_rng(0)
     inputs = keraunos.Input((None, None, 2))
     x = layers.Conv2D(3, 3, padding="same", strides=2)(inputs)
-    images = keraunos.Model(inputs, layers.MaxPooling2D(2, padding="same")(layers.Conv2D(2, 1, 2, padding="same")(x)))
+    images = keraunos.Model(inputs, layers.Conv2D(2, 1, 2, padding="same")(x))
     images.export(path, "torch")  # of any batch, height and width
     for shape in ((1, 16, 18, 2), (3, 24, 17, 2)):
         x = random.normal(size=shape).astype("float32")
@@ -139,7 +139,7 @@ def test_programs_of_pytorch(tmp_path: pathlib.Path) -> None:
     with zipfile.ZipFile(path) as file:
         assert not any(str(pathlib.Path(__file__).parents[2]).encode() in file.read(name) for name in file.namelist())
     script = "import sys, torch; print(torch.export.load(sys.argv[1]).module()(torch.ones(2, 16, 16, 2)).shape, 'keraunos' in sys.modules)"
-    assert "torch.Size([2, 2, 2, 2]) False" in subprocess.run([sys.executable, "-I", "-c", script, path], capture_output=True, text=True, check=True).stdout
+    assert "torch.Size([2, 4, 4, 2]) False" in subprocess.run([sys.executable, "-I", "-c", script, path], capture_output=True, text=True, check=True).stdout
 
     model, ones = Weighed(), np.ones((2, 3), "float32")
     model(ones, ones)
@@ -166,3 +166,26 @@ def test_what_pytorch_cannot(make: Any, options: Any, message: str, tmp_path: pa
     with pytest.raises(KeraunosError, match=f"(?s){message}"):
         model.export(tmp_path / "model.pt2", "torch", **options)
     assert not list(tmp_path.iterdir())
+
+
+# ---- OpenVINO ----
+def test_models_for_openvino(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its import reports nothing; both files are replaced or none; URLs are written to."""
+    pytest.importorskip("openvino")
+    fsspec = pytest.importorskip("fsspec")
+    with keraunos.backend_scope("numpy"):
+        model = keraunos.Sequential([keraunos.Input((4,)), layers.Dense(3)])
+    model.export(tmp_path / "m.xml", "openvino")
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    assert sorted(before) == ["m.bin", "m.xml"]
+    model.set_weights([w + 1 for w in model.get_weights()])
+    with monkeypatch.context() as broken:
+        broken.setattr("shutil.copyfileobj", lambda *_: (_ for _ in ()).throw(OSError("the disk is full")))
+        with pytest.raises(OSError, match="the disk is full"):
+            model.export(tmp_path / "m.xml", "openvino")
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+    model.export("memory://openvino/m.xml", "openvino")
+    assert fsspec.filesystem("memory").size("/openvino/m.bin") == 4 * (4 * 3 + 3)
+
+    script = "import sys; from keraunos.export.openvino import _package; print(_package().__name__, 'openvino_telemetry' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "openvino False\n"

@@ -207,7 +207,7 @@ def _along_steps(kernel, x, weights, states, mask, zero_output_for_mask=False, r
 
 def _is_fusible(x, noise, functions, fused, mask=None):
     """Whether the kernels can take it: they have the usual functions and no noise, and their gradients have no gradient."""
-    if mask is not None and torch.compiler.is_compiling():  # how many steps there are is looked up on the host
+    if (mask is not None or x.shape[1].__class__ is not int) and torch.compiler.is_compiling():  # the number of steps is looked up on the host
         return False
     usual = all(f is OPERATORS[name] for f, name in zip(functions, ("tanh", "sigmoid"), strict=False))
     kind = x.dtype in (torch.float32, torch.float64) or (x.is_cuda and x.dtype.is_floating_point)
