@@ -8,16 +8,17 @@ import warnings
 import h5py
 import numpy as np
 import pytest
+from tests.conftest import in_force
 
 import keraunos as keras
 from keraunos.core.errors import ArgumentError, ModelFileError
-from tests.conftest import in_force
 
 tf = pytest.importorskip("tensorflow")
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     old = pytest.importorskip("tf_keras")
 L = old.layers
+pytestmark = pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file:UserWarning")
 SEEDED = np.random.default_rng(0)
 
 
@@ -285,3 +286,77 @@ def test_training_goes_on(name, trained):
             model.train_on_batch(*step)
         for a, b in zip(model.get_weights(), expected, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("kind", "gates"), [("LSTM", 4), ("GRU", 3)])
+def test_weights_of_cudnn_layers(kind, gates, tmp_path):
+    theirs, shapes = old.Sequential([getattr(L, kind)(3, input_shape=(4, 5))]), [(5, 3 * gates), (3, 3 * gates), (6 * gates,)]
+    theirs.save(tmp_path / "m.h5")
+    with h5py.File(tmp_path / "m.h5", "r+") as file:
+        group = next(group for group in file["model_weights"].values() if len(group))
+        for name, shape in zip(group.attrs["weight_names"], shapes, strict=True):
+            del group[name]
+            group[name] = SEEDED.normal(size=shape).astype("float32")
+        config = json.loads(file.attrs["model_config"])
+        config["config"]["layers"][1] = {"class_name": f"CuDNN{kind}", "config": {"units": 3, "name": "r"}}
+        file.attrs["model_config"] = json.dumps(config)
+    theirs.load_weights(tmp_path / "m.h5")
+    ours = keras.models.load_model(tmp_path / "m.h5")
+    for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_by_name(files, tmp_path):
+    path = str(files["nested"][0]).replace(".h5", "_weights.h5")
+    with in_force("numpy"):
+        whole = keras.models.load_model(files["nested"][0])
+        x = keras.Input((4,))
+        head = keras.Sequential(
+            [keras.Input((4,)), keras.layers.Dense(3, trainable=False), keras.layers.BatchNormalization(), keras.layers.Dense(2)], name="head"
+        )
+        part = keras.Model(x, keras.layers.Dense(4, name="other")(head(x)))
+        before = part.layers[-1].get_weights()
+        part.load_weights(path, by_name=True)
+        for a, b in zip(head.get_weights(), whole.get_layer("head").get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+        for a, b in zip(part.layers[-1].get_weights(), before, strict=True):
+            np.testing.assert_array_equal(a, b)
+        with pytest.raises(ModelFileError, match="do not fit"):
+            part.load_weights(path)
+        wider = keras.Model(x, keras.layers.Dense(5, name="head")(x))
+        with pytest.raises(ModelFileError, match=r"head: expected \(4, 5\), \(5,\); found"):
+            wider.load_weights(path, by_name=True)
+        with pytest.warns(UserWarning, match="left as they are"):
+            wider.load_weights(path, by_name=True, skip_mismatch=True)
+        part.save_weights(tmp_path / "m.weights.h5")
+        with pytest.raises(ArgumentError, match="by_name is for"):
+            part.load_weights(tmp_path / "m.weights.h5", by_name=True)
+
+
+REFUSED = {
+    "lambda": (lambda x: L.Lambda(lambda y: y * 2)(x), "is a Python lambda"),
+    "no such class": (lambda x: L.LocallyConnected1D(2, 3)(x), "no 'LocallyConnected1D' any more.*Conv1D"),
+    "time first": (lambda x: L.LSTM(2, time_major=True)(x), "time_major=True.*transpose"),
+    "op": (lambda x: tf.math.bessel_i0(x), r"tf\.math\.bessel_i0.*keras\.ops"),
+    "argument": (lambda x: tf.math.cumsum(x, axis=1, exclusive=True), "with exclusive=True"),
+    "added loss": (lambda x: added(x), "AddLoss|no 'AddLoss' any more"),
+}
+
+
+def added(x):
+    y = L.Dense(2)(x)
+    model = old.Model(x, y)
+    model.add_loss(tf.reduce_mean(y))
+    return model
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_kept_is_told(name, tmp_path):
+    make, message = REFUSED[name]
+    x = old.Input((4, 3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made = make(x)
+        (made if isinstance(made, old.Model) else old.Model(x, made)).save(tmp_path / "m.h5")
+    with pytest.raises(ModelFileError, match=f"(?s){message}"):
+        keras.models.load_model(tmp_path / "m.h5")

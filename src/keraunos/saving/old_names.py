@@ -27,11 +27,11 @@ def names(file: hdf5.File, place: str, key: str) -> list[str]:
         ModelFileError: There is no such attribute, or it holds something else.
     """
     group = file.groups[place]
-    if h5a.exists(group.id, key.encode()):
+    if file.has(place, key):
         return _list(file, group, place, key)
     found: list[str] = []
     for part in range(2**12):
-        if not h5a.exists(group.id, f"{key}{part}".encode()):
+        if not file.has(place, f"{key}{part}"):
             break
         found += _list(file, group, place, f"{key}{part}")
     require(bool(found), file.path, f"The file does not say which {key.replace('_', ' ')} there are.", place or None, "do not load it: Keras notes them")
