@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import pathlib
+import re
+import sys
 from typing import Any
 
 import numpy as np
@@ -106,7 +108,52 @@ def test_a_bar_without_an_end(capsys: Any) -> None:
     assert not capsys.readouterr().out
 
 
+def drawn(**options: Any) -> tuple[str, list[str]]:
+    """A model with a shared inner model, drawn: the description, and the names at the ends of its lines."""
+    with keras.backend_scope("numpy"):
+        inner = keras.Sequential([keras.Input((4,), name="start"), keras.layers.Dense(4, "relu", name="deep")], name="inner")
+        x = keras.Input((3,), name="x")
+        h = inner(keras.layers.Dense(4, name="h<1>")(x))
+        model = keras.Model(x, keras.layers.Add(name="sum")([h, inner(h)]), name="outer")
+        model.layers[1].trainable = False
+        text = keras.utils.model_to_dot(model, **options).to_string()
+    names = dict(re.findall(r"^ *(\d+) \[label=.*?<b>(.*?)</b>", text, re.MULTILINE))
+    return text, sorted(f"{names[a]} {names[b]}" for a, b in re.findall(r"(\d+) -> (\d+);", text))
+
+
+def test_a_model_as_a_picture() -> None:
+    text, lines = drawn()
+    assert lines == sorted(["x h&lt;1&gt;", "h&lt;1&gt; inner", "inner inner", "inner sum", "inner sum"]) and "shape:" not in text
+    text, lines = drawn(expand_nested=True, show_shapes=True, show_dtype=True, show_layer_activations=True, show_trainable=True, rankdir="LR")
+    assert lines == sorted(["x h&lt;1&gt;", "h&lt;1&gt; start", "start deep", "deep start", "deep sum", "deep sum"])
+    for words in ("rankdir=LR", "Input shape: (None, 3)", "Output dtype: float32", "Activation: relu", "Trainable: No", "Trainable: Yes", 'label="inner"'):
+        assert words in text
+    assert text.count("{") == text.count("}") and drawn(subgraph=True)[0].startswith('subgraph "cluster_outer"')
+
+
+def test_a_picture_is_written(tmp_path: pathlib.Path, monkeypatch: Any) -> None:
+    """Graphviz is stood in for by a program that tells what it was asked."""
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
+    keras.utils.plot_model(model, tmp_path / "m.dot")
+    assert "digraph" in (tmp_path / "m.dot").read_text()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(KeraunosError, match="apt install graphviz"):
+        keras.utils.plot_model(model, tmp_path / "m.png")
+    assert keras.utils.plot_model(model, None)._repr_svg_() is None
+    program = tmp_path / "dot"
+    program.write_text(f"#!{sys.executable}\nimport sys\nsys.exit('no such format') if sys.argv[1] == '-Tx' else print(sys.argv[1], len(sys.stdin.read()))\n")
+    program.chmod(0o755)
+    picture = keras.utils.plot_model(model, tmp_path / "m.png")
+    assert (tmp_path / "m.png").read_text() == f"-Tpng {len(picture.to_string())}\n" and picture._repr_svg_().startswith("-Tsvg")
+    with pytest.raises(KeraunosError, match="no such format"):
+        picture.write(tmp_path / "m.x")
+
+
 MISTAKES = {
+    "no model": (lambda f: keras.utils.plot_model(3), ["int"]),
+    "a model that is not built": (lambda f: keras.utils.plot_model(keras.Sequential([keras.layers.Dense(1)])), ["not built"]),
+    "a direction": (lambda f: drawn(rankdir="UP"), ["'UP'"]),
+    "an argument": (lambda f: drawn(layer_range=["a", "b"]), ["'layer_range'"]),
     "a colour": (lambda f: load_img(f, color_mode="rgba8"), ["Did you mean 'rgba'"]),
     "an interpolation": (lambda f: load_img(f, interpolation="linear"), ["'bilinear'"]),
     "a size": (lambda f: load_img(f, target_size=224), ["target_size=(224, 224)"]),

@@ -15,8 +15,8 @@ from keraunos.core.missing import answer_for
 from keraunos.core.serialization import *
 
 __all__ = [
-    "Progbar", "PyDataset", "Sequence", "array_to_img", "audio_dataset_from_directory", "clear_session", "disable_interactive_logging", "enable_interactive_logging", "get_file", "get_source_inputs", "image_dataset_from_directory", "img_to_array", "is_interactive_logging_enabled", "is_keras_tensor", "load_img", "normalize",
-    "pack_x_y_sample_weight", "pad_sequences", "save_img", "set_random_seed", "split_dataset", "standardize_dtype", "text_dataset_from_directory", "timeseries_dataset_from_array",
+    "Progbar", "PyDataset", "Sequence", "array_to_img", "audio_dataset_from_directory", "clear_session", "disable_interactive_logging", "enable_interactive_logging", "get_file", "get_source_inputs", "image_dataset_from_directory", "img_to_array", "is_interactive_logging_enabled", "is_keras_tensor", "load_img", "model_to_dot", "normalize",
+    "pack_x_y_sample_weight", "pad_sequences", "plot_model", "save_img", "set_random_seed", "split_dataset", "standardize_dtype", "text_dataset_from_directory", "timeseries_dataset_from_array",
     "to_categorical", "unpack_x_y_sample_weight",
 ]  # fmt: skip
 __all__ += serialization.__all__
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from keraunos.data.indexed import PyDataset, Sequence
     from keraunos.data.pictures import array_to_img, img_to_array, load_img, save_img
     from keraunos.data.windows import split_dataset, timeseries_dataset_from_array
+    from keraunos.models.drawing import model_to_dot, plot_model
     from keraunos.random.host import set_random_seed
     from keraunos.training.progbar import Progbar
 
@@ -169,6 +170,7 @@ _LATE = {
     "data.indexed": ("PyDataset", "Sequence"),
     "data.pictures": ("array_to_img", "img_to_array", "load_img", "save_img"),
     "data.windows": ("split_dataset", "timeseries_dataset_from_array"),
+    "models.drawing": ("model_to_dot", "plot_model"),
     "random.host": ("set_random_seed",),
     "training.progbar": ("Progbar",),
 }
