@@ -196,7 +196,8 @@ def test_validation_split_takes_the_end(n, fraction):
 
 def test_validation_data_in_all_forms(engine):
     found = []
-    for validation in ((A, Y), [A, Y], (A, Y, np.ones(21, "float32")), Sequence(A, Y), Loader(A, Y)):
+    a = A.copy()  # the training data itself is suspicious
+    for validation in ((a, Y), [a, Y], (a, Y, np.ones(21, "float32")), Sequence(A, Y), Loader(A, Y)):
         found.append(losses_of_validation(validation))
     found.append(losses_of_validation(endless(A, Y), validation_steps=3))
     for other in found[1:]:
@@ -306,7 +307,7 @@ MISTAKES = {
     "too many steps": (fit(A, Y, batch_size=8, steps_per_epoch=4), ["at most 3"]),
     "no steps": (fit(A, Y, steps_per_epoch=0), ["number of steps", "Received: 0"]),
     "half a step of a generator": (fit(endless(A, Y), steps_per_epoch=1.5), ["number of steps", "1.5"]),
-    "steps of validation below 0": (fit(A, Y, validation_data=(A, Y), validation_steps=-1), ["validation_steps", "-1"]),
+    "steps of validation below 0": (fit(A, Y, validation_data=(A.copy(), Y), validation_steps=-1), ["validation_steps", "-1"]),
     "steps of predictions in words": (lambda: one_input().predict(A, steps="2", verbose=0), ["number of steps", "'2'"]),
     "y beside a generator": (fit(endless(A, Y), Y), ["y goes with arrays", "yield (x, y)"]),
     "weights beside a generator": (fit(endless(A, Y), sample_weight=W), ["sample_weight goes with arrays"]),

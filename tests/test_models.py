@@ -353,7 +353,7 @@ MISTAKES = {
     "two layers of one name": (lambda a, b: keras.Model(a, layers.Dense(1, name="d")(layers.Dense(1, name="d")(a))), ["called 'd'"]),
     "two layers of one name in a Sequential": (lambda a, b: keras.Sequential([layers.Dense(1, name="d"), layers.Dense(1, name="d")]), ["called 'd'", "functional model"]),
     "a layer's class": (lambda a, b: keras.Sequential([layers.Dense]), ["the class Dense", "Dense(…)"]),
-    "a word": (lambda a, b: keras.Sequential(["relu"]), ["got str"]),
+    "a word": (lambda a, b: keras.Sequential(["relu"]), ["got 'relu'", "Activation('relu')"]),
     "a late input": (lambda a, b: keras.Sequential([layers.Dense(1), a]), ["must be the first"]),
     "two shapes": (lambda a, b: keras.Sequential([layers.Dense(1)]).build([(None, 2), (None, 3)]), ["one input shape"]),
     "too many inputs": (lambda a, b: keras.Model([a, b], a + b)([np.ones((1, 2))] * 3), ["2 inputs, 3 were given"]),

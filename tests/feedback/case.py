@@ -34,6 +34,7 @@ class Situation:
         trains: Whether the program gets so far that an engine without gradients would refuse it.
         own: Whether it uses what Keras does not have.
         alike: Whether all engines say the same.
+        engine: The only engine that it concerns.
     """
 
     program: Callable[[Any], Any]
@@ -42,6 +43,11 @@ class Situation:
     trains: bool = False
     own: bool = False
     alike: bool = True
+    engine: str | None = None
+
+    def concerns(self, engine: str) -> bool:
+        """Whether an engine gets as far as the mistake."""
+        return self.engine in (None, engine) and not (self.trains and engine == "numpy")
 
     @property
     def name(self) -> str:
@@ -55,19 +61,19 @@ class Situation:
 SITUATIONS: list[Situation] = []
 
 
-def raises(kind: type[BaseException], *words: str, trains: bool = False, own: bool = False, alike: bool = True) -> Callable[[Any], Any]:
+def raises(kind: type[BaseException], *words: str, **options: Any) -> Callable[[Any], Any]:
     """Add the program below as one that is refused with these words."""
 
     def add(program: Any) -> Any:
-        SITUATIONS.append(Situation(program, kind, words, trains, own, alike))
+        SITUATIONS.append(Situation(program, kind, words, **options))
         return program
 
     return add
 
 
-def warns(*words: str, trains: bool = True, alike: bool = True) -> Callable[[Any], Any]:
+def warns(*words: str, **options: Any) -> Callable[[Any], Any]:
     """Add the program below as one that runs, with a warning of these words."""
-    return raises(UserWarning, *words, trains=trains, alike=alike)
+    return raises(UserWarning, *words, **{"trains": True, **options})
 
 
 @dataclasses.dataclass
@@ -101,6 +107,11 @@ def outcome(program: Callable[[Any], Any], keras: Any, stop: bool = False) -> Ou
             os.chdir(former)
     told = told or next((w.message for w in caught if issubclass(w.category, UserWarning) and isinstance(w.message, Warning)), None)
     return Outcome(told, "" if told is None else str(told).replace(os.path.realpath(folder), "…").replace(folder, "…"))
+
+
+def stream(*batches: Any) -> Any:
+    """A generator of batches."""
+    yield from batches
 
 
 # ---- small models ----

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.feedback.case import IMAGES, T, X, Y, classifier, fit, over, raises, regressor, subclassed, two_inputs, two_outputs, warns
+from tests.feedback.case import IMAGES, T, X, Y, classifier, fit, over, raises, regressor, stream, subclassed, two_inputs, two_outputs, warns
 
 
 def _spoilt(a: Any, value: float) -> Any:
@@ -53,7 +53,7 @@ def a_negative_sample_weight(keras: Any) -> None:
 def NaN_in_a_batch_of_a_generator(keras: Any) -> None:
     bad = X[:4].copy()
     bad[1, 0] = np.nan
-    fit(classifier(keras), iter([(bad, Y[:4])]), None)
+    fit(classifier(keras), stream((bad, Y[:4])), None)
 
 
 @raises(ValueError, "0 samples")
@@ -152,7 +152,7 @@ def a_generator_of_x_alone(keras: Any) -> None:
 
 @raises(ValueError, "4 parts", "yield (x, y)")
 def a_generator_of_four_parts(keras: Any) -> None:
-    classifier(keras).fit(iter([(X, Y, Y, Y)]), verbose=0)
+    classifier(keras).fit(stream((X, Y, Y, Y)), verbose=0)
 
 
 @raises(ValueError, "function", "batches()")
@@ -170,22 +170,22 @@ def a_generator_for_two_epochs(keras: Any) -> None:
 
 @raises(ValueError, "no batch", "generator")
 def a_generator_that_gives_nothing(keras: Any) -> None:
-    classifier(keras).fit(iter([]), verbose=0)
+    classifier(keras).fit(stream(), verbose=0)
 
 
 @raises(ValueError, "y", "yield (x, y)")
 def targets_beside_a_generator(keras: Any) -> None:
-    fit(classifier(keras), iter([(X, Y)]), Y)
+    fit(classifier(keras), stream((X, Y)), Y)
 
 
 @raises(ValueError, "batch_size")
 def a_batch_size_for_a_generator(keras: Any) -> None:
-    fit(classifier(keras), iter([(X, Y)]), None, batch_size=8)
+    fit(classifier(keras), stream((X, Y)), None, batch_size=8)
 
 
 @raises(ValueError, "validation_split", "validation_data")
 def a_validation_split_of_a_generator(keras: Any) -> None:
-    fit(classifier(keras), iter([(X, Y)]), None, validation_split=0.2)
+    fit(classifier(keras), stream((X, Y)), None, validation_split=0.2)
 
 
 @raises(ValueError, "validation_split", "2.0")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.feedback.case import B, T, X, Y, classifier, fit, over, raises, regressor, subclassed, two_outputs, warns
+from tests.feedback.case import B, T, X, Y, classifier, fit, over, raises, regressor, stream, subclassed, two_outputs, warns
 
 ONE_HOT = np.eye(3, dtype="float32")[Y]
 
@@ -30,7 +30,7 @@ def labels_that_start_at_one_in_a_subclassed_model(keras: Any) -> None:
 
 @raises(ValueError, "y contains 3", "'out'")
 def labels_that_start_at_one_in_a_generator(keras: Any) -> None:
-    fit(classifier(keras), iter([(X, Y + 1)]), None)
+    fit(classifier(keras), stream((X, Y + 1)), None)
 
 
 @raises(ValueError, "validation_data", "y contains 3", "'out'")

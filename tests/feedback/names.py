@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.feedback.case import X, classifier, raises
+from tests.feedback.case import X, classifier, raises, stream
 
 
 @raises(ValueError, "Did you mean 'softmax'")
@@ -104,7 +104,7 @@ def predict_proba(keras: Any) -> None:
 
 @raises(AttributeError, "fit_generator", "fit(")
 def fit_generator(keras: Any) -> None:
-    classifier(keras).fit_generator(iter([]))
+    classifier(keras).fit_generator(stream())
 
 
 @raises(ValueError, "contains 2", "num_classes=3")

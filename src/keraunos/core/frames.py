@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
+import warnings
 from collections.abc import Callable
 from types import TracebackType
 from typing import ParamSpec, TypeVar
@@ -32,6 +34,14 @@ INNER = {OURS, "jax", "jaxlib", "torch", "tensorflow", "pytensor", "numpy", "onn
 def package(trace: TracebackType) -> str:
     """The outermost package of the code that a frame runs."""
     return str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+
+
+def warn(message: str) -> None:
+    """Warn of a line of the user's: the innermost that is not ours."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] in INNER:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, stacklevel=level)
 
 
 def is_users(error: BaseException) -> bool:
@@ -89,7 +99,8 @@ def shortened(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
         except Exception as error:
             if isinstance(error, KeraunosError):
-                error.at(type(args[0]).__name__ if function.__name__ == "__init__" else function.__name__)
+                if not error._trail:  # it says where already
+                    error.at(type(args[0]).__name__ if function.__name__ == "__init__" else function.__name__)
             elif isinstance(error, TypeError):
                 _refuse_unknown(function, kwargs)
             shorten(error)

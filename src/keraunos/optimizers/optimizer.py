@@ -10,7 +10,6 @@ from __future__ import annotations
 import inspect
 import itertools
 import re
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
@@ -18,6 +17,7 @@ from keraunos import ops
 from keraunos.core import dtypes
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, ShapeError, StateError
 from keraunos.core.fields import Declared, Positive, Several, Share, Size
+from keraunos.core.frames import warn
 from keraunos.core.functional import functional
 from keraunos.core.names import auto_name, scoped, to_snake_case
 from keraunos.core.scope import scope, within
@@ -142,14 +142,15 @@ class Optimizer(Declared):
             except (TypeError, ValueError):
                 raise self._no_rate(value) from None
             if self._rate < 0:
-                raise self._no_rate(value)
+                fact = "The learning rate is negative: training would make the loss grow."
+                raise ArgumentError(fact, where=type(self).__name__, received=f"learning_rate={value!r}", fix=f"learning_rate={-value}")
         elif isinstance(known, Variable):
             known.assign(value)
         else:
             raise ArgumentTypeError("The learning rate follows a schedule, so it cannot be set.", where=self.name, fix="make the optimizer with a number")
 
     def _no_rate(self, value: Any) -> ArgumentError:
-        fact = "The learning rate must be a number of at least 0, a schedule, or a function without arguments."
+        fact = "The learning rate must be a number, a schedule, or a function without arguments."
         return ArgumentError(fact, where=type(self).__name__, received=f"learning_rate={value!r}", fix="learning_rate=0.001, say")
 
     @property
@@ -272,7 +273,7 @@ class Optimizer(Declared):
         listed = ", ".join(missing[:4]) + (" …" if len(missing) > 4 else "")
         if len(missing) == len(grads):
             raise ArgumentError("No variable has a gradient.", where=self.name, received=listed, fix="make sure that the loss depends on the variables")
-        warnings.warn(f"No gradient for {listed}: the loss does not depend on it.", stacklevel=4)
+        warn(f"No gradient for {listed}: the loss does not depend on it.")
         return [g for g in grads if g is not None], [v for g, v in zip(grads, variables, strict=True) if g is not None]
 
     def _apply(self, grads: list[Any], variables: list[Variable]) -> None:
@@ -459,7 +460,7 @@ class Optimizer(Declared):
         if given == known:
             self.set_weights([store[str(i)][()] for i in range(known)])
         else:
-            warnings.warn(f"The state of '{self.name}' was not loaded: it has {known} variables, the saved one {given}.", stacklevel=2)
+            warn(f"The state of '{self.name}' was not loaded: it has {known} variables, the saved one {given}.")
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal optimizer; the learning rate as it is now."""

@@ -438,7 +438,7 @@ class Steps:
                 inputs, calls = tree.map_structure(spec, x), []
                 with within(prepared=self, calls=calls):
                     y_pred = self.compute_output_spec(inputs)  # type: ignore[attr-defined]
-                self._flow = Flow(calls, inputs, y_pred)
+                self._flow = None if getattr(self, "outputs", None) is not None else Flow(calls, inputs, y_pred)
                 if self.compiled and y is not None:
                     self._prepare_loss(tree.map_structure(spec, y), y_pred)
             except Exception:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from keraunos import losses
 from keraunos.core import config, tree
 from keraunos.core.errors import layout
+from keraunos.core.frames import warn
 from keraunos.core.variable import Variable
 from keraunos.data.adapters import ArraySource, Source
 from keraunos.metrics.confusion import AUC, Precision, Recall
@@ -35,7 +35,7 @@ def suspect(model: Any, data: Source, head: Any, **options: Any) -> None:
         return
     found = [*_of_run(model, data, head, **options), *_of_inputs(model, head), *_of_targets(model, data, head), *_of_metrics(model, head)]
     for fact, where, fix in found:
-        warnings.warn(layout(fact, where, fix=f"{fix}. {SILENCE}", code="KR900"), stacklevel=4)
+        warn(layout(fact, where, fix=f"{fix}. {SILENCE}", code="KR900"))
 
 
 def _of_run(model: Any, data: Source, head: Any, epochs: int, initial_epoch: int, validation: Any) -> Told:
@@ -164,4 +164,4 @@ def of_split(y: Any) -> None:
     if config.are_checks_enabled() and labels is not None and labels[0] != labels[-1] and (labels[1:] >= labels[:-1]).all():
         fact = f"validation_split takes the last samples, and y is sorted: they are of class {labels[-1]}, which may be in no others."
         fix = f"shuffle first: order = np.random.permutation(len(x)); x, y = x[order], y[order]. {SILENCE}"
-        warnings.warn(layout(fact, "validation_split", fix=fix, code="KR900"), stacklevel=4)
+        warn(layout(fact, "validation_split", fix=fix, code="KR900"))
