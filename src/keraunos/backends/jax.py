@@ -213,7 +213,14 @@ erfc, i0, sinc = jax.lax.erfc, jnp.i0, jnp.sinc
 erf, erfinv, rsqrt, stop_gradient = jax.lax.erf, jax.lax.erf_inv, jax.lax.rsqrt, jax.lax.stop_gradient
 sum_ = _numpy_api.reduction(functools.partial(jnp.sum, promote_integers=False))
 mean, logsumexp = _numpy_api.reduction(jnp.mean), _numpy_api.reduction(jax.nn.logsumexp)
-matmul, tensordot, einsum = jnp.matmul, jnp.tensordot, jnp.einsum
+tensordot, einsum = jnp.tensordot, jnp.einsum
+
+
+def matmul(x1, x2):
+    # One product of two matrices where more axes stand before: on XLA's CPU its gradients take 0.6 to 0.9 of the time.
+    if x2.ndim != 2 or x1.ndim < 3 or not x1.shape[-1] or not _on_cpu():
+        return jnp.matmul(x1, x2)
+    return jnp.matmul(x1.reshape(-1, x1.shape[-1]), x2).reshape(*x1.shape[:-1], x2.shape[-1])
 
 
 def as_complex(real, imag):

@@ -13,9 +13,9 @@ from keraunos.ops import rules
 from keraunos.ops.activations import softmax
 from keraunos.ops.creation import tri
 from keraunos.ops.elementwise import add, cast, logical_and, multiply, rsqrt, tanh, true_divide, where
-from keraunos.ops.products import einsum
+from keraunos.ops.products import matmul
 from keraunos.ops.rules import Floating, declare
-from keraunos.ops.shaping import dtype, repeat, shape
+from keraunos.ops.shaping import dtype, repeat, shape, transpose
 
 
 def dot_product_attention(
@@ -64,7 +64,8 @@ def dot_product_attention(
         fix = "leave flash_attention at None"
         raise BackendError(f"The {config.backend()} backend has no flash attention for these arguments here.", where="flash_attention", fix=fix)
     weights = attention_weights(query, key, bias, mask, scale, is_causal, attn_logits_soft_cap)
-    return einsum("bhqk,bkhd->bqhd", cast(weights, dtype(value)), for_heads(value, shapes["query"][2]))
+    values = transpose(for_heads(value, shapes["query"][2]), (0, 2, 1, 3))  # products by heads: faster than by einsum on XLA's CPU, as fast elsewhere
+    return transpose(matmul(cast(weights, dtype(value)), values), (0, 2, 1, 3))
 
 
 def for_heads(x: Any, heads: Any) -> Any:
@@ -85,7 +86,8 @@ def attention_weights(query: Any, key: Any, bias: Any = None, mask: Any = None, 
     if wide in dtypes.COMPLEX:
         raise DTypeError("Attention is between real numbers.", received=dtype(query))
     factor = scale if scale is not None else 1 / math.sqrt(depth) if isinstance(depth, int) else rsqrt(cast(depth, wide))
-    logits = einsum("bqhd,bkhd->bhqk", multiply(cast(query, wide), factor), cast(for_heads(key, heads), wide))
+    by_head = transpose(multiply(cast(query, wide), factor), (0, 2, 1, 3))
+    logits = matmul(by_head, transpose(cast(for_heads(key, heads), wide), (0, 2, 3, 1)))
     if attn_logits_soft_cap is not None:
         logits = multiply(tanh(true_divide(logits, attn_logits_soft_cap)), attn_logits_soft_cap)
     if bias is not None:
