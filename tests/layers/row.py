@@ -123,9 +123,9 @@ class Row:
         return layer(*self.structure(symbols), **settings)
 
     def built(self, **more: Any) -> Any:
-        """The layer, built for the row's shapes."""
+        """The layer, built for the row's shapes; on symbols, for which nothing is compiled."""
         layer = self.make(**more)
-        self.used(layer)
+        self.used_on(layer, self.symbols(batch=self.shapes[0][0]))
         return layer
 
     def weights(self, layer: Any) -> list[Any]:

@@ -42,10 +42,22 @@ def some(engines: tuple[str, ...], row: Row, count: int = 1) -> list[str]:
     return [engines[(first + i) % len(engines)] for i in range(min(count, len(engines)))]
 
 
-def peer(row: Row, **more: Any) -> Any:
+@pytest.fixture(autouse=True, scope="module")
+def plain_initial_values() -> Any:
+    """Keras's layers begin with zeros: they are given ours, and JAX compiles a program for each shape that is drawn."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("VarianceScaling", "RandomUniform", "RandomNormal", "TruncatedNormal", "Orthogonal"):
+            patch.setattr(getattr(keras.initializers, name), "__call__", lambda self, shape, dtype=None, **kwargs: keras.ops.zeros(shape, dtype or "float32"))
+        yield
+
+
+def peer(row: Row) -> Any:
     """Keras's layer of the row, built."""
-    layer = row.make(keras.layers, **more)
-    row.used(layer)
+    layer = row.make(keras.layers)
+    if row.name in ("GroupQueryAttention", "HashedCrossing"):  # of which Keras refuses some symbols whose arrays it takes
+        row.used(layer)
+    else:
+        row.used_on(layer, row.symbols(keras, row.shapes[0][0]))
     return layer
 
 
@@ -60,6 +72,30 @@ def give(theirs: Any, weights: list[Any]) -> None:
 def through(model: Any, row: Row) -> list[Any]:
     """What Keras's model of the row gives; those of text it can only call layer by layer."""
     return flat(row.used(model.layers[-1]) if "string" in row.dtypes() else model(row.arrays()))
+
+
+def outputs(engine: str, row: Row, layer: Any, training: bool) -> list[Any]:
+    """What our layer gives: on JAX as one program, since each op by itself is compiled there too."""
+
+    def call() -> Any:
+        return row.used(layer, training=training)
+
+    compiled = engine == "jax" and row.values is None
+    return flat((Program(call, layer.variables) if compiled else call)())
+
+
+def outputs_in_keras(row: Row, layer: Any, training: bool) -> list[Any]:
+    """What Keras's layer gives, likewise; the values of its variables are then those after the call."""
+    if row.values is not None or row.name == "SpectralNormalization":  # text is not compiled; and what changes a trainable weight is lost
+        return flat(row.used(layer, training=training))
+    jax = importlib.import_module("jax")
+    more = {"training": training} if "training" in inspect.signature(layer.call).parameters else {}
+    call = jax.jit(lambda trainable, others: layer.stateless_call(trainable, others, *row.data(), **row.options(), **more))
+    given = [[v.value for v in variables] for variables in (layer.trainable_variables, layer.non_trainable_variables)]
+    found, changed = call(*given)
+    for variable, value in zip(layer.non_trainable_variables, changed, strict=True):
+        variable.assign(value)
+    return flat(found)
 
 
 def gradients(engine: str, row: Row, layer: Any, training: bool) -> list[Any]:
@@ -99,14 +135,14 @@ def test_outputs_on_all_engines_and_in_keras(row: Row) -> None:
         expected = state = None
         if theirs is not None:
             give(theirs, weights)
-            expected, state = flat(row.used(theirs, training=training)), [np.asarray(w.value) for w in theirs.weights]
+            expected, state = outputs_in_keras(row, theirs, training), [np.asarray(w.value) for w in theirs.weights]
         for engine in BACKENDS:
             with backend_scope(engine):
                 layer = row.built()
                 layer.set_weights(weights)
-                y = flat(row.used(layer, training=training))
+                y = outputs(engine, row, layer, training)
                 if training and row.random:
-                    assert any(np.abs(a - b).max() > 1e-3 for a, b in zip(y, flat(row.used(layer, training=False)), strict=True))
+                    assert any(np.abs(a - b).max() > 1e-3 for a, b in zip(y, outputs(engine, row, layer, False), strict=True))
                     continue
                 if expected is None:
                     expected, state = y, layer.get_weights()
@@ -297,7 +333,7 @@ def test_sizes_that_are_not_known(row: Row) -> None:
 
 @pytest.mark.parametrize("name", DRAWN)
 @hypothesis.given(data=hypothesis.strategies.data())
-@hypothesis.settings(max_examples=4, deadline=None, derandomize=True, database=None, phases=[hypothesis.Phase.generate])
+@hypothesis.settings(max_examples=3, deadline=None, derandomize=True, database=None, phases=[hypothesis.Phase.generate])
 def test_drawn_rows_in_keras(name: str, data: Any) -> None:
     """Outputs and gradients of layers whose arguments are drawn."""
     row = data.draw(DRAWN[name])
@@ -308,7 +344,9 @@ def test_drawn_rows_in_keras(name: str, data: Any) -> None:
     theirs, weights, training = peer(row), row.weights(layer), not row.random
     layer.set_weights(weights)
     give(theirs, weights)
-    close(flat(row.used(layer, training=training)), flat(row.used(theirs, training=training)))
+    with backend_scope(engine):
+        found = outputs(engine, row, layer, training)
+    close(found, outputs_in_keras(row, theirs, training))
     if weights and engine in TRAINING and layer.trainable_variables:
         close(gradients(engine, row, layer, training), gradients_in_keras(row, theirs, training))
 
