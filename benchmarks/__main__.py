@@ -20,6 +20,8 @@ from benchmarks.networks import NETWORKS
 from benchmarks.populations import POPULATIONS
 
 ROWS = ("tiny", "mlp", "cnn", *NETWORKS, "predict-1", *POPULATIONS, *MODULES, "dispatch", "import")
+# Memory that was freed is kept, not given back to the system: else pages are made anew in whichever peer's turn it is.
+STEADY = {"MALLOC_MMAP_THRESHOLD_": str(2**32), "MALLOC_TRIM_THRESHOLD_": str(2**34), "MALLOC_TOP_PAD_": str(2**28)}
 DOC = pathlib.Path(__file__).parent.parent / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 
@@ -28,7 +30,8 @@ Milliseconds per step in `fit` (`tiny`, `mlp`, `cnn`; `resnet20` on 32×32×3, `
 `matmul` on 4 by 4 tensors, run eagerly, the least of many runs), or over bare Python (`import`).
 `population-…` is a step of 16 variants: as one `keraunos.Population`, and under `raw` each by itself in `fit`, added up.
 Rows named by a class are one layer, forward and backward, beside the engine's own module (torch.nn's; Flax's).
-Peers run in turn in one process per engine; medians of {rounds} rounds. Absolute times differ between machines: read the ratios.
+Peers run in turn in one process per engine, whose C library keeps freed memory (`MALLOC_TRIM_THRESHOLD_`), so that no peer pays for the pages of
+another; medians of {rounds} rounds. Absolute times differ between machines: read the ratios.
 `raw` is a hand-written loop (JAX: `jit`, optax, donated state, Flax's modules for the larger networks; PyTorch: eager, fused Adam; TensorFlow: `tf.function`, XLA without convolutions;
 PyTensor: shared variables and updates, its default linker), on the same data, batches and optimizer. Keras has no PyTensor.
 For `import` the row compares `import keraunos` with `import keras` on that engine.
@@ -62,7 +65,7 @@ def main() -> None:
     for engine in options.engines.split(","):
         with console.status(f"{engine}: {', '.join(names)} …"):
             command = [sys.executable, "-m", "benchmarks.measure", engine, ",".join(names), str(options.rounds)]
-            done = subprocess.run(command, capture_output=True, text=True)
+            done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **STEADY})
             if done.returncode:
                 sys.exit(done.stderr[-3000:])
             found = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("RESULT "))[7:])
