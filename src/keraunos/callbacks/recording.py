@@ -9,13 +9,13 @@ import pathlib
 import urllib.error
 import urllib.parse
 import urllib.request
-import warnings
 from typing import Any
 
 import numpy as np
 
 from keraunos.callbacks.callback import Callback
 from keraunos.core.errors import ArgumentError
+from keraunos.core.frames import warn
 
 
 class CSVLogger(Callback):
@@ -99,7 +99,7 @@ class RemoteMonitor(Callback):
                 answer.read()
         except (urllib.error.URLError, OSError) as error:
             if not self._warned:
-                warnings.warn(f"RemoteMonitor could not reach {self.root}: {error}.", stacklevel=2)
+                warn(f"RemoteMonitor could not reach {self.root}: {error}.")
             self._warned = True
 
 

@@ -15,12 +15,13 @@ import marshal
 import re
 import sys
 import types
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeGuard
 
+from keraunos.core import config as settings
 from keraunos.core.dtypes import BITS
 from keraunos.core.errors import ArgumentError, ModelFileError, suggestion
+from keraunos.core.frames import warn
 from keraunos.core.scope import scope, within
 from keraunos.core.upgrading import modern_class, modern_config
 
@@ -166,15 +167,20 @@ def _lambda_config(function: Any) -> dict[str, Any]:
     """A lambda as Keras writes it, its code included; only `safe_mode=False` reads it."""
     if scope.noted is None:  # a pickle is read as it is
         fact, fix = "A lambda is written to the file: only load_model(…, safe_mode=False) will read it.", "Use a named, registered function instead."
-        warnings.warn(f"{fact} {fix}", stacklevel=6)
+        warn(f"{fact} {fix}")
     code = base64.encodebytes(marshal.dumps(function.__code__)).decode("ascii")
     defaults = serialize_keras_object(list(function.__defaults__)) if function.__defaults__ else None
     closure = [serialize_keras_object(cell.cell_contents) for cell in function.__closure__] if function.__closure__ else None
     return {"class_name": "__lambda__", "config": {"code": code, "defaults": defaults, "closure": closure}}
 
 
+def is_safe() -> bool:
+    """Whether code in files and configs is refused, as it is unless someone said otherwise."""
+    return scope.safe_mode and not settings.is_unsafe_deserialization_enabled()
+
+
 def _lambda_of(config: dict[str, Any]) -> Any:
-    if scope.safe_mode:
+    if is_safe():
         raise ModelFileError(
             "The file contains a Python lambda: loading it would run code from the file.",
             fix=f"{TRUSTED}. Better: write the model with a named, registered function",
@@ -249,7 +255,8 @@ def object_from(config: Any, known: Mapping[str, Any] | None = None) -> Any:
         return shared
     if get_registered_object(name) is None:
         name, inner = modern_class(name, inner)
-    cls = _find(name, config.get("registered_name"), config.get("module", "keras"), known or {})
+    module = config.get("module", "keras")
+    cls = _find(name, config.get("registered_name"), module and str(module).removeprefix("tf_"), known or {})  # tf_keras: the last of Keras 2
     if not hasattr(cls, "from_config"):
         raise ModelFileError(
             f"'{name}' cannot be made from a config: it has no from_config method.", fix="derive it from keras.layers.Layer, or define from_config(cls, config)"

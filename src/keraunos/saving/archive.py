@@ -7,14 +7,13 @@ import datetime
 import json
 import pathlib
 import tempfile
-import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from keraunos import __version__
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, KeraunosError, ModelFileError, layout
-from keraunos.core.frames import shortened
+from keraunos.core.frames import shortened, warn
 from keraunos.core.missing import KERAS_VERSION
 from keraunos.core.scope import scope, within
 from keraunos.core.serialization import custom_object_scope, object_from, serialize_keras_object
@@ -70,7 +69,7 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
     path = new(filepath, ".keras", "A model is", ", or model.save_weights('….weights.h5') for the weights alone")
     if not model.built:
         fact, fix = f"The model '{model.name}' is not built: the file will hold no weights.", "build it first: begin it with keras.Input, or call it on data"
-        warnings.warn(layout(fact, model.name, fix=fix), stacklevel=3)
+        warn(layout(fact, model.name, fix=fix))
     writing(model, path, overwrite)()
 
 

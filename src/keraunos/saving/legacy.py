@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import json
 import pathlib
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -17,6 +16,7 @@ import h5py
 import numpy as np
 
 from keraunos.core.errors import ModelFileError
+from keraunos.core.frames import warn
 from keraunos.core.missing import KERAS_VERSION
 from keraunos.core.old_graphs import with_old_activations
 from keraunos.core.scope import within
@@ -128,7 +128,7 @@ def give(model: Any, file: hdf5.File, by_name: bool = False, skip_mismatch: bool
         raise problem(file.path, table(model, rows), fix=remedy(model))
     if rows:
         left = ", ".join(row[0] for row in rows[:8])
-        warnings.warn(f"{len(rows)} layers were left as they are, since the weights of '{file.path.name}' do not fit: {left}", stacklevel=5)
+        warn(f"{len(rows)} layers were left as they are, since the weights of '{file.path.name}' do not fit: {left}")
     for variable, read in fitting:
         variable.assign(read())
 
@@ -222,7 +222,7 @@ def _give_optimizer(optimizer: Any, file: hdf5.File) -> None:
                 variable.assign(np.asarray(data))
             return
     fact = f"The state of '{optimizer.name}' in '{file.path.name}' was not loaded, since {optimizer.__class__.__name__} keeps another: it starts anew."
-    warnings.warn(fact, stacklevel=5)
+    warn(fact)
 
 
 def _by_slot(known: list[str], found: list[hdf5.Data], count: int) -> list[list[hdf5.Data]]:
@@ -242,7 +242,7 @@ def _by_slot(known: list[str], found: list[hdf5.Data], count: int) -> list[list[
 def save(model: Any, filepath: Any, overwrite: bool, include_optimizer: bool) -> None:
     """Write a model as Keras 3 does to names in `.h5`, with a warning; `load_model` there and here reads it."""
     fact = "The format of '.h5' files is that of Keras 1 and 2: it holds no vocabularies, and no digests of what was written."
-    warnings.warn(f"{fact} Better: model.save('{as_path(filepath).stem}.keras')", stacklevel=4)
+    warn(f"{fact} Better: model.save('{as_path(filepath).stem}.keras')")
     with replacing(as_path(filepath), overwrite) as stream:
         _write(model, stream, include_optimizer)
 

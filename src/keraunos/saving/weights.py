@@ -118,8 +118,12 @@ def _usual(owner: Any, method: str) -> bool:
     return getattr(type(owner), method) in (getattr(Layer, method), getattr(Optimizer, method))
 
 
-def _variables(owner: Any) -> list[Variable]:
-    return owner._saved_variables() if isinstance(owner, Layer) else owner.variables
+def _variables(owner: Any, count: int = 0) -> list[Variable]:
+    """What files hold of an object; of an optimizer whose file has `count`, one less than that, all but the learning rate, as Keras 2 wrote it."""
+    if isinstance(owner, Layer):
+        return owner._saved_variables()
+    found = owner.variables
+    return [v for v in found if v is not owner._rate] if count == len(found) - 1 > 1 and isinstance(owner, Optimizer) else found
 
 
 def collected(model: Any) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -173,7 +177,7 @@ def _misfit(owner: Any, store: Store, partly: bool) -> tuple[str, str] | None:
     """What was expected and what was found, if an object with the usual `load_own_variables` cannot take them, or `partly` the first of them."""
     if not _usual(owner, "load_own_variables"):
         return None
-    found, variables = store.describe(), _variables(owner)
+    found, variables = store.describe(), _variables(owner, len(store))
     right = [*found] == [str(i) for i in range(min(len(variables), len(found)) if partly else len(variables))]
     if right and all(v.shape == shape and kind_of(v.dtype) == kind_of(dtype) for v, (shape, dtype) in zip(variables, found.values(), strict=not partly)):
         return None
@@ -205,7 +209,7 @@ def give(model: Any, stored: Stored, path: Any, skip_mismatch: bool = False, ski
         misfit = _misfit(owner, store, partly)
         if misfit is None:
             if _usual(owner, "load_own_variables") and not (is_optimizer and type(owner).set_weights is not Optimizer.set_weights):
-                pairs = zip(range(len(store)), _variables(owner), strict=False)
+                pairs = zip(range(len(store)), _variables(owner, len(store)), strict=False)
                 later += [functools.partial(_assign, v, x if (x := store.data[str(i)]).certain else np.asarray(x)) for i, v in pairs]
                 continue
             try:

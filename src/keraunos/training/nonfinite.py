@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 from keraunos import ops
 from keraunos.core import config, tree
 from keraunos.core.errors import TrainingError, layout
+from keraunos.core.frames import warn
 from keraunos.core.functional import Program, functional
 from keraunos.core.op import watched
 from keraunos.core.scope import scope, within
@@ -195,7 +195,7 @@ class Watch:
         place = f"at epoch {epoch + 1}" + (f", batch {batch + 1}" if batch is not None else "")
         fact = f"The loss became {loss} {place}" + (f": {cause}." if cause else ".")
         fix = f"{REMEDY}. keraunos.config.disable_checks() silences this" + ("" if cause else "; fit(debug_nans=True) finds the layer")
-        warnings.warn(layout(fact, where=self.model.name, received=_rate(self.model), fix=fix, code="KR501"), stacklevel=4)
+        warn(layout(fact, where=self.model.name, received=_rate(self.model), fix=fix, code="KR501"))
 
     def _cause(self, epoch: int) -> tuple[int | None, str | None]:
         """The batch, and the layer or weight, that were the first with a value that is not finite."""
