@@ -1,16 +1,19 @@
 """Weights in several files, and an index of them in JSON: `X.weights.json` as Keras has it, `X.safetensors.index.json` as safetensors files have it.
 
-The index is written last, beside the old one, and takes its place at once; shards of an earlier set keep their names until then and go away afterwards. So
-whoever is killed in between leaves one set or the other.
+The index is written last, beside the old one, and takes its place at once. Where there are shards already, the new ones have other names until the old
+ones are gone, and get theirs then, as second names, before the index says so. So whoever is killed in between leaves one set or the other.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 import pathlib
 import re
 import secrets
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -48,27 +51,54 @@ def write(tree: Tree, path: Any, overwrite: bool, gigabytes: float) -> list[str]
         raise ArgumentError(f"The file '{path}' exists already.", where="overwrite=False", fix="choose another name, or pass overwrite=True")
     parts, total = _divided(tree, gigabytes * 1e9)
     tensors = path.name.endswith(TENSORS)
-    names = _names(path, len(parts), tensors)
-    earlier = _earlier(path)
+    names, earlier = _names(path, len(parts)), _earlier(path)
+    taken = any((path.parent / name).exists() for name in names)
+    first = _names(path, len(parts), f"-{secrets.token_hex(3)}") if taken else names
+    about = {"total_size": total, "format": _OURS} | ({"layout": json.dumps(layout_of(tree))} if tensors else {})
     try:
-        for name, part in zip(names, parts, strict=True):
+        for name, part in zip(first, parts, strict=True):
             with replacing(path.parent / name, False) as stream:
                 (safetensors if tensors else hdf5).write(part, stream)
-        places: dict[str, Any] = {}
-        for name, part in zip(names, parts, strict=True):
-            for place in labels(part) if tensors else (f"/{group}" for group, (_, store) in part.items() if store):
-                places[place] = name if tensors else [*places.get(place, []), name]
-        about = {"total_size": total, "format": _OURS} | ({"layout": json.dumps(layout_of(tree))} if tensors else {})
-        about["sha256"] = _digest(about, places)
-        with replacing(path, overwrite) as stream:
-            stream.write(json.dumps({"metadata": about, "weight_map": places}, indent=4).encode())
+        _put(path, first, parts, about)
     except BaseException:
-        for name in names:
-            (path.parent / name).unlink(missing_ok=True)
+        _remove(path, first)
         raise
-    for name in earlier:
-        (path.parent / name).unlink(missing_ok=True)
+    _remove(path, [name for name in earlier if name not in first])
+    if taken:  # Keras finds shards by these names alone
+        for old, new in zip(first, names, strict=True):
+            _linked(path.parent / old, path.parent / new)
+        _put(path, names, parts, about)
+        _remove(path, first)
     return names
+
+
+def _put(path: pathlib.Path, names: list[str], parts: list[Any], about: dict[str, Any]) -> None:
+    """Write the index of shards that are there."""
+    places: dict[str, Any] = {}
+    for name, part in zip(names, parts, strict=True):
+        if path.name.endswith(TENSORS):
+            places |= dict.fromkeys(labels(part), name)
+        else:
+            for group in (f"/{group}" for group, (_, store) in part.items() if store):
+                places[group] = [*places.get(group, []), name]
+    with replacing(path, True) as stream:
+        stream.write(json.dumps({"metadata": {**about, "sha256": _digest(about, places)}, "weight_map": places}, indent=4).encode())
+
+
+def _remove(path: pathlib.Path, names: list[str]) -> None:
+    for name in names:
+        (path.parent / name).unlink(missing_ok=True)
+
+
+def _linked(old: pathlib.Path, new: pathlib.Path) -> None:
+    """Give a file a second name, at once."""
+    with tempfile.TemporaryDirectory(prefix=".", dir=new.parent) as folder:
+        between = pathlib.Path(folder, new.name)
+        try:
+            os.link(old, between)
+        except OSError:  # the file system has no links
+            shutil.copyfile(old, between)
+        os.replace(between, new)
 
 
 def _digest(about: dict[str, Any], places: dict[str, Any]) -> str:
@@ -78,7 +108,8 @@ def _digest(about: dict[str, Any], places: dict[str, Any]) -> str:
 
 def _divided(tree: Tree, limit: float) -> tuple[list[dict[str, tuple[str, dict[str, Any]]]], int]:
     """The parts of a tree that the shards hold, in order, and the bytes of all arrays."""
-    parts: list[dict[str, tuple[str, dict[str, Any]]]] = [{}]
+    root = {"vars": (tree["vars"][0], {})} if "vars" in tree else {}  # by which the names in each are made
+    parts: list[dict[str, tuple[str, dict[str, Any]]]] = [{group: (name, {}) for group, (name, _) in root.items()}]
     filled, total = 0, 0
     for group, (name, store) in tree.items():
         parts[-1].setdefault(group, (name, {}))
@@ -86,21 +117,18 @@ def _divided(tree: Tree, limit: float) -> tuple[list[dict[str, tuple[str, dict[s
             value = value if hasattr(value, "dtype") else np.asarray(value)
             size = numpy_kind(value).itemsize * int(np.prod(value.shape, dtype=np.int64))
             if filled and filled + size > limit:
-                parts.append({})
+                parts.append({group: (name, {}) for group, (name, _) in root.items()})
                 filled = 0
             parts[-1].setdefault(group, (name, {}))[1][key] = value
             filled, total = filled + size, total + size
     return parts, total
 
 
-def _names(path: pathlib.Path, count: int, tensors: bool) -> list[str]:
-    stem = path.name.removesuffix(TENSORS if tensors else HDF5)
-    for mark in ("", f"-{secrets.token_hex(3)}"):  # the second where there are shards already, which stay until the new ones are whole
-        form = f"{stem}{mark}-{{:05d}}-of-{count:05d}.safetensors" if tensors else f"{stem}{mark}_{{:05d}}.weights.h5"
-        names = [form.format(i + tensors) for i in range(count)]
-        if not any((path.parent / name).exists() for name in names):
-            break
-    return names
+def _names(path: pathlib.Path, count: int, mark: str = "") -> list[str]:
+    """The names of shards, as Keras and safetensors files have them; with a mark, of those that are there until the others are free."""
+    if path.name.endswith(TENSORS):
+        return [f"{path.name.removesuffix(TENSORS)}{mark}-{i + 1:05d}-of-{count:05d}.safetensors" for i in range(count)]
+    return [f"{path.name.removesuffix(HDF5)}{mark}_{i:05d}.weights.h5" for i in range(count)]
 
 
 def _earlier(path: pathlib.Path) -> list[str]:
