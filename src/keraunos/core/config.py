@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from keraunos.core.errors import ArgumentError, BackendError, one_of, suggestion
-from keraunos.core.scope import Scope, scope, within
+from keraunos.core.scope import scope, within
 
 __all__ = [
     "are_checks_enabled", "backend", "backend_scope", "disable_checks", "disable_interactive_logging", "disable_traceback_filtering", "enable_checks",
@@ -37,6 +37,7 @@ _settings: dict[str, Any] = {
     "filter_tracebacks": True,
     "interactive_logging": True,
     "checks": True,
+    "unsafe": False,
 }
 _default: Any = None  # the engine of the process, once chosen or first used
 
@@ -219,7 +220,12 @@ def is_interactive_logging_enabled() -> bool:
 
 def enable_unsafe_deserialization() -> None:
     """From now on, let files and configs run code that they hold, such as that of lambdas: only where you trust all that the process reads."""
-    Scope.safe_mode = False
+    _settings["unsafe"] = True
+
+
+def is_unsafe_deserialization_enabled() -> bool:
+    """Whether files and configs may run code that they hold."""
+    return _settings["unsafe"]
 
 
 def enable_checks() -> None:

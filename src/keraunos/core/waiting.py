@@ -8,6 +8,8 @@ import math
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
+import numpy as np
+
 from keraunos.core import dtypes
 from keraunos.core.errors import ModelFileError
 from keraunos.core.scope import scope, within
@@ -29,9 +31,12 @@ class Waiting:
 
     @property
     def _value(self) -> Any:
+        inferring = scope.waiting is not None and (scope.symbolic or scope.trace is not None)  # it is the shape that is asked for
         if scope.waiting is not None:
-            scope.waiting.spend([self])
+            scope.waiting.spend([self], kept=not inferring)
         with self.backend.concrete():
+            if inferring:
+                return self.backend.array(np.broadcast_to(np.zeros((), "float32"), self._shape), self.dtype)
             value = self.backend.array(_slot.__get__(self)(self._shape, dtype=self.dtype), self.dtype)
             self._value = self.backend.slot(value, self._trainable)
         return self._value
@@ -86,15 +91,16 @@ class Unread(list[Variable]):
         variable.__class__ = _waiting(type(variable))
         self.append(variable)
 
-    def spend(self, variables: list[Variable]) -> None:
-        """Count variables that are given initial values.
+    def spend(self, variables: list[Any], kept: bool = True) -> None:
+        """Count variables that are given initial values, or that are taken for 0 for a moment.
 
         Raises:
             ModelFileError: They would take more memory than the file can need.
         """
         sizes = [math.prod(v.shape) * dtypes.BITS[v.dtype] // 8 for v in variables]
-        self.left -= sum(sizes)
-        if self.left < 0:
+        left = self.left - sum(sizes)
+        self.left = left if kept else self.left
+        if left < 0:
             largest = variables[sizes.index(max(sizes))]
             fact = f"The file describes variables of {sum(sizes):,} bytes that it has no values for."
             where = f"{self.file}: {largest.path}"

@@ -6,8 +6,7 @@ from typing import Any, ClassVar
 
 from keraunos.core.dtypes import FLOATS
 from keraunos.core.errors import BackendError, ModelFileError
-from keraunos.core.scope import scope
-from keraunos.core.serialization import TRUSTED
+from keraunos.core.serialization import TRUSTED, is_safe
 from keraunos.core.variable import Variable
 from keraunos.layers.layer import Layer
 
@@ -65,6 +64,6 @@ class Native(Layer):
         Raises:
             ModelFileError: It was not.
         """
-        if scope.safe_mode if safe_mode is None else safe_mode:
+        if is_safe() if safe_mode is None else safe_mode:
             fact = f"The file holds a {cls.__name__}: loading it would run code from {what}."
             raise ModelFileError(fact, fix=TRUSTED)

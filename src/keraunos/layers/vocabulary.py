@@ -12,8 +12,7 @@ import numpy as np
 
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, ModelFileError
 from keraunos.core.fields import Count
-from keraunos.core.scope import scope
-from keraunos.core.serialization import TRUSTED
+from keraunos.core.serialization import TRUSTED, is_safe
 from keraunos.layers.preprocessing import Adapting, HostLayer, on_host
 
 _FILE, _MORE = "vocabulary.txt", "vocabulary.json"  # the second for tokens that are no lines of text
@@ -150,7 +149,7 @@ class Vocabulary(HostLayer, Adapting, kw_only=True):
     @staticmethod
     def refuse_paths(config: dict[str, Any]) -> None:
         """Raise if a config would read a file of its choice."""
-        if isinstance(config.get("vocabulary"), str) and scope.safe_mode:
+        if isinstance(config.get("vocabulary"), str) and is_safe():
             raise ModelFileError("The config names a vocabulary file outside the model's file.", where=config.get("name"), fix=TRUSTED)
 
     @classmethod

@@ -117,7 +117,7 @@ def model_from_json(json_string: str, custom_objects: Any = None) -> Any:
     """A model from what `model.to_json()` returned."""
     try:
         config = json.loads(json_string)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         fix = "pass the text that model.to_json() returned; of a file, what open(path).read() returns"
         raise ModelFileError(f"The text is no JSON: {error}.", where="model_from_json", received=repr(json_string)[:60], fix=fix) from None
     return deserialize_keras_object(config, custom_objects)
