@@ -82,7 +82,7 @@ def agrees(model: Any, run: Run, batches: list[Any]) -> bool:
 @pytest.mark.parametrize("format", FORMATS)
 def test_sequences_of_any_length(format: str, tmp_path: pathlib.Path) -> None:
     inputs, (file, runtime), random = keraunos.Input((None, 2), name="x"), FORMATS[format], np.random.default_rng(0)
-    x = layers.GRU(2, return_sequences=True, go_backwards=True)(layers.Masking()(inputs))
+    x = layers.GRU(2, return_sequences=True, go_backwards=True, activity_regularizer="l2")(layers.Masking()(inputs))
     model = keraunos.Model(inputs, [layers.Conv1D(3, 3, padding="same")(x), layers.GlobalMaxPooling1D()(x)])
     model.export(tmp_path / file, format)
     assert agrees(model, runtime(tmp_path / file), [random.normal(size=(n, t, 2)).astype("f") for n, t in ((1, 5), (3, 2))])
@@ -223,7 +223,7 @@ class Server:
 VECTORIZATIONS: list[dict[str, Any]] = [
     {}, {"output_sequence_length": 3}, {"standardize": None}, {"standardize": "lower", "split": "character"}, {"ngrams": 2},
     {"standardize": "strip_punctuation", "ngrams": (2, 3), "output_mode": "count"}, {"output_mode": "multi_hot", "max_tokens": 9, "pad_to_max_tokens": True},
-    {"output_mode": "tf_idf"},
+    {"output_mode": "tf_idf", "max_tokens": 12, "pad_to_max_tokens": True},
 ]  # fmt: skip
 LOOKUPS: list[tuple[Any, Any]] = [
     (layers.StringLookup(vocabulary=["the", "cat"], num_oov_indices=3), np.array([["the", "dog"], ["mat", "cat"]])),

@@ -77,7 +77,8 @@ class _Form:
         tf = self.tf
         if mode == "multi_hot":
             return tf.cast(counts > 0, self.source.compute_dtype)
-        return tf.cast(counts, self.source.compute_dtype) * (1 if weights is None else tf.constant(weights, self.source.compute_dtype))
+        weights = [1] if weights is None else np.pad(weights, (0, counts.shape[-1] - len(weights)))
+        return tf.cast(counts, self.source.compute_dtype) * tf.constant(weights, self.source.compute_dtype)
 
 
 class _Lookup(_Form):
@@ -148,7 +149,7 @@ class _Vectorization(_Form):
             return self._padded(tf.cast(places, "int32"))
         kept = tf.ragged.boolean_mask(places, places >= 0)
         counts = tf.math.bincount(kept, minlength=lookup.depth(), maxlength=lookup.depth(), axis=-1)
-        return self.counted(counts, source.output_mode, lookup._weights)
+        return self.counted(tf.ensure_shape(counts, [None, lookup.depth()]), source.output_mode, lookup._weights)
 
     def _words(self, texts: Any) -> Any:
         tf, source = self.tf, self.source

@@ -61,6 +61,8 @@ class Effects(Weighted):
         for x in tree.flatten(outputs):
             if not isinstance(x, Spec):
                 batch = x.shape[0] if len(x.shape) else 1  # TensorFlow's shape of a number is true
+                if batch is None:  # as in a SavedModel
+                    batch = self._backend.cast(self._backend.dim(x, 0), self._backend.dtype_of(x))
                 self.add_loss(self.activity_regularizer(x) / (1 if isinstance(batch, int) and batch == 0 else batch))
 
     def add_loss(self, loss: Any) -> None:
