@@ -31,6 +31,7 @@ HEAD = """# What users are told
 *Told* says whether a program was refused (raised), or ran with a warning (warned), on how many of the engines that got so far (NumPy does not train), whether the message
 has a place and a fix, and its characters. Of Keras, *silent* means that the program ran without a word; a *crash* is an error of another library, or one
 that is none of those that Keras raises on purpose (`KeyError`, `StopIteration`, …); *hung* is more than {patience} s. Made by `python -m tools.feedback_table`.
+That a worker of a data set which is killed ends the run at once, by its name and the batch, is a case of `tests/test_indexed.py`.
 
 | | Keraunos | Keras |
 |---|---|---|
