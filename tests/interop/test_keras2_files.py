@@ -270,17 +270,23 @@ def trained(tmp_path_factory):
             for step in STEPS[:2]:
                 model.train_on_batch(*step)
             model.save(path := folder / f"{'_'.join(key).replace(' ', '_')}.h5")
+            if key[0] == "optimizers":
+                model.save(path.with_suffix(".keras"))
             for step in STEPS[2:]:
                 model.train_on_batch(*step)
             found[key] = path, model.get_weights()
     return found
 
 
-@pytest.mark.parametrize("name", [*[f"optimizers {n}" for n in OPTIMIZERS], *[f"legacy {n}" for n in OPTIMIZERS | FORMER if n != "adamw"]])
-def test_training_goes_on(name, trained):
-    path, expected = trained[tuple(name.split(" ", 1))]
+ENDINGS = {"optimizers": (".h5", ".keras"), "legacy": (".h5",)}
+KINDS = {"optimizers": OPTIMIZERS, "legacy": {n: o for n, o in (OPTIMIZERS | FORMER).items() if n != "adamw"}}
+
+
+@pytest.mark.parametrize(("kind", "name", "ending"), [(kind, name, ending) for kind, names in KINDS.items() for name in names for ending in ENDINGS[kind]])
+def test_training_goes_on(kind, name, ending, trained):
+    path, expected = trained[kind, name]
     with in_force("torch"):
-        model = keras.models.load_model(path)
+        model = keras.models.load_model(path.with_suffix(ending))
         assert int(model.optimizer.iterations) == 2
         for step in STEPS[2:]:
             model.train_on_batch(*step)

@@ -312,7 +312,7 @@ class Model(Trainer, Layer):
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile as `get_compile_config` says, and build the optimizer."""
-        given = {k: deserialize_keras_object(v) for k, v in config.items()}
+        given = {k: deserialize_keras_object(v) for k, v in config.items() if v is not None or k == "optimizer"}  # Keras 2 noted what it had no word on
         if given.get("jit_compile"):  # Keras writes True where its own engine compiles; the one that reads the file need not
             given["jit_compile"] = "auto"
         self.compile(**given)
