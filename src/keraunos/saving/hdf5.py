@@ -10,7 +10,6 @@ import contextlib
 import io
 import math
 import os
-import pathlib
 import struct
 import tempfile
 import zlib
@@ -24,6 +23,7 @@ from h5py import h5a, h5d, h5g, h5l, h5o, h5p, h5s, h5t  # pyright: ignore[repor
 from keraunos.core.errors import KeraunosError, clean
 from keraunos.saving.arrays import Tree, flat, numpy_kind
 from keraunos.saving.files import problem, require
+from keraunos.saving.hdf5_texts import lengths
 from keraunos.saving.regions import SEAL, Hashed, Region
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -70,7 +70,7 @@ class Data:
         """The dtype that NumPy does not have, by the name that stands beside the data."""
         import ml_dtypes
 
-        name = attribute(h5py.Dataset(self._data), "dtype", self._region.path)
+        name = attribute(h5py.Dataset(self._data), "dtype", self._region)
         known = getattr(ml_dtypes, str(name), None)
         right = isinstance(known, type) and np.dtype(known).itemsize == self.kind.itemsize
         require(right, self._region.path, f"The file holds data of an unknown dtype, {str(name)!r}.", self.place, _NEVER)
@@ -142,7 +142,7 @@ class Data:
             part[...] = block[tuple(slice(size) for size in part.shape)]
 
 
-def attribute(item: Any, name: str, path: pathlib.Path, limit: int = 2**16) -> Any:
+def attribute(item: Any, name: str, region: Region, limit: int = 2**16) -> Any:
     """An attribute of a group, or of data, as Python has it: text, a number, a list; None if there is none.
 
     Raises:
@@ -156,7 +156,9 @@ def attribute(item: Any, name: str, path: pathlib.Path, limit: int = 2**16) -> A
     text = isinstance(kind, h5t.TypeStringID)
     single = text and kind.is_variable_str()
     fine = found.get_storage_size() <= limit and (math.prod(found.shape) == 1 if single else text or isinstance(kind, (h5t.TypeIntegerID, h5t.TypeFloatID)))
-    require(fine, path, f"The attribute '{clean(name)}' is too large, or of an unknown kind.", item.name, _NEVER)
+    if fine and single:
+        fine = max(lengths(region, h5o.get_info(item.id).addr, name), default=0) <= min(limit, region.size)
+    require(fine, region.path, f"The attribute '{clean(name)}' is too large, or of an unknown kind.", item.name, _NEVER)
     value = item.attrs[name]
     value = value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
     plain = lambda x: x.decode("utf-8", "replace") if isinstance(x, bytes) else x  # noqa: E731
@@ -204,7 +206,7 @@ class File(Mapping[str, Data]):
         sizes = bytes(region.bytes({0: 13, 1: 13}.get(region.bytes(8, 1)[0], 9), 2)) if region.size > 16 else b""
         require(sizes == b"\x08\x08", self.path, "The file is damaged: it has addresses of an unusual length.")
         self._shown = _Shown(region) if region.size > _SMALL else io.BytesIO(region.bytes(0, region.size))
-        with self._blamed():
+        with self.blamed():
             self._file = h5py.File(self._shown, "r")
             self._walk()
         end = self._end() + (SEAL if self.sealed else 0)
@@ -227,22 +229,22 @@ class File(Mapping[str, Data]):
 
     def has(self, place: str, name: str) -> bool:
         """Whether a group, or the file where `place` is "", has an attribute."""
-        with self._blamed():
+        with self.blamed():
             return bool(h5a.exists(self.groups[place].id, name.encode()))
 
     def attribute(self, place: str, name: str, limit: int = 2**16) -> Any:
         """An attribute of a group, or of the file where `place` is "", or of data."""
-        with self._blamed():
-            return attribute(self.groups[place] if place in self.groups else h5py.Dataset(self._sets[place]._data), name, self.path, limit)
+        with self.blamed():
+            return attribute(self.groups[place] if place in self.groups else h5py.Dataset(self._sets[place]._data), name, self.region, limit)
 
     @contextlib.contextmanager
-    def _blamed(self) -> Iterator[None]:
+    def blamed(self) -> Iterator[None]:
         """What the library raises for damaged files is told as such."""
         try:
             yield
         except KeraunosError:
             raise
-        except (OSError, RuntimeError, KeyError, AttributeError, ValueError, TypeError, OverflowError, SystemError) as error:
+        except (OSError, RuntimeError, KeyError, AttributeError, ValueError, TypeError, OverflowError, SystemError, struct.error) as error:
             raise problem(self.path, f"The weights are a damaged HDF5 file: {error}") from error
 
     def _end(self) -> int:

@@ -21,7 +21,7 @@ from keraunos.saving.zipped import Archive
 
 _NOTE = "__keraunos__"
 _NEVER = "do not load it: numpy.savez writes no such weights"
-_HEADER = re.compile(rb"\{'descr': '([<>|=][biufcV]\d{1,2})', 'fortran_order': (True|False), 'shape': \(((?:\d{1,18},? ?){0,64})\), \}\s*")
+_HEADER = re.compile(rb"\{'descr': '([<>|=][biufcV]\d{1,2})', 'fortran_order': (True|False), 'shape': \(([\d, ]{0,600})\), \}\s*")
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, OSError, OverflowError)
 
 
@@ -115,7 +115,9 @@ class Array:
         except TypeError:
             raise problem(file.path, fact, name, _NEVER) from None
         require(self.kind.kind in "biufcV" and self.kind.itemsize > 0, file.path, fact, name, _NEVER)
-        self.shape, self._fortran, self._start = tuple(map(int, re.findall(rb"\d+", found[3]))), found[2] == b"True", size
+        sizes = found[3].replace(b" ", b"").removesuffix(b",").split(b",") if found[3] else []
+        require(all(0 < len(n) < 19 for n in sizes) and len(sizes) <= 64, file.path, fact, name, _NEVER)
+        self.shape, self._fortran, self._start = tuple(map(int, sizes)), found[2] == b"True", size
         needed = math.prod(self.shape) * self.kind.itemsize
         fine = self._start + needed == info.file_size
         require(fine, file.path, f"The array is said to have the shape {str(self.shape)[:60]}; the member has {info.file_size:,} bytes.", name)
