@@ -100,6 +100,19 @@ def test_whichever_call_fails_the_old_file_stays(name: str, ending: str, tmp_pat
     assert kills.values(path) == {2.0}
 
 
+def test_what_a_killed_process_left_is_deleted(tmp_path: pathlib.Path) -> None:
+    path, old, new, held = (tmp_path / name for name in ("m.npz", ".m.npz.01234567.tmp", ".m.npz.76543210.tmp", ".m.npz.abcdef01.tmp"))
+    for left in (old, new, held):
+        left.write_bytes(b"x")
+    for left in (old, held):
+        os.utime(left, (0, 0))
+    with open(held, "rb") as stream:
+        files._lock(stream)
+        kills.save(kills.model(1.0), path)
+    left = set(os.listdir(tmp_path))
+    assert left == {path.name, new.name, held.name}
+
+
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_no_flipped_bit_is_read(ending: str, tmp_path: pathlib.Path) -> None:
     path, rng = tmp_path / f"m{ending}", random.Random(1)

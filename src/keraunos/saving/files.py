@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
 import pathlib
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, FileWriteError, KeraunosError, ModelFileError
 from keraunos.saving.remote import URL, is_url
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 AGAIN = "copy the file again, or save the model again"
 
@@ -107,6 +114,26 @@ def _not_written(path: pathlib.Path, error: OSError, needed: int) -> FileWriteEr
     return made
 
 
+def _sweep(path: pathlib.Path) -> None:
+    """Delete what processes that were killed left of their writing to `path`; who still writes holds a lock."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.????????.tmp"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > 60:
+                with open(left, "rb") as stream:
+                    _lock(stream)
+                left.unlink()
+
+
+def _lock(stream: BinaryIO) -> None:
+    """Hold a lock until the file is closed.
+
+    Raises:
+        OSError: Another process has it.
+    """
+    if fcntl is not None:  # Windows deletes no file that is open
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 @contextlib.contextmanager
 def replacing(path: pathlib.Path | URL, overwrite: bool, needed: int = 0) -> Iterator[BinaryIO]:
     """A stream whose content takes the place of the file at `path` at the end of the block, at once.
@@ -133,9 +160,12 @@ def replacing(path: pathlib.Path | URL, overwrite: bool, needed: int = 0) -> Ite
         raise ArgumentError(f"The file '{path}' exists already.", where="overwrite=False", fix="choose another name, or pass overwrite=True")
     if not path.parent.is_dir():
         raise ArgumentError(f"The folder '{path.parent}' does not exist.", where="filepath", fix=f"os.makedirs({str(path.parent)!r})")
+    _sweep(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with open(temporary, "x+b") as stream:
+            with contextlib.suppress(OSError):  # there are file systems without locks
+                _lock(stream)
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
