@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     # isort: off
-    from keraunos import activations, backend, callbacks, config, constraints, datasets, dtype_policies, export, initializers, layers, lora, losses
+    from keraunos import activations, backend, callbacks, config, constraints, datasets, dtype_policies, export, initializers, layers, legacy, lora, losses
     from keraunos import metrics, mixed_precision, models, ops, optimizers, random, regularizers, saving, tree, utils
 
     # isort: on
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DTypePolicy", "FloatDTypePolicy", "Function", "Initializer", "Input", "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Operation", "Optimizer", "Population",
     "Regularizer", "RematScope", "Sequential", "StatelessScope", "SymbolicScope", "Variable", "__version__", "activations", "backend", "backend_scope", "callbacks", "config", "constraints", "datasets",
-    "device", "dtype_policies", "export", "functional", "initializers", "install_as_keras", "layers", "lora", "losses", "metrics", "mixed_precision", "models", "name_scope", "ops",
+    "device", "dtype_policies", "export", "functional", "initializers", "install_as_keras", "layers", "legacy", "lora", "losses", "metrics", "mixed_precision", "models", "name_scope", "ops",
     "optimizers", "random", "regularizers", "remat", "saving", "set_backend", "tree", "utils", "value_and_grad", "version",
 ]  # fmt: skip
 _MODULES = frozenset(__all__) - {*_HOMES, "__version__", "version"}

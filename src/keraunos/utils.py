@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,10 @@ from keraunos.core.errors import ArgumentTypeError, DataError, one_of
 from keraunos.core.graph import KerasTensor
 from keraunos.core.missing import answer_for
 from keraunos.core.serialization import *
+from keraunos.legacy import saving as legacy
 
 __all__ = [
-    "Progbar", "PyDataset", "Sequence", "array_to_img", "audio_dataset_from_directory", "clear_session", "disable_interactive_logging", "enable_interactive_logging", "get_file", "get_source_inputs", "image_dataset_from_directory", "img_to_array", "is_interactive_logging_enabled", "is_keras_tensor", "load_img", "model_to_dot", "normalize",
+    "Progbar", "PyDataset", "Sequence", "array_to_img", "audio_dataset_from_directory", "clear_session", "disable_interactive_logging", "enable_interactive_logging", "get_file", "get_source_inputs", "image_dataset_from_directory", "img_to_array", "is_interactive_logging_enabled", "is_keras_tensor", "legacy", "load_img", "model_to_dot", "normalize",
     "pack_x_y_sample_weight", "pad_sequences", "plot_model", "save_img", "set_random_seed", "split_dataset", "standardize_dtype", "text_dataset_from_directory", "timeseries_dataset_from_array",
     "to_categorical", "unpack_x_y_sample_weight",
 ]  # fmt: skip
@@ -174,4 +176,5 @@ _LATE = {
     "random.host": ("set_random_seed",),
     "training.progbar": ("Progbar",),
 }
+sys.modules[f"{__name__}.legacy"] = legacy  # so that it can be imported
 answer_for(__name__, {name: module for module, found in _LATE.items() for name in found})

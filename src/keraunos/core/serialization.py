@@ -20,7 +20,7 @@ from typing import Any, TypeGuard
 
 from keraunos.core import config as settings
 from keraunos.core.dtypes import BITS
-from keraunos.core.errors import ArgumentError, ModelFileError, suggestion
+from keraunos.core.errors import ArgumentError, ArgumentTypeError, ModelFileError, suggestion
 from keraunos.core.frames import warn
 from keraunos.core.scope import scope, within
 from keraunos.core.upgrading import modern_class, modern_config
@@ -220,19 +220,23 @@ def deserialize_value(value: Any) -> Any:
     return map_items(deserialize_value, value) if isinstance(value, (list, tuple, dict)) else value
 
 
-def deserialize_keras_object(config: Any, custom_objects: dict[str, Any] | None = None, safe_mode: bool = True) -> Any:
+def deserialize_keras_object(config: Any, custom_objects: dict[str, Any] | None = None, safe_mode: bool = True, **kwargs: Any) -> Any:
     """An object from what `serialize_keras_object` returned.
 
     Args:
         config: The JSON-ready values.
         custom_objects: Classes and functions by name, beside those registered.
         safe_mode: Refuse what could run code from the file.
+        **kwargs: `module_objects`, where names are looked up after those; `printable_module_name`, which Keras 2 had for messages.
 
     Raises:
         ModelFileError: A class is unknown, or refused.
     """
+    known = kwargs.pop("module_objects", None)
+    if unknown := next((key for key in kwargs if key != "printable_module_name"), None):
+        raise ArgumentTypeError(f"deserialize_keras_object has no argument '{unknown}'.", where="deserialize_keras_object", fix="leave it out")
     with custom_object_scope(custom_objects), within(safe_mode=safe_mode and scope.safe_mode):
-        return object_from(config)
+        return object_from(config, known)
 
 
 def object_from(config: Any, known: Mapping[str, Any] | None = None) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 from keraunos.core import tree
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, ModelFileError
 from keraunos.core.graph import KerasTensor
+from keraunos.core.old_graphs import with_old_activations
 from keraunos.core.scope import within
 from keraunos.core.serialization import deserialize_keras_object
 from keraunos.layers.input_layer import InputLayer
@@ -114,10 +115,16 @@ def same_class(model: Any) -> Any:
 
 
 def model_from_json(json_string: str, custom_objects: Any = None) -> Any:
-    """A model from what `model.to_json()` returned."""
+    """A model from what `model.to_json()` returned, here or in any version of Keras.
+
+    Raises:
+        ModelFileError: It is no JSON, or describes what cannot be made.
+    """
     try:
         config = json.loads(json_string)
     except (ValueError, RecursionError) as error:
         fix = "pass the text that model.to_json() returned; of a file, what open(path).read() returns"
         raise ModelFileError(f"The text is no JSON: {error}.", where="model_from_json", received=repr(json_string)[:60], fix=fix) from None
+    if isinstance(config, dict) and not str(config.get("keras_version", 3)).startswith("3"):
+        config = with_old_activations(config)
     return deserialize_keras_object(config, custom_objects)
