@@ -58,6 +58,13 @@ def doubled(x):
     return ops.while_loop(lambda v: ops.sum(v) < 100.0, lambda v: v * 2.0, x)
 
 
+def chosen(engine):
+    choice = layers.Lambda(lambda x: ops.cast(ops.argmax(x, -1, keepdims=True), "float32"), name="mine")
+    model = keras.Sequential([keras.Input((8,)), layers.Dense(4), choice], name="net")
+    model.compile("sgd", "mse")
+    model.fit(X, Y, verbose=0)
+
+
 def huge(x):
     return x + ops.cumsum(ops.stop_gradient(ops.broadcast_to(x[:1, :1], (2**25, 2**25))), axis=0)[-1:, :4]  # petabytes
 
@@ -117,7 +124,8 @@ FAILURES = {
     "no memory, in a compiled step": (fit(huge), ("jax", "torch", "pytensor"), RuntimeError, "KR710", ["net > mine (ops.", "(33554432, 33554432)", "batch_size"]),
     "more than memory can be": (fit(lambda x: x + ops.sum(ops.ones((2**40, 2**40)))), ("tensorflow",), RuntimeError, "KR710", ["net > mine (ops.ones)", "(1099511627776, 1099511627776)"]),  # for less, it waits ten seconds first
     "no memory, predicting": (predict(huge), ("jax", "torch"), RuntimeError, "KR710", ["net > mine (ops.", "(33554432, 33554432)"]),
-    "a loop that has no gradient": (fit(doubled), ("jax", "pytensor"), NotImplementedError, "KR7", ["net > mine (", "loop", "ops.stop_gradient"]),
+    "a loop that has no gradient": (fit(doubled), ("jax", "pytensor"), NotImplementedError, "KR711", ["net > mine", "while_loop", "ops.stop_gradient"]),
+    "an op without a gradient": (chosen, TRAINING, ValueError, "KR304", ["ops.argmax", "ops.stop_gradient"]),
     "a gradient of the wrong shape": (fit(badly_differentiated), TRAINING, ValueError, "KR714", ["net > mine (ops.custom_gradient)", "(3, 3)", "(4, 4)"]),
     "half precision that overflows": (half_precision, TRAINING, RuntimeError, "KR501", ["'mine' (Rescaling)", "ops.multiply"]),
     "a device that is not there": (fit(somewhere), TRAINING, RuntimeError, "KR701", ["net > mine (device)", "gpu:7", "cpu"]),

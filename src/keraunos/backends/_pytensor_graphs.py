@@ -348,7 +348,7 @@ class Numbers(Op):
         return [[x.dtype in dtypes.FLOATS and y.dtype in dtypes.FLOATS for y in node.outputs] for x in node.inputs]
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
-        raise BackendError(f"The pytensor backend has no gradient of {self.own}.", fix="use ops.stop_gradient, or another backend")
+        raise BackendError(f"The pytensor backend has no gradient of {self.own}.", fix="use ops.stop_gradient, or another backend", code="KR711")
 
 
 def by_numbers(function: Callable[..., Any], out: Any, args: Sequence[Any], own: str) -> Any:
@@ -435,7 +435,7 @@ def while_loop(goes_on: Any, body: Any, variables: Any) -> Any:
             state = moves(*state, *fixed)
         return list(state)
 
-    found = by_numbers(run, specs, [Traced(x) for x in (*start, *outside)], "a loop whose length is not known")
+    found = by_numbers(run, specs, [Traced(x) for x in (*start, *outside)], "ops.while_loop, a loop whose length is not known")
     return refilled(variables, found)
 
 

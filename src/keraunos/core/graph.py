@@ -31,6 +31,7 @@ class KerasTensor(Spec):
     ):
         self._shape = Spec(shape).shape
         self.dtype = dtype
+        self.cut: str | None = None
         self.sparse, self.ragged, self.record_history = sparse, ragged, record_history
         self.name = name or auto_name("keras_tensor")
         self.node: Node | None = None
@@ -45,7 +46,7 @@ class KerasTensor(Spec):
     @property
     def spec(self) -> Spec:
         """The shape and dtype alone."""
-        return Spec(self._shape, self.dtype)
+        return Spec(self._shape, self.dtype, self.cut)
 
     def reshape(self, newshape: Any) -> Any:
         """`ops.reshape(self, newshape)`."""
@@ -107,7 +108,15 @@ class Operation:
 
 def record(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], specs: Any) -> Any:
     """Record one call in the graph; returns symbolic tensors in the form of `specs`."""
-    outputs = tree.map_structure(lambda s: KerasTensor(s.shape, s.dtype) if isinstance(s, Spec) else s, specs)
+
+    def symbolic(spec: Any) -> Any:
+        if not isinstance(spec, Spec):
+            return spec
+        made = KerasTensor(spec.shape, spec.dtype)
+        made.cut = spec.cut
+        return made
+
+    outputs = tree.map_structure(symbolic, specs)
     Node(operation, args, kwargs, outputs)
     return outputs
 

@@ -46,6 +46,7 @@ _BASE_KINDS: dict[type, int] = {
 _WEAK = {bool: "bool", int: "int", float: "float", complex: "complex", Unknown: "int"}  # the lattice's names for what takes the dtype of what it meets
 _SCALARS = frozenset({int, float, bool, complex})
 _ALL: list[Any] = []
+_FLAT = frozenset({"stop_gradient", "sign", "floor", "ceil", "round", "trunc"})  # floats whose gradient is 0
 _PLAIN = _SCALARS | {type(None)}
 _STATIC = frozenset({type(None), slice, type(...), str})
 
@@ -258,7 +259,7 @@ class Op:
                 return backend.array(x, target) if settle else x
             if _dtype_name(x) == target:
                 return x
-            return Spec(_spec_of(x).shape, target) if symbolic else backend.cast(x, target)
+            return Spec((spec := _spec_of(x)).shape, target, spec.cut) if symbolic else backend.cast(x, target)
 
         return self.map(cast, args, self.promoted)
 
@@ -274,13 +275,22 @@ class Op:
                 if self.dtype.inputs:  # the body may count on the cast that a run makes
                     args = self.promote(config.active(), args, symbolic=True)
                 return _specs(self.body(*args, **kwargs))
-            args = self.map(_spec_of, args)
+            given, args = self.operands_of(args), self.map(_spec_of, args)
             out = self.shape(*args, **kwargs)
-            if isinstance(out, Spec) or (isinstance(out, (tuple, list)) and out and isinstance(out[0], Spec)):
-                return out
-            return Spec(out, self.dtype.output([_dtype_name(x) for x in self.operands_of(args, self.promoted)]))
+            if not (isinstance(out, Spec) or (isinstance(out, (tuple, list)) and out and isinstance(out[0], Spec))):
+                out = Spec(out, self.dtype.output([_dtype_name(x) for x in self.operands_of(args, self.promoted)]))
+            for made in (out,) if isinstance(out, Spec) else out:
+                made.cut = self._cut(made, given)
+            return out
         except KeraunosError as error:
             raise self.locate(error) from None
+
+    def _cut(self, made: Spec, given: list[Any]) -> str | None:
+        """The op that keeps gradients from what the result was made of, if all of it was: this one, or one before."""
+        before = next((x.cut for x in given if isinstance(x, Spec) and x.cut), None)
+        smooth = dtypes.FLOATS | dtypes.COMPLEX
+        lives = any(isinstance(x, Variable) or (isinstance(x, Spec) and not x.cut and x.dtype in smooth) for x in given)
+        return before if not lives else None if made.dtype in smooth and self.name not in _FLAT else self.name
 
     def symbolic(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Infer the result's spec; record a graph node if an argument came from `Input`."""

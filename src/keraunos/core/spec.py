@@ -153,11 +153,12 @@ class Spec(Symbolic):
     Spec(shape=(None, 3), dtype='float32')
     """
 
-    __slots__ = ("__weakref__", "_keras_mask", "dtype", "shape")
+    __slots__ = ("__weakref__", "_keras_mask", "cut", "dtype", "shape")
 
-    def __init__(self, shape: Iterable[Any], dtype: str = "float32"):
+    def __init__(self, shape: Iterable[Any], dtype: str = "float32", cut: str | None = None):
         self.shape = tuple(UNKNOWN if d is None else d for d in shape)
         self.dtype = dtype
+        self.cut = cut  # the op beyond which no gradient gets, where it hangs on nothing else
 
     def __eq__(self, other: Any) -> Any:
         if type(self) is Spec and type(other) is Spec:

@@ -90,6 +90,15 @@ def check_model(model: Any) -> None:
         raise StateError(fact, where=model.name, fix="set layer.trainable = True on what should learn, and compile again", code="KR402")
     if "_compile_arguments" in model.__dict__ and model.optimizer is None and not model._overrides("train_step"):  # a population's is its models'
         raise StateError("There is no optimizer: it is None.", where="compile", fix="compile(optimizer='adam', …)")
+    flow = Flow.of(model)
+    if flow is None or not config.are_checks_enabled() or model.loss is None or model._overrides("train_step"):
+        return
+    cuts = [getattr(x, "cut", None) for x in flow.outputs]
+    if cuts and all(cuts):
+        first = (layer for layer, given, made in flow.calls if any(x.cut for x in made) and not any(getattr(x, "cut", None) for x in given))
+        fact = f"No gradient gets to the weights: ops.{cuts[0]} has none, and the outputs hang on it alone."
+        fix = "compute the loss from what comes before it, such as a softmax; or pass gradients around it: x + ops.stop_gradient(f(x) - x)"
+        raise StateError(fact, where=getattr(next(first, model), "name", model.name), fix=f"{fix}. {SILENCE}", code="KR304")
 
 
 def check_inputs(model: Any, data: Source, head: Any) -> None:
