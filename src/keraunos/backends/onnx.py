@@ -25,7 +25,7 @@ from keraunos.backends._onnx_recurrent import *
 from keraunos.backends._tracing import named, ops, refilled, sizes_of, traced
 from keraunos.core import config, dtypes, tree, windows
 from keraunos.core.errors import BackendError, SymbolicError
-from keraunos.core.spec import OPERATORS, UNKNOWN, Spec, broadcast_shapes, known, normalize_axes, normalize_axis
+from keraunos.core.spec import OPERATORS, UNKNOWN, Spec, broadcast_shapes, known, normalize_axes, normalize_axis, size_of
 
 name = "onnx"
 kinds: dict[type, int] = {}
@@ -221,13 +221,20 @@ def _extreme(type: str, chosen: str) -> Callable[..., Any]:
             limit, x = sorted((x1, x2), key=lambda x: isinstance(x, Value))
             if not isinstance(limit, Value) and limit.size == 1 and limit.ndim <= x.ndim and dtypes.is_float(dtype):
                 return wider(lambda x: emit("Clip", x, **{"min" if type == "Max" else "max": float(limit.item())}), x)
-            shape = broadcast_shapes(x1.shape, x2.shape)
-            x1, x2 = ((x if tuple(x.shape) == shape else ops.broadcast_to(x, shape)) for x in (x1, x2))
+            x1, x2 = _stretched(x1, x2), _stretched(x2, x1)
         if opset() >= 12 or dtypes.is_float(dtype):
             return wider(lambda *xs: emit(type, *xs), x1, x2)
         return ops.where(OPERATORS[chosen](x1, x2), x1, x2)
 
     return function
+
+
+def _stretched(x: Any, other: Any) -> Any:
+    """A tensor in the shape that it has with another; what is not known of its own sizes stays."""
+    shape = broadcast_shapes(x.shape, other.shape)
+    own, others = ([1] * (len(shape) - y.ndim) + list(sizes_of(y)) for y in (x, other))
+    sizes = [o if isinstance(o, Value) else d if d is not UNKNOWN else p for d, o, p in zip(shape, own, others, strict=True)]
+    return x if tuple(x.shape) == tuple(shape) else ops.broadcast_to(x, sizes)
 
 
 maximum, minimum = named(_extreme("Max", "greater"), "maximum"), named(_extreme("Min", "less"), "minimum")
@@ -708,8 +715,29 @@ def matmul(x1, x2):
 def einsum(subscripts, *operands):
     if not any(isinstance(x, Value) for x in operands):
         return eager.einsum(subscripts, *operands)
-    require(12, "Einsum")
+    if opset() < 12:
+        return _as_product(subscripts.replace(" ", ""), *operands)
     return wider(lambda *xs: emit("Einsum", *xs, equation=subscripts.replace(" ", "")), *operands)
+
+
+def _as_product(subscripts: str, *operands: Any) -> Any:
+    """What Einsum computes of two tensors, as a product of matrices."""
+    inputs, arrow, out = subscripts.partition("->")
+    terms, lone = inputs.split(","), {c for c in inputs if inputs.count(c) == 1} - {",", *out}
+    if not arrow or "." in subscripts or len(terms) != 2 or lone or any(len(set(term)) < len(term) for term in terms):
+        require(12, "Einsum")
+    left, right = terms
+    size = {c: n for term, x in zip(terms, operands, strict=True) for c, n in zip(term, sizes_of(x), strict=True)}
+    rows, columns = ([c for c in t if c not in other] for t, other in ((left, right), (right, left)))
+    batch, inner = ([c for c in left if c in right and (c in out) is kept] for kept in (True, False))
+
+    def matrix(x: Any, term: str, *groups: list[str]) -> Any:
+        turned = ops.transpose(x, [term.index(c) for c in (*batch, *groups[0], *groups[1])])
+        return ops.reshape(turned, [*(size[c] for c in batch), *(size_of([size[c] for c in group]) for group in groups)])
+
+    product = ops.matmul(matrix(operands[0], left, rows, inner), matrix(operands[1], right, inner, columns))
+    found = [*batch, *rows, *columns]
+    return ops.transpose(ops.reshape(product, [size[c] for c in found]), [found.index(c) for c in out])
 
 
 @traced
@@ -753,7 +781,8 @@ def _over_windows(type: str, x: Any, plan: windows.Windows, *weights: Any, **att
     if type != "ConvTranspose":
         dynamic = any(p is UNKNOWN for pair in plan.pads for p in pair)
         attributes |= {"auto_pad": "SAME_UPPER"} if dynamic else {"pads": [before for before, _ in plan.pads] + [behind for _, behind in plan.pads]}
-    out = through(_KERNELS[type], lambda *xs: emit(type, *xs, kernel_shape=list(plan.size), strides=list(plan.strides), **attributes), x, *weights)
+    table = _SLIDING if opset() < 8 else _KERNELS[type]  # kernels of old operators are for float32
+    out = through(table, lambda *xs: emit(type, *xs, kernel_shape=list(plan.size), strides=list(plan.strides), **attributes), x, *weights)
     return emit("Transpose", out, perm=list(windows.LAST[plan.rank])) if plan.last else out
 
 
