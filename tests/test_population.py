@@ -189,7 +189,7 @@ def test_evaluate_and_predict_use_the_models_as_they_are(engine):
             found = model.evaluate(X, LABELS, batch_size=8, verbose=0, return_dict=True)
             assert list(found) == list(logs)
             np.testing.assert_allclose([v[i] for v in logs.values()], list(found.values()), rtol=1e-5)
-        population.fit(X, LABELS, verbose=0, validation_data=(X, LABELS))
+        population.fit(X, LABELS, verbose=0, validation_data=(X.copy(), LABELS))
     programs = population._stack._cache["predict", ""]
     population.predict(X, batch_size=8, verbose=0)
     assert population._stack._cache["predict", ""] is programs  # compiled once
@@ -349,7 +349,7 @@ def test_what_a_population_cannot_do(engine):
     def stop(epoch, logs):
         population.models[1].stop_training = True
 
-    population.fit(X, LABELS, epochs=2, verbose=0, validation_data=(X, LABELS), validation_freq=[2],
+    population.fit(X, LABELS, epochs=2, verbose=0, validation_data=(X.copy(), LABELS), validation_freq=[2],
                    callbacks=lambda i: [keras.callbacks.LambdaCallback(on_epoch_end=stop)])  # fmt: skip
     assert "val_loss" not in population.histories[1].history and population.best("val_loss") == 0
     with pytest.raises(ArgumentError, match="acuracy"):

@@ -381,7 +381,7 @@ def test_events_for_tensorboard(engine: str, tmp_path: pathlib.Path) -> None:
     model.compile(keras.optimizers.SGD(rate), "mse")
     log = callbacks.TensorBoard(tmp_path, histogram_freq=2, update_freq=2, write_images=True, write_steps_per_second=True, embeddings_freq=1)
     x = np.random.default_rng(0).integers(0, 5, (40, 3))
-    history = model.fit(x, Y, batch_size=8, epochs=3, validation_data=(x, Y), verbose=0, callbacks=[log]).history
+    history = model.fit(x, Y, batch_size=8, epochs=3, validation_data=(x.copy(), Y), verbose=0, callbacks=[log]).history
 
     def read(folder: str) -> Any:
         events = EventAccumulator(str(tmp_path / folder), size_guidance={"tensors": 0})

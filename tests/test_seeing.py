@@ -31,7 +31,7 @@ def fit(**options: Any) -> Any:
     with keras.backend_scope(QUICK):
         model = keras.Sequential([keras.Input((3,)), layers.Dense(1)])
         model.compile("sgd", "mse", metrics=["mae"])
-        return model.fit(X, Y, **{"epochs": 3, "batch_size": 8, "validation_data": (X, Y), **options})
+        return model.fit(X, Y, **{"epochs": 3, "batch_size": 8, "validation_data": (X.copy(), Y), **options})
 
 
 # ---- charts ----
