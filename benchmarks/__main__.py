@@ -90,9 +90,9 @@ def main() -> None:
         versions = ", ".join(f"{p} {version(p)}" for p in ("numpy", "jax", "torch", "tensorflow", "pytensor", "keras", "optax", "flax"))
         machine = f"{os.cpu_count()} CPU cores ({platform.machine()})"
         DOC.parent.mkdir(exist_ok=True)
-        DOC.write_text(
-            HEAD.format(rounds=options.rounds, machine=machine, python=platform.python_version(), versions=versions) + "\n".join(lines) + "\n", encoding="utf-8"
-        )
+        head = HEAD.format(rounds=options.rounds, machine=machine, python=platform.python_version(), versions=versions)
+        sections = "".join(DOC.read_text(encoding="utf-8").partition("\n## ")[1:]) if DOC.exists() else ""  # what other programs measured
+        DOC.write_text(head + "\n".join(lines) + "\n" + sections, encoding="utf-8")
         console.print(f"Written to {DOC.relative_to(pathlib.Path.cwd())}" if DOC.is_relative_to(pathlib.Path.cwd()) else str(DOC))
 
 

@@ -1,9 +1,8 @@
-"""What a checkpoint after each epoch costs a run: `python -m benchmarks.checkpoints [ENGINE …]`; prints the rows of the table in docs/benchmarks.md."""
+"""What a checkpoint after each epoch costs a run, the least of several rounds: `python -m benchmarks.checkpoints [ENGINE …]` prints the table's rows."""
 
 from __future__ import annotations
 
 import pathlib
-import statistics
 import sys
 import tempfile
 import time
@@ -15,7 +14,7 @@ import keraunos as keras
 from keraunos.callbacks import ModelCheckpoint
 
 WIDTH, STEPS, EPOCHS, ROUNDS = 1024, 20, 4, 5
-KINDS: dict[str, dict[str, Any] | None] = {"none": None, "at once": {}, "in the background": {"asynchronous": True}}
+KINDS: dict[str, dict[str, Any] | None] = {"never": None, "at once": {}, "in the background": {"asynchronous": True}}
 
 
 class Stop(keras.callbacks.Callback):
@@ -55,11 +54,10 @@ def main(engine: str) -> None:
                 model.fit(x, y, batch_size=128, epochs=EPOCHS, verbose=0, callbacks=callbacks)
                 epochs[kind].append((time.perf_counter() - started) / EPOCHS)
                 stops[kind].append(callbacks[0].seconds / EPOCHS if callbacks else 0.0)
-        size = max(p.stat().st_size for p in pathlib.Path(folder).rglob("*.keras"))
-    plain = statistics.median(epochs["none"][1:])
+    plain = min(epochs["never"][1:])
     for kind in KINDS:
-        epoch, stop = statistics.median(epochs[kind][1:]), statistics.median(stops[kind][1:])
-        print(f"| {engine} | {kind} | {size / 1e6:.0f} | {1000 * stop:.0f} | {1000 * epoch:.0f} | {epoch / plain:.2f} |", flush=True)
+        epoch, stop = min(epochs[kind][1:]), min(stops[kind][1:])
+        print(f"| {engine} | {kind} | {1000 * stop:.0f} | {1000 * epoch:.0f} | {epoch / plain:.2f} |", flush=True)
 
 
 if __name__ == "__main__":
