@@ -37,7 +37,7 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
 
     Args:
         model: The model.
-        filepath: The path, ending in `.keras`; or in `.h5` or `.hdf5` for the format of Keras 1 and 2, with a warning, since it holds less.
+        filepath: The path, or a URL that fsspec reaches (`s3://…`), ending in `.keras`; or in `.h5` or `.hdf5` for the format of Keras 1 and 2, with a warning, since it holds less.
         overwrite: Whether an existing file may be replaced.
         zipped: Only True, which None stands for, is supported.
         **kwargs: `include_optimizer`, for `.h5` files: whether the compilation and the optimizer's state are written.
@@ -121,7 +121,7 @@ def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, comp
     """A model from a `.keras` file that Keraunos or Keras 3 wrote, an `.h5` file of Keras 1 to 3 or tf.keras, or a folder of `callbacks.OrbaxCheckpoint`.
 
     Args:
-        filepath: The path; of a folder of checkpoints, the last one is read.
+        filepath: The path, or a URL that fsspec reaches; of a folder of checkpoints, the last one is read.
         custom_objects: Classes and functions of yours by name, beside those registered.
         compile: Whether the model is compiled as it was, with its optimizer's state.
         safe_mode: Refuse Python lambdas, which would run code from the file.

@@ -29,7 +29,7 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True, max_shard_si
 
     Args:
         model: The model; it must be built.
-        filepath: The path. With `max_shard_size`, of the index of the shards, `X.weights.json`, or as if it were one file.
+        filepath: The path, or a URL that fsspec reaches. With `max_shard_size`, of the index of the shards, `X.weights.json`, or as if it were one file.
         overwrite: Whether an existing file may be replaced.
         max_shard_size: How many gigabytes a file may hold at most, if there shall be several, `X_00000.weights.h5` and so on, or
             `X-00001-of-00003.safetensors`; None for one file.
@@ -122,7 +122,7 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, objects
 
     Args:
         model: The model; it must be built.
-        filepath: The path; of a folder of checkpoints, the last one is read.
+        filepath: The path, or a URL that fsspec reaches; of a folder of checkpoints, the last one is read.
         skip_mismatch: Whether layers that do not fit are left as they are, with a warning.
         objects_to_skip: Layers to leave as they are.
         **kwargs: `by_name`, of files of Keras 1 and 2: give layers the weights that stand under their names; by default they go by order.
