@@ -19,6 +19,7 @@ from keraunos.saving.files import require
 
 PIECE = 16 * 2**20
 _BLOCK = 2**20
+_WORKERS = min(4, os.cpu_count() or 1)
 MARK = b"\nkeraunos sha256 "
 SEAL = len(MARK) + 65  # its length
 
@@ -37,45 +38,51 @@ class Hashed:
     """A stream that is written to, of which the digest is found beside the writing. Used as a context.
 
     Args:
-        stream: Where all goes.
+        stream: Where all goes. What is written must stay as it is until the digest is asked for.
     """
 
     def __init__(self, stream: Any):
-        self._stream, self._pieces, self._free = stream, [hashlib.sha256()], PIECE
-        self._worker = concurrent.futures.ThreadPoolExecutor(1)
+        self._stream, self._free = stream, PIECE
+        self._parts: list[memoryview] = []  # of the piece that is not full yet
+        self._pieces: list[concurrent.futures.Future[Any]] = []
+        self._workers = concurrent.futures.ThreadPoolExecutor(_WORKERS)
 
     def __enter__(self) -> Hashed:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._worker.shutdown()
+        self._workers.shutdown()
 
     def write(self, data: Any) -> None:
         """Write bytes, or the bytes of a contiguous array."""
         data = memoryview(data)
-        if data.nbytes:
-            data = data.cast("B")
-            pending = self._worker.submit(self._update, data) if len(data) >= _BLOCK else self._update(data)
-            self._stream.write(data)
-            if pending is not None:
-                pending.result()
-
-    def _update(self, data: memoryview) -> None:
-        while len(data):
+        rest = data = data.cast("B") if data.nbytes else memoryview(b"")
+        while len(rest):
+            part = rest[: self._free]
+            rest, self._free = rest[len(part) :], self._free - len(part)
+            self._parts.append(part)
             if not self._free:
-                self._pieces.append(hashlib.sha256())
-                self._free = PIECE
-            part = data[: self._free]
-            self._pieces[-1].update(part)
-            data, self._free = data[len(part) :], self._free - len(part)
+                self._pieces.append(self._workers.submit(_hashed, self._parts))
+                self._parts, self._free = [], PIECE
+        self._stream.write(data)
+        if len(self._pieces) > 2 * _WORKERS:  # else what is written could be held until the end
+            self._pieces[-2 * _WORKERS].result()
 
     def hexdigest(self) -> str:
         """The digest of all that was written."""
-        return _joined(self._pieces)
+        last = [_hashed(self._parts)] if self._parts or not self._pieces else []
+        return _joined([*(piece.result() for piece in self._pieces), *last])
 
     def seal(self) -> bytes:
         """The seal of all that was written."""
         return MARK + self.hexdigest().encode() + b"\n"
+
+
+def _hashed(parts: list[memoryview]) -> Any:
+    found = hashlib.sha256()
+    for part in parts:
+        found.update(part)
+    return found
 
 
 class Region(io.RawIOBase):
@@ -152,7 +159,7 @@ class Region(io.RawIOBase):
 
         if size <= PIECE:
             return _joined([piece(0)])
-        with concurrent.futures.ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as workers:
+        with concurrent.futures.ThreadPoolExecutor(_WORKERS) as workers:
             return _joined(list(workers.map(piece, range(0, size, PIECE))))
 
     def crc(self) -> int:
