@@ -319,7 +319,11 @@ def test_what_archives_refuse(tmp_path: pathlib.Path, capsys: pytest.CaptureFixt
     with pytest.raises(ArgumentError, match="never called"):
         archive.write_out(tmp_path / "a")
     layer, inputs = layers.Dense(2), keraunos.Input((3,), name="a b")
-    keraunos.Model(inputs, layer(inputs)).export(tmp_path / "named")
-    assert set(tf.saved_model.load(str(tmp_path / "named")).signatures["serve"].structured_input_signature[1]) == {"a_b"}
+    y = layer(inputs)
+    keraunos.Model([inputs], [y, {"b": y, "a": [y, y]}]).export(tmp_path / "named")
+    found = tf.saved_model.load(str(tmp_path / "named"))
+    assert set(found.signatures["serve"].structured_input_signature[1]) == {"a_b"}
+    assert set(found.signatures["serve"].structured_outputs) == {f"output_{i}" for i in range(4)}
+    assert set(found.serve([np.ones((2, 3), "f")])[1]) == {"a", "b"}
     export_model(layer, tmp_path / "layer")
     assert tf.saved_model.load(str(tmp_path / "layer")).serve(np.ones((2, 3), "f")).shape == (2, 2)

@@ -228,7 +228,7 @@ class ExportArchive:
             setattr(root, name, held)
         root.variables, root.trainable_variables, root.non_trainable_variables = self.variables, self.trainable_variables, self.non_trainable_variables
         root.resources = self._resources
-        served = {name: _concrete(f) for name, f in self._endpoints.items()}
+        served = {name: self._served(f) for name, f in self._endpoints.items()}
         served.setdefault("serving_default", next(iter(served.values())))
         with replacing_folder(path) as folder:
             try:
@@ -240,6 +240,18 @@ class ExportArchive:
             for name, f in self._endpoints.items():
                 given, out = (", ".join(map(_shown, tree.flatten(x))) for x in (_concrete(f).structured_input_signature, _concrete(f).structured_outputs))
                 print(f"  {name}: {given} -> {out}")
+
+    def _served(self, f: Any) -> Any:
+        """An endpoint as servers call it: where outputs stand in structures within structures, these are laid out flat."""
+        program = _concrete(f)
+        out, (args, _) = program.structured_outputs, program.structured_input_signature
+        if not any(map(tree.is_nested, out.values() if isinstance(out, dict) else out if isinstance(out, (list, tuple)) else ())):
+            return program
+
+        def flat(*xs: Any) -> dict[str, Any]:
+            return {f"output_{i}": y for i, y in enumerate(tree.flatten(f(*tree.pack_sequence_as(args, xs))))}
+
+        return self._tf.function(flat, input_signature=tree.flatten(args), autograph=False).get_concrete_function()
 
     def _refresh(self) -> None:
         """Give TensorFlow's variables the values that those of the models have by now."""
