@@ -26,6 +26,7 @@ def test_the_namespace() -> None:
     assert mixed_precision.LossScaleOptimizer is optimizers.LossScaleOptimizer
 
 
+@pytest.mark.filterwarnings("ignore:y has values up to")
 @pytest.mark.parametrize("engine", TRAINING)
 def test_steps_that_are_not_finite_change_nothing(engine: str) -> None:
     with in_force(engine):

@@ -421,7 +421,7 @@ def test_weights_that_are_not_finite_are_no_end_of_histograms(tmp_path: pathlib.
     assert written[0][2][:, 2].sum() == 2 and written[0][2][0, 0] == 1 and written[0][2][-1, 1] == 3
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of NumPy, which is PyTensor's engine
+@pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore:learning_rate=1e")  # the first of NumPy, which is PyTensor's engine
 def test_losses_that_are_not_finite(engine: str) -> None:
     for raise_error in (False, True):
         model = network(keras.optimizers.SGD(1e20))

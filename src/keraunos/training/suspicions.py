@@ -106,7 +106,7 @@ def _of_targets(model: Any, data: Source, head: Any) -> Told:
                 fact = f"The outputs of '{name}' are {words} ({function}), and y has values from {low:.3g} to {high:.3g}."
                 yield fact, name, f"leave the activation of '{name}' out, or scale y"
         elif isinstance(loss, losses.MeanSquaredError) and max(-low, high) >= 1e5:
-            mean = float(goal.mean())
+            mean = float(goal.mean(dtype="float64"))
             yield (
                 f"y has values up to {max(-low, high):.3g} (mean {mean:.3g}): the loss is their square.",
                 "y",
