@@ -71,6 +71,19 @@ def test_errors_can_be_sent_between_processes():
     assert isinstance(other, MemoryError) and isinstance(again, KeraunosError) and str(again) == str(other)
 
 
+def test_what_is_advised_is_there():
+    model = keras.Sequential([keras.Input((8,)), layers.Dense(1)], name="net")
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="monitor='loss'"):
+        model.fit(X, Y, verbose=0, callbacks=[keras.callbacks.EarlyStopping("val_los")])
+
+
+@pytest.mark.parametrize("x", [[X, X], [keras.Input((8,)), keras.Input((8,))]], ids=["values", "symbolic"])
+def test_a_list_where_one_tensor_is_taken(x):
+    with pytest.raises(ShapeError, match=r"takes one tensor(.|\n)*Where: dense(.|\n)*Concatenate"):
+        layers.Dense(4, name="dense")(x)
+
+
 # ---- breadcrumbs ----
 class Mine(Exception):
     pass

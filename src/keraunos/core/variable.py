@@ -65,6 +65,9 @@ class Variable(Operators):
             if callable(initializer) and not self.backend.is_tensor(initializer):
                 if shape is None or not known(shape := tuple(shape)):
                     received = None if shape is None else show(shape)
+                    if any(isinstance(d, (tuple, list)) for d in shape or ()):  # of the shapes of several inputs
+                        fix = "call it on one tensor: keras.layers.Concatenate()([a, b]) joins several, or call it on each"
+                        raise ShapeError("The layer takes one tensor, and was called on a list of them.", where=self.path, fix=fix, code="KR102")
                     raise ShapeError("A variable needs a shape that is known.", where=self.path, received=received, fix="pass shape=(…) with integers")
                 dtype, shape = dtypes.standardize_dtype(dtype), tuple(int(d) for d in shape)
                 if scope.waiting is not None:  # its value is about to be read from a file

@@ -9,7 +9,7 @@ import numpy as np
 from keraunos import losses
 from keraunos.callbacks import EarlyStopping, ReduceLROnPlateau
 from keraunos.core import config, tree
-from keraunos.core.errors import ArgumentError, DataError, ShapeError, StateError
+from keraunos.core.errors import ArgumentError, DataError, ShapeError, StateError, nearest
 from keraunos.core.spec import broadcast_shapes, show
 from keraunos.data.adapters import ArraySource, Source
 from keraunos.training.flow import Flow
@@ -261,7 +261,8 @@ def check_callbacks(callbacks: Any, validation_data: Any) -> None:
     """Refuse a callback that can never act."""
     for callback in callbacks.callbacks:
         if isinstance(callback, (EarlyStopping, ReduceLROnPlateau)) and callback.monitor.startswith("val_") and validation_data is None:
-            fix = f"pass validation_data or validation_split, or monitor='{callback.monitor[4:]}'"
+            own = ["loss", *(metric.name for metric in getattr(callback.model, "metrics", ()))]  # what is there without
+            fix = f"pass validation_data or validation_split, or monitor='{nearest(callback.monitor[4:], own) or 'loss'}'"
             kind = type(callback).__name__
             raise ArgumentError(
                 f"{kind} watches '{callback.monitor}', and there is no validation data: it can never act.", where="callbacks", fix=fix, code="KR502"
