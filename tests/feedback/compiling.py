@@ -51,7 +51,7 @@ def compiling_without_a_loss(keras: Any) -> None:
 def an_optimizer_of_another_model(keras: Any) -> None:
     optimizer = keras.optimizers.SGD()
     for _ in range(2):
-        fit(classifier(keras, optimizer=optimizer))
+        fit(classifier(keras, optimizer=optimizer, run_eagerly=True))
 
 
 @raises(TypeError, "'lr'", "learning_rate=")

@@ -35,12 +35,12 @@ def stopping_on_what_is_not_there(keras: Any) -> None:
 
 @raises(ValueError, "val_acc", "loss", trains=True)
 def a_checkpoint_of_an_absent_metric(keras: Any) -> None:
-    fit(classifier(keras), callbacks=[keras.callbacks.ModelCheckpoint("m.keras", monitor="val_acc", save_best_only=True)])
+    fit(classifier(keras, run_eagerly=True), callbacks=[keras.callbacks.ModelCheckpoint("m.keras", monitor="val_acc", save_best_only=True)])
 
 
 @raises(ValueError, "'acc'", "accuracy", trains=True)
 def stopping_on_a_misspelt_metric(keras: Any) -> None:
-    fit(classifier(keras, metrics=["accuracy"]), callbacks=[keras.callbacks.EarlyStopping("acc", mode="max")])
+    fit(classifier(keras, metrics=["accuracy"], run_eagerly=True), callbacks=[keras.callbacks.EarlyStopping("acc", mode="max")])
 
 
 @raises(ValueError, "val_loss", "validation_data")
@@ -142,7 +142,7 @@ def shuffling_for_a_stateful_layer(keras: Any) -> None:
 @raises(ValueError, "32", "30", "stateful", trains=True)
 def a_last_batch_that_is_smaller_for_a_stateful_layer(keras: Any) -> None:
     model = keras.Sequential([keras.Input(batch_shape=(32, 6, 4)), keras.layers.LSTM(2, stateful=True), keras.layers.Dense(1)])
-    model.compile("sgd", "mse")
+    model.compile("sgd", "mse", run_eagerly=True)
     fit(model, SERIES[:62], T[:62], shuffle=False)
 
 
