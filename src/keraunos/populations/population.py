@@ -14,6 +14,7 @@ from keraunos.callbacks import Callback, History, LambdaCallback
 from keraunos.callbacks.monitors import Monitor
 from keraunos.core import config, tree
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, BackendError, ShapeError, StateError, suggestion
+from keraunos.core.frames import shortened
 from keraunos.core.functional import Trace
 from keraunos.core.names import names_anew
 from keraunos.core.scope import within
@@ -86,6 +87,7 @@ class Population:
             self._stack = Stack(self, self._template)
 
     # ---- running ----
+    @shortened
     def fit(self, x: Any = None, y: Any = None, batch_size: int | None = None, epochs: int = 1, verbose: Any = "auto", callbacks: Any = None,
             **options: Any) -> list[Any]:  # fmt: skip
         """Train the variants.
@@ -120,12 +122,14 @@ class Population:
         self._stack.fit(x, y, batch_size, epochs, verbose, [*shared, relay], **options)
         return relay.histories
 
+    @shortened
     def evaluate(self, x: Any = None, y: Any = None, batch_size: int | None = None, verbose: Any = "auto", **options: Any) -> dict[str, np.ndarray]:
         """The loss and metrics on data: by name, arrays with a value for each variant. The arguments are those of `Model.evaluate` but `return_dict`."""
         self._template._require_compiled("evaluate")
         logs = self._stack.evaluate(x, y, batch_size, verbose, return_dict=True, **options)
         return {name: np.array(value) for name, value in logs.items()}
 
+    @shortened
     def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto", **options: Any) -> Any:
         """The outputs as arrays of shape `(variants, samples, …)`. The arguments are those of `Model.predict`."""
         if self._key is None:

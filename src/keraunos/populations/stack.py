@@ -10,7 +10,8 @@ import numpy as np
 
 from keraunos import ops
 from keraunos.core import tree
-from keraunos.core.errors import BackendError, KeraunosError, StateError
+from keraunos.core.errors import BackendError, KeraunosError, StateError, clean
+from keraunos.core.frames import is_users
 from keraunos.core.functional import Trace
 from keraunos.core.scope import within
 from keraunos.core.variable import Variable
@@ -174,10 +175,12 @@ class Stack(Model):
         except (KeraunosError, NotImplementedError):
             raise
         except Exception as error:
+            if is_users(error):  # their own exception is not one of mapping
+                raise
             varied = ", ".join(number.label for number in self._inside.numbers) or "only the seeds"
             fix = "give all variants one value of a number that Python code looks at, or train them one after the other"
             raise BackendError(
-                f"The step cannot be mapped over variants: {error}", where=self._inside.template.name, received=f"varied: {varied}", fix=fix
+                f"The step cannot be mapped over variants: {clean(error, 200)}", where=self._inside.template.name, received=f"varied: {varied}", fix=fix
             ) from error
 
     def _running_template(self, kind: str) -> Callable[[Any], Any]:
