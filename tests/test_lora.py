@@ -348,3 +348,18 @@ def test_an_error_changes_nothing() -> None:
     with pytest.raises(StateError, match="adapted already"):
         lora.enable(model, 2)
     assert names(model.trainable_weights) == before
+
+
+def test_what_is_adapted_within_a_layer_is_found_again_in_files(tmp_path):
+    x = keraunos.Input((3, 4))
+    model = keraunos.Model(x, keraunos.layers.MultiHeadAttention(2, 2, name="mha")(x, x))
+    keraunos.lora.enable(model, rank=1, targets="*query*|*output*", lora_alpha=3)
+    for variable in model.trainable_variables:
+        variable.assign(np.ones(variable.shape) * 0.1)
+    model.save(tmp_path / "m.keras")
+    loaded = keraunos.models.load_model(tmp_path / "m.keras")
+    assert [v.path for v in loaded.trainable_variables] == [v.path for v in model.trainable_variables]
+    for a, b in zip(model.weights, loaded.weights, strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-6)
+    data = np.ones((1, 3, 4), "float32")
+    np.testing.assert_allclose(keraunos.ops.convert_to_numpy(loaded(data)), keraunos.ops.convert_to_numpy(model(data)), atol=1e-6)

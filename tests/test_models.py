@@ -611,3 +611,14 @@ def test_the_state_of_a_model_as_a_tree():
     assert float(model.optimizer.learning_rate) == 0.5
     with pytest.raises(ValueError, match="value_format"):
         model.get_state_tree("list")
+
+
+def test_a_clone_has_what_was_adapted():
+    text, scaled = keras.layers.TextVectorization(), keras.layers.Normalization()
+    text.adapt(["b a", "a"])
+    scaled.adapt(np.arange(6.0).reshape(3, 2))
+    words = keras.models.clone_model(keras.Sequential([keras.Input((1,), dtype="string"), text]))
+    assert words.layers[0].get_vocabulary() == text.get_vocabulary()
+    numbers = keras.models.clone_model(keras.Sequential([keras.Input((2,)), scaled]))
+    data = np.ones((1, 2), "float32")
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(numbers(data)), keras.ops.convert_to_numpy(scaled(data)))

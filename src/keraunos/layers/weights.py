@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 from keraunos import constraints, initializers, regularizers
@@ -166,15 +166,36 @@ class Weighted(Tracked):
         """Build from what `get_build_config` returned."""
         if self.built or not config:
             return
+        parts = config.get("parts", {})
+        config = {key: value for key, value in config.items() if key != "parts"}
         shapes = map_shapes(lambda shape: tuple(shape) if isinstance(shape, list) else shape, config)
         if shapes.get("shapes_dict"):
             self.build(**shapes["shapes_dict"])
         elif shapes.get("input_shape") is not None:
             self.build(shapes["input_shape"])
+        for path, part in self._parts() if parts else ():
+            found = parts.get(path, {})
+            if "lora" in found and not part.lora_enabled:
+                part.enable_lora(*found["lora"])
+            if not found.get("trainable", True):
+                part.trainable = False
 
     def get_build_config(self) -> dict[str, Any] | None:
-        """The shapes that the layer was built for."""
-        return self._build_config
+        """The shapes that the layer was built for, and which of the layers in it are frozen, or adapted by products of low rank."""
+        if not self._build_config:
+            return self._build_config
+        parts: dict[str, dict[str, Any]] = {}
+        for path, part in self._parts():
+            found: dict[str, Any] = {} if part._trainable else {"trainable": False}
+            if getattr(part, "lora_enabled", False):
+                found["lora"] = [part.lora_rank, part.lora_alpha]
+            parts |= {path: found} if found else {}
+        return {**self._build_config, "parts": parts} if parts else self._build_config
+
+    def _parts(self) -> Iterator[tuple[str, Any]]:
+        """The layers in this one, by their paths in it."""
+        own, *parts = self._flatten_layers()
+        return ((part.path.removeprefix(f"{own.path}/"), part) for part in parts)
 
     def save_own_variables(self, store: Any) -> None:
         """Write its own variables into a mapping, by number."""

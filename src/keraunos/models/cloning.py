@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
+import os
+import tempfile
 from typing import Any
 
 from keraunos.core import tree
@@ -21,13 +23,25 @@ from keraunos.models.sequential import Sequential
 
 
 def alike(layer: Any) -> Any:
-    """A layer with the same config, not built."""
+    """A layer with the same config, not built; what it has learnt by `adapt` is no weight, and stays."""
     with within(names=layer.path.rpartition("/")[0]):  # what a layer holds may be built at once: its path begins with that of the layer
-        return type(layer).from_config(layer.get_config())
+        made = type(layer).from_config(layer.get_config())
+        if hasattr(layer, "adapt") and layer.built:
+            made.build_from_config(layer.get_build_config())
+    if hasattr(layer, "adapt") and made.built:
+        made.set_weights(layer.get_weights())
+        if hasattr(layer, "save_assets"):
+            with tempfile.TemporaryDirectory() as folder:
+                layer.save_assets(folder)
+                if os.listdir(folder):
+                    made.load_assets(folder)
+    return made
 
 
 def clone_model(model: Any, input_tensors: Any = None, clone_function: Any = None, call_function: Any = None, recursive: bool = False) -> Any:
     """The same architecture with new weights; compiled as the model is.
+
+    What layers have learnt of data by `adapt`, such as vocabularies, is kept; Keras's is as if they had not been adapted.
 
     Args:
         model: A Sequential or functional model; others are made anew from their config.

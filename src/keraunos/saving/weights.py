@@ -208,8 +208,10 @@ def give(model: Any, stored: Stored, path: Any, skip_mismatch: bool = False, ski
         shapes, partly = listed(store.describe().values()), is_optimizer and len(store) <= 2  # saved before its first step: its slots are as they were made
         misfit = _misfit(owner, store, partly)
         if misfit is None:
-            if _usual(owner, "load_own_variables") and not (is_optimizer and type(owner).set_weights is not Optimizer.set_weights):
-                pairs = zip(range(len(store)), _variables(owner, len(store)), strict=False)
+            usual = _usual(owner, "load_own_variables") and not (is_optimizer and type(owner).set_weights is not Optimizer.set_weights)
+            variables = _variables(owner, len(store)) if usual else []
+            if usual and not any(isinstance(v, Derived) for v in variables):  # those from which one is derived are read in turn
+                pairs = zip(range(len(store)), variables, strict=False)
                 later += [functools.partial(_assign, v, x if (x := store.data[str(i)]).certain else np.asarray(x)) for i, v in pairs]
                 continue
             try:
