@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import io
 import os
 import pathlib
 import random
@@ -37,16 +36,16 @@ def test_a_kill_leaves_the_old_file_or_the_new_one(tmp_path: pathlib.Path) -> No
     assert done.returncode == 0 and f"{KILLS} kills, 0 files unreadable" in done.stdout, done.stdout + done.stderr
 
 
-class Faulty(io.FileIO):
+class Faulty(files._Eager):
     """A file of which one write fails."""
 
     left = 0
 
-    def write(self, data: Any) -> int:
+    def write(self, data: Any, /) -> int:
         Faulty.left -= 1
         if Faulty.left == 0:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return super().write(data)
+        return super().write(memoryview(data)[:1024])
 
 
 def failing(function: Any, number: int, code: int) -> Any:
@@ -66,7 +65,7 @@ def test_whichever_write_fails_the_old_file_stays(ending: str, tmp_path: pathlib
     path = tmp_path / f"m{ending}"
     kills.save(kills.model(1.0), path)
     before, made = path.read_bytes(), kills.model(2.0)
-    monkeypatch.setattr(files, "open", lambda name, mode: io.BufferedRandom(Faulty(name, mode.replace("b", "")), 1024), raising=False)
+    monkeypatch.setattr(files, "_Eager", Faulty)
     for number in range(1, 1000):
         Faulty.left = number
         try:
@@ -78,6 +77,17 @@ def test_whichever_write_fails_the_old_file_stays(ending: str, tmp_path: pathlib
         else:
             break
     assert number > 5 and kills.values(path) == {2.0}
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="the system takes no advice")
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_what_is_written_begins_its_way_to_the_disk_at_once(ending: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts: list[tuple[int, int]] = []
+    monkeypatch.setattr(files, "_AT_ONCE", 1000)
+    monkeypatch.setattr(os, "posix_fadvise", lambda _, start, size, advice: parts.append((start, start + size)))
+    kills.save(kills.model(1.0), path := tmp_path / f"m{ending}")
+    assert sum(end - start for start, end in parts) > path.stat().st_size / 2 and max(end for _, end in parts) <= path.stat().st_size
+    assert kills.values(path) == {1.0}
 
 
 @pytest.mark.parametrize("name", ["fsync", "replace"])

@@ -216,6 +216,38 @@ def test_training_goes_on(engine, tmp_path):
         assert int(loaded.optimizer.iterations) == int(model.optimizer.iterations) > 0
 
 
+def test_training_goes_on_where_layers_were_frozen_after_compile(tmp_path):
+    path, x, y = tmp_path / "m.keras", np.ones((4, 4), "float32"), np.ones((4, 3), "float32")
+    model = keras.Sequential([keras.Input((4,)), frozen := L.Dense(5), L.Dense(3)])
+    model.compile("adam", "mse")
+    model.fit(x, y, verbose=0)
+    frozen.trainable = False
+    model.save(path)
+    loaded = keras.models.load_model(path)
+    assert [v.path for v in loaded.optimizer.variables] == [v.path for v in model.optimizer.variables]
+    for m in (model, loaded):
+        m.fit(x, y, verbose=0)
+    frozen.trainable = loaded.get_layer(frozen.name).trainable = True
+    for m in (model, loaded):
+        m.fit(x, y, verbose=0)
+    for a, b in zip([*model.weights, *model.optimizer.variables], [*loaded.weights, *loaded.optimizer.variables], strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-6)
+
+
+def test_the_state_of_an_optimizer_of_fewer_variables_is_left_out_with_a_warning(tmp_path):
+    path, model = tmp_path / "m.keras", mlp()
+    layer = next(layer for layer in model.layers if layer.weights)
+    layer.trainable = False
+    model.compile("adam", "mse")
+    model.fit(np.ones((4, 4)), np.ones((4, 3)), verbose=0)
+    layer.trainable = True
+    model.save(path)
+    with pytest.warns(UserWarning, match="'adam.*' in 'm.keras' was not loaded: expected (.|\n)*Fix: to keep it, freeze"):
+        loaded = keras.models.load_model(path)
+    assert int(loaded.optimizer.iterations) == 0 and len(loaded.optimizer.variables) > len(model.optimizer.variables)
+    np.testing.assert_array_equal(loaded.predict(np.ones((2, 4)), verbose=0), model.predict(np.ones((2, 4)), verbose=0))
+
+
 def test_uncompiled_on_request(tmp_path):
     mlp(compiled=True).save(tmp_path / "m.keras")
     assert not keras.saving.load_model(tmp_path / "m.keras", compile=False).compiled

@@ -308,7 +308,11 @@ class Model(Trainer, Layer):
     # ---- structure for compilation ----
     def get_compile_config(self) -> dict[str, Any]:
         """What `compile` was called with, in JSON-ready form; empty if it was not."""
-        return {k: serialize_keras_object(v) for k, v in self._compile_arguments.items()} if self.compiled else {}
+        config = {k: serialize_keras_object(v) for k, v in self._compile_arguments.items()} if self.compiled else {}
+        trained = [v.path for v in getattr(self.optimizer, "_trained", ())] if isinstance(config.get("optimizer"), dict) else []
+        if trained and trained != [v.path for v in self.trainable_variables]:  # layers were frozen since; Keras passes over what it does not know
+            config["optimizer"]["trained"] = trained
+        return config
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile as `get_compile_config` says, and build the optimizer."""
@@ -317,7 +321,11 @@ class Model(Trainer, Layer):
             given["jit_compile"] = "auto"
         self.compile(**given)
         if self.built and getattr(self, "optimizer", None) is not None:
-            self.optimizer.build(self.trainable_variables)
+            noted = config["optimizer"].get("trained") if isinstance(config.get("optimizer"), dict) else None
+            known, variables = {v.path: v for v in self.weights}, self.trainable_variables
+            if isinstance(noted, list) and {v.path for v in variables} <= {str(path) for path in noted} <= known.keys():
+                variables = [known[str(path)] for path in dict.fromkeys(noted)]
+            self.optimizer.build(variables)
 
 
 def _leaves(tree: dict[str, Any], *before: str) -> Iterator[tuple[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import glob
+import io
 import os
 import pathlib
 import re
@@ -23,6 +24,7 @@ except ImportError:  # Windows
     fcntl = None
 
 AGAIN = "copy the file again, or save the model again"
+_AT_ONCE = 16 * 2**20
 
 
 def as_path(filepath: Any) -> Any:
@@ -134,6 +136,22 @@ def _lock(stream: BinaryIO) -> None:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+class _Eager(io.FileIO):
+    """A file that begins its way to the disk while it is written, so that little is left to wait for at the end."""
+
+    _waiting = 0
+
+    def write(self, data: Any, /) -> int:
+        """Write some bytes, and let the system begin with what has gathered, which it keeps in memory as well."""
+        count = super().write(memoryview(data)[:_AT_ONCE])
+        self._waiting += count
+        if self._waiting >= _AT_ONCE and hasattr(os, "posix_fadvise"):
+            with contextlib.suppress(OSError):  # it is a wish
+                os.posix_fadvise(self.fileno(), self.tell() - self._waiting, self._waiting, os.POSIX_FADV_DONTNEED)
+            self._waiting = 0
+        return count
+
+
 @contextlib.contextmanager
 def replacing(path: pathlib.Path | URL, overwrite: bool, needed: int = 0) -> Iterator[BinaryIO]:
     """A stream whose content takes the place of the file at `path` at the end of the block, at once.
@@ -163,7 +181,7 @@ def replacing(path: pathlib.Path | URL, overwrite: bool, needed: int = 0) -> Ite
     _sweep(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with open(temporary, "x+b") as stream:
+        with io.BufferedRandom(_Eager(temporary, "x+")) as stream:
             with contextlib.suppress(OSError):  # there are file systems without locks
                 _lock(stream)
             yield stream

@@ -152,7 +152,7 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, objects
         if kwargs.get("by_name"):
             fix = "leave by_name out: layers are found by their names where all names are the same, and skip_mismatch=True leaves out what does not fit"
             raise ArgumentError("by_name is for '.h5' files of Keras 1 and 2.", where="by_name=True", received=path.name, fix=fix)
-        weights.give(model, stored, path, skip_mismatch, objects_to_skip or (), strict_optimizer=False)
+        weights.give(model, stored, path, skip_mismatch, objects_to_skip or ())
 
 
 def _prepare_optimizer(model: Any) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from keraunos.core.errors import KeraunosError
+from keraunos.core.errors import KeraunosError, layout
 from keraunos.core.frames import warn
 from keraunos.core.functional import Trace
 from keraunos.core.names import to_snake_case
@@ -189,8 +189,10 @@ def listed(variables: Iterable[tuple[tuple[int, ...], str]]) -> str:
     return ", ".join(shapes[:4]) + (f", … ({len(shapes)})" if len(shapes) > 4 else "") if shapes else "none"
 
 
-def give(model: Any, stored: Stored, path: Any, skip_mismatch: bool = False, skipped: Iterable[Any] = (), strict_optimizer: bool = True) -> None:
+def give(model: Any, stored: Stored, path: Any, skip_mismatch: bool = False, skipped: Iterable[Any] = ()) -> None:
     """Give a model, its layers and its optimizer their variables' values; nothing is assigned unless all fit.
+
+    A state that is another optimizer's, or of one that trained other variables, is left out with a warning, as Keras does.
 
     Raises:
         ModelFileError: They do not fit.
@@ -217,17 +219,19 @@ def give(model: Any, stored: Stored, path: Any, skip_mismatch: bool = False, ski
             try:
                 if partly:
                     store = {**{str(i): v.numpy() for i, v in enumerate(owner.variables)}, **store}
-                with within(trace=trace):
+                with within(trace=Trace() if is_optimizer else trace):
                     owner.load_own_variables(store)
                 later += [functools.partial(owner.load_own_variables, store)] if is_optimizer else []  # it keeps some of its state where it wants it
                 continue
             except Exception as error:  # a class of the user's may raise anything
                 misfit = error.fact if isinstance(error, KeraunosError) else f"{type(error).__name__}: {error}", shapes
         expected, found = misfit
-        if not is_optimizer or strict_optimizer:
-            rows.append((getattr(owner, "name", "") or group, expected, found))
+        if is_optimizer:
+            fact = f"The state of '{owner.name}' in '{path.name}' was not loaded: expected {expected}; found {found}. It starts anew."
+            fix = "to keep it, freeze or unfreeze layers before the model is compiled, not between that and saving"
+            unread.append(layout(fact, fix=fix))
         else:
-            unread.append(f"The state of '{owner.name}' in '{path.name}' was not loaded: expected {expected}; found {found}")
+            rows.append((getattr(owner, "name", "") or group, expected, found))
     for group, held in groups.items():
         if group not in used and held and names.get(group) != "lora" and not _IGNORED.intersection(group.split("/")):
             (left := Store()).data = held  # type: ignore[assignment]
