@@ -150,7 +150,7 @@ def test_names_in_several_attributes(tmp_path):
 
 
 def bomb(file):
-    file["model_weights"].attrs["layer_names"] = ["x" * 2**20] * 2000
+    file["model_weights"].attrs["layer_names"] = ["x" * 2**20] * 3
 
 
 def no_names(file):
@@ -175,7 +175,21 @@ def another(file):
     file[kernel(file)] = np.zeros((9, 3), "float32")
 
 
+def no_compilation(file):
+    file.attrs["training_config"] = "[1]"
+
+
+def unknown(file):
+    file.attrs["model_config"] = file.attrs["model_config"].replace('"Dense"', '"Dinse"')
+
+
+def unknown_loss(file):
+    file.attrs["training_config"] = file.attrs["training_config"].replace('"mse"', '"msx"')
+
+
 DAMAGES = {bomb: "name of 1,048,576 bytes", no_names: "which layer names there are", lost: "no array '.*a/kernel'", no_json: "not valid JSON",
+           no_compilation: "not a JSON object.\nWhere: m.h5: training_config", unknown: r"(?s)'Dinse'.*Where: m.h5: model_config",
+           unknown_loss: r"(?s)no loss 'msx'.*Where: m.h5: training_config.*compile=False",
            another: r"a: expected \(4, 3\), \(3,\); found \(9, 3\), \(3,\)"}  # fmt: skip
 
 
@@ -186,6 +200,24 @@ def test_damaged_files(damage, tmp_path):
         damage(file)
     with pytest.raises(ModelFileError, match=DAMAGES[damage]):
         keras.models.load_model(tmp_path / "m.h5")
+
+
+def test_the_newer_form_of_hdf5_is_told(tmp_path):
+    written(tmp_path / "m.h5")
+    with h5py.File(tmp_path / "m.h5") as file, h5py.File(tmp_path / "new.h5", "w", libver="latest") as new:
+        new.attrs.update(file.attrs)
+        for name in file:
+            file.copy(name, new)
+    with pytest.raises(ModelFileError, match="(?s)libver='latest'.*h5repack"):
+        keras.models.load_model(tmp_path / "new.h5")
+
+
+def test_bfloat16(tmp_path):
+    model = keras.Sequential([keras.Input((2,)), L.Dense(3, dtype=keras.DTypePolicy("bfloat16"))])
+    with pytest.warns(UserWarning, match="no digests"):
+        model.save(tmp_path / "m.h5")
+    for a, b in zip(model.weights, keras.models.load_model(tmp_path / "m.h5").weights, strict=True):
+        assert b.dtype == "bfloat16" and np.array_equal(a.numpy(), b.numpy())
 
 
 def test_an_optimizer_of_another_kind_begins_anew(tmp_path):

@@ -14,7 +14,7 @@ import pytest
 
 import keraunos as keras
 from keraunos import layers as L
-from keraunos.core.errors import ModelFileError
+from keraunos.core.errors import KeraunosError, ModelFileError
 from keraunos.core.scope import within
 from keraunos.core.waiting import Unread, Waiting, unread
 from keraunos.saving.inspecting import inspect
@@ -49,6 +49,23 @@ def test_an_unset_safe_mode_is_safe(door: str, tmp_path: pathlib.Path, monkeypat
     monkeypatch.setitem(keras.core.config._settings, "unsafe", False)  # is put back afterwards
     keras.config.enable_unsafe_deserialization()
     DOORS[door](model, tmp_path / "m.keras")
+
+
+MISTAKES: dict[str, tuple[Any, str]] = {
+    "objects without names": (lambda: keras.saving.deserialize_keras_object("x", [L.Dense]), "as a dict, by name"),  # type: ignore[arg-type]
+    "a config that is a list": (lambda: L.deserialize({"class_name": "Dense", "config": [3]}), "'Dense' is not a dict"),
+    "a decorator without brackets": (lambda: keras.saving.register_keras_serializable(L.Dense), r"register_keras_serializable\(\)"),  # type: ignore[arg-type]
+    "an object is registered": (lambda: keras.saving.register_keras_serializable()(3), "Only classes and functions"),
+    "a config as text": (lambda: keras.models.model_from_json({}), "model.to_json"),  # type: ignore[arg-type]
+    "another thing as text": (lambda: keras.models.model_from_json("3"), "describes no model"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_mistakes_are_told(name: str) -> None:
+    call, message = MISTAKES[name]
+    with pytest.raises(KeraunosError, match=message):
+        call()
 
 
 @pytest.mark.parametrize("text", ["{", "[" * 100_000, "", '{"a": ' + "9" * 10_000 + "}"])

@@ -294,6 +294,30 @@ def test_training_goes_on(kind, name, ending, trained):
             np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
 
 
+STATELESS = {  # what is kept of these is another, or not all of it is in the file
+    "nadam": lambda o, former: o.Nadam(0.01),
+    "former nadam": lambda o, former: former.Nadam(0.01),
+    "scaled": lambda o, former: old.mixed_precision.LossScaleOptimizer(o.SGD(0.1)),
+    "former scaled": lambda o, former: old.mixed_precision.LossScaleOptimizer(former.SGD(0.1)),
+}
+
+
+@pytest.mark.parametrize("name", STATELESS)
+def test_an_optimizer_begins_anew_with_a_warning(name, tmp_path):
+    model = old.Sequential([L.Dense(2, input_shape=(4,))])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.compile(STATELESS[name](old.optimizers, old.optimizers.legacy), "mse", run_eagerly=True)
+        model.train_on_batch(*STEPS[0])
+        for ending in (".h5", ".keras"):
+            model.save(tmp_path / f"m{ending}")
+    for ending in (".h5", ".keras"):
+        with in_force("numpy"), pytest.warns(UserWarning, match="starts anew"):
+            loaded = keras.models.load_model(tmp_path / f"m{ending}")
+        for a, b in zip(loaded.get_weights(), model.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
 @pytest.mark.parametrize(("kind", "gates"), [("LSTM", 4), ("GRU", 3)])
 def test_weights_of_cudnn_layers(kind, gates, tmp_path):
     theirs, shapes = old.Sequential([getattr(L, kind)(3, input_shape=(4, 5))]), [(5, 3 * gates), (3, 3 * gates), (6 * gates,)]

@@ -82,6 +82,7 @@ def _first() -> Any:
     try:
         set_backend(os.environ.get(source, "jax"))
     except ArgumentError as error:
+        error.where = None
         raise error.at(f"the environment variable {source}") from None
     return _default
 
@@ -149,7 +150,9 @@ def device(device_name: str) -> AbstractContextManager[Any]:
     engine, kind = active(), found[1].replace("cuda", "gpu")
     context = engine.place(kind, int(found[2] or 0))
     if context is None:
-        raise BackendError(f"The {engine.name} backend finds no device '{device_name}'.", where="device", fix=f"use one of {', '.join(engine.devices())}", code="KR701")
+        raise BackendError(
+            f"The {engine.name} backend finds no device '{device_name}'.", where="device", fix=f"use one of {', '.join(engine.devices())}", code="KR701"
+        )
     return context
 
 

@@ -65,8 +65,12 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
     >>> keras.saving.get_registered_name(Double)
     'mine>Double'
     """
+    if not isinstance(package, str):
+        raise ArgumentTypeError("The package is a name.", where="package", received=repr(package)[:100], fix="@keras.saving.register_keras_serializable()")
 
     def decorate(item: Any) -> Any:
+        if not hasattr(item, "__name__"):
+            raise ArgumentTypeError("Only classes and functions can be registered.", received=type(item).__name__, fix="register its class")
         if inspect.isclass(item) and not hasattr(item, "get_config"):
             raise ArgumentError(f"{item.__name__} cannot be registered: it has no get_config method.", fix="define get_config(self)")
         _names[item] = f"{package}>{name or item.__name__}"
@@ -99,7 +103,14 @@ def get_custom_objects() -> dict[str, Any]:
 
 @contextlib.contextmanager
 def custom_object_scope(custom_objects: dict[str, Any] | None) -> Iterator[None]:
-    """Make classes and functions known by name for a block of loading."""
+    """Make classes and functions known by name for a block of loading.
+
+    Raises:
+        ArgumentTypeError: They are not given by name.
+    """
+    if not isinstance(custom_objects, (Mapping, types.NoneType)):
+        received, fix = type(custom_objects).__name__, "custom_objects={'MyLayer': MyLayer}"
+        raise ArgumentTypeError("Custom objects are given as a dict, by name.", where="custom_objects", received=received, fix=fix)
     with within(custom_objects={**(scope.custom_objects or {}), **(custom_objects or {})}):
         yield
 
@@ -268,6 +279,8 @@ def object_from(config: Any, known: Mapping[str, Any] | None = None) -> Any:
     inner = inner or {}
     if isinstance(inner, dict) and isinstance(own := inner.get("name"), str) and _CONTROL.search(own):
         raise ModelFileError("A name in the config has control codes in it.", received=f"name={own!r}", fix="do not load it: nothing is named so on purpose")
+    if not isinstance(inner, dict) and inspect.isclass(cls) and cls.__module__.startswith("keraunos.") and name != "Sequential":  # once a list of its layers
+        raise ModelFileError(f"The config of '{name}' is not a dict.", received=type(inner).__name__, fix="use the config as get_config gave it")
     instance = cls.from_config(modern_config(cls, inner) if isinstance(inner, dict) and inspect.isclass(cls) else inner)
     if config.get("build_config") and hasattr(instance, "build_from_config"):
         instance.build_from_config(config["build_config"])

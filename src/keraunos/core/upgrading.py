@@ -16,7 +16,7 @@ from keraunos.core.errors import ModelFileError
 _CLASSES: dict[str, tuple[str, dict[str, Any]]] = {
     "BatchNormalizationV1": ("BatchNormalization", {}), "BatchNormalizationV2": ("BatchNormalization", {}), "CuDNNLSTM": ("LSTM", {}),
     "CuDNNGRU": ("GRU", {"reset_after": True}), "Policy": ("DTypePolicy", {}), "SyncBatchNormalization": ("BatchNormalization", {"synchronized": True}),
-    "GroupedQueryAttention": ("GroupQueryAttention", {}), "ThresholdedReLU": ("ReLU", {}),
+    "LossScaleOptimizerV3": ("LossScaleOptimizer", {}), "GroupedQueryAttention": ("GroupQueryAttention", {}), "ThresholdedReLU": ("ReLU", {}),
 }  # fmt: skip
 _GONE = {  # classes that Keras 3 has no more, and what there is instead
     "AddLoss": "self.add_loss(…) in the call of a layer", "AddMetric": "compile(metrics=[…])", "DenseFeatures": "keras.utils.FeatureSpace",

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import functools
 import json
-import os
-import tempfile
 from typing import Any
 
 from keraunos.core import tree
+from keraunos.core.assets import assets_of, give_assets
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, ModelFileError
 from keraunos.core.graph import KerasTensor
 from keraunos.core.old_graphs import with_old_activations
@@ -30,11 +29,7 @@ def alike(layer: Any) -> Any:
             made.build_from_config(layer.get_build_config())
     if hasattr(layer, "adapt") and made.built:
         made.set_weights(layer.get_weights())
-        if hasattr(layer, "save_assets"):
-            with tempfile.TemporaryDirectory() as folder:
-                layer.save_assets(folder)
-                if os.listdir(folder):
-                    made.load_assets(folder)
+        give_assets(made, assets_of(layer))
     return made
 
 
@@ -79,12 +74,8 @@ def clone_model(model: Any, input_tensors: Any = None, clone_function: Any = Non
             return clone_model(layer, clone_function=clone_function, call_function=call_function, recursive=True)
         found = clone_function(layer) if clone_function else alike(layer)
         if not isinstance(found, Layer):
-            raise ArgumentTypeError(
-                f"clone_function returned no layer for '{layer.name}'.",
-                where="clone_model",
-                received=type(found).__name__,
-                fix="return a layer from it: layer.__class__.from_config(layer.get_config())",
-            )
+            fact, fix = f"clone_function returned no layer for '{layer.name}'.", "return a layer from it: layer.__class__.from_config(layer.get_config())"
+            raise ArgumentTypeError(fact, where="clone_model", received=type(found).__name__, fix=fix)
         return found
 
     inputs = input_tensors if input_tensors is None else _inputs(input_tensors, model)
@@ -136,9 +127,13 @@ def model_from_json(json_string: str, custom_objects: Any = None) -> Any:
     """
     try:
         config = json.loads(json_string)
-    except (ValueError, RecursionError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         fix = "pass the text that model.to_json() returned; of a file, what open(path).read() returns"
         raise ModelFileError(f"The text is no JSON: {error}.", where="model_from_json", received=repr(json_string)[:60], fix=fix) from None
     if isinstance(config, dict) and not str(config.get("keras_version", 3)).startswith("3"):
         config = with_old_activations(config)
-    return deserialize_keras_object(config, custom_objects)
+    model = deserialize_keras_object(config, custom_objects)
+    if not isinstance(model, Model):
+        fix = "pass what model.to_json() returned; other objects are made by keras.saving.deserialize_keras_object"
+        raise ModelFileError("The text describes no model.", where="model_from_json", received=type(model).__name__, fix=fix)
+    return model

@@ -6,12 +6,12 @@ import contextlib
 import datetime
 import json
 import pathlib
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from keraunos import __version__
+from keraunos.core.assets import assets_of, give_assets
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, KeraunosError, ModelFileError, layout
 from keraunos.core.frames import shortened, warn
 from keraunos.core.missing import KERAS_VERSION
@@ -109,11 +109,7 @@ def _pack(archive: zipfile.ZipFile, tree: Tree, text: bytes, assets: dict[str, b
 def _assets(model: Any) -> Iterator[tuple[str, bytes]]:
     """The files that layers want kept beside their weights (vocabularies), by their names in the archive."""
     for group, owner in weights.saveables(model):
-        if hasattr(owner, "save_assets"):
-            with tempfile.TemporaryDirectory() as folder:
-                owner.save_assets(folder)
-                for path in sorted(pathlib.Path(folder).iterdir()):
-                    yield f"{ASSETS}{group.removesuffix('vars')}{path.name}", path.read_bytes()
+        yield from ((f"{ASSETS}{group.removesuffix('vars')}{name}", content) for name, content in assets_of(owner).items())
 
 
 @shortened
@@ -136,7 +132,7 @@ def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, comp
         checkpoint = orbax.Checkpoint(path)
         fix = f"make the model, then model.load_weights({str(filepath)!r})"
         require(checkpoint.config is not None, path, "This checkpoint holds weights alone, without a model.", fix=fix)
-        model = _made(checkpoint.config, path, custom_objects, compile, safe_mode)  # type: ignore[arg-type]
+        model = _made(checkpoint.config, path, custom_objects, compile, safe_mode, "model_config")  # type: ignore[arg-type]
         checkpoint.give(model, weights_only=not compile)
         return model
     path = existing(filepath)
@@ -144,59 +140,56 @@ def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, comp
     require(not path.name.endswith(".weights.h5"), path, "This file holds weights alone, without a model.", fix=fix)
     if path.suffix in legacy.ENDINGS:
         with unread(path.name, path.stat().st_size):
-            return legacy.load(path, lambda config: _made(config, path, custom_objects, compile, safe_mode), compile)
+            return legacy.load(path, lambda config: _made(config, path, custom_objects, compile, safe_mode, "model_config", "training_config"), compile)
     require(path.suffix == ".keras", path, f"A model file's name ends in '.keras', not '{path.suffix}'.", fix="rename the file if it is one")
     with Archive(path) as archive, unread(path.name, archive.size):
         model = _made(archive.config, path, custom_objects, compile, safe_mode)
         with archive.opened(WEIGHTS) as region, hdf5.File(region) as file:
-            weights.give(model, weights.of_hdf5(file), path)
+            weights.give(model, stored := weights.of_hdf5(file), path)
         _give_assets(archive, model)
+    if model.compiled and model.optimizer is not None and "optimizer/vars" not in stored.groups:  # so tf.keras wrote those of optimizers.legacy
+        warn(f"'{path.name}' holds no state of the optimizer '{model.optimizer.name}': it starts anew.")
     return model
 
 
-def _made(config: dict[str, Any], path: pathlib.Path, custom_objects: dict[str, Any] | None, compile: bool, safe_mode: bool) -> Any:
-    """The model that a file's config describes."""
+def _made(config: dict[str, Any], path: pathlib.Path, custom_objects: Any, compile: bool, safe_mode: bool, place: str = CONFIG, training: str = "") -> Any:
+    """The model that a file's config describes, which stands at `place` in it, and its compilation at `training`, if that is another."""
     compile_config = config.pop("compile_config", None)
     with custom_object_scope(custom_objects), within(sharing={}, safe_mode=safe_mode and scope.safe_mode):
-        with _blamed(path, "describes a model that cannot be made"):
+        with _blamed(path, place, "describes a model that cannot be made"):
             model = object_from(config)
         received = f"class {config.get('class_name')!r}"
-        require(isinstance(model, Model), path, "The file does not describe a model.", CONFIG, _MEND, received=received)
+        require(isinstance(model, Model), path, "The file does not describe a model.", place, _MEND, received=received)
         if compile and compile_config:
-            with _blamed(path, "describes a compilation that cannot be done", "load it uncompiled: load_model(path, compile=False)"):
+            with _blamed(path, training or place, "describes a compilation that cannot be done", "load it uncompiled: load_model(path, compile=False)"):
                 model.compile_from_config(compile_config)
     return model
 
 
 @contextlib.contextmanager
-def _blamed(path: pathlib.Path, fact: str, fix: str | None = None) -> Iterator[None]:
-    """What goes wrong in the block is told as a fault of the file's config."""
+def _blamed(path: pathlib.Path, place: str, fact: str, fix: str | None = None) -> Iterator[None]:
+    """What goes wrong in the block is told as a fault of the file's config, which stands at `place`."""
     try:
         yield
     except ModelFileError as error:
         error.fix = error.fix or _MEND
-        raise error.inside(f"{path.name}: {CONFIG}") if path.name not in str(error.where) else error from None
+        raise error.inside(f"{path.name}: {place}") if path.name not in str(error.where) else error from None
     except RecursionError:
-        raise problem(path, f"{CONFIG} {fact}: it is nested too deeply.", CONFIG, fix or _MEND) from None
+        raise problem(path, f"{place} {fact}: it is nested too deeply.", place, fix or _MEND) from None
     except KeraunosError as error:
         fix = fix or error.fix or _MEND
-        raise problem(path, f"{CONFIG} {fact}: {error.fact}", CONFIG, fix, received=error.received, expected=error.expected) from error
+        raise problem(path, f"{place} {fact}: {error.fact}", place, fix, received=error.received, expected=error.expected) from error
     except Exception as error:  # the config may hold anything
         told = f"it lacks {error}" if isinstance(error, KeyError) else f"{type(error).__name__}: {error}"
-        raise problem(path, f"{CONFIG} {fact}: {told}.", CONFIG, fix or _MEND) from error
+        raise problem(path, f"{place} {fact}: {told}.", place, fix or _MEND) from error
 
 
 def _give_assets(archive: Archive, model: Any) -> None:
     """Let layers read the files that they wrote; of each, those in its own folder of the archive."""
     for group, owner in weights.saveables(model):
-        own = archive.assets(place := f"{ASSETS}{group.removesuffix('vars')}")
-        if not own or not hasattr(owner, "load_assets"):
-            continue
-        with tempfile.TemporaryDirectory() as folder:
-            for name in own:
-                pathlib.Path(folder, name[len(place) :]).write_bytes(archive.read(name))
-            try:
-                owner.load_assets(folder)
-            except Exception as error:  # a file may hold anything
-                fact = error.fact if isinstance(error, KeraunosError) else f"{type(error).__name__}: {error}"
-                raise problem(archive.path, f"What the file keeps of '{getattr(owner, 'name', '')}' cannot be read: {fact}", own[0]) from error
+        files = archive.assets(place := f"{ASSETS}{group.removesuffix('vars')}") if hasattr(owner, "load_assets") else {}
+        try:
+            give_assets(owner, files)
+        except Exception as error:  # a file may hold anything
+            fact = error.fact if isinstance(error, KeraunosError) else f"{type(error).__name__}: {error}"
+            raise problem(archive.path, f"What the file keeps of '{getattr(owner, 'name', '')}' cannot be read: {fact}", place + next(iter(files))) from error

@@ -33,7 +33,8 @@ def lengths(region: Any, address: int, key: str) -> Iterator[int]:
 def _messages(region: Any, address: int) -> Iterator[tuple[int, bytearray]]:
     """The messages in an object's header of the first version, the one that Keras's files have."""
     start = region.bytes(address, 16)
-    require(start[0] == 1, region.path, "The header of an object is of a kind that Keras's files do not have.")
+    fact, fix = "The file is in the newer form of HDF5 (libver='latest'), which Keras does not write.", "write it anew in the usual one: h5repack old.h5 new.h5"
+    require(start[0] == 1, region.path, fact, fix=fix)
     blocks, read = [(address + 16, struct.unpack_from("<I", start, 8)[0])], 0
     while blocks and read < 2**20:
         place, size = blocks.pop(0)

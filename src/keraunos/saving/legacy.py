@@ -51,7 +51,7 @@ def load(path: pathlib.Path, make: Callable[[dict[str, Any]], Any], compile: boo
     with open(path, "rb") as stream, hdf5.File(Region(stream, path)) as file:
         config = _json(file, "model_config")
         fix = f"make the model, then model.load_weights({path.name!r})"
-        require(isinstance(config, dict), path, "This file holds weights alone, without a model.", fix=fix)
+        require(config is not None, path, "This file holds weights alone, without a model.", fix=fix)
         if not str(file.attribute("", "keras_version") or "1").startswith("3"):
             config = with_old_activations(config)
         training = _json(file, "training_config")
@@ -63,14 +63,14 @@ def load(path: pathlib.Path, make: Callable[[dict[str, Any]], Any], compile: boo
 
 
 def _json(file: hdf5.File, key: str) -> Any:
-    """What an attribute of the file holds as JSON; None if there is none."""
+    """The object that an attribute of the file holds as JSON; None if there is none."""
     text = file.attribute("", key, _CONFIG_LIMIT)
-    if text is None:
-        return None
     try:
-        return json.loads(text)
+        value = None if text is None else json.loads(text)
     except (ValueError, TypeError, RecursionError) as error:
         raise problem(file.path, f"The attribute '{key}' is not valid JSON: {error}.", key) from None
+    require(value is None or isinstance(value, dict), file.path, f"The attribute '{key}' is not a JSON object.", key)
+    return value
 
 
 def _compilation(training: dict[str, Any]) -> dict[str, Any]:
@@ -209,7 +209,8 @@ def _give_optimizer(optimizer: Any, file: hdf5.File) -> None:
     ours = list(optimizer.variables)
     if len(found) == len(known) and known:
         if len(found) <= 2 or not known[0].endswith(":0"):  # Keras 3 wrote it, or it had not begun
-            pairs = list(zip(ours, found, strict=False)) if len(found) in (1, 2, len(ours)) else []
+            whole = len(found) == len(ours) or (len(found) <= 2 and optimizer.iterations is ours[0])
+            pairs = list(zip(ours, found, strict=False)) if whole else []
         else:
             slots, groups = getattr(optimizer, "_slots", []), _by_slot(known, found, len(getattr(optimizer, "_trained", ())))
             plain = len(ours) - sum(map(len, slots)) == 1 + (optimizer._rate is ours[1] if len(ours) > 1 else 0)
@@ -276,7 +277,9 @@ def _put(group: Any, variables: list[Any]) -> None:
         raise ModelFileError("Two weights have one name, which the old format cannot hold.", where=group.name, fix="save the model to a '.keras' file")
     _note(group, "weight_names", paths)
     for path, variable in zip(paths, variables, strict=True):
-        group.create_dataset(path, data=np.asarray(variable.numpy()))
+        data = group.create_dataset(path, data=(value := np.asarray(variable.numpy())))
+        if value.dtype.kind == "V":  # bfloat16 and float8, which HDF5 does not know
+            data.attrs["dtype"] = value.dtype.name
 
 
 def _note(group: Any, key: str, names: list[str], most: int = 2000) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import pathlib
-import tempfile
 from typing import Any
 
 import numpy as np
 
 from keraunos.core import config
+from keraunos.core.assets import assets_of, give_assets
 from keraunos.core.scope import within
 from keraunos.core.serialization import custom_object_scope, object_from, serialize_keras_object
 from keraunos.random import SeedGenerator
@@ -33,7 +32,9 @@ def restored(backend: str, described: dict[str, Any], noted: dict[str, Any], kep
             made = object_from(described)
         for place, owner in saveables(made):
             if place in kept:
-                _give(owner, *kept[place])
+                store, files = kept[place]
+                owner.load_own_variables(store)
+                give_assets(owner, files)
         for seed, state in zip(_seeds(made), seeds, strict=True):
             seed.state.assign(state)
     return made
@@ -47,18 +48,4 @@ def _kept(owner: Any) -> tuple[dict[str, Any], dict[str, bytes]]:
     """The variables and the files (vocabularies) of one object."""
     store: dict[str, Any] = {}
     owner.save_own_variables(store)
-    files: dict[str, bytes] = {}
-    if hasattr(owner, "save_assets"):
-        with tempfile.TemporaryDirectory() as folder:
-            owner.save_assets(folder)
-            files = {path.name: path.read_bytes() for path in pathlib.Path(folder).iterdir()}
-    return {key: np.asarray(value) for key, value in store.items()}, files
-
-
-def _give(owner: Any, store: dict[str, Any], files: dict[str, bytes]) -> None:
-    owner.load_own_variables(store)
-    if files:
-        with tempfile.TemporaryDirectory() as folder:
-            for name, content in files.items():
-                pathlib.Path(folder, name).write_bytes(content)
-            owner.load_assets(folder)
+    return {key: np.asarray(value) for key, value in store.items()}, assets_of(owner)

@@ -246,6 +246,7 @@ class Archive:
         require(isinstance(value, dict), self.path, f"The member '{name}' is not a JSON object.", name)
         return value
 
-    def assets(self, place: str) -> list[str]:
-        """The names of the files in a folder of the assets."""
-        return [name for name in self.infos if name.startswith(place) and "/" not in name[len(place) :] != ""]
+    def assets(self, place: str) -> dict[str, bytes]:
+        """The files in a folder of the assets, by name."""
+        found = [name for name in self.infos if name.startswith(place) and "/" not in name[len(place) :] != ""]
+        return {name[len(place) :]: self.read(name) for name in found}
