@@ -16,6 +16,7 @@ from tests.conftest import BACKENDS
 
 def keraunos(*arguments, cwd=None, timeout=300):
     paths = {**os.environ, "PYTHONPATH": str(pathlib.Path(package.__file__).parent.parent)}
+    paths.pop("XLA_FLAGS", None)  # the tests' own are for what is compiled anew at each call
     return subprocess.run([sys.executable, "-m", "keraunos", *arguments], capture_output=True, text=True, timeout=timeout, cwd=cwd, env=paths)
 
 

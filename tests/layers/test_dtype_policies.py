@@ -10,7 +10,7 @@ import pytest
 
 import keraunos
 from keraunos import dtype_policies, layers
-from keraunos.core.errors import ArgumentError, ArgumentTypeError, DTypeError
+from keraunos.core.errors import ArgumentError, ArgumentTypeError
 from keraunos.dtype_policies import DTypePolicy, DTypePolicyMap
 from tests.conftest import BFLOAT, in_force
 
@@ -48,7 +48,7 @@ def test_what_cannot_be_a_map() -> None:
     found["block/inner"] = "float32"
     with pytest.raises(ArgumentError, match="is not a regular expression"):
         found["a("] = "float32"
-    with pytest.raises(DTypeError, match="no dtype 'float33'"):
+    with pytest.raises(ArgumentError, match="no dtype policy 'float33'"):
         found["a"] = "float33"
     found["head_1.*"] = "float32"
     with pytest.raises(ArgumentError, match="Several keys"):

@@ -173,7 +173,7 @@ class Weighted(Tracked):
             self.build(**shapes["shapes_dict"])
         elif shapes.get("input_shape") is not None:
             self.build(shapes["input_shape"])
-        for path, part in self._parts() if parts else ():
+        for path, part in self._parts_within() if parts else ():
             found = parts.get(path, {})
             if "lora" in found and not part.lora_enabled:
                 part.enable_lora(*found["lora"])
@@ -185,14 +185,14 @@ class Weighted(Tracked):
         if not self._build_config:
             return self._build_config
         parts: dict[str, dict[str, Any]] = {}
-        for path, part in self._parts():
+        for path, part in self._parts_within():
             found: dict[str, Any] = {} if part._trainable else {"trainable": False}
             if getattr(part, "lora_enabled", False):
                 found["lora"] = [part.lora_rank, part.lora_alpha]
             parts |= {path: found} if found else {}
         return {**self._build_config, "parts": parts} if parts else self._build_config
 
-    def _parts(self) -> Iterator[tuple[str, Any]]:
+    def _parts_within(self) -> Iterator[tuple[str, Any]]:
         """The layers in this one, by their paths in it."""
         own, *parts = self._flatten_layers()
         return ((part.path.removeprefix(f"{own.path}/"), part) for part in parts)
