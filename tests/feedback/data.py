@@ -42,13 +42,6 @@ def NaN_in_the_sample_weights(keras: Any) -> None:
     fit(classifier(keras), sample_weight=weights)
 
 
-@warns("sample_weight", "negative")
-def a_negative_sample_weight(keras: Any) -> None:
-    weights = np.ones(64)
-    weights[3] = -2
-    fit(classifier(keras), sample_weight=weights)
-
-
 @raises(ValueError, "x[1, 0]", "nan")
 def NaN_in_a_batch_of_a_generator(keras: Any) -> None:
     bad = X[:4].copy()

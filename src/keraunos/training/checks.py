@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from keraunos.core import config, tree
 from keraunos.core.errors import ArgumentError, DataError, ShapeError, StateError, nearest
 from keraunos.core.spec import broadcast_shapes, show
 from keraunos.data.adapters import ArraySource, Source
-from keraunos.training.flow import Flow
+from keraunos.losses.loss import WrappedLoss
+from keraunos.training.flow import Flow, is_ours, kind_of
 
 SILENCE = "keraunos.config.disable_checks() silences this"
 LIMIT = 1 << 20  # arrays up to this size are looked at as a whole where that takes no time
@@ -41,57 +43,56 @@ def whole(data: Source, head: Any, part: int) -> list[Any]:
     return [a if type(a) is np.ndarray and a.size <= LIMIT else b for a, b in zip(tree.flatten(data.data[part]), first, strict=True)]
 
 
-def check_targets(model: Any, data: Source, y: Any, what: str) -> None:
-    """Refuse data without targets where the loss needs them.
-
-    Raises:
-        DataError: There are none.
-    """
-    if y is None and model.loss is not None and not model._overrides("train_step"):
-        if isinstance(data, ArraySource):
-            given = f"{what}=(x, y)" if what == "validation_data" else f"{what}(x, y)"
-            given += f", not {what}((x, y)): a tuple is two inputs" if isinstance(data.data[0], tuple) and what != "validation_data" else ""
-            raise DataError("The loss needs targets, and y is None.", where=what, fix=given, code="KR210")
-        raise DataError("The data yields only x; the loss needs targets too.", where=what, received="batches of one part", fix="yield (x, y)", code="KR210")
-
-
+# ---- before the model is built ----
 def check_data(model: Any, data: Source, head: Any, what: str) -> None:
-    """Refuse data, of the method or argument that is called `what`, that does not fit the model or holds NaN.
+    """Refuse data, of the method or argument that is called `what`, that lacks what the loss or the model needs.
 
     Raises:
-        DataError: Something is wrong with it.
+        DataError: There are no targets, or the inputs are not those of the model.
     """
-    check_targets(model, data, head[1], what)
+    if head[1] is None and model.loss is not None and not model._overrides("train_step"):
+        if not isinstance(data, ArraySource):
+            fact = "The data yields only x; the loss needs targets too."
+            raise DataError(fact, where=what, received="batches of one part", fix="yield (x, y)", code="KR210")
+        fix = "validation_data=(x, y)" if what == "validation_data" else f"{what}(x, y)"
+        fix += f", not {what}((x, y)): a tuple is two inputs" if isinstance(data.data[0], tuple) and what != "validation_data" else ""
+        raise DataError("The loss needs targets, and y is None.", where=what, fix=fix, code="KR210")
     if hasattr(model, "_match") and model.inputs is not None and model._split is None:
         model._match(head[0])
-    if not config.are_checks_enabled():
+
+
+def check_callbacks(callbacks: Any, validation_data: Any) -> None:
+    """Refuse a callback that can never act.
+
+    Raises:
+        ArgumentError: It watches what there is only with validation data; no callback of the user's may log that.
+    """
+    if validation_data is not None or not all(map(is_ours, callbacks.callbacks)):
         return
-    before = "validation_data: " if what == "validation_data" else ""
-    for name, part in zip(("x", "y", "sample_weight"), head, strict=True):
-        for a in map(numpy_of, tree.flatten(part)):
-            if a is None or a.dtype.kind != "f":
-                continue
-            if not np.isfinite(a).all():
-                at = np.argwhere(bad := ~np.isfinite(a))[0].tolist()
-                rows = int(bad.reshape(len(a), -1).any(1).sum())
-                fact = f"{name}{at} is {a[tuple(at)]} ({rows} of {len(a)} samples of the first batch {'has' if rows == 1 else 'have'} such values)."
-                fix = f"drop or fill them, such as by np.nan_to_num({name}). {SILENCE}"
-                raise DataError(fact, where=before + name, fix=fix, code="KR201")
+    for callback in callbacks.callbacks:
+        if isinstance(callback, (EarlyStopping, ReduceLROnPlateau)) and callback.monitor.startswith("val_"):
+            own = ["loss", *(metric.name for metric in getattr(callback.model, "metrics", ()))]  # what is there without
+            fix = f"pass validation_data or validation_split, or monitor='{nearest(callback.monitor[4:], own) or 'loss'}'"
+            fact = f"{type(callback).__name__} watches '{callback.monitor}', and there is no validation data: it can never act."
+            raise ArgumentError(fact, where="callbacks", fix=fix, code="KR502")
 
 
+# ---- once it is built ----
 def check_model(model: Any) -> None:
     """Refuse a model in which nothing can be trained.
 
     Raises:
         StateError: Nothing can be trained.
     """
-    if model.weights and not model._step_variables() and not model._overrides("train_step"):
+    if model._overrides("train_step"):
+        return
+    if model.weights and not model._step_variables():
         fact = f"The model has 0 trainable weights (of {model.count_params():,} parameters)."
         raise StateError(fact, where=model.name, fix="set layer.trainable = True on what should learn, and compile again", code="KR402")
-    if "_compile_arguments" in model.__dict__ and model.optimizer is None and not model._overrides("train_step"):  # a population's is its models'
+    if "_compile_arguments" in model.__dict__ and model.optimizer is None:  # a population's is its models'
         raise StateError("There is no optimizer: it is None.", where="compile", fix="compile(optimizer='adam', …)")
     flow = Flow.of(model)
-    if flow is None or not config.are_checks_enabled() or model.loss is None or model._overrides("train_step"):
+    if flow is None or not config.are_checks_enabled() or model.loss is None:
         return
     cuts = [getattr(x, "cut", None) for x in flow.outputs]
     if cuts and all(cuts):
@@ -101,37 +102,37 @@ def check_model(model: Any) -> None:
         raise StateError(fact, where=getattr(next(first, model), "name", model.name), fix=f"{fix}. {SILENCE}", code="KR304")
 
 
+def inputs_of(model: Any, x: Any, arrays: list[Any]) -> Iterator[tuple[Any, list[Any]]]:
+    """The arrays of `x` as NumPy's, each with the layers that read it first; nothing where that is not known."""
+    flow = Flow.of(model)
+    if flow is None or not config.are_checks_enabled() or getattr(model, "_split", None) is not None:
+        return
+    structure = getattr(model, "_inputs_structure", None)
+    if isinstance(x, dict) and len(x) == len(arrays) > 1 and structure is not None:
+        order = structure if isinstance(structure, dict) else model._names
+        named = dict(zip(sorted(x), arrays, strict=True))
+        arrays = [named.get(name) for name in (sorted(order) if isinstance(order, dict) else order)]
+    if len(arrays) == len(flow.inputs):
+        yield from ((numpy_of(a), list(flow.readers(place))) for place, a in enumerate(arrays) if a is not None)
+
+
 def check_inputs(model: Any, data: Source, head: Any) -> None:
     """Refuse indices that an embedding does not have.
 
     Raises:
         DataError: There are such.
     """
-    flow = Flow.of(model)
-    if flow is None or not config.are_checks_enabled() or getattr(model, "_split", None) is not None:
-        return
-    x = head[0]
-    names = getattr(model, "_names", ())
-    if isinstance(x, dict) and len(flow.inputs) > 1 and set(x) != set(names):
-        return
-    parts = whole(data, head, 0)
-    parts = [dict(zip(x, parts, strict=True)).get(name) for name in names] if isinstance(x, dict) and len(names) > 1 else parts
-    for place, a in enumerate(parts[: len(flow.inputs)]):
-        for layer, _ in flow.readers(place):
-            if type(layer).__name__ == "Embedding" and a is not None:
-                _check_indices(numpy_of(a), layer)
+    for a, readers in inputs_of(model, head[0], whole(data, head, 0)):
+        for layer in readers:
+            if kind_of(layer) == "Embedding" and a.size and a.dtype.kind in "iuf":
+                _check_indices(a, layer)
 
 
 def _check_indices(a: Any, layer: Any) -> None:
-    if not a.size or a.dtype.kind not in "iuf":
-        return
     size = layer.input_dim
     if a.dtype.kind == "f" and (bad := a[a != np.floor(a)]).size:
-        fact, fix = (
-            f"x contains {bad.flat[0]:g}; '{layer.name}' takes whole numbers, the indices of its rows.",
-            "x.astype('int32'), or a Dense layer for measurements",
-        )
-        raise DataError(fact, where=layer.name, fix=f"{fix}. {SILENCE}", code="KR205")
+        fact = f"x contains {bad.flat[0]:g}; '{layer.name}' takes whole numbers, the indices of its rows."
+        raise DataError(fact, where=layer.name, fix=f"x.astype('int32'), or a Dense layer for measurements. {SILENCE}", code="KR205")
     low, high = int(a.min()), int(a.max())
     if high >= size or low < 0:
         found = high if high >= size else low
@@ -139,15 +140,41 @@ def _check_indices(a: Any, layer: Any) -> None:
         raise DataError(f"x contains {found}; '{layer.name}' has the rows 0–{size - 1}.", where=layer.name, fix=f"{fix}. {SILENCE}", code="KR205")
 
 
-def goals(model: Any, data: Source, head: Any) -> list[tuple[Any, Any, Any, tuple[Any, ...]]]:
-    """Of each output with a loss and targets: the loss, all its targets that are at hand, and what `Flow.last` has of it."""
+def check_finite(model: Any, head: Any, what: str = "") -> None:
+    """Refuse NaN and infinity where nothing can deal with them: in weights of samples, in targets of our losses, in inputs of our layers with weights.
+
+    Raises:
+        DataError: There are such values in the first batch.
+    """
+    if not config.are_checks_enabled():
+        return
+    parts = [("x", a) for a, readers in inputs_of(model, head[0], tree.flatten(head[0])) if readers and all(kind_of(r) and r.weights for r in readers)]
+    compiled = model._compiled_loss
+    if compiled is not None and all(loss is None or _is_plain(loss) for loss in compiled.losses) and not model._overrides("train_step"):
+        parts += [("y", numpy_of(a)) for a in tree.flatten(head[1])]
+    for name, a in [*parts, *(("sample_weight", numpy_of(a)) for a in tree.flatten(head[2]))]:
+        if a is not None and a.dtype.kind == "f" and not np.isfinite(a).all():
+            at = np.argwhere(bad := ~np.isfinite(a))[0].tolist()
+            rows = int(bad.reshape(len(a), -1).any(1).sum())
+            fact = f"{name}{at} is {a[tuple(at)]} ({rows} of {len(a)} samples of the first batch {'has' if rows == 1 else 'have'} such values)."
+            where = f"validation_data: {name}" if what == "validation_data" else name
+            raise DataError(fact, where=where, fix=f"drop or fill them, such as by np.nan_to_num({name}). {SILENCE}", code="KR201")
+
+
+def _is_plain(loss: Any) -> bool:
+    """Whether a loss is one of ours as it is."""
+    return is_ours(loss) and not isinstance(loss, WrappedLoss)
+
+
+def goals(model: Any, data: Source, head: Any) -> list[tuple[Any, Any, Any]]:
+    """Of each output with a loss of ours and targets: the loss, all its targets that are at hand, and what `Flow.last` has of it."""
     compiled, flow = model._compiled_loss, Flow.of(model)
     if compiled is None or flow is None or head[1] is None or len(flow.outputs) != len(compiled.losses):
         return []
     first, _, _ = compiled.aligned(head[1], (), None)
     every = {id(a): b for a, b in zip(tree.flatten(head[1]), whole(data, head, 1), strict=True)}
     found = zip(compiled.losses, first, flow.last, strict=True)
-    return [(loss, numpy_of(every.get(id(goal), goal)), last, flow) for loss, goal, last in found if loss is not None and goal is not None]  # type: ignore[misc]
+    return [(loss, numpy_of(every.get(id(goal), goal)), last) for loss, goal, last in found if goal is not None and _is_plain(loss)]
 
 
 def check_goals(model: Any, data: Source, head: Any, what: str = "") -> None:
@@ -160,23 +187,21 @@ def check_goals(model: Any, data: Source, head: Any, what: str = "") -> None:
     """
     if not config.are_checks_enabled() or model._overrides("train_step"):
         return
-    for loss, goal, (_, name, function, shape), _ in goals(model, data, head):
-        where = f"{what}: y" if what == "validation_data" else "y"
+    where = "validation_data: y" if what == "validation_data" else "y"
+    for loss, goal, (name, function, shape) in goals(model, data, head):
         if shape and shape[-1] == 1 and function == "softmax":
-            fix = "use activation='sigmoid' with BinaryCrossentropy, or more units"
+            fix = f"use activation='sigmoid' with BinaryCrossentropy, or more units. {SILENCE}"
             raise ArgumentError(f"A softmax over one unit always outputs 1 ('{name}').", where=name, fix=fix, code="KR301")
         if isinstance(loss, CROSSENTROPIES):
             _check_function(loss, function, name)
-        if getattr(loss, "axis", -1) != -1 or not isinstance(loss, losses.Loss) or not type(loss).__module__.startswith("keraunos.") or not shape:
+        if getattr(loss, "axis", -1) != -1 or not shape:
             continue
         if isinstance(loss, (*SPARSE, *CATEGORICAL)) and shape[-1] == 1:
             fact = f"{type(loss).__name__} compares classes, and '{name}' has 1 unit: the loss of one class is always 0."
             fix = f"for two classes use the loss 'binary_crossentropy' with activation='sigmoid', else one unit for each class. {SILENCE}"
             raise ArgumentError(fact, where=name, fix=fix, code="KR301")
-        if isinstance(loss, SPARSE):
-            _check_labels(goal, shape, name, loss, where)
-        elif isinstance(loss, (*BINARY, *CATEGORICAL, losses.Hinge, losses.SquaredHinge, losses.Poisson)):
-            _check_range(goal, name, loss, where)
+        if goal.size and goal.dtype.kind in "iuf":
+            (_check_labels if isinstance(loss, SPARSE) else _check_range)(goal, shape, name, loss, where)
         if isinstance(loss, (*BINARY, *REGRESSION)):
             _check_broadcast(goal, shape, name, loss, where)
 
@@ -195,7 +220,7 @@ def _check_function(loss: Any, function: str | None, name: str) -> None:
 
 def _check_labels(labels: Any, shape: tuple[Any, ...], name: str, loss: Any, where: str) -> None:
     classes = shape[-1]
-    if not labels.size or labels.dtype.kind not in "iuf" or not isinstance(classes, int) or (labels.ndim == len(shape) + 1 and labels.shape[-1] == classes):
+    if not isinstance(classes, int) or (labels.ndim == len(shape) + 1 and labels.shape[-1] == classes):
         return  # one-hot targets are the loss's to refuse
     ignored = getattr(loss, "ignore_class", None)
     kept = labels if ignored is None else labels[labels != ignored]
@@ -204,42 +229,36 @@ def _check_labels(labels: Any, shape: tuple[Any, ...], name: str, loss: Any, whe
     low, high = kept.min(), kept.max()
     if labels.dtype.kind == "f" and (bad := np.argwhere(labels != np.floor(labels))).size:
         fact = f"y{bad[0].tolist()} is {labels[tuple(bad[0])]:g}; {type(loss).__name__} takes the numbers of classes, which are integers."
-        raise DataError(fact, where=where, fix=f"for a regression use the loss 'mse' and Dense(1). {SILENCE}", code="KR202")
-    if high >= classes:
-        found = int(high)
-        shift = "Subtract 1, or use" if found == classes and low >= 1 else "Use"
-        raise DataError(
-            f"y contains {found}; '{name}' has the classes 0–{classes - 1}.", where=where, fix=f"{shift} Dense({found + 1}). {SILENCE}", code="KR202"
-        )
-    if low < 0:
-        at = np.argwhere(labels < 0)[0].tolist()
-        fix = f"to leave samples out, ignore_class={int(low)} in the loss, or some class and sample_weight 0. {SILENCE}"
-        raise DataError(f"y{at} is {int(low)}, not a class.", where=where, fix=fix, code="KR202")
-
-
-def _check_range(goal: Any, name: str, loss: Any, where: str) -> None:
-    if not goal.size or goal.dtype.kind not in "iuf":
+        fix = "for a regression use the loss 'mse' and Dense(1)"
+    elif high >= classes:
+        fact = f"y contains {int(high)}; '{name}' has the classes 0–{classes - 1}."
+        fix = f"{'Subtract 1, or use' if high == classes and low >= 1 else 'Use'} Dense({int(high) + 1})"
+    elif low < 0:
+        fact = f"y{np.argwhere(labels == low)[0].tolist()} is {int(low)}, not a class."
+        fix = f"to leave samples out, ignore_class={int(low)} in the loss, or some class and sample_weight 0"
+    else:
         return
-    kind, low, high = type(loss).__name__, float(goal.min()), float(goal.max())
+    raise DataError(fact, where=where, fix=f"{fix}. {SILENCE}", code="KR202")
+
+
+def _check_range(goal: Any, shape: tuple[Any, ...], name: str, loss: Any, where: str) -> None:
+    low, high = float(goal.min()), float(goal.max())
     if isinstance(loss, losses.Poisson):
         least, most, wanted, fix = 0.0, np.inf, "counts, which are not negative", "for targets of both signs use the loss 'mse'"
     elif isinstance(loss, (losses.Hinge, losses.SquaredHinge)):
         least, most, wanted, fix = -1.0, 1.0, "-1 and 1, or 0 and 1", "for more classes use the loss 'categorical_hinge' with one-hot targets"
-    elif isinstance(loss, CATEGORICAL):
-        least, most, wanted, fix = (
-            0.0,
-            1.0,
-            "shares of classes, from 0 to 1",
-            "for the numbers of classes the loss 'sparse_categorical_crossentropy', or y = keras.utils.to_categorical(y)",
-        )
-    else:
+    elif isinstance(loss, CATEGORICAL) and goal.shape[-1] != shape[-1]:  # what has a column for each class may be weighted, as by the returns of actions
+        fix = "for the numbers of classes the loss 'sparse_categorical_crossentropy', or y = keras.utils.to_categorical(y)"
+        least, most, wanted = 0.0, 1.0, "shares of classes, from 0 to 1"
+    elif isinstance(loss, BINARY):
         scaled = f"y = (y + {-low:g}) / {high - low:g}" if low < 0 else f"y = y / {high:g}"
-        integers = high > 1 and high < 100 and low >= 0
-        fix = "for more than two classes use the loss 'sparse_categorical_crossentropy', with a unit for each and softmax" if integers else scaled
-        least, most, wanted = 0.0, 1.0, "targets between 0 and 1"
+        few = "for more than two classes use the loss 'sparse_categorical_crossentropy', with a unit for each and softmax"
+        least, most, wanted, fix = 0.0, 1.0, "targets between 0 and 1", few if 1 < high < 100 and low >= 0 else scaled
+    else:
+        return
     if low < least - _SLACK or high > most + _SLACK:
-        found = low if low < least else high
-        raise DataError(f"y contains {found:g}; {kind} takes {wanted} ('{name}').", where=where, fix=f"{fix}. {SILENCE}", code="KR203")
+        fact = f"y contains {low if low < least else high:g}; {type(loss).__name__} takes {wanted} ('{name}')."
+        raise DataError(fact, where=where, fix=f"{fix}. {SILENCE}", code="KR203")
 
 
 def _check_broadcast(goal: Any, shape: tuple[Any, ...], name: str, loss: Any, where: str) -> None:
@@ -255,15 +274,3 @@ def _check_broadcast(goal: Any, shape: tuple[Any, ...], name: str, loss: Any, wh
     units = goal.shape[-1] if goal.ndim > 1 else 1
     fix = f"give the last layer {units} unit{'s' * (units > 1)}, or reshape y. {SILENCE}"
     raise ShapeError(fact, where=where, fix=fix, code="KR204")
-
-
-def check_callbacks(callbacks: Any, validation_data: Any) -> None:
-    """Refuse a callback that can never act."""
-    for callback in callbacks.callbacks:
-        if isinstance(callback, (EarlyStopping, ReduceLROnPlateau)) and callback.monitor.startswith("val_") and validation_data is None:
-            own = ["loss", *(metric.name for metric in getattr(callback.model, "metrics", ()))]  # what is there without
-            fix = f"pass validation_data or validation_split, or monitor='{nearest(callback.monitor[4:], own) or 'loss'}'"
-            kind = type(callback).__name__
-            raise ArgumentError(
-                f"{kind} watches '{callback.monitor}', and there is no validation data: it can never act.", where="callbacks", fix=fix, code="KR502"
-            )

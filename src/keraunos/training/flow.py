@@ -10,18 +10,20 @@ from keraunos.core import tree
 from keraunos.core.graph import Operation
 from keraunos.core.spec import show
 
-_PASSING = (
-    "Flatten",
-    "Reshape",
-    "Permute",
-    "Dropout",
-    "ZeroPadding1D",
-    "ZeroPadding2D",
-    "MaxPooling2D",
-    "AveragePooling2D",
-)  # without weights, values as they are
-_WITH_FUNCTION = ("Dense", "EinsumDense", "Activation", "Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose", "SeparableConv2D", "TimeDistributed")
+# Layers without weights, which pass values on as they are.
+_PASSING = ("Flatten", "Reshape", "Permute", "Dropout", "ZeroPadding1D", "ZeroPadding2D", "MaxPooling2D", "AveragePooling2D")
+_WITH_FUNCTION = ("Dense", "EinsumDense", "Activation", "Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose", "SeparableConv2D")
 _FUNCTIONS = {"Softmax": "softmax", "ReLU": "relu", "LeakyReLU": "leaky_relu", "ELU": "elu", "PReLU": "prelu"}
+
+
+def is_ours(x: Any) -> bool:
+    """Whether an object's class, or a function, is the library's own."""
+    return getattr(x, "__module__", "").startswith("keraunos.")
+
+
+def kind_of(layer: Any) -> str:
+    """The name of a layer's class if it is one of ours; else nothing, for a user's may do anything."""
+    return type(layer).__name__ if is_ours(layer) and not isinstance(layer, Operation) else ""
 
 
 class Flow:
@@ -48,35 +50,38 @@ class Flow:
         for operation, _, outputs in self.calls:
             place = next((i for i, x in enumerate(outputs) if x is output), None)
             if place is not None:
-                inner = Flow.of(operation) if hasattr(operation, "layers") else None
+                inner = Flow.of(operation)
                 return operation if inner is None else inner.maker(inner.outputs[min(place, len(inner.outputs) - 1)])
         return None
 
     @functools.cached_property
-    def last(self) -> list[tuple[Any, str, str | None, tuple[Any, ...]]]:
-        """Of each output: what made it, its name, the function that it went through last if that is known, and the shape of a sample."""
+    def last(self) -> list[tuple[str, str | None, tuple[Any, ...]]]:
+        """Of each output: the name of what made it, the function that it went through last if that is known, and the shape of a sample."""
         made = [self.maker(x) for x in self.outputs]
-        return [(layer, getattr(layer, "name", "the output"), _function(layer), show(x.shape)[1:]) for layer, x in zip(made, self.outputs, strict=True)]
+        return [(getattr(layer, "name", "the output"), _function(layer), show(x.shape)[1:]) for layer, x in zip(made, self.outputs, strict=True)]
 
-    def readers(self, place: int) -> Iterator[tuple[Any, tuple[Any, ...]]]:
-        """The layers with weights or functions that an input meets first, and the shapes in which they take it."""
+    def readers(self, place: int) -> Iterator[Any]:
+        """The layers with weights or functions that an input meets first, looked up inside inner models of one input."""
         met = {id(self.inputs[place])}
         for operation, inputs, outputs in self.calls:
             if any(id(x) in met for x in inputs if x is not None):
-                if type(operation).__name__ in _PASSING:
+                inner = Flow.of(operation)
+                if kind_of(operation) in _PASSING:
                     met.update(map(id, outputs))
+                elif inner is not None and len(inner.inputs) == 1:
+                    yield from inner.readers(0)
                 else:
-                    yield operation, show(inputs[0].shape)
+                    yield operation
 
 
 def _function(layer: Any) -> str | None:
     """The name of the function that an output of a layer or op went through last; None if that is not known."""
     if isinstance(layer, Operation):
         return layer.op.__name__
-    kind = type(layer).__name__
+    kind = kind_of(layer)
     if kind == "TimeDistributed":
         return _function(layer.layer)
     if kind not in _WITH_FUNCTION:
-        return _FUNCTIONS.get(kind)
+        return _FUNCTIONS.get(kind) if getattr(layer, "axis", -1) == -1 else None
     function = layer.activation
-    return "linear" if function is None else getattr(function, "__name__", None)
+    return "linear" if function is None else function.__name__ if is_ours(function) else None

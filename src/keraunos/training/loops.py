@@ -213,7 +213,7 @@ class Loop:
 
     def _of_rows(self, step: Any) -> Any:
         rows_of = self.backend.rows
-        return lambda data, rows: step(tuple([tree.map_structure(lambda a: rows_of(a, rows), part) for part in data]))
+        return lambda data, rows: step(tuple([tree.map_structure(lambda a: rows_of(a, rows), part, none_is_leaf=False) for part in data]))
 
     def _many(self, step: Any) -> Any:
         one, clear, every = self._of_rows(step), self.model._clear_losses, self.kind == "predict"

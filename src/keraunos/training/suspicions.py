@@ -15,10 +15,10 @@ from keraunos.core.variable import Variable
 from keraunos.data.adapters import ArraySource, Source
 from keraunos.metrics.confusion import AUC, Precision, Recall
 from keraunos.metrics.means import Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy
-from keraunos.training.checks import BINARY, CATEGORICAL, CROSSENTROPIES, LIMIT, REGRESSION, SILENCE, SPARSE, goals, numpy_of
-from keraunos.training.flow import Flow
+from keraunos.training.checks import BINARY, CATEGORICAL, CROSSENTROPIES, REGRESSION, SILENCE, SPARSE, goals, inputs_of, numpy_of
+from keraunos.training.flow import Flow, kind_of
 
-_WEIGHING = ("Dense", "Conv1D", "Conv2D", "Conv3D", "SeparableConv2D", "DepthwiseConv2D")  # layers that want inputs of about 1
+_WEIGHING = ("Dense", "Conv2D", "Conv3D", "SeparableConv2D", "DepthwiseConv2D")  # layers that want inputs of about 1
 _RANGES = {
     "relu": (0.0, np.inf, "never negative"),
     "sigmoid": (0.0, 1.0, "from 0 to 1"),
@@ -29,11 +29,16 @@ _ACCURACIES = (Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalA
 Told = Iterator[tuple[str, str, str]]  # the fact, the place, the fix
 
 
-def suspect(model: Any, data: Source, head: Any, **options: Any) -> None:
+def suspect(model: Any, data: Source, head: Any, epochs: int, split: bool, **options: Any) -> None:
     """Warn of what is suspicious in a model, its data and the options of `fit`."""
     if not config.are_checks_enabled() or model._overrides("train_step"):
         return
-    found = [*_of_run(model, data, head, **options), *_of_inputs(model, head), *_of_targets(model, data, head), *_of_metrics(model, head)]
+    found = [
+        *_of_run(model, data, head, epochs, **options),
+        *_of_inputs(model, head),
+        *_of_targets(model, data, head, epochs, split),
+        *_of_metrics(model, head),
+    ]
     for fact, where, fix in found:
         warn(layout(fact, where, fix=f"{fix}. {SILENCE}", code="KR900"))
 
@@ -49,8 +54,6 @@ def _of_run(model: Any, data: Source, head: Any, epochs: int, initial_epoch: int
     rate = float(rate.numpy()) if isinstance(rate, Variable) else None
     if rate is not None and rate >= 10:
         yield f"learning_rate={rate:g}: most networks diverge above 1.", "optimizer", "a usual value is 0.001 for Adam, 0.01 for SGD"
-    if head[2] is not None and any(w.dtype.kind == "f" and w.size and w.min() < 0 for w in map(numpy_of, tree.flatten(head[2])) if w is not None):
-        yield "sample_weight has negative values: training makes the loss of such samples grow.", "sample_weight", "weights of at least 0, if that is not meant"
     if isinstance(validation, (tuple, list)) and len(validation) > 1 and isinstance(data, ArraySource):
         known = [id(a) for a in tree.flatten(data.data[0])]
         if [id(a) for a in tree.flatten(validation[0])] == known:
@@ -61,10 +64,16 @@ def _of_run(model: Any, data: Source, head: Any, epochs: int, initial_epoch: int
             )
     rows = next((len(a) for a in tree.flatten(head[0]) if a is not None), 0)
     for layer in model._flatten_layers():
-        kind = type(layer).__name__
+        kind = kind_of(layer)
         if kind == "BatchNormalization" and rows == 1 and layer.trainable and getattr(layer.input_spec, "ndim", 0) == 2:
             yield f"'{layer.name}' normalizes over a batch of 1 sample: all its outputs are beta.", layer.name, "a larger batch_size, or LayerNormalization"
-        elif kind == "Normalization" and layer.mean is None and layer.built and not int(layer.count.numpy()):
+        elif (
+            kind == "Normalization"
+            and layer.built
+            and layer.input_mean is None
+            and not layer.adapt_mean.numpy().any()
+            and (layer.adapt_variance.numpy() == 1).all()
+        ):
             yield f"'{layer.name}' has seen no data: it leaves its inputs as they are.", layer.name, "layer.adapt(x) before fit"
         elif getattr(layer, "stateful", False) and hasattr(layer, "return_sequences") and getattr(data, "shuffle", False):
             yield f"'{layer.name}' is stateful, and the samples are shuffled: its state goes on with another sequence.", layer.name, "fit(…, shuffle=False)"
@@ -73,21 +82,17 @@ def _of_run(model: Any, data: Source, head: Any, epochs: int, initial_epoch: int
 
 
 def _of_inputs(model: Any, head: Any) -> Told:
-    flow = Flow.of(model)
-    arrays = [numpy_of(a) for a in tree.flatten(head[0])]
-    if flow is None or len(arrays) != len(flow.inputs) or getattr(model, "_split", None) is not None:
-        return
-    for place, a in enumerate(arrays):
-        if a is None or a.ndim < 3 or a.dtype.kind not in "uif" or a.size == 0 or not 100 < a.max() <= 255 or a.min() < 0 or not (a == np.floor(a)).all():
+    for a, readers in inputs_of(model, head[0], tree.flatten(head[0])):
+        reader = next((layer for layer in readers if kind_of(layer) in _WEIGHING), None)
+        if reader is None or not reader.trainable or a.ndim < 3 or min(a.shape[1:3]) < 8 or a.dtype.kind not in "uif" or not a.size:
             continue
-        reader = next((layer for layer, _ in flow.readers(place) if type(layer).__name__ in _WEIGHING), None)
-        if reader is not None:
+        if 100 < a.max() <= 255 and a.min() >= 0 and (a == np.floor(a)).all() and not (a.ndim == 3 and a.shape[-1] != a.shape[-2]):
             fix = "put layers.Rescaling(1/255) after the Input, or pass x / 255"
             yield f"x holds whole numbers up to {a.max():g}, such as raw images: '{reader.name}' learns badly from large values.", reader.name, fix
 
 
-def _of_targets(model: Any, data: Source, head: Any) -> Told:
-    for loss, goal, (_, name, function, shape), _ in goals(model, data, head):
+def _of_targets(model: Any, data: Source, head: Any, epochs: int, split: bool) -> Told:
+    for loss, goal, (name, function, shape) in goals(model, data, head):
         if goal.dtype.kind not in "iuf" or not goal.size or not shape:
             continue
         several, low, high = shape[-1] != 1, float(goal.min()), float(goal.max())
@@ -102,7 +107,7 @@ def _of_targets(model: Any, data: Source, head: Any) -> Told:
             )
         elif isinstance(loss, REGRESSION) and function in _RANGES:
             least, most, words = _RANGES[function]
-            if low < least or high > most:
+            if low < least - 0.01 or high > most + 0.01:
                 fact = f"The outputs of '{name}' are {words} ({function}), and y has values from {low:.3g} to {high:.3g}."
                 yield fact, name, f"leave the activation of '{name}' out, or scale y"
         elif isinstance(loss, losses.MeanSquaredError) and max(-low, high) >= 1e5:
@@ -112,20 +117,20 @@ def _of_targets(model: Any, data: Source, head: Any) -> Told:
                 "y",
                 "scale y to mean 0 and deviation 1: y = (y - y.mean()) / y.std()",
             )
-        if (
-            isinstance(loss, CATEGORICAL) and goal.ndim == len(shape) + 1 and (wrong := np.argwhere(np.abs(goal.sum(-1) - 1) * (goal.sum(-1) != 0) > 0.01)).size
-        ):  # rows of zeros are padding
-            at = wrong[0].tolist()
-            fix = "for several classes at once use sigmoid and binary_crossentropy"
-            yield f"y{at} sums to {goal[tuple(at)].sum():g}; the shares of the classes of a sample sum to 1.", "y", fix
-        if (
-            isinstance(loss, (*SPARSE, *BINARY))
-            and isinstance(data, ArraySource)
-            and len(goal) == data.size >= 8
-            and low == high
-            and (goal.ndim < 2 or goal.shape[-1] == 1)
-        ):
+        if isinstance(loss, CATEGORICAL) and goal.ndim == len(shape) + 1 and getattr(loss, "axis", -1) == -1:
+            off = (np.abs(goal.sum(-1) - 1) > 0.01) & ((goal != 0).sum(-1) > 1)  # rows of zeros are padding; one number is a weight, as the return of an action
+            if off.any():
+                at = np.argwhere(off)[0].tolist()
+                fix = "for several classes at once use sigmoid and binary_crossentropy"
+                yield f"y{at} sums to {goal[tuple(at)].sum():g}; the shares of the classes of a sample sum to 1.", "y", fix
+        if not isinstance(loss, (*SPARSE, *BINARY)) or not isinstance(data, ArraySource) or goal.size != data.size or goal.size < 8:
+            continue
+        labels = goal.ravel()
+        if low == high and epochs > 1:  # who trains on one class after another, or on what is generated and what is real, does so an epoch at a time
             yield f"y is {low:g} in every sample: there is nothing to tell apart.", "y", "check how the targets were made"
+        elif split and low < high and labels.size >= 16 and (labels[1:] >= labels[:-1]).all():
+            fact = f"validation_split takes the last samples, and y is sorted: they are of class {labels[-1]:g}, which may be in no others."
+            yield fact, "validation_split", "shuffle first: order = np.random.permutation(len(x)); x, y = x[order], y[order]"
 
 
 def _of_metrics(model: Any, head: Any) -> Told:
@@ -135,7 +140,7 @@ def _of_metrics(model: Any, head: Any) -> Told:
     first = compiled.aligned(head[1], (), None)[0]
     kept = model._compiled_loss.losses if model._compiled_loss is not None else [None] * len(first)
     for place, metric, _ in compiled.entries:
-        goal, loss, (_, name, function, shape) = numpy_of(first[place]), kept[place], flow.last[place]
+        goal, loss, (name, function, shape) = numpy_of(first[place]), kept[place], flow.last[place]
         if goal is None or not goal.size:
             continue
         logits = function == "linear" and isinstance(loss, CROSSENTROPIES) and loss.from_logits
@@ -156,12 +161,3 @@ def _of_metrics(model: Any, head: Any) -> Told:
         elif isinstance(metric, CategoricalAccuracy) and len(shape) == goal.ndim and shape[-1] != 1:
             fact = f"'{metric.name}' compares one-hot targets, and y holds the numbers of classes."
             yield fact, f"metric '{metric.name}'", "metrics=['accuracy'] or ['sparse_categorical_accuracy']"
-
-
-def of_split(y: Any) -> None:
-    """Warn where labels are sorted, of which the last part is kept for validation."""
-    labels = y.ravel() if type(y) is np.ndarray and y.dtype.kind in "iu" and 16 <= y.size == len(y) <= LIMIT else None
-    if config.are_checks_enabled() and labels is not None and labels[0] != labels[-1] and (labels[1:] >= labels[:-1]).all():
-        fact = f"validation_split takes the last samples, and y is sorted: they are of class {labels[-1]}, which may be in no others."
-        fix = f"shuffle first: order = np.random.permutation(len(x)); x, y = x[order], y[order]. {SILENCE}"
-        warn(layout(fact, "validation_split", fix=fix, code="KR900"))

@@ -15,12 +15,12 @@ from keraunos.core import tree
 from keraunos.core.errors import ArgumentError, DataError
 from keraunos.core.frames import shortened
 from keraunos.data.adapters import ArraySource, source, split, unpack_x_y_sample_weight
-from keraunos.training.checks import check_callbacks, check_data, check_goals, check_inputs, check_model, check_targets
+from keraunos.training.checks import check_callbacks, check_data, check_finite, check_goals, check_inputs, check_model
 from keraunos.training.loops import Loop, Position
 from keraunos.training.nonfinite import Watch, guard
 from keraunos.training.progress import Progress
 from keraunos.training.steps import Steps, numbers, whole
-from keraunos.training.suspicions import of_split, suspect
+from keraunos.training.suspicions import suspect
 
 
 class Trainer(Steps):
@@ -75,7 +75,6 @@ class Trainer(Steps):
                 if validation_data is not None:
                     raise ArgumentError("Pass validation_split or validation_data, not both.", where="fit", fix="leave validation_split out")
                 (x, y, sample_weight), validation_data = split((x, y, sample_weight), validation_split)
-                of_split(y)
             if class_weight is not None and y is not None:
                 sample_weight, class_weight = self._by_class(y, class_weight, sample_weight), None
             data = self._source(x, y, sample_weight, batch_size, shuffle, steps_per_epoch, self._preparing(training=True))
@@ -87,9 +86,10 @@ class Trainer(Steps):
             check_callbacks(callback_list, validation_data)
             self._symbolic_build(head, training=True)
             check_model(self)
+            check_finite(self, head)
             check_inputs(self, data, head)
             check_goals(self, data, head)
-            suspect(self, data, head, epochs=epochs, initial_epoch=initial_epoch, validation=validation_data)
+            suspect(self, data, head, epochs=epochs, initial_epoch=initial_epoch, validation=validation_data, split=bool(validation_split))
             passes = sum(_due(epoch, validation_freq) for epoch in range(initial_epoch, epochs))
             if validation_batch_size is None and isinstance(validation_data, (tuple, list)):
                 validation_batch_size = batch_size
@@ -147,6 +147,8 @@ class Trainer(Steps):
         for compiled in (self._compiled_loss, self._compiled_metrics):  # what does not fit is not found after an epoch
             if compiled is not None and head[1] is not None and not self._overrides("test_step"):
                 compiled.aligned(head[1], (), head[2])
+        check_finite(self, head, "validation_data")
+        check_inputs(self, found, head)
         check_goals(self, found, head, "validation_data")
         return Loop(self, "test", found, callbacks, epochs=passes)
 
@@ -187,6 +189,7 @@ class Trainer(Steps):
             head = data.head
             check_data(self, data, head, "evaluate")
             self._symbolic_build(head, training=False)
+            check_finite(self, head)
             check_inputs(self, data, head)
             check_goals(self, data, head)
             progress = self._progress(verbose, title="Evaluate")
@@ -272,7 +275,8 @@ class Trainer(Steps):
             data = ArraySource(x, y, sample_weight, prepare=self._preparing(training=kind == "train"))
             data.batch_size = data.size
             batch = data.data if data.prepare is None else data.head
-            check_targets(self, data, batch[1], f"{kind}_on_batch")
+            if batch[1] is None:
+                check_data(self, data, batch, f"{kind}_on_batch")
             self._symbolic_build(batch, training=kind == "train")
             if (kind, "afresh") not in self._cache:  # the first batch, as in fit
                 check_inputs(self, data, batch)
