@@ -12,7 +12,7 @@ import keraunos as keras
 from keraunos import layers as L
 from keraunos.core import upgrading
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, ModelFileError
-from keraunos.core.old_graphs import _OPS
+from keraunos.core.old_graphs import _FUNCTIONS
 from keraunos.models.config import _op_function
 
 
@@ -100,9 +100,8 @@ def test_todays_hard_sigmoid_stays():
 
 
 def test_ops_of_tensorflow_are_ops_of_ours():
-    for row in _OPS:
-        name, *parameters = row.split()
-        assert set(parameters) <= set(_op_function(name).op.parameters), row
+    for function, ((name, *parameters), theirs) in _FUNCTIONS.items():
+        assert set(parameters) <= set(_op_function(name).op.parameters) and len(parameters) == len(theirs), function
 
 
 def test_every_rename_has_a_class():

@@ -12,85 +12,51 @@ from typing import Any
 from keraunos.core.errors import ModelFileError, clean
 from keraunos.core.upgrading import HARD_SIGMOID
 
-# Functions of TensorFlow by the op of ours: how ours is called in files, its parameters, then the function's in the same order.
+# Functions of TensorFlow by the op of ours: parameters of ours, those of theirs in the same order, and what ours and theirs are called in files.
 _OPS = {
-    "Absolute x": "math.abs x",
-    "Add x1 x2": "math.add x y, __operators__.add x y, add x y",
-    "Any x axis keepdims": "math.reduce_any input_tensor axis keepdims",
-    "All x axis keepdims": "math.reduce_all input_tensor axis keepdims",
-    "Argmax x axis": "math.argmax input axis",
-    "Argmin x axis": "math.argmin input axis",
-    "BroadcastTo x shape": "broadcast_to input shape",
-    "Cast x dtype": "cast x dtype",
-    "Ceil x": "math.ceil x",
-    "Clip x x_min x_max": "clip_by_value t clip_value_min clip_value_max",
-    "Concatenate xs axis": "concat values axis",
-    "Cos x": "math.cos x",
-    "Cumsum x axis": "math.cumsum x axis",
-    "Elu x alpha": "nn.elu features alpha",
-    "Equal x1 x2": "math.equal x y, __operators__.eq self other",
-    "Erf x": "math.erf x",
-    "Exp x": "math.exp x",
-    "ExpandDims x axis": "expand_dims input axis",
-    "Floor x": "math.floor x",
-    "FloorDivide x1 x2": "math.floordiv x y",
-    "Gelu x approximate": "nn.gelu features approximate",
-    "Greater x1 x2": "math.greater x y",
-    "GreaterEqual x1 x2": "math.greater_equal x y",
-    "LeakyRelu x negative_slope": "nn.leaky_relu features alpha",
-    "Less x1 x2": "math.less x y",
-    "LessEqual x1 x2": "math.less_equal x y",
-    "Log x": "math.log x",
-    "LogSoftmax x axis": "nn.log_softmax logits axis",
-    "LogicalAnd x1 x2": "math.logical_and x y",
-    "LogicalNot x": "math.logical_not x",
-    "LogicalOr x1 x2": "math.logical_or x y",
-    "Logsumexp x axis keepdims": "math.reduce_logsumexp input_tensor axis keepdims",
-    "Matmul x1 x2": "linalg.matmul a b",
-    "Max x axis keepdims": "math.reduce_max input_tensor axis keepdims",
-    "Maximum x1 x2": "math.maximum x y",
-    "Mean x axis keepdims": "math.reduce_mean input_tensor axis keepdims",
-    "Min x axis keepdims": "math.reduce_min input_tensor axis keepdims",
-    "Minimum x1 x2": "math.minimum x y",
-    "Mod x1 x2": "math.floormod x y",
-    "Multiply x1 x2": "math.multiply x y",
-    "Negative x": "math.negative x",
-    "NotEqual x1 x2": "math.not_equal x y, __operators__.ne self other",
-    "OneHot x num_classes": "one_hot indices depth",
-    "OnesLike x": "ones_like input",
-    "Pad x pad_width mode constant_values": "pad tensor paddings mode constant_values",
-    "Power x1 x2": "math.pow x y",
-    "Prod x axis keepdims": "math.reduce_prod input_tensor axis keepdims",
-    "Relu x": "nn.relu features",
-    "Relu6 x": "nn.relu6 features",
-    "Repeat x repeats axis": "repeat input repeats axis",
-    "Reshape x newshape": "reshape tensor shape",
-    "Rsqrt x": "math.rsqrt x",
-    "Selu x": "nn.selu features",
-    "Sigmoid x": "math.sigmoid x, nn.sigmoid x",
-    "Sign x": "math.sign x",
-    "Silu x": "nn.silu features, nn.swish features",
-    "Sin x": "math.sin x",
-    "Softmax x axis": "nn.softmax logits axis",
-    "Softplus x": "math.softplus features, nn.softplus features",
-    "Sqrt x": "math.sqrt x",
-    "Square x": "math.square x",
-    "Squeeze x axis": "squeeze input axis",
-    "Stack x axis": "stack values axis",
-    "Std x axis keepdims": "math.reduce_std input_tensor axis keepdims",
-    "StopGradient variable": "stop_gradient input",
-    "Subtract x1 x2": "math.subtract x y",
-    "Sum x axis keepdims": "math.reduce_sum input_tensor axis keepdims",
-    "Take x indices axis": "gather params indices axis",
-    "Tanh x": "math.tanh x, nn.tanh x",
-    "Tile x repeats": "tile input multiples",
-    "Transpose x axes": "transpose a perm",
-    "TrueDivide x1 x2": "math.truediv x y, math.divide x y, realdiv x y",
-    "Var x axis keepdims": "math.reduce_variance input_tensor axis keepdims",
-    "Where condition x1 x2": "where condition x y",
-    "ZerosLike x": "zeros_like input",
+    ("x1 x2", "x y"): (
+        "Add:math.add Add:__operators__.add Add:add Equal:math.equal FloorDivide:math.floordiv Greater:math.greater GreaterEqual:math.greater_equal "
+        "Less:math.less LessEqual:math.less_equal LogicalAnd:math.logical_and LogicalOr:math.logical_or Maximum:math.maximum Minimum:math.minimum "
+        "Mod:math.floormod Multiply:math.multiply NotEqual:math.not_equal Power:math.pow Subtract:math.subtract TrueDivide:math.truediv "
+        "TrueDivide:math.divide TrueDivide:realdiv"
+    ),
+    ("x", "x"): (
+        "Absolute:math.abs Ceil:math.ceil Cos:math.cos Erf:math.erf Exp:math.exp Floor:math.floor Log:math.log LogicalNot:math.logical_not "
+        "Negative:math.negative Rsqrt:math.rsqrt Sigmoid:math.sigmoid Sigmoid:nn.sigmoid Sign:math.sign Sin:math.sin Sqrt:math.sqrt Square:math.square "
+        "Tanh:math.tanh Tanh:nn.tanh"
+    ),
+    ("x axis keepdims", "input_tensor axis keepdims"): (
+        "Any:math.reduce_any All:math.reduce_all Logsumexp:math.reduce_logsumexp Max:math.reduce_max Mean:math.reduce_mean Min:math.reduce_min "
+        "Prod:math.reduce_prod Std:math.reduce_std Sum:math.reduce_sum Var:math.reduce_variance"
+    ),
+    ("x", "features"): "Relu:nn.relu Relu6:nn.relu6 Selu:nn.selu Silu:nn.silu Silu:nn.swish Softplus:math.softplus Softplus:nn.softplus",
+    ("x axis", "input axis"): "Argmax:math.argmax Argmin:math.argmin ExpandDims:expand_dims Squeeze:squeeze",
+    ("x1 x2", "self other"): "Equal:__operators__.eq NotEqual:__operators__.ne",
+    ("x axis", "logits axis"): "LogSoftmax:nn.log_softmax Softmax:nn.softmax",
+    ("x", "input"): "OnesLike:ones_like ZerosLike:zeros_like",
+    ("x shape", "input shape"): "BroadcastTo:broadcast_to",
+    ("x dtype", "x dtype"): "Cast:cast",
+    ("x x_min x_max", "t clip_value_min clip_value_max"): "Clip:clip_by_value",
+    ("xs axis", "values axis"): "Concatenate:concat",
+    ("x axis", "x axis"): "Cumsum:math.cumsum",
+    ("x alpha", "features alpha"): "Elu:nn.elu",
+    ("x approximate", "features approximate"): "Gelu:nn.gelu",
+    ("x negative_slope", "features alpha"): "LeakyRelu:nn.leaky_relu",
+    ("x1 x2", "a b"): "Matmul:linalg.matmul",
+    ("x num_classes", "indices depth"): "OneHot:one_hot",
+    ("x pad_width mode constant_values", "tensor paddings mode constant_values"): "Pad:pad",
+    ("x repeats axis", "input repeats axis"): "Repeat:repeat",
+    ("x newshape", "tensor shape"): "Reshape:reshape",
+    ("x axis", "values axis"): "Stack:stack",
+    ("variable", "input"): "StopGradient:stop_gradient",
+    ("x indices axis", "params indices axis"): "Take:gather",
+    ("x repeats", "input multiples"): "Tile:tile",
+    ("x axes", "a perm"): "Transpose:transpose",
+    ("condition x1 x2", "condition x y"): "Where:where",
 }
-_FUNCTIONS = {theirs.split()[0]: (ours.split(), theirs.split()[1:]) for ours, row in _OPS.items() for theirs in row.split(",")}
+_FUNCTIONS = {}
+for (_ours, _theirs), _row in _OPS.items():
+    _FUNCTIONS |= {theirs: ([op, *_ours.split()], _theirs.split()) for op, _, theirs in (pair.partition(":") for pair in _row.split())}
 # Arguments of theirs that are none of ours, with the value that does nothing.
 _OFF = {"name": None, "conjugate": False, "out_type": "int32", "output_type": "int64", "transpose_a": False, "transpose_b": False, "batch_dims": 0, "on_value": None,
         "off_value": None, "validate_indices": None, "exclusive": False, "reverse": False}  # fmt: skip
@@ -189,20 +155,16 @@ def _op(entry: dict[str, Any], calls: list[Any]) -> dict[str, Any]:
     else:
         (op, *ours), theirs = _FUNCTIONS.get(function.removeprefix("compat.v1."), ([""], []))
     if not op:
-        raise ModelFileError(
-            f"The model computes 'tf.{function}', which has no op of ours.", where=name, fix=f"make the model anew, with keras.ops in place of tf.{function}"
-        )
+        fact, fix = f"The model computes 'tf.{function}', which has no op of ours.", f"make the model anew, with keras.ops in place of tf.{function}"
+        raise ModelFileError(fact, where=name, fix=fix)
     nodes = []
     for args, kwargs in calls:
         given = dict(zip(theirs, args, strict=False)) | kwargs
         kept = {key: x for key, x in given.items() if key not in theirs and x != _OFF.get(key) and key != "name"}
         if kept:
             key, x = next(iter(kept.items()))
-            raise ModelFileError(
-                f"The model computes 'tf.{function}' with {key}={clean(repr(x), 60)}, which cannot be kept.",
-                where=name,
-                fix="make the model anew, with keras.ops",
-            )
+            fact = f"The model computes 'tf.{function}' with {key}={clean(repr(x), 60)}, which cannot be kept."
+            raise ModelFileError(fact, where=name, fix="make the model anew, with keras.ops")
         settings = {new: _setting(new, given[old]) for new, old in zip(ours, theirs, strict=True) if old in given}
         nodes.append({"args": [], "kwargs": settings})
     return {"module": "keras.src.ops.numpy", "class_name": op, "config": {"name": name}, "registered_name": op, "name": name, "inbound_nodes": nodes}

@@ -69,13 +69,8 @@ class Registry:
             return found
         given = found.__name__ if inspect.isclass(found) or inspect.isfunction(found) else type(found).__name__
         what = f"a name, a config, {'an instance of ' + self.base.__name__ if self.base else 'a class'}{' or a function' if self.callables else ''}"
-        raise ArgumentError(
-            f"A value of this type is no {self.kind}.",
-            where=self.kind,
-            received=given,
-            expected=what,
-            fix=f"{self.kind}s by name: {', '.join(map(repr, list(self.table)[:3]))}, …",
-        )
+        fact, fix = f"A value of this type is no {self.kind}.", f"{self.kind}s by name: {', '.join(map(repr, list(self.table)[:3]))}, …"
+        raise ArgumentError(fact, where=self.kind, received=given, expected=what, fix=fix)
 
     def serialize(self, item: Any) -> Any:
         """The config of an object, or the name of a function where there are no classes, ready for JSON."""

@@ -192,10 +192,8 @@ def is_safe() -> bool:
 
 def _lambda_of(config: dict[str, Any]) -> Any:
     if is_safe():
-        raise ModelFileError(
-            "The file contains a Python lambda: loading it would run code from the file.",
-            fix=f"{TRUSTED}. Better: write the model with a named, registered function",
-        )
+        fact = "The file contains a Python lambda: loading it would run code from the file."
+        raise ModelFileError(fact, fix=f"{TRUSTED}. Better: write the model with a named, registered function")
     keras = importlib.import_module("keraunos")
     known = {"__builtins__": __builtins__, "keras": keras, "ops": keras.ops, "np": importlib.import_module("numpy")}
     code = marshal.loads(base64.decodebytes(config["code"].encode("ascii")))
@@ -273,9 +271,11 @@ def object_from(config: Any, known: Mapping[str, Any] | None = None) -> Any:
     module = config.get("module", "keras")
     cls = _find(name, config.get("registered_name"), module and str(module).removeprefix("tf_"), known or {})  # tf_keras: the last of Keras 2
     if not hasattr(cls, "from_config"):
-        raise ModelFileError(
-            f"'{name}' cannot be made from a config: it has no from_config method.", fix="derive it from keras.layers.Layer, or define from_config(cls, config)"
+        fact, fix = (
+            f"'{name}' cannot be made from a config: it has no from_config method.",
+            "derive it from keras.layers.Layer, or define from_config(cls, config)",
         )
+        raise ModelFileError(fact, fix=fix)
     inner = inner or {}
     if isinstance(inner, dict) and isinstance(own := inner.get("name"), str) and _CONTROL.search(own):
         raise ModelFileError("A name in the config has control codes in it.", received=f"name={own!r}", fix="do not load it: nothing is named so on purpose")
@@ -326,13 +326,8 @@ def _find(name: str, registered_name: Any, module: Any, known: Mapping[str, Any]
     fix = f"pass custom_objects={{'{name}': {name}}}, or decorate it with @keras.saving.register_keras_serializable(). {near}".rstrip()
     if parts[0] not in ("keras", "builtins", "None", "__main__") and parts[0] not in sys.stdlib_module_names:
         fix = f"if '{module}' registers it: import that module first, files import nothing by themselves. Otherwise {fix}"
-    raise ModelFileError(
-        f"The class or function '{name}' is not known.",
-        where=f"{module}.{name}" if module else name,
-        received=f"module={module!r}" if module else None,
-        fix=fix,
-        code="KR601",
-    )
+    where, received = (f"{module}.{name}", f"module={module!r}") if module else (name, None)
+    raise ModelFileError(f"The class or function '{name}' is not known.", where=where, received=received, fix=fix, code="KR601")
 
 
 def _public(namespace: str) -> Any:

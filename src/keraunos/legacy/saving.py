@@ -61,9 +61,8 @@ def deserialize_keras_object(
             return object_from(identifier, known)
     expected = "a dict with 'class_name' and 'config', or a name"
     fix = f"pass what {__name__.replace('keraunos', 'keras')}.serialize_keras_object returned"
-    raise ArgumentError(
-        f"This is not the config of an {printable_module_name}.", where="identifier", received=type(identifier).__name__, expected=expected, fix=fix
-    )
+    fact = f"This is not the config of an {printable_module_name}."
+    raise ArgumentError(fact, where="identifier", received=type(identifier).__name__, expected=expected, fix=fix)
 
 
 answer_for(__name__)

@@ -120,23 +120,18 @@ def _op_call(entry: dict[str, Any]) -> Callable[..., Any]:
     """The function that calls an op of a file with its settings on tensors."""
     name, class_name = entry["name"], entry["class_name"]
     function = _op_function(class_name)
+    fact, fix = f"The op '{class_name}' of the file", "load it with the version that saved it, or make the model anew"
     if function is None:
-        raise ModelFileError(
-            f"The op '{class_name}' of the file is not known here.", where=name, fix="load it with the version that saved it, or make the model anew"
-        )
+        raise ModelFileError(f"{fact} is not known here.", where=name, fix=fix)
     op = function.op
     given = {k: deserialize_value(v) for k, v in entry["config"].items() if k != "name"}
     unknown = [k for k, v in given.items() if k not in (*op.parameters, "dtype") and v not in (None, False)]
     if unknown:
-        raise ModelFileError(
-            f"The op '{class_name}' of the file has a setting '{unknown[0]}', which is not known here.",
-            where=name,
-            fix="load it with the version that saved it, or make the model anew",
-        )
+        raise ModelFileError(f"{fact} has a setting '{unknown[0]}', which is not known here.", where=name, fix=fix)
 
     def call(*args: Any, **kwargs: Any) -> Any:
         if not any(isinstance(x, KerasTensor) for x in tree.flatten([args, kwargs])):  # it would compute at once
-            raise ModelFileError(f"The op '{class_name}' of the file is called on no tensor of the model.", where=name, fix="save the model again")
+            raise ModelFileError(f"{fact} is called on no tensor of the model.", where=name, fix="save the model again")
         settings = {k: v for k, v in given.items() if k in op.parameters} | kwargs
         if op.name == "get_item" and len(args) == 2 and isinstance(args[1], list):
             args = (args[0], tuple(args[1]))
@@ -185,12 +180,8 @@ def _in_order(layers: list[dict[str, Any]], known: set[tuple[str, int]]) -> Iter
                 heapq.heappush(ready, place)
     if done < len(calls):
         first = next(name for (name, _, _), needed in zip(calls, waits, strict=True) if needed)
-        raise ModelFileError(
-            "The graph of the model has a cycle, or names a layer that it does not have.",
-            received=f"layer '{first}'",
-            fix="save the model again",
-            where="the config",
-        )
+        fact = "The graph of the model has a cycle, or names a layer that it does not have."
+        raise ModelFileError(fact, received=f"layer '{first}'", fix="save the model again", where="the config")
 
 
 def functional_from_config(cls: Any, config: dict[str, Any], custom_objects: Any = None) -> Any:

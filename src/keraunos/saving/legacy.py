@@ -112,9 +112,8 @@ def give(model: Any, file: hdf5.File, by_name: bool = False, skip_mismatch: bool
         skipped: Layers to leave as they are.
     """
     root = _MODEL if _MODEL in file.groups else ""
-    held = [
-        (name, _arrays(file, f"{root}/{name}".strip("/"))) for name in [*names(file, root, "layer_names"), _TOP] if f"{root}/{name}".strip("/") in file.groups
-    ]
+    places = [(name, f"{root}/{name}".strip("/")) for name in [*names(file, root, "layer_names"), _TOP]]
+    held = [(name, _arrays(file, place)) for name, place in places if place in file.groups]
     skipped = {layer.name for layer in skipped}
     rows: Rows = []
     fitting: list[tuple[Any, Callable[[], Any]]] = []
@@ -222,8 +221,7 @@ def _give_optimizer(optimizer: Any, file: hdf5.File) -> None:
             for variable, data in pairs:
                 variable.assign(np.asarray(data))
             return
-    fact = f"The state of '{optimizer.name}' in '{file.path.name}' was not loaded, since {optimizer.__class__.__name__} keeps another: it starts anew."
-    warn(fact)
+    warn(f"The state of '{optimizer.name}' in '{file.path.name}' was not loaded, since {optimizer.__class__.__name__} keeps another: it starts anew.")
 
 
 def _by_slot(known: list[str], found: list[hdf5.Data], count: int) -> list[list[hdf5.Data]]:
@@ -263,9 +261,8 @@ def _write(model: Any, stream: Any, include_optimizer: bool) -> None:
         for name in [*(layer.name for layer in model.layers), _TOP]:
             _put(layers.create_group(name), parts.get(name, []))
         if compiled and include_optimizer:
-            training = {
-                key: compiled.get(key) for key in ("loss", "loss_weights", "metrics", "weighted_metrics", "run_eagerly", "steps_per_execution", "jit_compile")
-            }
+            kept = ("loss", "loss_weights", "metrics", "weighted_metrics", "run_eagerly", "steps_per_execution", "jit_compile")
+            training = {key: compiled.get(key) for key in kept}
             file.attrs["training_config"] = json.dumps(training | {"optimizer_config": compiled["optimizer"]})
             _put(file.create_group(_OPTIMIZER), model.optimizer.variables)
 
