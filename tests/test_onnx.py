@@ -143,11 +143,12 @@ def test_structures_and_names(tmp_path: pathlib.Path) -> None:
     pooled = layers.GlobalAveragePooling1D()(b)
     inner = keraunos.Model(pooled, layers.Dense(4, name="inner_dense")(pooled), name="inner")
     joined = layers.Add(name="joined")([a, inner(pooled)])
-    model = keraunos.Model({"a": a, "b": b}, {"sum": joined, "sequence": layers.Dense(2)(b), "b": b})
+    model = keraunos.Model({"a": a, "b": b}, {"sum": joined, "sequence": layers.Dense(2)(b), "b": b, "rows": ops.reshape(b, (-1, 3))})
     data = [{"a": random.normal(size=(n, 4)).astype("f"), "b": random.normal(size=(n, t, 3)).astype("f")} for n, t in ((1, 5), (7, 2))]
     predicts_alike(model, path, *data)
     graph = onnx.load(path).graph
     sizes = {x.name: [d.dim_param or d.dim_value for d in x.type.tensor_type.shape.dim] for x in (*graph.input, *graph.output)}
+    assert sizes.pop("rows") == ["rows_dim_0", 3]  # not as many as samples
     assert sizes == {"a": ["batch", 4], "b": ["batch", "b_dim_1", 3], "b_1": ["batch", "b_dim_1", 3], "sequence": ["batch", "b_dim_1", 2], "sum": ["batch", 4]}
     assert {x.name for x in graph.initializer} >= {"inner_dense/kernel", "inner_dense/bias"}
 
@@ -162,10 +163,10 @@ def test_structures_and_names(tmp_path: pathlib.Path) -> None:
 
 
 class Weighed(keraunos.Model):
-    """A model with two arguments."""
+    """A model with two arguments, and one that may be left out."""
 
-    def call(self, values: Any, weights: Any) -> Any:
-        return ops.sum(values * weights, -1)
+    def call(self, values: Any, weights: Any, offset: Any = 0.0) -> Any:
+        return ops.sum(values * weights + offset, -1)
 
 
 def test_arguments_and_unknown_sizes(tmp_path: pathlib.Path) -> None:
@@ -178,6 +179,13 @@ def test_arguments_and_unknown_sizes(tmp_path: pathlib.Path) -> None:
     model.export(path, "onnx", input_signature=[keraunos.InputSpec(shape=(None, None)), keraunos.InputSpec(shape=(None, None), name="w")])
     np.testing.assert_allclose(run(path, values, weights)[0], weights.sum(-1), 1e-5)
     assert [x.name for x in onnx.load(path).graph.input] == ["values", "w"]
+    spec = keraunos.InputSpec(shape=(None, 3))
+    for signature, names in (([spec] * 3, ["values", "weights", "offset"]), ({"weights": spec, "values": spec}, ["values", "weights"])):
+        model.export(path, "onnx", input_signature=signature)
+        assert [x.name for x in onnx.load(path).graph.input] == names
+    for wrong in (spec, [spec] * 4):
+        with pytest.raises(ArgumentError, match=r"does not fit(.|\n)*argument: 'weights'"):
+            model.export(path, "onnx", input_signature=wrong)
 
     inputs = keraunos.Input((None, None, 2))
     x = layers.Conv2D(3, 3, padding="same", strides=2)(inputs)
@@ -378,6 +386,8 @@ def test_errors(tmp_path: pathlib.Path) -> None:
         model.export(path, "onnx", opset=18)
     with pytest.raises(ArgumentError, match="does not fit"):
         model.export(path, "onnx", input_signature=[keraunos.InputSpec(shape=(None, 8))] * 2)
+    with pytest.raises(ArgumentError, match="shape is not known"):
+        model.export(path, "onnx", input_signature=(None, 8))
     with pytest.raises(StateError, match="not built"):
         keraunos.Sequential([layers.Dense(2)]).export(path, "onnx")
     with config.backend_scope("numpy"):

@@ -148,6 +148,8 @@ def test_stablehlo(tmp_path: pathlib.Path) -> None:
     assert [str(x) for x in exported.in_avals] == ["float32[batch,dim_1,3]"] * 2
     with pytest.raises(ArgumentError, match="platforms of StableHLO"):
         model.export(path, "stablehlo", platforms="gpu")
+    with pytest.raises(ArgumentError, match="platforms of StableHLO"):
+        model.export(path, "stablehlo", platforms=3)
     script = "import sys, jax; f = jax.export.deserialize(bytearray(open(sys.argv[1], 'rb').read())); x = jax.numpy.ones((2, 5, 3))\n"
     script += "print(f.call({'a': x, 'b': x})['last'].shape, 'keraunos' in sys.modules)"
     command = [sys.executable, "-c", f"import jax.export\n{script}", str(path)]
@@ -219,6 +221,8 @@ class Server:
     def serve(self, x: Any) -> Any:
         return self.models["first"](x)
 
+    __call__ = serve
+
 
 VECTORIZATIONS: list[dict[str, Any]] = [
     {}, {"output_sequence_length": 3}, {"standardize": None}, {"standardize": "lower", "split": "character"}, {"ngrams": 2},
@@ -275,20 +279,24 @@ def test_archive(backend: Any, tmp_path: pathlib.Path) -> None:
     held = model, {"label": 3}
     archive, x = ExportArchive(), np.arange(12, dtype="float32").reshape(4, 3)
     archive.track(model)
-    archive.add_endpoint("serve", Server(model).serve, SPEC)
+    server = Server(model)
+    archive.add_endpoint("serve", server.serve, SPEC)
+    archive.add_endpoint("called", server, SPEC)
+    archive.add_endpoint("closed", lambda x: server(x), SPEC)
     archive.add_endpoint("train", lambda x: model(x, training=True), SPEC)
     returned = archive.add_endpoint("scaled", lambda x, of=held: {"y": scaled(of[0](x))}, SPEC)
     archive.add_endpoint("combined", tf.function(lambda x: returned(x)["y"] + 1.0, input_signature=[tf.TensorSpec((None, 3))]))
     archive.add_variable_collection("optimizer_variables", model.optimizer.variables)
     model.fit(x, np.zeros((4, 2), "float32"), epochs=2, verbose=0)  # the artifact has the weights of later
     archive.write_out(str(tmp_path / "a"), verbose=False)
-    assert archive.endpoints == ["serve", "train", "scaled", "combined"]
+    assert archive.endpoints == ["serve", "called", "closed", "train", "scaled", "combined"]
     loaded, want = tf.saved_model.load(str(tmp_path / "a")), model.predict(x, verbose=0)
-    np.testing.assert_allclose(loaded.serve(x), want, 1e-5)
+    for endpoint in (loaded.serve, loaded.called, loaded.closed):
+        np.testing.assert_allclose(endpoint(x), want, 1e-5)
     np.testing.assert_allclose(loaded.scaled(x)["y"], 2 * want, 1e-5)
     np.testing.assert_allclose(loaded.combined(x), 2 * want + 1, 1e-5)
     assert (loaded.train(x).numpy() != loaded.train(x).numpy()).any()
-    assert set(loaded.signatures) == {"serve", "train", "scaled", "combined", "serving_default"}
+    assert set(loaded.signatures) == {"serve", "called", "closed", "train", "scaled", "combined", "serving_default"}
     assert int(loaded.optimizer_variables[0]) == 2
     assert len(loaded.trainable_variables) == len(model.trainable_weights) + 1  # and what the function names
     assert model._backend is backend
@@ -302,6 +310,8 @@ def test_what_archives_refuse(tmp_path: pathlib.Path, capsys: pytest.CaptureFixt
         (StateError, lambda: archive.track(layers.Dense(2)), "not built"),
         (ArgumentError, lambda: archive.add_endpoint("serve", model.call), "arguments of a function are not known"),
         (ArgumentError, lambda: archive.add_endpoint("variables", model.call, SPEC), "can be called 'variables'"),
+        (ArgumentError, lambda: archive.add_endpoint("name", model.call, SPEC), "can be called 'name'"),
+        (ArgumentError, lambda: archive.add_endpoint("serve", lambda a, b: a, SPEC), r"does not fit 'serve'(.|\n)*argument: 'b'"),
         (ArgumentTypeError, lambda: archive.add_endpoint("serve", model.call, SPEC[0]), "signature is a list"),
         (ArgumentTypeError, lambda: archive.add_endpoint("serve", model.call, SPEC, is_static=True), "no option 'is_static'"),
         (ArgumentTypeError, lambda: archive.add_variable_collection("v", [3]), "has variables"),
@@ -313,6 +323,8 @@ def test_what_archives_refuse(tmp_path: pathlib.Path, capsys: pytest.CaptureFixt
     archive.track_and_add_endpoint("serve", model, SPEC)
     with pytest.raises(ArgumentError, match="can be called 'serve'"):
         archive.add_endpoint("serve", model.call, SPEC)
+    with pytest.raises(ArgumentTypeError, match="no options of a SavedModel"):
+        archive.write_out(tmp_path / "a", options=3)
     archive.write_out(tmp_path / "a")
     assert "serve: " in capsys.readouterr().out
     archive.add_endpoint("untraced", tf.function(lambda x: x))

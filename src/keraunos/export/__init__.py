@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,19 +16,21 @@ if TYPE_CHECKING:
 
 
 class Format(NamedTuple):
-    """A format: the module with its `export(model, filepath, verbose, input_signature, **options)`, and how its files' names end; "" is a folder."""
+    """A format: the module with its `export(model, path, input_signature, **options)`, which returns what is said of what it wrote; how its files' names
+    end, and how a sentence on them begins. Without an ending it is a folder."""
 
     module: str
-    ending: str
+    ending: str = ""
+    subject: str = ""
 
 
 FORMATS = {
-    "tf_saved_model": Format("saved_model", ""),
-    "onnx": Format("onnx", ".onnx"),
-    "litert": Format("litert", ".tflite"),
-    "stablehlo": Format("stablehlo", ".stablehlo"),
-    "torch": Format("torch", ".pt2"),
-    "openvino": Format("openvino", ".xml"),
+    "tf_saved_model": Format("saved_model"),
+    "onnx": Format("onnx", ".onnx", "An ONNX model is"),
+    "litert": Format("litert", ".tflite", "A LiteRT model is"),
+    "stablehlo": Format("stablehlo", ".stablehlo", "A StableHLO artifact is"),
+    "torch": Format("torch", ".pt2", "A PyTorch program is"),
+    "openvino": Format("openvino", ".xml", "An OpenVINO model is"),
 }
 
 
@@ -43,7 +46,7 @@ def export_model(model: Any, filepath: Any, format: str = "tf_saved_model", verb
             "stablehlo" (`jax.export`), ".stablehlo"; "torch" (`torch.export`), ".pt2"; "openvino", ".xml", with the weights beside it in ".bin".
         verbose: Whether to say where it was written.
         input_signature: The inputs, each an `InputSpec`, a `KerasTensor`, a `tf.TensorSpec` or an array, in the structure in which the model takes
-            them; by default those that it was built for.
+            them, or a dict by their names; for a `call` of several arguments a list of these, or a dict. By default those that it was built for.
         kwargs: The format's own options: for "onnx" `opset_version`, from 7 on, 18 by default; for "torch" `strict`, `dynamic_shapes` and what else
             `torch.export.export` takes; for "litert" `enable_select_tf_ops` and the attributes of `tf.lite.TFLiteConverter`; for "stablehlo" `platforms`,
             ("cpu", "cuda", "tpu") by default. "tf_saved_model" has none: Keras's `is_static` and `jax2tf_kwargs` are for a detour that is not made here.
@@ -55,12 +58,19 @@ def export_model(model: Any, filepath: Any, format: str = "tf_saved_model", verb
     """
     if format not in FORMATS:
         raise ArgumentError(f"There is no export format {format!r}.", where="export", fix=suggestion(str(format), FORMATS))
-    path = files.as_path(filepath)
+    form = FORMATS[format]
+    path = files.new(filepath, form.ending, form.subject)
     meant = next((name for name, other in FORMATS.items() if other.ending and path.name.endswith(other.ending)), format)
-    if not FORMATS[format].ending and meant != format:
+    if meant != format:
         fact = f"The format '{format}' is a folder, and a name that ends in '{FORMATS[meant].ending}' that of another format's file."
         raise ArgumentError(fact, where="export", received=str(path), fix=f"model.export(filepath, format='{meant}')")
-    importlib.import_module(f"{__name__}.{FORMATS[format].module}").export(model, filepath, verbose, input_signature, **kwargs)
+    export = importlib.import_module(f"{__name__}.{form.module}").export
+    known = list(inspect.signature(export).parameters)
+    if "options" not in known:
+        no_more_options(format, kwargs, known[3:])
+    written = export(model, path, input_signature, **kwargs)
+    if verbose:
+        print(f"Wrote '{path}': {model.name}, {written}.")
 
 
 def no_more_options(format: str, given: Iterable[str], known: Iterable[str]) -> None:

@@ -49,6 +49,7 @@ class ExportArchive:
         self._endpoints: dict[str, Any] = {}
         self._collections: dict[str, list[Any]] = {}
         self._resources: list[Any] = []
+        self._root = _root(self._tf)
 
     # ---- what it holds ----
     @property
@@ -143,7 +144,8 @@ class ExportArchive:
         if input_signature is None:
             fix = f"add_endpoint({name!r}, fn, input_signature=[InputSpec(shape=(None, 8), dtype='float32')])"
             raise ArgumentError("The arguments of a function are not known.", where="add_endpoint", expected="one entry for each argument", fix=fix)
-        return self._add(name, self._copy(fn), self._specs(input_signature))
+        specs, _ = signatures.fitting(fn, name, tuple(self._specs(input_signature)), {})
+        return self._add(name, self._copy(fn), specs)
 
     def track_and_add_endpoint(self, name: str, resource: Any, input_signature: Any, **kwargs: Any) -> Any:
         """Track a layer or model, and add its call, as in `predict`, as an endpoint; the arguments are those of `track` and `add_endpoint`."""
@@ -152,8 +154,8 @@ class ExportArchive:
 
     def _free(self, name: Any, where: str) -> None:
         taken = (*_OWN, *self._endpoints, *self._collections)
-        if not isinstance(name, str) or not name.isidentifier() or name in taken:
-            fix = f"a name of Python's form, and none of {', '.join(taken)}"
+        if not isinstance(name, str) or not name.isidentifier() or name in taken or hasattr(self._root, name):
+            fix = f"a name of Python's form, that no attribute of a tf.Module has, and none of {', '.join(taken)}"
             raise ArgumentError(f"No attribute of the artifact can be called {name!r}.", where=where, received=repr(name), fix=fix)
 
     def _specs(self, signature: Any) -> list[Any]:
@@ -170,7 +172,7 @@ class ExportArchive:
         spec = signatures.spec(x)
         return self._tf.TensorSpec([d if isinstance(d, int) else None for d in spec.shape], spec.dtype, name or getattr(x, "name", None))
 
-    def _add(self, name: str, fn: Callable[..., Any], specs: list[Any]) -> Any:
+    def _add(self, name: str, fn: Callable[..., Any], specs: tuple[Any, ...]) -> Any:
         """Trace a function whose layers are on TensorFlow."""
 
         def serve(*args: Any) -> Any:
@@ -218,10 +220,14 @@ class ExportArchive:
 
         Raises:
             StateError: There are no endpoints.
+            ArgumentTypeError: The options are something else.
             ArgumentError: There is a file or folder of another kind.
         """
         if not self._endpoints:
             raise StateError("There are no endpoints to write.", where="write_out", fix="archive.add_endpoint('serve', model.call, input_signature=[…])")
+        if not isinstance(options, (self._tf.saved_model.SaveOptions, type(None))):
+            received, expected = type(options).__name__, "tf.saved_model.SaveOptions"
+            raise ArgumentTypeError("These are no options of a SavedModel.", where="options", received=received, expected=expected)
         path, root = files.as_path(filepath), _root(self._tf)
         self._refresh()
         for name, held in {**self._endpoints, **self._collections}.items():
@@ -236,10 +242,15 @@ class ExportArchive:
             except (OSError, self._tf.errors.OpError) as error:
                 raise FileWriteError(f"The SavedModel could not be written: {error}.", where=str(path), fix="write it elsewhere, or mend that") from error
         if verbose:
-            print(f"Wrote '{path}', with the endpoints:")
-            for name, f in self._endpoints.items():
-                given, out = (", ".join(map(_shown, tree.flatten(x))) for x in (_concrete(f).structured_input_signature, _concrete(f).structured_outputs))
-                print(f"  {name}: {given} -> {out}")
+            print(f"Wrote '{path}', {self._told()}.")
+
+    def _told(self) -> str:
+        """The endpoints in words, with what goes in and comes out."""
+        said = ["with the endpoints"]
+        for name, f in self._endpoints.items():
+            given, out = (", ".join(map(_shown, tree.flatten(x))) for x in (_concrete(f).structured_input_signature, _concrete(f).structured_outputs))
+            said.append(f"  {name}: {given} -> {out}")
+        return "\n".join(said)
 
     def _served(self, f: Any) -> Any:
         """An endpoint as servers call it: where outputs stand in structures within structures, these are laid out flat."""

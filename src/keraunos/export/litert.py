@@ -11,24 +11,23 @@ from keraunos.core.errors import BackendError
 from keraunos.export import no_more_options
 from keraunos.export.saved_model import archive_of
 from keraunos.export.tracing import without_host
-from keraunos.saving import files
+from keraunos.saving.files import replacing
 
 
-def export(model: Any, filepath: Any, verbose: bool | None = None, input_signature: Any = None, enable_select_tf_ops: bool = False, **options: Any) -> None:
-    """Write a model as a LiteRT file; the arguments are those of `export_model`.
+def export(model: Any, path: Any, input_signature: Any = None, enable_select_tf_ops: bool = False, **options: Any) -> str:
+    """Write a model as a LiteRT file.
 
     The file's signature "serving_default" has the inputs by their names, and the outputs by their keys, or "output_0" and so on. The batch can be
     resized, and other sizes that are not known too.
 
     Args:
         model: The model or layer.
-        filepath: The file, which ends in ".tflite".
-        verbose: Whether to say where it was written.
+        path: The file.
         input_signature: The inputs.
         enable_select_tf_ops: Whether ops of TensorFlow may be in it, which run where the runtime has them built in.
         options: Attributes of `tf.lite.TFLiteConverter`, such as `optimizations` and `representative_dataset`, for quantization.
     """
-    path, graphs = files.new(filepath, ".tflite", "A LiteRT model is"), config.load_backend("tensorflow").graphs
+    graphs = config.load_backend("tensorflow").graphs
     tf = graphs.tf
     without_host(model, "litert")
     with tempfile.TemporaryDirectory() as folder, graphs.without_chatter():
@@ -48,7 +47,6 @@ def export(model: Any, filepath: Any, verbose: bool | None = None, input_signatu
             fix = None if enable_select_tf_ops else "enable_select_tf_ops=True, for runtimes with TensorFlow's ops"
             fix = "layers of the dtype 'float32': LiteRT computes with no floats of 16 bits" if half else fix
             raise BackendError(fact, where=model.name, received=str(error).partition("\n")[0], fix=fix) from error
-    with files.replacing(path, overwrite=True) as stream:
+    with replacing(path, overwrite=True) as stream:
         stream.write(content)
-    if verbose:
-        print(f"Wrote '{path}': {model.name}, {len(content):,} bytes.")
+    return f"{len(content):,} bytes"

@@ -12,14 +12,12 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from keraunos.core import config, tree
+from keraunos.core import config
 from keraunos.core.dtypes import standardize_dtype
 from keraunos.core.errors import ArgumentError
-from keraunos.core.functional import Trace
-from keraunos.core.scope import within
 from keraunos.core.spec import UNKNOWN
-from keraunos.export import no_more_options, signatures
-from keraunos.export.tracing import telling, without_host, without_memory
+from keraunos.export import signatures
+from keraunos.export.tracing import OnEngine, telling
 from keraunos.saving import files
 
 OPSET = 18
@@ -27,46 +25,22 @@ LIMIT = 2**31 - 2**24  # what one protobuf message can hold, with room for the n
 _ALIGNED = 64  # where a tensor in that file begins, so that it can be mapped
 
 
-def export(model: Any, filepath: Any, verbose: bool | None = None, input_signature: Any = None, opset_version: int | None = None, **kwargs: Any) -> None:
-    """Write a model as an ONNX file; the arguments are those of `export_model`."""
-    no_more_options("onnx", kwargs, ["opset_version"])
-    path = files.new(filepath, ".onnx", "An ONNX model is")
+def export(model: Any, path: Any, input_signature: Any = None, opset_version: int | None = None) -> str:
+    """Write a model as an ONNX file."""
     engine = config.load_backend("onnx")
     import onnx
 
     opset, newest = OPSET if opset_version is None else opset_version, onnx.defs.onnx_opset_version()
     if not isinstance(opset, int) or not engine.OLDEST <= opset <= newest:
         raise ArgumentError(f"There is no ONNX opset {opset!r} here.", where="opset_version", expected=f"an integer from {engine.OLDEST} to {newest}")
-    Writer(*_traced(model, engine, opset, signatures.signature(model, input_signature))).write(path, model.name)
-    if verbose:
-        print(f"Wrote '{path}': {model.name}, ONNX opset {opset}.")
+    source, graph = OnEngine(model, "onnx", "onnx", input_signature), engine.Graph(opset)
+    with engine.building(graph), telling(model.name):
+        out = source(*(graph.input(x.dtype, x.shape, name) for x, name in zip(source.specs, source.names, strict=True)))
+        engine.close(graph, out)
+    Writer(graph, signatures.output_names(model, out, len(graph.outputs), source.names), source.model.variables).write(path, model.name)
+    return f"ONNX opset {opset}"
 
 
-# ---- tracing ----
-def _traced(model: Any, engine: Any, opset: int, signature: Any) -> tuple[Any, list[str], list[Any]]:
-    """The graph of what the model computes, the names of its outputs, and the variables that the graph may hold the arrays of."""
-    (args, kwargs), graph = signature, engine.Graph(opset)
-    without_host(model, "onnx")
-    entering = iter(signatures.input_names(model, args, kwargs))
-
-    def entry(x: Any) -> Any:
-        spec = signatures.spec(x)
-        return graph.input(spec.dtype, spec.shape, next(entering))
-
-    with within(backend=engine, training=False, trace=None), engine.building(graph):
-        copy = model.copied()
-        args, kwargs = tree.map_structure(entry, (args, kwargs))
-        with telling(model.name):
-            trace = Trace()
-            with within(trace=trace):
-                out = copy(*args, **kwargs)
-            without_memory(model, trace, "onnx")
-            engine.close(graph, out)
-    names = signatures.output_names(model, out, len(graph.outputs), [x.name for x in graph.inputs])
-    return graph, names, copy.variables
-
-
-# ---- writing ----
 class Writer:
     """An ONNX model of a graph.
 
@@ -116,7 +90,7 @@ class Writer:
     def graph_message(self, graph: Any, name: str) -> Any:
         """The nodes on which the outputs depend."""
         needed, _ = _needed(graph)
-        inputs = [self.info(x, i) for i, x in enumerate(graph.inputs)]
+        inputs = [self.info(x) for x in graph.inputs]
         nodes = [self.node(node) for node in needed]
         return self.onnx.helper.make_graph(nodes, name, inputs, [self.info(x) for x in graph.outputs])
 
@@ -159,11 +133,12 @@ class Writer:
         names = {"float32": "FLOAT", "float64": "DOUBLE", "float8_e4m3fn": "FLOAT8E4M3FN", "float8_e5m2": "FLOAT8E5M2"}
         return getattr(self.onnx.TensorProto, names.get(dtype, dtype.upper()))
 
-    def info(self, x: Any, place: int | None = None) -> Any:
-        """The name, type and shape of an input or output."""
+    def info(self, x: Any) -> Any:
+        """The name, type and shape of an input or output. Sizes of the same name are the same to runtimes, so only those of inputs are called "batch" here."""
         name = self.name(x)
-        top = any(x is y for y in (*self.graph.inputs, *self.graph.outputs))
-        sizes = [d if d is not UNKNOWN else None if not top else "batch" if i == 0 else f"{name}_dim_{i}" for i, d in enumerate(x.shape)]
+        entering, leaving = (any(x is y for y in own) for own in (self.graph.inputs, self.graph.outputs))
+        names = ["batch" if entering and i == 0 else f"{name}_dim_{i}" if entering or leaving else None for i in range(len(x.shape))]
+        sizes = [named if d is UNKNOWN else d for d, named in zip(x.shape, names, strict=True)]
         return self.onnx.helper.make_tensor_value_info(name, self.type(x.dtype), sizes)
 
     def name_sizes(self, model: Any) -> None:

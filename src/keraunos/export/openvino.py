@@ -9,29 +9,25 @@ import tempfile
 from typing import Any
 
 from keraunos.core.errors import needing
-from keraunos.export import no_more_options, onnx
-from keraunos.saving import files
+from keraunos.export import onnx
+from keraunos.saving.files import replacing
 
 
-def export(model: Any, filepath: Any, verbose: bool | None = None, input_signature: Any = None, **options: Any) -> None:
-    """Write a model for OpenVINO, by way of its ONNX graph; the arguments are those of `export_model`.
+def export(model: Any, path: Any, input_signature: Any = None) -> str:
+    """Write a model for OpenVINO, by way of its ONNX graph.
 
     The weights keep their dtype. Both files are whole before they take the places of old ones, the weights first and at once behind them the graph.
     """
-    no_more_options("openvino", options, ())
-    path = files.new(filepath, ".xml", "An OpenVINO model is")
     openvino = _package()
     with tempfile.TemporaryDirectory() as folder:
         graph, written = pathlib.Path(folder, "model.onnx"), pathlib.Path(folder, "model.xml")
-        onnx.export(model, graph, None, input_signature)
+        onnx.export(model, graph, input_signature)
         openvino.save_model(openvino.Core().read_model(graph), written, compress_to_fp16=False)
-        with files.replacing(path, overwrite=True) as stream:
+        with replacing(path, overwrite=True) as stream:
             stream.write(written.read_bytes())
-            with files.replacing(path.parent / f"{path.stem}.bin", overwrite=True) as weights:
-                with written.with_suffix(".bin").open("rb") as content:
-                    shutil.copyfileobj(content, weights)
-    if verbose:
-        print(f"Wrote '{path}': {model.name}, for OpenVINO {openvino.__version__.partition('-')[0]}.")
+            with replacing(path.parent / f"{path.stem}.bin", overwrite=True) as weights, written.with_suffix(".bin").open("rb") as content:
+                shutil.copyfileobj(content, weights)
+    return f"for OpenVINO {openvino.__version__.partition('-')[0]}"
 
 
 def _package() -> Any:

@@ -6,14 +6,15 @@ import re
 from typing import Any
 
 from keraunos.core import tree
-from keraunos.export import no_more_options, signatures
+from keraunos.export import signatures
 from keraunos.export.archive import ExportArchive
 
 
-def export(model: Any, filepath: Any, verbose: bool | None = None, input_signature: Any = None, **kwargs: Any) -> None:
-    """Write a model as a SavedModel; the arguments are those of `export_model`."""
-    no_more_options("tf_saved_model", kwargs, ())
-    archive_of(model, input_signature).write_out(filepath, verbose=bool(verbose))
+def export(model: Any, path: Any, input_signature: Any = None) -> str:
+    """Write a model as a SavedModel."""
+    archive = archive_of(model, input_signature)
+    archive.write_out(path, verbose=False)
+    return archive._told()
 
 
 def archive_of(model: Any, input_signature: Any = None) -> ExportArchive:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from keraunos.core import config, tree
@@ -37,19 +37,14 @@ def signature(model: Any, given: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     if not model.built:
         fix = f"call {model.name} on data, or build it, before it is exported"
         raise StateError(f"'{model.name}' is not built, so its weights are not known.", where=model.name, fix=fix)
+    tree.map_structure(spec, () if given is None else given)  # which raises if there is something else in it
     structure = getattr(model, "_inputs_structure", None)
     if structure is not None:
-        if given is not None:
-            if len(tree.flatten(given)) != len(tree.flatten(structure)):
-                received, expected = (f"{len(tree.flatten(s))} inputs" for s in (given, structure))
-                raise ArgumentError(f"The signature does not fit '{model.name}'.", where="input_signature", received=received, expected=expected)
-            structure = tree.pack_sequence_as(structure, tree.flatten(given))
-        return (structure,), {}
+        return (structure if given is None else _packed(model, given, structure),), {}
     parameters = inspect.signature(model.call).parameters.values()
     wanted = [p.name for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
     if given is not None:
-        several = isinstance(given, (list, tuple)) and len(given) == max(len(wanted), 1)
-        return (tuple(given) if several else (given,)), {}
+        return fitting(model.call, model.name, *_arguments(given, wanted, [name for name in model.call_info.names if name != "training"]))
     shapes = model.get_build_config() or {}
     if "shapes_dict" in shapes:
         return (), {name.removesuffix("_shape"): _dynamic(shape) for name, shape in shapes["shapes_dict"].items()}
@@ -57,6 +52,40 @@ def signature(model: Any, given: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
         fix = "model.export(path, input_signature=[InputSpec(shape=(None, 8)), …])"
         raise StateError(f"The inputs of '{model.name}' are not known.", where="input_signature", expected="one for each argument of call", fix=fix)
     return (_dynamic(shapes["input_shape"]),), {}
+
+
+def _packed(model: Any, given: Any, structure: Any) -> Any:
+    """A signature in the structure of a model's inputs."""
+    if isinstance(given, dict) and not isinstance(structure, dict) and given.keys() == set(model._names):
+        given = [given[name] for name in model._names]
+    found, wanted = tree.flatten(given), tree.flatten(structure)
+    if len(found) != len(wanted):
+        fact, expected = f"The signature does not fit '{model.name}'.", f"one for each of {', '.join(model._names)}"
+        raise ArgumentError(fact, where="input_signature", received=f"{len(found)} entries", expected=expected)
+    return tree.pack_sequence_as(structure, found)
+
+
+def _arguments(given: Any, wanted: list[str], names: list[str]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """A signature as the arguments of a `call` that wants some, and takes those of these names; where it wants one, a list or dict is that one."""
+    if isinstance(given, dict) and len(given) > 1 and set(wanted) <= given.keys() <= set(names):
+        return (), given
+    most = len(names) if len(wanted) > 1 else 1
+    several = isinstance(given, (list, tuple)) and max(len(wanted), 1) <= len(given) <= most
+    return (tuple(given) if several else (given,)), {}
+
+
+def fitting(fn: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments, if a function takes so many, of these names.
+
+    Raises:
+        ArgumentError: It does not.
+    """
+    try:
+        inspect.signature(fn).bind(*args, **kwargs)
+    except TypeError as error:
+        fact, expected = f"The signature does not fit '{name}'.", "an entry for each argument"
+        raise ArgumentError(fact, where="input_signature", received=str(error), expected=expected) from None
+    return args, kwargs
 
 
 def _dynamic(shapes: Any) -> Any:

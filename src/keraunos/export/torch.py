@@ -9,32 +9,30 @@ from keraunos import ops
 from keraunos.core import config, tree
 from keraunos.core.errors import BackendError, needing
 from keraunos.core.functional import functional
-from keraunos.core.scope import scope, within
+from keraunos.core.scope import within
 from keraunos.core.spec import UNKNOWN, Spec
 from keraunos.export import no_more_options
-from keraunos.export.tracing import OnEngine, is_own, without_memory
-from keraunos.saving import files
+from keraunos.export.tracing import OnEngine, is_own
+from keraunos.saving.files import replacing
 
 OPTIONS = ("dynamic_shapes", "prefer_deferred_runtime_asserts_over_guards", "preserve_module_call_signature", "strict")
 _SIZES = (67, 71, 73, 79, 83, 89, 97)  # of dimensions that are not known, while they are traced: halved some times, they are still no 1, and not alike
 
 
-def export(model: Any, filepath: Any, verbose: bool | None = None, input_signature: Any = None, **options: Any) -> None:
-    """Write a model as a PyTorch program; the arguments are those of `export_model`.
+def export(model: Any, path: Any, input_signature: Any = None, **options: Any) -> str:
+    """Write a model as a PyTorch program.
 
     The options are `torch.export.export`'s of these names. The file's tensors are on the CPU; `torch.export.passes.move_to_device_pass` moves a program.
     """
     no_more_options("torch", options, OPTIONS)
-    path = files.new(filepath, ".pt2", "A PyTorch program is")
     with needing("Exporting to PyTorch needs the torch package.", "export", "torch"):
         import torch
     with config.backend_scope("torch"), config.device("cpu"), within(training=False, trace=None):
         source = OnEngine(model, "torch", "torch", input_signature)
         program = _program(source, options)
-    with files.replacing(path, overwrite=True) as stream:
+    with replacing(path, overwrite=True) as stream:
         torch.export.save(program, stream)
-    if verbose:
-        print(f"Wrote '{path}': {model.name}, a program of PyTorch {torch.__version__}.")
+    return f"a program of PyTorch {torch.__version__}"
 
 
 def _program(source: OnEngine, options: dict[str, Any]) -> Any:
@@ -47,15 +45,8 @@ def _program(source: OnEngine, options: dict[str, Any]) -> Any:
         """The model as it predicts: the states of its random numbers stay as they are."""
 
         def forward(self, *inputs: Any) -> Any:
-            args, kwargs = tree.pack_sequence_as(source.structure, tree.flatten(inputs))
-
-            def call() -> Any:
-                out = self.model(*args, **kwargs)
-                without_memory(self.model, scope.trace, "torch")
-                return out
-
-            run = functional(call, [variable for variable, _, _ in self._places])
-            out, _ = run([[getattr(holder, name) for _, holder, name in self._places]])
+            run = functional(source, [variable for variable, _, _ in self._places])
+            out, _ = run([[getattr(holder, name) for _, holder, name in self._places]], *tree.flatten(inputs))
             if any(isinstance(x, Spec) for x in tree.flatten(out)):
                 fix = "give all sizes, the batch's too: input_signature=[InputSpec(shape=(1, 8))]"
                 raise BackendError(f"'{self.model.name}' makes a tensor of a size that is not known before the run.", where=self.model.name, fix=fix)

@@ -54,7 +54,7 @@ def without_host(model: Any, format: str) -> None:
         raise BackendError(fact, where=model.name, fix=fix)
 
 
-def without_memory(model: Any, trace: Trace, format: str) -> None:
+def _without_memory(model: Any, trace: Trace, format: str) -> None:
     """Refuse models whose call assigns what the next call reads, as that of a stateful recurrent layer; seeds stay as they are.
 
     Raises:
@@ -89,15 +89,22 @@ class OnEngine:
         without_host(model, format)
         self.names, self.structure = signatures.input_names(model, args, kwargs), tree.map_structure(signatures.spec, (args, kwargs))
         self.specs = tree.flatten(self.structure)
-        self.engine = config.load_backend(engine)
+        self.engine, self.format = config.load_backend(engine), format
         with within(backend=self.engine):
             self.model = model.copied()
 
     def __call__(self, *inputs: Any) -> Any:
-        """The outputs for inputs in their order, as `predict` has them."""
+        """The outputs for inputs in their order, as `predict` has them.
+
+        Raises:
+            BackendError: The call keeps something for the next one.
+        """
         args, kwargs = tree.pack_sequence_as(self.structure, list(inputs))
-        with within(backend=self.engine, training=False), telling(self.model.name):
-            return self.model(*args, **kwargs)
+        trace = Trace()
+        with within(backend=self.engine, training=False, trace=trace):
+            out = self.model(*args, **kwargs)
+        _without_memory(self.model, trace, self.format)
+        return out
 
 
 class Copies:
@@ -120,13 +127,16 @@ class Copies:
         if isinstance(x, Layer):
             return self._layer(x)
         if isinstance(x, types.MethodType):
-            new = self(x.__self__) if isinstance(x.__self__, Layer) else self._object(x.__self__)
+            held = x.__self__
+            new = self._object(held) if id(held) not in self.memo and not isinstance(held, Layer) and _holds(held, types.FunctionType) else self(held)
             return types.MethodType(x.__func__, new) if type(new) is type(x.__self__) else getattr(new, x.__name__)
         if isinstance(x, functools.partial):
             return functools.partial(self(x.func), *self(x.args), **self(x.keywords))
         if isinstance(x, (list, tuple, dict)):
             return tree.map_structure(self, x)
-        return self._function(x) if isinstance(x, types.FunctionType) else x
+        if isinstance(x, types.FunctionType):
+            return self._function(x)
+        return self._object(x) if _holds(x) else x
 
     def _noted(self, x: Any, new: Any) -> Any:
         self.originals.append(x)
@@ -139,12 +149,10 @@ class Copies:
         return self.memo[id(layer)] if id(layer) in self.memo else self._noted(layer, layer.copied(self.memo))
 
     def _object(self, x: Any) -> Any:
-        """An object with copies of what its attributes hold; the object itself if that is nothing."""
-        held = {name: self(value) for name, value in getattr(x, "__dict__", {}).items()}
-        if id(x) in self.memo or all(held[name] is value for name, value in getattr(x, "__dict__", {}).items()):
-            return self.memo.get(id(x), x)
+        """An object with copies of what its attributes hold."""
         self.memo[id(x)] = new = self._noted(x, copy.copy(x))
-        vars(new).update(held)
+        if new is not x:  # as loggers and others that there is one of
+            vars(new).update({name: self(value) for name, value in vars(x).items()})
         return new
 
     def _function(self, fn: types.FunctionType) -> Any:
@@ -160,6 +168,15 @@ class Copies:
             if not isinstance(names[name], types.FunctionType) or names[name].__globals__ is fn.__globals__:
                 names[name] = self(names[name])
         return new
+
+
+def _holds(x: Any, other: type = Layer, depth: int = 4) -> bool:
+    """Whether an object holds a layer, variable or something of another class in its attributes, or in what these hold, to some depth."""
+    if isinstance(x, (Layer, Variable, other)):
+        return True
+    shared = isinstance(x, (type, types.ModuleType)) or not hasattr(x, "__dict__")
+    held = x.values() if isinstance(x, dict) else x if isinstance(x, (list, tuple)) else () if shared else vars(x).values()
+    return depth > 0 and any(_holds(y, other, depth - 1) for y in held)
 
 
 def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
