@@ -14,7 +14,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "keraunos"
-TOTAL_LINES = 28_500  # of code, as `lines` counts
+TOTAL_LINES = 29_000  # of code, as `lines` counts
 LAYER_LINES = 200  # of a file of layers
 LAYER_FILE_LINES = 250  # of it, all counted
 ENGINE_LINES = 1_000  # of an engine's file, all counted

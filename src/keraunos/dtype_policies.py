@@ -42,7 +42,8 @@ class DTypePolicy(Declared):
         """Derive the dtypes from the name."""
         name = self.name = self.name or config.floatx()
         if name not in _MIXED and name not in BITS:
-            raise ArgumentError(f"There is no dtype policy {name!r}.", where="dtype", fix=suggestion(name, [*_MIXED, "float32", "float64", "bfloat16", "float16"]))
+            known = [*_MIXED, "float32", "float64", "bfloat16", "float16"]
+            raise ArgumentError(f"There is no dtype policy {name!r}.", where="dtype", fix=suggestion(name, known))
         self.compute_dtype = _MIXED.get(name, name)
         self.variable_dtype = "float32" if name in _MIXED else name
         self.quantization_mode = None

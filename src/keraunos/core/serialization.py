@@ -281,7 +281,8 @@ def object_from(config: Any, known: Mapping[str, Any] | None = None) -> Any:
         raise ModelFileError("A name in the config has control codes in it.", received=f"name={own!r}", fix="do not load it: nothing is named so on purpose")
     if not isinstance(inner, dict) and inspect.isclass(cls) and cls.__module__.startswith("keraunos.") and name != "Sequential":  # once a list of its layers
         raise ModelFileError(f"The config of '{name}' is not a dict.", received=type(inner).__name__, fix="use the config as get_config gave it")
-    instance = cls.from_config(modern_config(cls, inner) if isinstance(inner, dict) and inspect.isclass(cls) else inner)
+    maker: Any = cls
+    instance = maker.from_config(modern_config(cls, inner) if isinstance(inner, dict) and inspect.isclass(cls) else inner)
     if config.get("build_config") and hasattr(instance, "build_from_config"):
         instance.build_from_config(config["build_config"])
     if config.get("compile_config") and hasattr(instance, "compile_from_config"):

@@ -86,7 +86,11 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         """Check that there is one value more than boundaries."""
         boundaries, values = len(self.boundaries), len(self.values)
         if boundaries != values - 1:
-            raise ArgumentError("PiecewiseConstantDecay needs one value more than boundaries.", received=f"{boundaries} boundaries, {values} values", fix=f"{boundaries + 1} values: the first holds before all boundaries")
+            raise ArgumentError(
+                "PiecewiseConstantDecay needs one value more than boundaries.",
+                received=f"{boundaries} boundaries, {values} values",
+                fix=f"{boundaries + 1} values: the first holds before all boundaries",
+            )
 
     def __call__(self, step: Any) -> Any:
         """The learning rate at a step."""

@@ -187,7 +187,8 @@ def _blamed(path: pathlib.Path, place: str, fact: str, fix: str | None = None) -
 def _give_assets(archive: Archive, model: Any) -> None:
     """Let layers read the files that they wrote; of each, those in its own folder of the archive."""
     for group, owner in weights.saveables(model):
-        files = archive.assets(place := f"{ASSETS}{group.removesuffix('vars')}") if hasattr(owner, "load_assets") else {}
+        place = f"{ASSETS}{group.removesuffix('vars')}"
+        files = archive.assets(place) if hasattr(owner, "load_assets") else {}
         try:
             give_assets(owner, files)
         except Exception as error:  # a file may hold anything
