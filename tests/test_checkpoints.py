@@ -15,27 +15,12 @@ import numpy as np
 import pytest
 
 import keraunos as keras
-from keraunos import layers
 from keraunos.callbacks import BackupAndRestore, LambdaCallback, ModelCheckpoint, OrbaxCheckpoint, checkpoints
 from keraunos.core.errors import ArgumentError, KeraunosError, ModelFileError
 from keraunos.saving.background import Background
 from keraunos.saving.remote import URL, is_url
 from tests.conftest import TRAINING
-
-QUICK = "torch" if "torch" in TRAINING else TRAINING[0]  # an engine that does not compile
-rng = np.random.default_rng(0)
-X, Y = rng.normal(size=(12, 3)).astype("float32"), rng.normal(size=(12, 2)).astype("float32")
-
-
-def network() -> Any:
-    keras.utils.set_random_seed(3)
-    model = keras.Sequential([keras.Input((3,)), layers.Dense(4), layers.BatchNormalization(), layers.Dropout(0.2), layers.Dense(2)])
-    model.compile("adam", "mse")
-    return model
-
-
-def fit(model: Any, *callbacks: Any, **options: Any) -> Any:
-    return model.fit(X, Y, **{"batch_size": 4, "epochs": 3, "verbose": 0, "callbacks": list(callbacks), **options})
+from tests.regression import QUICK, fit, network
 
 
 def state(model: Any) -> list[Any]:

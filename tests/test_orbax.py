@@ -16,22 +16,9 @@ from keraunos import layers
 from keraunos.callbacks import OrbaxCheckpoint
 from keraunos.core.errors import ArgumentError, BackendError, ModelFileError, StateError
 from tests.conftest import TRAINING
+from tests.regression import QUICK, X, Y, fit, network
 
 pytest.importorskip("orbax.checkpoint")
-QUICK = "torch" if "torch" in TRAINING else TRAINING[0]  # an engine that does not compile
-rng = np.random.default_rng(0)
-X, Y = rng.normal(size=(12, 3)).astype("float32"), rng.normal(size=(12, 2)).astype("float32")
-
-
-def network() -> Any:
-    keras.utils.set_random_seed(3)
-    model = keras.Sequential([keras.Input((3,)), layers.Dense(4), layers.BatchNormalization(), layers.Dropout(0.2), layers.Dense(2)])
-    model.compile("adam", "mse")
-    return model
-
-
-def fit(model: Any, *callbacks: Any, **options: Any) -> Any:
-    return model.fit(X, Y, **{"batch_size": 4, "epochs": 3, "verbose": 0, "callbacks": list(callbacks), **options})
 
 
 def steps(folder: pathlib.Path) -> list[int]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from keraunos.callbacks.callback import BatchCounter
+from keraunos.callbacks.callback import BatchCounter, is_count
 from keraunos.core.errors import ArgumentError, KeraunosError, StateError
 
 _FORMAT = 2
@@ -55,7 +55,7 @@ class BackupAndRestore(BatchCounter):
     def __init__(self, backup_dir: Any, save_freq: Any = "epoch", double_checkpoint: bool = False, delete_checkpoint: bool = True):
         from keraunos.saving.files import as_path
 
-        if save_freq != "epoch" and save_freq is not False and (isinstance(save_freq, bool) or not isinstance(save_freq, int) or save_freq < 1):
+        if save_freq != "epoch" and save_freq is not False and not is_count(save_freq):
             fact = "save_freq is 'epoch', a positive number of batches, or False."
             raise ArgumentError(fact, where="BackupAndRestore", received=f"save_freq={save_freq!r}", fix="save_freq='epoch'")
         if not str(backup_dir):

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Real
-from typing import Any
+from typing import Any, TypeGuard
 
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, StateError, suggestion
+
+
+def is_count(x: Any) -> TypeGuard[int]:
+    """Whether `x` is a positive integer; a bool is none."""
+    return isinstance(x, int) and not isinstance(x, bool) and x >= 1
 
 
 def _hook(self: Any, *args: Any, **kwargs: Any) -> None:

@@ -8,7 +8,7 @@ import pathlib
 from collections.abc import Callable
 from typing import Any
 
-from keraunos.callbacks.callback import BatchCounter
+from keraunos.callbacks.callback import BatchCounter, is_count
 from keraunos.callbacks.monitors import Monitor
 from keraunos.core.errors import ArgumentError
 
@@ -18,7 +18,7 @@ class Saving(Monitor, BatchCounter):
 
     def __init__(self, monitor: str, verbose: int, save_best_only: bool, mode: str, save_freq: Any, threshold: float | None):
         self.watch(monitor, mode)
-        if save_freq != "epoch" and (isinstance(save_freq, bool) or not isinstance(save_freq, int) or save_freq < 1):
+        if save_freq != "epoch" and not is_count(save_freq):
             raise ArgumentError(
                 "save_freq is 'epoch' or a number of batches.", where=type(self).__name__, received=f"save_freq={save_freq!r}", fix="save_freq='epoch'"
             )
@@ -126,7 +126,7 @@ class ModelCheckpoint(Saving):
             fact = f"The path must end in {' or '.join(map(repr, endings))}{' where it is written in the background' if asynchronous else ''}."
             raise ArgumentError(fact, where="ModelCheckpoint", received=self.filepath, fix=fix)
         for name, count in {"keep_last": keep_last, "keep_best": keep_best}.items():
-            if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
+            if count is not None and not is_count(count):
                 raise ArgumentError(f"{name} is a positive number, or None for all.", where="ModelCheckpoint", received=f"{name}={count!r}", fix="such as 3")
         self._kept = _Kept(keep_last, keep_best, self.larger) if keep_last or keep_best else None
         if self._kept and "{" not in self.filepath:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
+from keraunos.callbacks.callback import is_count
 from keraunos.callbacks.checkpoints import Saving
 from keraunos.core.errors import ArgumentError, StateError
 
@@ -43,7 +44,7 @@ class OrbaxCheckpoint(Saving):
                  save_freq: Any = "epoch", initial_value_threshold: float | None = None, max_to_keep: int | None = 1, save_on_background: bool = True,
                  save_weights_only: bool = False):  # fmt: skip
         super().__init__(monitor, verbose, save_best_only, mode, save_freq, initial_value_threshold)
-        if max_to_keep is not None and (isinstance(max_to_keep, bool) or not isinstance(max_to_keep, int) or max_to_keep < 1):
+        if max_to_keep is not None and not is_count(max_to_keep):
             raise ArgumentError(
                 "max_to_keep is a positive number, or None.", where="OrbaxCheckpoint", received=f"max_to_keep={max_to_keep!r}", fix="max_to_keep=3"
             )

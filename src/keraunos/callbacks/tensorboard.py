@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from keraunos.callbacks.callback import BatchCounter
+from keraunos.callbacks.callback import BatchCounter, is_count
 from keraunos.core.errors import ArgumentError, needing
 
 _BUCKETS = 30  # of a histogram, as TensorBoard's own
@@ -83,7 +83,7 @@ class TensorBoard(BatchCounter):
         if profile_batch:
             fix = "profile with the engine: jax.profiler.trace(log_dir), torch.profiler.profile()"
             raise ArgumentError("profile_batch is not supported.", where="TensorBoard", received=f"profile_batch={profile_batch!r}", fix=fix)
-        if update_freq not in ("epoch", "batch") and (isinstance(update_freq, bool) or not isinstance(update_freq, int) or update_freq < 1):
+        if update_freq not in ("epoch", "batch") and not is_count(update_freq):
             received = f"update_freq={update_freq!r}"
             raise ArgumentError(
                 "update_freq is 'epoch', 'batch' or a positive number of batches.", where="TensorBoard", received=received, fix="update_freq='epoch'"

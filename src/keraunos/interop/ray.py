@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from keraunos.callbacks.callback import Callback
+from keraunos.callbacks.callback import Callback, is_count
 from keraunos.core.errors import ArgumentError, needing, suggestion
 
 __all__ = ["Report", "restored"]
@@ -39,7 +39,7 @@ class Report(Callback):
     """
 
     def __init__(self, metrics: Sequence[str] | str | None = None, save_every: int | None = None, report: Callable[..., None] | None = None):
-        if save_every is not None and (isinstance(save_every, bool) or not isinstance(save_every, int) or save_every < 1):
+        if save_every is not None and not is_count(save_every):
             raise ArgumentError("save_every must be a positive integer or None.", where="Report", received=f"save_every={save_every!r}")
         self.metrics = [metrics] if isinstance(metrics, str) else metrics
         self.save_every, self.report = save_every, report or _tune().report

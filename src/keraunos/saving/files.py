@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, FileWriteError, KeraunosError, ModelFileError
-from keraunos.saving.remote import URL, is_url
+from keraunos.saving.remote import URL, is_url, refuse_taken
 
 try:
     import fcntl
@@ -174,8 +174,7 @@ def replacing(path: pathlib.Path | URL, overwrite: bool, needed: int = 0) -> Ite
     path = pathlib.Path(os.path.realpath(path))  # a link keeps its place; what it points to is replaced
     if path.is_dir():
         raise ArgumentError(f"'{path}' is a folder.", where="filepath", fix="name a file in it")
-    if not overwrite and path.exists():
-        raise ArgumentError(f"The file '{path}' exists already.", where="overwrite=False", fix="choose another name, or pass overwrite=True")
+    refuse_taken(path, overwrite)
     if not path.parent.is_dir():
         raise ArgumentError(f"The folder '{path.parent}' does not exist.", where="filepath", fix=f"os.makedirs({str(path.parent)!r})")
     _sweep(path)

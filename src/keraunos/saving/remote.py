@@ -22,6 +22,20 @@ def is_url(filepath: Any) -> bool:
     return bool(_URL.match(text)) and not text.startswith(("file://", "local://"))
 
 
+def refuse_taken(path: Any, overwrite: bool) -> None:
+    """Refuse to write over what is there.
+
+    Args:
+        path: The path, or the `URL`.
+        overwrite: Whether that is allowed.
+
+    Raises:
+        ArgumentError: It is not.
+    """
+    if not overwrite and path.exists():
+        raise ArgumentError(f"The file '{path}' exists already.", where="overwrite=False", fix="choose another name, or pass overwrite=True")
+
+
 @dataclasses.dataclass(frozen=True)
 class URL:
     """A file elsewhere; has of `pathlib.Path` what saving needs. Chains such as `simplecache::s3://…` are fsspec's.
@@ -114,8 +128,7 @@ class URL:
         Raises:
             ArgumentError: The file exists and may not be overwritten.
         """
-        if not overwrite and self.exists():
-            raise ArgumentError(f"The file '{self}' exists already.", where="overwrite=False", fix="choose another name, or pass overwrite=True")
+        refuse_taken(self, overwrite)
         with tempfile.TemporaryFile() as stream:
             yield stream
             stream.seek(0)

@@ -24,6 +24,7 @@ from keraunos.saving import hdf5, safetensors
 from keraunos.saving.arrays import Stored, Tree, labels, layout_of, numpy_kind
 from keraunos.saving.files import problem, replacing, require
 from keraunos.saving.regions import Region, digest
+from keraunos.saving.remote import refuse_taken
 
 HDF5, TENSORS = ".weights.json", ".safetensors.index.json"
 _OURS = "keraunos"
@@ -41,14 +42,11 @@ def write(tree: Tree, path: Any, overwrite: bool, gigabytes: float) -> list[str]
         gigabytes: How much a shard may hold; a larger array has one to itself.
 
     Raises:
-        ArgumentError: The path is no place for shards.
+        ArgumentError: The index is there already, or the size is none.
     """
-    if not isinstance(path, pathlib.Path):
-        raise ArgumentError("Shards are not written to URLs.", where="max_shard_size", received=str(path), fix="leave max_shard_size out")
     if isinstance(gigabytes, bool) or not isinstance(gigabytes, (int, float)) or not gigabytes > 0:
         raise ArgumentError("A shard holds a positive number of gigabytes.", where="max_shard_size", received=gigabytes, fix="max_shard_size=5")
-    if not overwrite and path.exists():
-        raise ArgumentError(f"The file '{path}' exists already.", where="overwrite=False", fix="choose another name, or pass overwrite=True")
+    refuse_taken(path, overwrite)
     parts, total = _divided(tree, gigabytes * 1e9)
     tensors = path.name.endswith(TENSORS)
     names, earlier = _names(path, len(parts)), _earlier(path)
