@@ -16,15 +16,29 @@ _HOMES = {  # where the names stand that are not namespaces
     "InputSpec": "layers", "Population": "populations", "KerasTensor": "core.graph", "Layer": "layers", "Loss": "losses", "Metric": "metrics", "Model": "models", "Operation": "core.operation", "Optimizer": "optimizers",
     "Regularizer": "regularizers", "RematScope": "core.scopes", "Sequential": "models", "StatelessScope": "core.scopes", "SymbolicScope": "core.scopes",
     "Variable": "core.variable", "backend_scope": "core.config", "device": "core.config", "functional": "core.functional",
-    "install_as_keras": "compat", "name_scope": "core.names", "remat": "core.functional", "set_backend": "core.config", "value_and_grad": "core.functional",
+    "install_as_keras": "compat", "name_scope": "core.names", "playground": "play", "remat": "core.functional", "set_backend": "core.config", "value_and_grad": "core.functional",
 }  # fmt: skip
 
 if TYPE_CHECKING:
     from typing import Any
 
     # isort: off
-    from keraunos import activations, backend, callbacks, config, constraints, datasets, dtype_policies, export, initializers, layers, legacy, lora, losses
-    from keraunos import metrics, mixed_precision, models, ops, optimizers, random, regularizers, saving, tree, utils
+    from keraunos import (
+        activations,
+        backend,
+        callbacks,
+        config,
+        constraints,
+        datasets,
+        distribution,
+        dtype_policies,
+        export,
+        initializers,
+        layers,
+        legacy,
+        lora,
+    )
+    from keraunos import losses, metrics, mixed_precision, models, ops, optimizers, random, regularizers, saving, tree, utils
 
     # isort: on
     from keraunos.compat import install_as_keras
@@ -42,20 +56,28 @@ if TYPE_CHECKING:
     from keraunos.metrics import Metric
     from keraunos.models import Function, Model, Sequential
     from keraunos.optimizers import Optimizer
+    from keraunos.play import playground
     from keraunos.populations import Population
     from keraunos.regularizers import Regularizer
 
 __all__ = [
     "DTypePolicy", "FloatDTypePolicy", "Function", "Initializer", "Input", "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Operation", "Optimizer", "Population",
     "Regularizer", "RematScope", "Sequential", "StatelessScope", "SymbolicScope", "Variable", "__version__", "activations", "backend", "backend_scope", "callbacks", "config", "constraints", "datasets",
-    "device", "dtype_policies", "export", "functional", "initializers", "install_as_keras", "layers", "legacy", "lora", "losses", "metrics", "mixed_precision", "models", "name_scope", "ops",
-    "optimizers", "random", "regularizers", "remat", "saving", "set_backend", "tree", "utils", "value_and_grad", "version",
+    "device", "distribution", "dtype_policies", "export", "functional", "initializers", "install_as_keras", "layers", "legacy", "lora", "losses", "metrics", "mixed_precision", "models", "name_scope", "ops",
+    "optimizers", "playground", "random", "regularizers", "remat", "saving", "set_backend", "tree", "utils", "value_and_grad", "version",
 ]  # fmt: skip
 _MODULES = frozenset(__all__) - {*_HOMES, "__version__", "version"}
 
 
 def version() -> str:
-    """The version of Keraunos."""
+    """The version of Keraunos.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> keras.version() == keras.__version__
+    True
+    """
     return __version__
 
 

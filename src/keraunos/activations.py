@@ -19,12 +19,22 @@ from keraunos.ops.nn import (  # isort: skip
 
 
 def linear(x: Any) -> Any:
-    """`x` itself."""
+    """`x` itself: what layers without an activation compute.
+
+    Args:
+        x: The tensor.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> keras.activations.get(None)(3.0)
+    3.0
+    """
     return x
 
 
 def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
-    """`max(x, 0)`, or a variant of it.
+    """`max(x, 0)`, or a variant of it ([Nair and Hinton, 2010, "Rectified linear units"](https://www.cs.toronto.edu/~hinton/absps/reluICML.pdf)).
 
     Args:
         x: The tensor.
@@ -53,12 +63,33 @@ def _bent(x: Tensor, negative_slope: float, max_value: float | None, threshold: 
 
 
 def gelu(x: Any, approximate: bool = False) -> Any:
-    """`x * P(X <= x)` for a standard normal X; `approximate` takes tanh for the error function."""
+    """`x * P(X <= x)` for a standard normal X ([Hendrycks and Gimpel, 2016, "Gaussian error linear units"](https://arxiv.org/abs/1606.08415)).
+
+    Args:
+        x: The tensor.
+        approximate: Whether tanh takes the place of the error function.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> keras.ops.convert_to_numpy(keras.activations.gelu([-1.0, 2.0])).round(4)
+    array([-0.1587,  1.9545], dtype=float32)
+    """
     return nn.gelu(x, approximate)
 
 
 def exponential(x: Any) -> Any:
-    """`exp(x)`."""
+    """`exp(x)`, for outputs that are above 0, such as rates.
+
+    Args:
+        x: The tensor.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> keras.ops.convert_to_numpy(keras.activations.exponential([0.0, 1.0])).round(4)
+    array([1.    , 2.7183], dtype=float32)
+    """
     return exp(x)
 
 
@@ -74,14 +105,23 @@ __all__ = [
     "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "swish", "tanh", "tanh_shrink", "threshold",
 ]  # fmt: skip
 _registry = Registry("activation", {name: globals()[name] for name in __all__ if name not in ("deserialize", "get", "serialize")})
-_, serialize, deserialize = _registry.functions()
+serialize, deserialize = _registry.functions(__name__, "relu")[1:]
 
 
 def get(identifier: Any) -> Any:
     """The activation function for a name, a config or a callable; None is `linear`.
 
+    Args:
+        identifier: A name ("relu"), what `serialize` gave, a function, or None.
+
     Raises:
         ArgumentError: There is no activation of this name.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> keras.activations.get("gelu").__name__, keras.activations.get(None).__name__
+    ('gelu', 'linear')
     """
     return linear if identifier is None else _registry.get(identifier)
 

@@ -18,18 +18,40 @@ _uids: collections.Counter[str] = collections.Counter()
 
 
 def get_uid(prefix: str = "") -> int:
-    """A number that is one higher with each call, from 1 on, for each prefix."""
+    """A number that is one higher with each call, from 1 on, for each prefix.
+
+    Example:
+
+    >>> from keraunos import backend
+    >>> first = backend.get_uid("step")
+    >>> backend.get_uid("step") - first
+    1
+    """
     _uids[prefix] += 1
     return _uids[prefix]
 
 
 def is_float_dtype(dtype: object) -> bool:
-    """Whether a dtype, given as a name or any engine's object, is a real floating dtype."""
+    """Whether a dtype, given as a name or any engine's object, is a real floating dtype.
+
+    Example:
+
+    >>> from keraunos import backend
+    >>> backend.is_float_dtype("bfloat16"), backend.is_float_dtype("int32")
+    (True, False)
+    """
     return is_float(standardize_dtype(dtype))
 
 
 def is_int_dtype(dtype: object) -> bool:
-    """Whether a dtype, given as a name or any engine's object, is an integer dtype."""
+    """Whether a dtype, given as a name or any engine's object, is an integer dtype.
+
+    Example:
+
+    >>> from keraunos import backend
+    >>> backend.is_int_dtype("uint8"), backend.is_int_dtype("bool")
+    (True, False)
+    """
     return standardize_dtype(dtype) in INTEGERS
 
 

@@ -44,7 +44,20 @@ class _Norm(Constraint):
 
 
 class MaxNorm(_Norm):
-    """Norms along `axis` are at most `max_value`."""
+    """Norms along `axis` are at most `max_value`; smaller ones stay ([Srivastava et al., 2014, "Dropout"](https://jmlr.org/papers/v15/srivastava14a.html)).
+
+    Args:
+        max_value: The greatest norm.
+        axis: The axis, or the axes, along which norms are taken: 0 for the weights into each unit of `Dense`, `(0, 1, 2)` for a filter of `Conv2D`.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> w = keras.ops.array([[3.0, 0.6], [4.0, 0.8]])  # of norms 5 and 1
+    >>> keras.ops.convert_to_numpy(keras.constraints.MaxNorm(2.0)(w)).round(4)
+    array([[1.2, 0.6],
+           [1.6, 0.8]], dtype=float32)
+    """
 
     max_value: float = 2
 
@@ -53,14 +66,36 @@ class MaxNorm(_Norm):
 
 
 class NonNeg(Constraint):
-    """No weight is below 0."""
+    """No weight is below 0.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> layer = keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros", kernel_constraint=keras.constraints.NonNeg())
+    >>> layer.build((None, 2))
+    >>> keras.optimizers.SGD(1.0).apply([keras.ops.array([[1.0], [-1.0]])], [layer.kernel])  # to -1 and 1
+    >>> layer.kernel.numpy().tolist()
+    [[0.0], [1.0]]
+    """
 
     def __call__(self, w: Any) -> Any:
         return ops.maximum(w, 0)
 
 
 class UnitNorm(_Norm):
-    """Norms along `axis` are 1."""
+    """Norms along `axis` are 1.
+
+    Args:
+        axis: The axis, or the axes, along which norms are taken.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> w = keras.ops.array([[3.0], [4.0]])
+    >>> keras.ops.convert_to_numpy(keras.constraints.UnitNorm()(w)).round(4)
+    array([[0.6],
+           [0.8]], dtype=float32)
+    """
 
 
 class MinMaxNorm(_Norm):
@@ -70,7 +105,15 @@ class MinMaxNorm(_Norm):
         min_value: The lower bound.
         max_value: The upper bound.
         rate: How far each step goes towards the bounds, at most 1.
-        axis: Along which the norms are taken.
+        axis: The axis, or the axes, along which norms are taken.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> w = keras.ops.array([[3.0, 0.06], [4.0, 0.08]])  # of norms 5 and 0.1
+    >>> keras.ops.convert_to_numpy(keras.constraints.MinMaxNorm(0.5, 2.0)(w)).round(4)
+    array([[1.2, 0.3],
+           [1.6, 0.4]], dtype=float32)
     """
 
     min_value: float = 0.0
@@ -83,7 +126,7 @@ class MinMaxNorm(_Norm):
 
 max_norm, non_neg, unit_norm, min_max_norm = MaxNorm, NonNeg, UnitNorm, MinMaxNorm
 _registry = Registry("constraint", {"MaxNorm": MaxNorm, "MinMaxNorm": MinMaxNorm, "NonNeg": NonNeg, "UnitNorm": UnitNorm}, base=Constraint)
-get, serialize, deserialize = _registry.functions()
+get, serialize, deserialize = _registry.functions(__name__, "MaxNorm(max_value=3)")
 
 __all__ = [
     "Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "deserialize", "get", "max_norm", "min_max_norm", "non_neg", "serialize", "unit_norm",

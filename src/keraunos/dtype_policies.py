@@ -74,7 +74,17 @@ class DTypePolicy(Declared):
 
 
 class FloatDTypePolicy(DTypePolicy):
-    """A policy of floating dtypes; the former name of `DTypePolicy`."""
+    """A policy of floating dtypes; the former name of `DTypePolicy`.
+
+    Args:
+        name: A dtype ("float32"), "mixed_bfloat16" or "mixed_float16" (variables in float32).
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> keras.FloatDTypePolicy("bfloat16").variable_dtype
+    'bfloat16'
+    """
 
 
 class DTypePolicyMap(DTypePolicy, Patterns):
@@ -111,12 +121,7 @@ class DTypePolicyMap(DTypePolicy, Patterns):
         return self[path]
 
     def __getitem__(self, key: str) -> DTypePolicy:
-        if key in self._map:
-            return self._map[key]
-        found = [pattern for pattern in self._map if re.fullmatch(pattern, key)]
-        if len(found) > 1:
-            raise ArgumentError(f"Several keys of the DTypePolicyMap match the path '{key}'.", received=", ".join(found), fix="let only one match")
-        return self._map[found[0]] if found else self.default_policy
+        return self.only(key, re.fullmatch, self.default_policy)
 
     def checked(self, key: str, value: Any) -> DTypePolicy:
         return get(value)
@@ -142,11 +147,24 @@ class DTypePolicyMap(DTypePolicy, Patterns):
 
 _CLASSES = {"DTypePolicy": DTypePolicy, "DTypePolicyMap": DTypePolicyMap, "FloatDTypePolicy": FloatDTypePolicy}
 _registry = Registry("dtype policy", _CLASSES, base=DTypePolicy)
-_, serialize, deserialize = _registry.functions("dtype_policy")
+serialize, deserialize = _registry.functions(__name__, "DTypePolicy(name='mixed_bfloat16')", "dtype_policy")[1:]
 
 
 def get(identifier: Any) -> DTypePolicy:
-    """A policy from a policy, a dtype, a config, or None (the global one)."""
+    """A policy from a policy, a dtype, a config, or None (the global one).
+
+    Args:
+        identifier: A `DTypePolicy`; the name of one, or of a dtype; what `serialize` gave; or None.
+
+    Raises:
+        ArgumentError: There is no such policy.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> keras.dtype_policies.get("mixed_float16").compute_dtype
+    'float16'
+    """
     if identifier is None:
         return dtype_policy()
     if isinstance(identifier, DTypePolicy):
@@ -160,12 +178,34 @@ def get(identifier: Any) -> DTypePolicy:
 
 
 def dtype_policy() -> DTypePolicy:
-    """The policy of layers that are made without one."""
+    """The policy of layers that are made without one.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> keras.config.dtype_policy()
+    <DTypePolicy "float32">
+    """
     return _global[-1] if _global else DTypePolicy(config.floatx())
 
 
 def set_dtype_policy(policy: Any) -> None:
-    """Set the policy of layers that are made without one."""
+    """Set the policy of layers that are made without one, from now on.
+
+    Args:
+        policy: A `DTypePolicy`, or the name of one, such as "mixed_bfloat16".
+
+    Raises:
+        ArgumentError: There is no such policy.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> keras.config.set_dtype_policy("mixed_bfloat16")
+    >>> keras.layers.Dense(2).compute_dtype, keras.layers.Dense(2).variable_dtype
+    ('bfloat16', 'float32')
+    >>> keras.config.set_dtype_policy("float32")
+    """
     _global[:] = [get(policy)]
 
 

@@ -46,21 +46,49 @@ class Initializer(Declared):
 
 
 class Zeros(Initializer):
-    """0 everywhere."""
+    """0 everywhere: how biases begin.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> keras.ops.convert_to_numpy(keras.initializers.Zeros()((2,))).tolist()
+    [0.0, 0.0]
+    """
 
     def values(self, shape: tuple[int, ...], dtype: str) -> Any:
         return np.zeros(shape, "float32")
 
 
 class Ones(Initializer):
-    """1 everywhere."""
+    """1 everywhere: how the scales of normalizations begin.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> keras.ops.convert_to_numpy(keras.initializers.Ones()((2,))).tolist()
+    [1.0, 1.0]
+    """
 
     def values(self, shape: tuple[int, ...], dtype: str) -> Any:
         return np.ones(shape, "float32")
 
 
 class Constant(Initializer):
-    """`value` everywhere; an array is broadcast to the shape."""
+    """`value` everywhere.
+
+    Args:
+        value: A number, or an array that is broadcast to the shape.
+
+    Raises:
+        ShapeError: The array does not broadcast to the shape.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> layer = keras.layers.Dense(2, bias_initializer=keras.initializers.Constant(0.5))
+    >>> layer.build((None, 3)); layer.bias.numpy().tolist()
+    [0.5, 0.5]
+    """
 
     value: Any = 0.0
 
@@ -72,7 +100,22 @@ class Constant(Initializer):
 
 
 class Identity(Initializer):
-    """`gain` times the identity matrix."""
+    """`gain` times the identity matrix; where the matrix is not square, the rest is 0.
+
+    A recurrent kernel that begins so keeps what it holds ([Le et al., 2015](https://arxiv.org/abs/1504.00941)).
+
+    Args:
+        gain: The number on the diagonal.
+
+    Raises:
+        ShapeError: The shape has not two axes.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> keras.ops.convert_to_numpy(keras.initializers.Identity(gain=2.0)((2, 3))).tolist()
+    [[2.0, 0.0, 0.0], [0.0, 2.0, 0.0]]
+    """
 
     gain: float = 1.0
 
@@ -174,7 +217,24 @@ class _Random(Initializer):
 
 
 class RandomNormal(_Random):
-    """Normally distributed numbers."""
+    """Normally distributed numbers.
+
+    Args:
+        mean: Their mean.
+        stddev: Their standard deviation.
+        seed: An integer, a `SeedGenerator`, or None for a fresh seed. An integer gives the same numbers in each call and on every engine.
+
+    Raises:
+        DTypeError: The dtype is not floating.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> draw = keras.initializers.RandomNormal(mean=1.0, stddev=0.5, seed=0)
+    >>> x = keras.ops.convert_to_numpy(draw((100, 100)))
+    >>> round(float(x.mean()), 1), round(float(x.std()), 1)
+    (1.0, 0.5)
+    """
 
     mean: float = 0.0
     stddev: float = 0.05
@@ -185,13 +245,47 @@ class RandomNormal(_Random):
 
 
 class TruncatedNormal(RandomNormal):
-    """Normally distributed numbers, none further than two standard deviations from the mean."""
+    """Normally distributed numbers, none further than two standard deviations from the mean.
+
+    Args:
+        mean: Their mean.
+        stddev: The standard deviation before they are cut; afterwards it is 0.88 of that.
+        seed: An integer, a `SeedGenerator`, or None for a fresh seed. An integer gives the same numbers in each call and on every engine.
+
+    Raises:
+        DTypeError: The dtype is not floating.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> draw = keras.initializers.TruncatedNormal(stddev=0.5, seed=0)
+    >>> x = keras.ops.convert_to_numpy(draw((100, 100)))
+    >>> float(abs(x).max()) <= 1.0
+    True
+    """
 
     distribution = "truncated_normal"
 
 
 class RandomUniform(_Random):
-    """Numbers evenly distributed between two bounds."""
+    """Numbers evenly distributed between two bounds.
+
+    Args:
+        minval: The lower bound.
+        maxval: The upper bound.
+        seed: An integer, a `SeedGenerator`, or None for a fresh seed. An integer gives the same numbers in each call and on every engine.
+
+    Raises:
+        DTypeError: The dtype is not floating.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> draw = keras.initializers.RandomUniform(0.0, 1.0, seed=0)
+    >>> x = keras.ops.convert_to_numpy(draw((1000,)))
+    >>> bool((x >= 0).all() and (x < 1).all()), bool((keras.ops.convert_to_numpy(draw((1000,))) == x).all())
+    (True, True)
+    """
 
     minval: float = -0.05
     maxval: float = 0.05
@@ -241,6 +335,17 @@ class VarianceScaling(_Scaled):
         seed: An integer, a `SeedGenerator`, or None for a fresh seed.
         input_axes: The axes of the shape that count as inputs; None takes the last but one.
         output_axes: The axes that count as outputs; None takes the last.
+
+    Raises:
+        DTypeError: The dtype is not floating.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> draw = keras.initializers.VarianceScaling(scale=2.0, mode="fan_out", distribution="uniform", seed=0)
+    >>> x = keras.ops.convert_to_numpy(draw((100, 200)))
+    >>> round(float(x.var()), 3)  # 2 / 200
+    0.01
     """
 
     scale: Positive = 1.0
@@ -254,41 +359,147 @@ class VarianceScaling(_Scaled):
 
 
 class GlorotUniform(_Scaled):
-    """Uniform, of variance `2 / (inputs + outputs)` ([Glorot and Bengio, 2010](http://proceedings.mlr.press/v9/glorot10a.html))."""
+    """Uniform, of variance `2 / (inputs + outputs)`: what most layers begin their kernels with.
+
+    [Glorot and Bengio, 2010, "Understanding the difficulty of training deep feedforward neural networks"](http://proceedings.mlr.press/v9/glorot10a.html).
+
+    Args:
+        seed: An integer, a `SeedGenerator`, or None for a fresh seed.
+        input_axes: The axes of the shape that count as inputs; None takes the last but one.
+        output_axes: The axes that count as outputs; None takes the last.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> x = keras.ops.convert_to_numpy(keras.initializers.GlorotUniform(seed=0)((100, 100)))
+    >>> round(float(x.var()), 3), float(abs(x).max()) <= (6 / 200) ** 0.5
+    (0.01, True)
+    """
 
     mode, distribution = "fan_avg", "uniform"
 
 
 class GlorotNormal(_Scaled):
-    """Truncated normal, of variance `2 / (inputs + outputs)` ([Glorot and Bengio, 2010](http://proceedings.mlr.press/v9/glorot10a.html))."""
+    """Truncated normal, of variance `2 / (inputs + outputs)`.
+
+    [Glorot and Bengio, 2010, "Understanding the difficulty of training deep feedforward neural networks"](http://proceedings.mlr.press/v9/glorot10a.html).
+
+    Args:
+        seed: An integer, a `SeedGenerator`, or None for a fresh seed.
+        input_axes: The axes of the shape that count as inputs; None takes the last but one.
+        output_axes: The axes that count as outputs; None takes the last.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> x = keras.ops.convert_to_numpy(keras.initializers.GlorotNormal(seed=0)((100, 100)))
+    >>> round(float(x.var()), 3)
+    0.01
+    """
 
     mode = "fan_avg"
 
 
 class HeNormal(_Scaled):
-    """Truncated normal, of variance `2 / inputs` ([He et al., 2015](https://arxiv.org/abs/1502.01852))."""
+    """Truncated normal, of variance `2 / inputs`: for layers followed by `relu`.
+
+    [He et al., 2015, "Delving deep into rectifiers"](https://arxiv.org/abs/1502.01852).
+
+    Args:
+        seed: An integer, a `SeedGenerator`, or None for a fresh seed.
+        input_axes: The axes of the shape that count as inputs; None takes the last but one.
+        output_axes: The axes that count as outputs; None takes the last.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> layer = keras.layers.Dense(100, activation="relu", kernel_initializer=keras.initializers.HeNormal(seed=0))
+    >>> layer.build((None, 200)); round(float(layer.kernel.numpy().var()), 3)
+    0.01
+    """
 
     scale = 2.0
 
 
 class HeUniform(_Scaled):
-    """Uniform, of variance `2 / inputs` ([He et al., 2015](https://arxiv.org/abs/1502.01852))."""
+    """Uniform, of variance `2 / inputs`: for layers followed by `relu`.
+
+    [He et al., 2015, "Delving deep into rectifiers"](https://arxiv.org/abs/1502.01852).
+
+    Args:
+        seed: An integer, a `SeedGenerator`, or None for a fresh seed.
+        input_axes: The axes of the shape that count as inputs; None takes the last but one.
+        output_axes: The axes that count as outputs; None takes the last.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> x = keras.ops.convert_to_numpy(keras.initializers.HeUniform(seed=0)((200, 100)))
+    >>> round(float(x.var()), 3)
+    0.01
+    """
 
     scale, distribution = 2.0, "uniform"
 
 
 class LecunNormal(_Scaled):
-    """Truncated normal, of variance `1 / inputs` ([Klambauer et al., 2017](https://arxiv.org/abs/1706.02515))."""
+    """Truncated normal, of variance `1 / inputs`: for layers followed by `selu`.
+
+    [Klambauer et al., 2017, "Self-normalizing neural networks"](https://arxiv.org/abs/1706.02515).
+
+    Args:
+        seed: An integer, a `SeedGenerator`, or None for a fresh seed.
+        input_axes: The axes of the shape that count as inputs; None takes the last but one.
+        output_axes: The axes that count as outputs; None takes the last.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> layer = keras.layers.Dense(100, activation="selu", kernel_initializer=keras.initializers.LecunNormal(seed=0))
+    >>> layer.build((None, 100)); round(float(layer.kernel.numpy().var()), 3)
+    0.01
+    """
 
 
 class LecunUniform(_Scaled):
-    """Uniform, of variance `1 / inputs` ([LeCun et al., 1998](https://doi.org/10.1007/978-3-642-35289-8_3))."""
+    """Uniform, of variance `1 / inputs` ([LeCun et al., 1998, "Efficient backprop"](https://doi.org/10.1007/978-3-642-35289-8_3)).
+
+    Args:
+        seed: An integer, a `SeedGenerator`, or None for a fresh seed.
+        input_axes: The axes of the shape that count as inputs; None takes the last but one.
+        output_axes: The axes that count as outputs; None takes the last.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> x = keras.ops.convert_to_numpy(keras.initializers.LecunUniform(seed=0)((100, 100)))
+    >>> round(float(x.var()), 3)
+    0.01
+    """
 
     distribution = "uniform"
 
 
 class Orthogonal(_Random):
-    """An orthogonal matrix times `gain`; axes before the last count as one ([Saxe et al., 2014](https://arxiv.org/abs/1312.6120))."""
+    """An orthogonal matrix times `gain`: it keeps the length of vectors, as recurrent kernels should at first.
+
+    Axes before the last count as one. Where the matrix is not square, its rows or columns, whichever are fewer, are orthogonal
+    ([Saxe et al., 2013, "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks"](https://arxiv.org/abs/1312.6120)).
+
+    Args:
+        seed: An integer, a `SeedGenerator`, or None for a fresh seed.
+        gain: What the matrix is multiplied by.
+
+    Raises:
+        ShapeError: The shape has fewer than two axes.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> q = keras.ops.convert_to_numpy(keras.initializers.Orthogonal(seed=0)((3, 3)))
+    >>> abs((q.T @ q).round(3)).tolist()
+    [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    """
 
     gain: float = 1.0
 
@@ -317,6 +528,6 @@ __all__ = [
 
 _ALIASES = {"normal": "RandomNormal", "one": "Ones", "uniform": "RandomUniform", "zero": "Zeros"}
 _registry = Registry("initializer", {name: globals()[name] for name in __all__[:-3] if name != "Initializer"}, _ALIASES, Initializer)
-get, serialize, deserialize = _registry.functions()
+get, serialize, deserialize = _registry.functions(__name__, "HeNormal(seed=1)")
 
 answer_for(__name__)

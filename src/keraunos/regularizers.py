@@ -30,7 +30,20 @@ class Regularizer(Declared):
 
 
 class L1(Regularizer):
-    """`l1 * sum(abs(x))`."""
+    """`l1 * sum(abs(x))`: pulls weights towards 0 with one strength, and leaves few of them.
+
+    [Tibshirani, 1996, "Regression shrinkage and selection via the lasso"](https://doi.org/10.1111/j.2517-6161.1996.tb02080.x).
+
+    Args:
+        l1: The strength.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> layer = keras.layers.Dense(1, kernel_initializer="ones", kernel_regularizer=keras.regularizers.L1(0.5))
+    >>> layer.build((None, 3)); float(keras.ops.convert_to_numpy(layer.losses[0]))
+    1.5
+    """
 
     l1: NotNegative = 0.01
 
@@ -39,7 +52,18 @@ class L1(Regularizer):
 
 
 class L2(Regularizer):
-    """`l2 * sum(square(x))`."""
+    """`l2 * sum(square(x))`: pulls large weights most.
+
+    Args:
+        l2: The strength.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> layer = keras.layers.Dense(1, kernel_initializer="ones", kernel_regularizer=keras.regularizers.L2(0.5))
+    >>> layer.build((None, 3)); float(keras.ops.convert_to_numpy(layer.losses[0]))
+    1.5
+    """
 
     l2: NotNegative = 0.01
 
@@ -48,7 +72,20 @@ class L2(Regularizer):
 
 
 class L1L2(Regularizer):
-    """`l1 * sum(abs(x)) + l2 * sum(square(x))`."""
+    """`l1 * sum(abs(x)) + l2 * sum(square(x))`.
+
+    [Zou and Hastie, 2005, "Regularization and variable selection via the elastic net"](https://doi.org/10.1111/j.1467-9868.2005.00503.x).
+
+    Args:
+        l1: The strength of the first.
+        l2: The strength of the second.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> float(keras.regularizers.L1L2(l1=0.5, l2=0.25)(keras.ops.array([-2.0, 1.0])))
+    2.75
+    """
 
     l1: NotNegative = 0.0
     l2: NotNegative = 0.0
@@ -63,6 +100,16 @@ class OrthogonalRegularizer(Regularizer):
     Args:
         factor: The strength.
         mode: "rows" or "columns": which are kept orthogonal to each other.
+
+    Raises:
+        ShapeError: It is no matrix.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> penalty = keras.regularizers.OrthogonalRegularizer(factor=1.0)
+    >>> [round(float(penalty(keras.ops.array(rows))), 4) for rows in ([[1.0, 0.0], [0.0, 2.0]], [[1.0, 0.0], [2.0, 0.0]])]
+    [0.0, 1.0]
     """
 
     factor: NotNegative = 0.01
@@ -79,7 +126,7 @@ class OrthogonalRegularizer(Regularizer):
 
 l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
 _registry = Registry("regularizer", {"L1": L1, "L2": L2, "L1L2": L1L2, "OrthogonalRegularizer": OrthogonalRegularizer}, {"l1_l2": "L1L2"}, Regularizer)
-get, serialize, deserialize = _registry.functions()
+get, serialize, deserialize = _registry.functions(__name__, "L2(l2=0.5)")
 
 __all__ = [
     "L1", "L1L2", "L2", "OrthogonalRegularizer", "Regularizer", "deserialize", "get", "l1", "l1_l2", "l2", "orthogonal_regularizer", "serialize",

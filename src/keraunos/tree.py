@@ -23,7 +23,8 @@ def flatten_with_path(structure: Any) -> list[tuple[tuple[Any, ...], Any]]:
 
     Example:
 
-    >>> flatten_with_path({"b": 2, "a": [1]})
+    >>> from keraunos import tree
+    >>> tree.flatten_with_path({"b": 2, "a": [1]})
     [(('a', 0), 1), (('b',), 2)]
     """
     paths, leaves, _ = optree.tree_flatten_with_path(structure, none_is_leaf=True)
@@ -38,17 +39,14 @@ def assert_same_paths(a: Any, b: Any) -> None:
 
     Example:
 
-    >>> assert_same_paths([1, {"x": 2}], (3, {"x": 4}))
+    >>> from keraunos import tree
+    >>> tree.assert_same_paths([1, {"x": 2}], (3, {"x": 4}))
     """
     first, second = ({path for path, _ in flatten_with_path(structure)} for structure in (a, b))
     if first != second:
         only = (", ".join(map(str, sorted(some, key=str)[:3])) or "none" for some in (first - second, second - first))
-        raise ArgumentError(
-            "The paths of a and b differ.",
-            received="only in a: {}; only in b: {}".format(*only),
-            fix="give both the same lists, tuples and keys",
-            where="tree.assert_same_paths",
-        )
+        fix = "give both the same lists, tuples and keys"
+        raise ArgumentError("The paths of a and b differ.", received="only in a: {}; only in b: {}".format(*only), fix=fix, where="tree.assert_same_paths")
 
 
 def map_shape_structure(func: Callable[[Any], Any], structure: Any) -> Any:
@@ -56,7 +54,8 @@ def map_shape_structure(func: Callable[[Any], Any], structure: Any) -> Any:
 
     Example:
 
-    >>> map_shape_structure(len, [(1, 2), {"x": (None, 3, 4)}])
+    >>> from keraunos import tree
+    >>> tree.map_shape_structure(len, [(1, 2), {"x": (None, 3, 4)}])
     [2, {'x': 3}]
     """
 
@@ -74,7 +73,8 @@ def map_structure_up_to(shallow_structure: Any, func: Callable[..., Any], *struc
 
     Example:
 
-    >>> map_structure_up_to([0, 0], len, [[1, 2], (3,)])
+    >>> from keraunos import tree
+    >>> tree.map_structure_up_to([0, 0], len, [[1, 2], (3,)])
     [2, 1]
     """
     shallow = form(shallow_structure)
@@ -86,15 +86,28 @@ def map_structure_up_to(shallow_structure: Any, func: Callable[..., Any], *struc
 
 
 class MAP_TO_NONE:  # the name is Keras's
-    """What a function gives `traverse` to put None in a place: None itself means that the original stays."""
+    """What a function gives `traverse` to put None in a place: None itself means that the original stays.
+
+    Example:
+
+    >>> from keraunos import tree
+    >>> tree.traverse(lambda x: tree.MAP_TO_NONE if x == 0 else None, [1, (0, 2)])
+    [1, (None, 2)]
+    """
 
 
 def traverse(func: Callable[[Any], Any], structure: Any, top_down: bool = True) -> Any:
     """Apply `func` to every container and leaf; where it returns None, the original stays and is gone into; for `MAP_TO_NONE` None takes its place.
 
+    Args:
+        func: A function of a container or leaf.
+        structure: The nested structure, which stays as it is.
+        top_down: Whether a container comes before what it holds.
+
     Example:
 
-    >>> traverse(lambda x: x + 1 if isinstance(x, int) else None, [1, (2, "a")])
+    >>> from keraunos import tree
+    >>> tree.traverse(lambda x: x + 1 if isinstance(x, int) else None, [1, (2, "a")])
     [2, (3, 'a')]
     """
     if top_down and (replaced := func(structure)) is not None:
@@ -115,7 +128,8 @@ def lists_to_tuples(structure: Any) -> Any:
 
     Example:
 
-    >>> lists_to_tuples([1, {"a": [2]}])
+    >>> from keraunos import tree
+    >>> tree.lists_to_tuples([1, {"a": [2]}])
     (1, {'a': (2,)})
     """
     return traverse(lambda x: tuple(x) if isinstance(x, list) else None, structure, top_down=False)

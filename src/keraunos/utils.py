@@ -36,14 +36,35 @@ if TYPE_CHECKING:
 
 
 def clear_session(free_memory: bool = True) -> None:
-    """Start the automatic names (`dense`, `dense_1`, …) anew; with `free_memory`, collect garbage."""
+    """Start the automatic names (`dense`, `dense_1`, …) anew.
+
+    Args:
+        free_memory: Whether garbage is collected.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> keras.utils.clear_session()
+    >>> keras.layers.Dense(1).name, keras.layers.Dense(1).name
+    ('dense', 'dense_1')
+    """
     names.reset_names()
     if free_memory:
         gc.collect()
 
 
 def is_keras_tensor(x: Any) -> bool:
-    """Whether `x` is a symbolic tensor, as `Input` returns."""
+    """Whether `x` is a symbolic tensor, as `Input` returns.
+
+    Args:
+        x: Anything.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> keras.utils.is_keras_tensor(keras.Input((3,))), keras.utils.is_keras_tensor(keras.ops.ones(3))
+    (True, False)
+    """
     return isinstance(x, KerasTensor)
 
 
@@ -102,12 +123,8 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Any:
     count = num_classes or int(classes.max(initial=-1)) + 1
     if classes.size and (classes.min() < 0 or classes.max() >= count):
         wrong = int(classes.min() if classes.min() < 0 else classes.max())
-        raise DataError(
-            f"x contains {wrong}, which is not one of {count} classes.",
-            where="to_categorical",
-            expected=f"integers from 0 to {count - 1}",
-            fix=f"num_classes={wrong + 1}",
-        )
+        fact = f"x contains {wrong}, which is not one of {count} classes."
+        raise DataError(fact, where="to_categorical", expected=f"integers from 0 to {count - 1}", fix=f"num_classes={wrong + 1}")
     return (classes[..., None] == np.arange(count)).astype(config.floatx())
 
 

@@ -39,8 +39,13 @@ What it may have, where it has something better than the body of a composite or 
     jvp(fn, primals, tangents, …)    the forward derivative, as `ops.jvp`
     remat(fn)                        fn, run again for its gradient in place of keeping what it computed
     place(kind, index)               a context in which tensors are made on a device, None if there is no such device
+    mesh(devices, axis_names)        devices in a grid, for `keraunos.distribution`; without it, an engine may say what does that work in `several_devices`
+    layout(mesh, axes)               how a tensor is divided among them: `distribute(x, layout)`, in a trace a demand; `distribute_batch(x, layout, own)`
+                                     where x may be this process's part; `placed_as(x, other)` as another tensor; `processes()` says how many join(…) made
     an optimizer's `native`          its update of all variables at once, in place; accumulate, increment, own,
                                      move_averages and to_host do as much for variables outside of a trace
+    stores_copies                    whether `store` copies what it is given, which may be a NumPy array
+    takes_arrays                     whether compiled programs take NumPy arrays as they are
     manual_seed(seed)                seed the engine's own generators too
     run_module, flatten_native, …    what layers of the engine's own functions need, `layers/native.py`
 

@@ -98,7 +98,10 @@ def _at_once(fgraph: Any, node: Any) -> Any:
         return node.inputs
     if kind == "Second":
         value, shape = node.inputs[1], out.type.shape
-        return [value if value.type.shape == shape and None not in shape else pt.alloc(value, *node.inputs[0].shape)]
+        if value.type.shape == shape and None not in shape:
+            return [value]
+        sizes = node.inputs[0].shape if None in shape else shape  # PyTensor takes long to find sizes out of a graph
+        return [pt.alloc(value, *sizes)]
     if kind == "Cast" and out.type.shape == node.inputs[0].type.shape:
         return [Numbers(lambda x: x.astype(out.dtype), [Spec(out.type.shape, out.dtype)])(*node.inputs)]
     return None

@@ -77,9 +77,8 @@ def differentiate(fn: Any, values: Any) -> Any:
         if not isinstance(loss, tf.Tensor):
             loss = array(loss)
     if loss.shape.rank:
-        raise ArgumentTypeError(
-            "Only a scalar has gradients.", where="value_and_grad", received=f"a tensor of shape {tuple(loss.shape)}", fix="sum or average it"
-        )
+        fact = "Only a scalar has gradients."
+        raise ArgumentTypeError(fact, where="value_and_grad", received=f"a tensor of shape {tuple(loss.shape)}", fix="sum or average it")
     gradients = tape.gradient(loss, values, unconnected_gradients="zero")
     return (loss, aux), [tf.convert_to_tensor(g) for g in gradients]
 

@@ -233,10 +233,10 @@ def gru(x, kernel, recurrent_kernel, bias, h, noise=None, mask=None, activation=
         return NotImplemented
 
     def reordered(w):  # the kernel has the reset gate first
-        update, reset, new = w.chunk(3, -1)
-        return torch.cat([reset, update, new], -1)
+        update, reset, new = w.chunk(3)
+        return torch.cat([reset, update, new])
 
-    weights = [*(reordered(w).t() for w in (kernel, recurrent_kernel)), *([] if bias is None else reordered(bias).unbind(0))]
+    weights = [*(reordered(w.t()) for w in (kernel, recurrent_kernel)), *([] if bias is None else map(reordered, bias))]
     return _along_steps(torch._VF.gru, x, weights, [h], mask, **options)
 
 

@@ -53,11 +53,36 @@ def _first_maximum(a, b):
 
 
 globals().update(_numpy_api.functions(jnp, _available, _pool))
+_general = globals()["array"]
 
 
 # ---- what every engine provides ----
-def devices() -> list[str]:
-    return [f"{d.platform}:{d.id}" if d.platform == "cpu" else f"{d.platform}:{d.id} ({d.device_kind})" for d in jax.devices()]
+def array(x: Any, dtype: str | None = None) -> Any:
+    kind = getattr(x, "dtype", None) if dtype is None else _available(dtype)
+    if x.__class__ is not np.ndarray or x.dtype.kind not in "biuf" or (kind != x.dtype and (x.dtype.kind != "f" or kind not in float_dtypes)):
+        return _general(x, dtype)  # whose conversions are XLA's own
+    with np.errstate(over="ignore"):
+        return jax.block_until_ready(_copied(x, kind))  # its owner may change it; within a trace there is nothing to wait for
+
+
+def _copied(x: np.ndarray, kind: Any = None) -> Any:
+    """A copy, which is waited for where `x` may change; what is small is copied twice rather than by a program for each shape."""
+    if x.nbytes < 2**20:
+        return jax.device_put(np.array(x, kind))
+    return jnp.array(x, None if kind == x.dtype else kind, copy=True)
+
+
+def devices(kind: str | None = None) -> list[str]:
+    return [f"{d.platform}:{d.id}" if d.platform == "cpu" else f"{d.platform}:{d.id} ({d.device_kind})" for d in _devices(kind)]
+
+
+def _devices(kind: str | None) -> list[Any]:
+    try:
+        return jax.devices(kind)
+    except RuntimeError:
+        if kind is None:
+            raise
+        return []  # JAX knows no such kind here
 
 
 def is_tensor(x: Any) -> bool:
@@ -88,9 +113,14 @@ def slot(value: Any, trainable: bool) -> Any:
     return store(None, value, trainable)
 
 
+stores_copies = takes_arrays = True
+
+
 def store(old: Any, new: Any, trainable: bool) -> Any:
     # A copy: steps are donated the values of variables, which ends those of other variables, and of the user's, with that buffer.
-    return new if isinstance(new, jax.core.Tracer) else jnp.array(new, copy=True)
+    if isinstance(new, jax.core.Tracer):
+        return new
+    return placed_as(_copied(new) if isinstance(new, np.ndarray) else jax.device_put(new, may_alias=False), old)
 
 
 def differentiate(fn: Any, values: Any) -> Any:
@@ -191,6 +221,47 @@ def place(kind: str, index: int) -> Any:
         return jax.default_device(jax.devices(kind)[index])
     except (RuntimeError, IndexError):
         return None
+
+
+# ---- several devices ----
+join, processes = jax.distributed.initialize, jax.process_count
+
+
+def layout(mesh: Any, axes: Any) -> Any:
+    return jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(*axes))
+
+
+def mesh(devices: Any, axis_names: Any) -> Any:
+    known = {f"{d.platform}:{d.id}": d for d in [*jax.devices(), *_devices("cpu")]}
+    return jax.sharding.Mesh(np.array([known[name] for name in devices.ravel()], dtype=object).reshape(devices.shape), axis_names)
+
+
+def distribute(x: Any, layout: Any) -> Any:
+    return (jax.lax.with_sharding_constraint if isinstance(x, jax.core.Tracer) else jax.device_put)(x, layout)
+
+
+def distribute_batch(x: Any, layout: Any, own: bool) -> Any:
+    if layout.is_fully_addressable or isinstance(x, jax.core.Tracer):  # there is one process
+        return distribute(x, layout)
+    x = np.asarray(x)
+    return jax.make_array_from_process_local_data(layout, x) if own else jax.make_array_from_callback(x.shape, layout, x.__getitem__)
+
+
+def placed_as(x: Any, other: Any) -> Any:
+    """`x` on the devices where `other` is, divided likewise; as it is where that is one device."""
+    divided = isinstance(other, jax.Array) and not isinstance(other, jax.core.Tracer) and isinstance(other.sharding, jax.sharding.NamedSharding)
+    return distribute(x, other.sharding) if divided else x
+
+
+def to_numpy(x: Any) -> np.ndarray:
+    try:
+        return np.asarray(x)
+    except RuntimeError:
+        if not isinstance(x, jax.Array) or x.is_deleted() or x.is_fully_addressable:
+            raise
+        from jax.experimental import multihost_utils
+
+        return np.asarray(multihost_utils.process_allgather(x, tiled=True))  # parts of it are other processes'
 
 
 def abstract(fn: Any, shapes: list[tuple[int, ...]], specs_dtypes: list[str]) -> Any:

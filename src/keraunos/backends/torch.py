@@ -56,6 +56,11 @@ def place(kind: str, index: int) -> Any:
     return within(device=torch.device(*where)) if index < count else None
 
 
+several_devices = (
+    "keraunos.interop.torch makes a model a torch.nn.Module, which torch.nn.parallel.DistributedDataParallel takes; or keras.config.set_backend('jax')"
+)
+
+
 def devices() -> list[str]:
     return ["cpu", *(f"cuda:{i} ({torch.cuda.get_device_name(i)})" for i in range(torch.cuda.device_count()))]
 
@@ -127,6 +132,12 @@ def store(old: torch.Tensor, new: torch.Tensor, trainable: bool) -> torch.Tensor
     return old
 
 
+@functools.cache
+def _one(dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    """The gradient that a loss begins with, which no one changes."""
+    return torch.ones((), dtype=dtype, device=device)
+
+
 def differentiate(fn: Any, values: Any) -> Any:
     if values and graphs.is_mapped(values[0]):
         return graphs.differentiate(fn, values)
@@ -142,7 +153,7 @@ def differentiate(fn: Any, values: Any) -> Any:
             ):  # inside another gradient, which goes through this one; or an error that PyTorch words
                 gradients = torch.autograd.grad(loss, values, create_graph=depth > 0, allow_unused=True, materialize_grads=True) if values else []
             else:  # what `torch.autograd.grad` calls, after checks that take longer than the gradients of a small model
-                gradients = _run_backward((loss,), (torch.ones_like(loss),), False, False, tuple(values), allow_unreachable=True, accumulate_grad=False)
+                gradients = _run_backward((loss,), (_one(loss.dtype, loss.device),), False, False, tuple(values), allow_unreachable=True, accumulate_grad=False)
                 gradients = [torch.zeros_like(v) if g is None else g for g, v in zip(gradients, values, strict=True)]
     finally:
         nested.depth = depth
@@ -374,12 +385,21 @@ cumsum, cumprod = _running(torch.cumsum), _running(torch.cumprod)
 
 
 def sort(x, axis=-1):
+    if x.is_complex():
+        x, axis = (x.reshape(-1), 0) if axis is None else (x, axis)
+        return torch.gather(x, axis, _order_of_complex(x, axis))
     return torch.sort(x.reshape(-1))[0] if axis is None else torch.sort(x, axis)[0]
 
 
 def argsort(x, axis=-1):
     x, axis = (x.reshape(-1), 0) if axis is None else (x, axis)
-    return torch.argsort(x, dim=axis, stable=True).to(torch.int32)
+    return (_order_of_complex(x, axis) if x.is_complex() else torch.argsort(x, dim=axis, stable=True)).to(torch.int32)
+
+
+def _order_of_complex(x, axis):
+    """By the real parts and, where these are equal, by the imaginary ones, as NumPy does it; PyTorch has no order of complex numbers."""
+    order = torch.argsort(x.imag, dim=axis, stable=True)
+    return torch.gather(order, axis, torch.argsort(torch.gather(x.real, axis, order), dim=axis, stable=True))
 
 
 # ---- shaping ----
@@ -479,6 +499,10 @@ def get_item(x, key):
 
 def _places(indices, size):
     indices = indices if isinstance(indices, torch.Tensor) else torch.tensor(indices, device=device())
+    if indices.dtype.is_floating_point or indices.dtype.is_complex:  # which a cast would cut
+        raise TypeError("indices are integers")
+    if indices.dtype not in (torch.int32, torch.int64):  # the only ones by which PyTorch looks up
+        indices = indices.to(torch.int64)
     return torch.where(indices < 0, indices + size, indices)
 
 

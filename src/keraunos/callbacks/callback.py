@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from numbers import Real
 from typing import Any, TypeGuard
 
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, StateError, suggestion
+from keraunos.core.frames import shortened
 
 
 def is_count(x: Any) -> TypeGuard[int]:
@@ -35,6 +37,11 @@ class Callback:
     model: Any = None
     by_batch = True  # whether methods of ours for the marks of batches do something
     is_last = False  # whether it is called after the others, whose state it keeps
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls) and cls.__module__.startswith("keraunos."):
+            cls.__init__ = shortened(cls.__init__)  # which answers misspelt arguments
 
     def set_params(self, params: dict[str, Any]) -> None:
         """Take the settings of the run."""
@@ -88,15 +95,33 @@ class BatchCounter(Callback):
 
 
 class CallbackList:
-    """Several callbacks as one; knows which marks any of them needs.
+    """Several callbacks as one, for training loops of your own; `fit` makes one by itself.
+
+    A mark that is called on it is called on each: `callbacks.on_epoch_end(epoch, logs)`.
 
     Args:
-        callbacks: The callbacks.
+        callbacks: The callbacks, in a list or another `CallbackList`, or one.
+        add_history: Whether a `History` is added, if there is none.
+        add_progbar: Accepted for Keras; `fit` shows progress by itself.
         model: The model.
         params: The run's settings.
+
+    Raises:
+        ArgumentTypeError: One of them is no callback.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> report = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, logs))
+    >>> callbacks = keras.callbacks.CallbackList([report], add_history=True)
+    >>> callbacks.on_epoch_end(0, {"loss": 0.5})
+    0 {'loss': 0.5}
+    >>> callbacks.history.history
+    {'loss': [0.5]}
     """
 
     def __init__(self, callbacks: Any = None, add_history: bool = False, add_progbar: bool = False, model: Any = None, **params: Any):
+        callbacks = callbacks.callbacks if isinstance(callbacks, CallbackList) else callbacks
         self.callbacks: list[Any] = list(callbacks) if isinstance(callbacks, (list, tuple)) else [] if callbacks is None else [callbacks]
         for callback in self.callbacks:
             if isinstance(callback, type) or not hasattr(callback, "set_model"):
@@ -108,19 +133,33 @@ class CallbackList:
         self.callbacks.sort(key=lambda callback: getattr(callback, "is_last", False))
         self.history = next((callback for callback in self.callbacks if isinstance(callback, History)), None)
         self.model = model
-        for callback in self.callbacks:
-            callback.set_params(params)
-            if model is not None:
-                callback.set_model(model)
+        self.set_params(params)
+        if model is not None:
+            self.set_model(model)
+
+    def __getattr__(self, name: str) -> Any:
+        """The marks: `callbacks.on_epoch_end(epoch, logs)` calls that of each."""
+        if name.startswith("on_") and hasattr(Callback, name):
+            return partial(self.call, name)
+        raise AttributeError(f"'CallbackList' object has no attribute '{name}'", name=name, obj=self)
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Give them all the settings of the run."""
+        self.call("set_params", params)
+
+    def set_model(self, model: Any) -> None:
+        """Give them all the model."""
+        self.model = model
+        self.call("set_model", model)
 
     def needs(self, *marks: str) -> bool:
         """Whether any callback does something at one of these marks."""
         return any(_acts(callback, mark) for callback in self.callbacks for mark in marks)
 
-    def call(self, mark: str, *args: Any) -> None:
+    def call(self, mark: str, *args: Any, **kwargs: Any) -> None:
         """Call a mark of every callback."""
         for callback in self.callbacks:
-            getattr(callback, mark)(*args)
+            getattr(callback, mark)(*args, **kwargs)
 
     def begin(self) -> None:
         """Tell that training begins; if one refuses, those that had begun are told that it ends."""
@@ -250,6 +289,19 @@ class LambdaCallback(Callback):
         on_train_batch_begin: `f(batch, logs)`.
         on_train_batch_end: `f(batch, logs)`.
         kwargs: Functions for other marks by name.
+
+    Raises:
+        ArgumentTypeError: There is no such mark.
+
+    Example:
+
+    >>> import keraunos as keras, numpy as np
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> report = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, list(logs)))
+    >>> history = model.fit(np.ones((8, 1)), np.ones((8, 1)), epochs=2, verbose=0, callbacks=[report])
+    0 ['loss']
+    1 ['loss']
     """
 
     def __init__(self, on_epoch_begin: Any = None, on_epoch_end: Any = None, on_train_begin: Any = None, on_train_end: Any = None,

@@ -14,7 +14,7 @@ from keraunos.core.errors import ArgumentError, one_of
 WIDTH, HEIGHT, COLUMNS = 340, 230, 3  # of one panel, in pixels; and how many stand beside one another
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 34, 34  # what the axes need
 TRAINED, HELD_OUT = "#0072b2", "#d55e00"  # the blue and the vermilion of Okabe and Ito: told apart by all, and seen on white and on black
-_ALONE = "svg{color:#222;background:#fff}@media(prefers-color-scheme:dark){svg{color:#ddd;background:#1b1b1b}}"
+ALONE = "svg{color:#222;background:#fff}@media(prefers-color-scheme:dark){svg{color:#ddd;background:#1b1b1b}}"
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Chart:
         about = escape("; ".join(map(_told, self.panels, self.panels.values())))
         frame = f'xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" style="max-width:100%;height:auto"'
         text = 'font-family="system-ui,sans-serif" font-size="11" fill="currentColor"'
-        style = f"<style>{_ALONE}</style>" if alone else ""
+        style = f"<style>{ALONE}</style>" if alone else ""
         return f'<svg {frame} {text} role="img" aria-label="{about}">{style}{"".join(drawn)}</svg>'
 
     def save(self, path: str | pathlib.Path) -> None:
@@ -65,9 +65,8 @@ class Chart:
         """
         path = pathlib.Path(path)
         if path.suffix != ".svg":
-            raise ArgumentError(
-                "A chart is an SVG file.", where="path", received=str(path), fix=f"'{path.stem}.svg', which browsers show and Inkscape converts"
-            )
+            fact = "A chart is an SVG file."
+            raise ArgumentError(fact, where="path", received=str(path), fix=f"'{path.stem}.svg', which browsers show and Inkscape converts")
         path.write_text(self.svg(alone=True), encoding="utf-8")
 
     def _repr_html_(self) -> str:
@@ -116,7 +115,7 @@ class _Panel:
             parts.append(f'<text x="{LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{y:g}</text>')
         for x in [t for t in ticks(self.first, self.last, 6) if t == int(t)] or [self.first]:
             parts.append(f'<text x="{self._x(x):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{x:g}</text>')
-        parts.append(f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 4}" text-anchor="middle" opacity=".8">epoch</text>')
+        parts.append(f'<text x="{LEFT}" y="{HEIGHT - 4}" opacity=".8">epoch</text>')
         parts.append(f'<path d="M{LEFT} {TOP}V{HEIGHT - BOTTOM}H{WIDTH - RIGHT}" stroke="currentColor" fill="none" opacity=".6"/>')
         return "".join(parts)
 
@@ -146,7 +145,7 @@ class _Panel:
         x, y = (max if rises(line.name) else min)(line.points, key=lambda point: point[1])
         said = f"best: {y:.4g} (epoch {x})"
         ring = f'<circle cx="{self._x(x):.1f}" cy="{self._y(y):.1f}" r="6" fill="none" stroke="currentColor" stroke-width="1.5"/>'
-        return f'{ring}<text x="{WIDTH - RIGHT}" y="28" text-anchor="end" opacity=".8">{said}</text>'
+        return f'{ring}<text x="{WIDTH - RIGHT}" y="{HEIGHT - 4}" text-anchor="end" opacity=".8">{said}</text>'
 
     def _legend(self) -> str:
         parts, x = [], float(LEFT)

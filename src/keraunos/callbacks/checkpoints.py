@@ -19,9 +19,8 @@ class Saving(Monitor, BatchCounter):
     def __init__(self, monitor: str, verbose: int, save_best_only: bool, mode: str, save_freq: Any, threshold: float | None):
         self.watch(monitor, mode)
         if save_freq != "epoch" and not is_count(save_freq):
-            raise ArgumentError(
-                "save_freq is 'epoch' or a number of batches.", where=type(self).__name__, received=f"save_freq={save_freq!r}", fix="save_freq='epoch'"
-            )
+            fact = "save_freq is 'epoch' or a number of batches."
+            raise ArgumentError(fact, where=type(self).__name__, received=f"save_freq={save_freq!r}", fix="save_freq='epoch'")
         self.verbose, self.save_best_only, self.save_freq, self.best = verbose, save_best_only, save_freq, threshold
         self.by_batch = save_freq != "epoch"
         self._epoch = 0

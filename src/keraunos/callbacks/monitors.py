@@ -62,6 +62,15 @@ class EarlyStopping(Monitor):
 
     Raises:
         ArgumentError: The value is not among the logs.
+
+    Example:
+
+    >>> import keraunos as keras, numpy as np
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="zeros")])
+    >>> model.compile(keras.optimizers.SGD(0.0), "mse")  # which learns nothing
+    >>> stop = keras.callbacks.EarlyStopping("loss", patience=3)
+    >>> len(model.fit(np.ones((8, 1)), np.ones((8, 1)), epochs=100, verbose=0, callbacks=[stop]).epoch)
+    4
     """
 
     _COUNTS = ("wait", "stopped_epoch", "best_epoch", "best", "best_weights")
@@ -140,6 +149,15 @@ class LearningRateScheduler(_Rate):
     Raises:
         ArgumentTypeError: The schedule is no function.
         ArgumentError: The schedule gave no number.
+
+    Example:
+
+    >>> import keraunos as keras, numpy as np
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    >>> model.compile(keras.optimizers.SGD(0.5), "mse")
+    >>> halve = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2 if epoch else rate)
+    >>> model.fit(np.ones((8, 1)), np.ones((8, 1)), epochs=3, verbose=0, callbacks=[halve]).history["learning_rate"]
+    [0.5, 0.25, 0.125]
     """
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0):
@@ -180,6 +198,15 @@ class ReduceLROnPlateau(Monitor, _Rate):
 
     Raises:
         ArgumentError: The factor is not below 1; the value is not among the logs.
+
+    Example:
+
+    >>> import keraunos as keras, numpy as np
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    >>> model.compile(keras.optimizers.SGD(0.5), "mse")
+    >>> reduce = keras.callbacks.ReduceLROnPlateau("loss", factor=0.5, patience=1, min_delta=100.0)  # no loss falls so far
+    >>> model.fit(np.ones((8, 1)), np.ones((8, 1)), epochs=4, verbose=0, callbacks=[reduce]).history["learning_rate"]
+    [0.5, 0.5, 0.25, 0.125]
     """
 
     def __init__(self, monitor: str = "val_loss", factor: float = 0.1, patience: int = 10, verbose: int = 0, mode: str = "auto",
@@ -225,6 +252,16 @@ class TerminateOnNaN(Callback):
 
     Raises:
         TrainingError: The loss is not finite, and `raise_error` is true.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    >>> callback = keras.callbacks.TerminateOnNaN()  # for model.fit(…, callbacks=[callback])
+    >>> callback.set_model(model)
+    >>> callback.on_train_batch_end(3, {"loss": float("nan")}); model.stop_training
+    Batch 3: the loss is nan; training stops.
+    True
     """
 
     def __init__(self, raise_error: bool = False):

@@ -45,9 +45,8 @@ class OrbaxCheckpoint(Saving):
                  save_weights_only: bool = False):  # fmt: skip
         super().__init__(monitor, verbose, save_best_only, mode, save_freq, initial_value_threshold)
         if max_to_keep is not None and not is_count(max_to_keep):
-            raise ArgumentError(
-                "max_to_keep is a positive number, or None.", where="OrbaxCheckpoint", received=f"max_to_keep={max_to_keep!r}", fix="max_to_keep=3"
-            )
+            fact = "max_to_keep is a positive number, or None."
+            raise ArgumentError(fact, where="OrbaxCheckpoint", received=f"max_to_keep={max_to_keep!r}", fix="max_to_keep=3")
         from keraunos.saving.files import as_path
 
         self.directory, self.max_to_keep = as_path(directory), max_to_keep

@@ -80,6 +80,16 @@ class RemoteMonitor(Callback):
         field: The field of the form that holds the logs as JSON.
         headers: Further HTTP headers.
         send_as_json: Whether the logs are sent as JSON by themselves, not in a form.
+
+    Raises:
+        ArgumentError: `root` is no URL of an HTTP server.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> monitor = keras.callbacks.RemoteMonitor("http://localhost:9000", send_as_json=True)
+    >>> monitor.root + monitor.path  # model.fit(…, callbacks=[monitor]) sends {"epoch": 0, "loss": …} there
+    'http://localhost:9000/publish/epoch/end/'
     """
 
     def __init__(self, root: str = "http://localhost:9000", path: str = "/publish/epoch/end/", field: str = "data", headers: Any = None,
@@ -104,4 +114,10 @@ class RemoteMonitor(Callback):
 
 
 class ProgbarLogger(Callback):
-    """The progress that `fit`, `evaluate` and `predict` show by themselves where `verbose` is not 0; to pass it changes nothing."""
+    """The progress that `fit`, `evaluate` and `predict` show by themselves where `verbose` is not 0; to pass it changes nothing.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> callbacks = [keras.callbacks.ProgbarLogger()]  # for programs of Keras that pass one to fit
+    """

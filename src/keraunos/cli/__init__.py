@@ -46,6 +46,19 @@ def demo(
     show(epochs, seed)
 
 
+@app.command()
+def playground(
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="The port; 0 for any that is free.", show_default="the first free one from 8500 on")
+    ] = None,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
+) -> None:
+    """Build networks, train them and look inside, in the browser; everything stays on this machine."""
+    from keraunos.play.opening import serve
+
+    serve(port, browser)
+
+
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False})
 def run(
     context: typer.Context,

@@ -63,14 +63,12 @@ def convert(
     for module in modules or ():
         importlib.import_module(module)
     if have == "export":
-        raise ArgumentError(
-            "What was exported does not become a model again.", where="convert", received=path.name, fix="convert the '.keras' file that it is from"
-        )
+        fact = "What was exported does not become a model again."
+        raise ArgumentError(fact, where="convert", received=path.name, fix="convert the '.keras' file that it is from")
     if have == "weights" and model is None:
         if want != "weights":
-            raise ArgumentError(
-                "Weights alone are no model.", where="convert", received=path.name, fix=f"keraunos convert {path.name} {out.name} --model model.keras"
-            )
+            fix = f"keraunos convert {path.name} {out.name} --model model.keras"
+            raise ArgumentError("Weights alone are no model.", where="convert", received=path.name, fix=fix)
         said = _weights(path, out, force, shard)
     else:
         made = _made(path) if have != "weights" else _made(existing(model))

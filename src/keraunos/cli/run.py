@@ -22,9 +22,8 @@ def run_script(script: str, arguments: list[str]) -> None:
         with io.open_code(os.path.abspath(script)) as file:
             source = file.read()
     except OSError as error:
-        raise ArgumentError(
-            f"The script cannot be read: {error.strerror or error}.", where=script, fix="give the path of a Python file: keraunos run script.py"
-        ) from None
+        fact = f"The script cannot be read: {error.strerror or error}."
+        raise ArgumentError(fact, where=script, fix="give the path of a Python file: keraunos run script.py") from None
     install_as_keras()
     module = types.ModuleType("__main__")
     module.__dict__.update(__file__=script, __builtins__=__builtins__)

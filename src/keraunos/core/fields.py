@@ -99,7 +99,7 @@ class Field:
 
     def __init__(self, name: str, annotation: str, default: Any):
         self.name, self.annotation, self.default = name, annotation, default
-        kinds = [part.strip().split("[")[0] for part in annotation.split("|")]
+        kinds = [part.strip().split("[")[0].rsplit(".", 1)[-1] for part in annotation.split("|")]
         self.optional = "None" in kinds or default is None
         self.kinds = [kind for kind in kinds if kind != "None"]
         self.convert = CONVERTERS.get(self.kinds[0]) if len(self.kinds) == 1 else None
@@ -146,8 +146,8 @@ class Declared:
         super().__init_subclass__(**kwargs)
         own = {
             name: Field(name, annotation, REQUIRED if isinstance(cls.__dict__.get(name), property) else cls.__dict__.get(name, REQUIRED))
-            for name, annotation in cls.__dict__.get("__annotations__", {}).items()
-            if isinstance(annotation, str) and not annotation.startswith("ClassVar") and not name.startswith("_")
+            for name, annotation in ((name, _text(annotation)) for name, annotation in inspect.get_annotations(cls).items())
+            if not annotation.startswith("ClassVar") and not annotation.endswith("Variable") and not name.startswith("_")  # variables are made in `build`
         }
         own |= {name: Field(name, inherited[name].annotation, default) for name, default in defaults.items()}
         for name in [name for name, field in own.items() if field.annotation == "Inherited"]:
@@ -208,13 +208,18 @@ class Declared:
         return cls(**{name: deserialize_value(value) for name, value in config.items()})
 
 
+def _text(annotation: Any) -> str:
+    """An annotation as it was written; it is an object where a module does not say `from __future__ import annotations`."""
+    written = annotation.__name__ if isinstance(annotation, type) else str(annotation)
+    return written.removeprefix("typing.")
+
+
 def _unknown(cls: Any, kwargs: dict[str, Any]) -> None:
     """Refuse the first of the arguments that the class does not know."""
     options = [*cls.fields, *cls.base_arguments]
     if wrong := next((name for name in kwargs if name not in options), None):
-        raise ArgumentTypeError(
-            f"{cls.__name__} has no argument '{wrong}'.", where=cls.__name__, fix=GONE.get(wrong) or suggestion(wrong, options), code="KR811"
-        )
+        fact = f"{cls.__name__} has no argument '{wrong}'."
+        raise ArgumentTypeError(fact, where=cls.__name__, fix=GONE.get(wrong) or suggestion(wrong, options), code="KR811")
 
 
 def _make_init(cls: type[Declared]) -> Callable[..., None]:

@@ -116,5 +116,5 @@ def _refuse_unknown(function: Callable[..., object], kwargs: dict[str, object]) 
         return
     options = [name for name in parameters if name != "self"]
     if wrong := next((name for name in kwargs if name not in options), None):
-        fact, place = f"{function.__name__} has no argument '{wrong}'.", function.__name__
-        raise ArgumentTypeError(fact, where=place, fix=GONE.get(wrong) or suggestion(wrong, options), code="KR811") from None
+        place = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
+        raise ArgumentTypeError(f"{place} has no argument '{wrong}'.", where=place, fix=GONE.get(wrong) or suggestion(wrong, options), code="KR811") from None

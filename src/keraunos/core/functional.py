@@ -70,6 +70,17 @@ def functional(fn: Callable[..., Any], *groups: Sequence[Any]) -> Callable[..., 
     Returns:
         A function of `(values, *args)`, with one list of values (or of variables for theirs) a group, that returns
         `(result, new_values)`.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> counter = keras.Variable(1.0)
+    >>> def add(x):
+    ...     counter.assign(counter + x)
+    ...     return counter * 10
+    >>> result, ((new,),) = keras.functional(add, [counter])([[keras.ops.array(5.0)]], 2.0)
+    >>> float(result), float(new), float(counter)  # the variable itself stays
+    (70.0, 7.0, 1.0)
     """
     variables = [v for group in groups for v in group]
 
@@ -80,17 +91,18 @@ def functional(fn: Callable[..., Any], *groups: Sequence[Any]) -> Callable[..., 
     return pure
 
 
-def value_and_grad(fn: Callable[..., Any], variables: Sequence[Any], has_aux: bool = False) -> Callable[..., Any]:
-    """Differentiate `fn`, which reads variables, with respect to them; the same on every engine.
+def value_and_grad(fn: Callable[..., Any], variables: Sequence[Any] | None = None, has_aux: bool = False) -> Callable[..., Any]:
+    """Differentiate `fn` by variables that it reads, or by its first argument; the same on every engine.
 
     Args:
         fn: A function that returns a scalar, or with `has_aux` a pair of a scalar and anything.
-        variables: The variables to differentiate by.
+        variables: The variables to differentiate by; None for the first argument, a tensor or a structure of them.
         has_aux: Whether `fn` returns a pair.
 
     Returns:
         A function of `fn`'s arguments that returns `(fn's result, gradients)`, the gradients in the
-        order of the variables, zero where the result does not depend on one.
+        order of the variables or the structure of the first argument, zero where the result does not depend on one. It may be
+        called in a function that is differentiated itself.
 
     Raises:
         BackendError: The engine has no gradients (NumPy).
@@ -102,8 +114,12 @@ def value_and_grad(fn: Callable[..., Any], variables: Sequence[Any], has_aux: bo
     >>> value, (gradient,) = keras.value_and_grad(lambda: w * w, [w])()
     >>> float(value), float(gradient)
     (9.0, 6.0)
+    >>> value, gradient = keras.value_and_grad(lambda x: keras.ops.sum(x * x))(keras.ops.array([1.0, 2.0]))
+    >>> gradient.tolist()
+    [2.0, 4.0]
     """
-    variables = list(variables)
+    by_argument = variables is None
+    variables = list(variables or ())
     if len(set(map(id, variables))) < len(variables):
         return _of_each(fn, variables, has_aux)
     pair = fn if has_aux else lambda *args, **kwargs: (fn(*args, **kwargs), None)
@@ -121,14 +137,17 @@ def value_and_grad(fn: Callable[..., Any], variables: Sequence[Any], has_aux: bo
 
         def pure(values: Sequence[Any]) -> Any:
             nonlocal forward
-            (value, aux), trace = _traced(pair, variables, values, *args, **kwargs)
+            bound, given = ((), (tree.pack_sequence_as(args[0], values), *args[1:])) if by_argument else (values, args)
+            (value, aux), trace = _traced(pair, variables, bound, *given, **kwargs)
             forward = True
             written.clear()
             written.update(trace.written)
             kept = {i: mask for i, x in enumerate(tree.flatten(aux)) if (mask := masks.get_mask(x)) is not None}
             return value, (aux, {key: trace.values[key] for key in written}, kept)
 
-        if backend.stateful and outer is None and all(v.trainable for v in variables):
+        if by_argument:
+            fn, values = pure, [backend.array(x) for x in tree.flatten(args[0])]
+        elif backend.stateful and outer is None and all(v.trainable for v in variables):
             # The engine differentiates by the tensors that such variables hold; assignments need no care.
             fn, values = plain, [v._value for v in variables]
         else:
@@ -145,7 +164,7 @@ def value_and_grad(fn: Callable[..., Any], variables: Sequence[Any], has_aux: bo
                 masks.set_mask(tree.flatten(aux)[i], mask)
             for key, variable in written.items():
                 variable.assign(changed[key])
-        return ((value, aux) if has_aux else value), gradients
+        return ((value, aux) if has_aux else value), tree.pack_sequence_as(args[0], gradients) if by_argument else gradients
 
     return call
 
@@ -279,13 +298,14 @@ class Program:
         self._plan = state, self.backend.compile(self._pure(state), donate=self.donate, **self.options)
 
     def _pure(self, state: tuple[Any, ...]) -> Callable[..., Any]:
+        place = getattr(self.backend, "placed_as", lambda value, other: value)  # among devices
+
         def pure(values: Sequence[Any], *args: Any) -> Any:
             out, trace = _traced(self.fn, state, values, *args)
             if trace.outside:
                 raise _Incomplete(list(trace.outside.values()))
-            if self.donate:
-                return out, tuple(trace.values[id(v)] for v in state)
-            return out, {i: trace.values[id(v)] for i, v in enumerate(state) if id(v) in trace.written}
+            new = {i: place(trace.values[id(v)], v._value) for i, v in enumerate(state) if self.donate or id(v) in trace.written}
+            return out, tuple(new.values()) if self.donate else new
 
         return pure
 
@@ -307,7 +327,7 @@ class Program:
                     self._extend(found.variables)
                 continue
             except Exception as error:
-                if isinstance(error, RuntimeError) and not self.donate and "deleted" in str(error):
+                if isinstance(error, (RuntimeError, ValueError)) and not self.donate and "has been deleted" in str(error):
                     continue  # another thread trained on, and gave up the values just read
                 if (better := failed(error, partial(self._by_op, *args))) is not None:
                     raise better from better.__cause__

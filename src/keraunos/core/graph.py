@@ -22,6 +22,12 @@ class KerasTensor(Spec):
         ragged: Whether it stands for a ragged tensor.
         record_history: Whether ops on it are recorded.
         name: Its name.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> keras.ops.matmul(keras.KerasTensor((None, 3)), keras.KerasTensor((3, 5))).shape
+    (None, 5)
     """
 
     __slots__ = ("_shape", "index", "name", "node", "optional", "ragged", "record_history", "sparse")

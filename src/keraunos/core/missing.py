@@ -18,11 +18,17 @@ KERAS_VERSION = "3.15.1"  # the version of Keras whose public names `keras_names
 _INSTEAD = {
     "layers.CuDNNLSTM": "layers.LSTM, which takes the engine's fast kernel by itself",
     "layers.CuDNNGRU": "layers.GRU, which takes the engine's fast kernel by itself",
-    "preprocessing.text": "layers.TextVectorization makes numbers of text",
     "preprocessing": "utils has image_dataset_from_directory, pad_sequences and load_img; layers.TextVectorization takes the place of the Tokenizer",
     "wrappers": "scikeras, or the model itself in a function that fits and scores it",
     "utils.np_utils": "utils.to_categorical, utils.normalize",
-    "callbacks.OrbaxCheckpoint": "BackupAndRestore keeps the whole state of a run, ModelCheckpoint the model",
+    "utils.multi_gpu_model": "distribution.set_distribution(distribution.DataParallel())",
+    "layers.experimental": "layers, where TextVectorization, Normalization and their like are",
+    "optimizers.experimental": "optimizers",
+    "optimizers.legacy": "optimizers",
+    "losses.Reduction": "a word, such as reduction='sum'",
+    "backend.learning_phase": "the argument training of call",
+    "backend.get_value": "ops.convert_to_numpy(variable)",
+    "backend.set_value": "variable.assign(value)",
 }
 
 
@@ -63,7 +69,9 @@ def missing(namespace: str, name: str) -> NoReturn:
     every = getattr(importlib.import_module(module), "__all__", ())
     ours = [n for n in every if n[:1].isupper() == name[:1].isupper() or n.lower() == name.lower()]
     near = None if lacking else nearest(name, ours)  # a name that Keras has is not misspelt
-    fix = f"Did you mean '{near}'?" if near and shown not in _INSTEAD else _INSTEAD.get(shown, f"dir({module}) lists the names that there are")
+    op = namespace == "backend" and name in importlib.import_module("keraunos.ops").__all__
+    other = f"ops.{name}" if op else f"Did you mean '{near}'?" if near else f"dir({module}) lists the names that there are"
+    fix = _INSTEAD.get(shown, other)
     # Python drops an AttributeError's words when `from … import …` meets one.
     importing = frame.f_code.co_code[frame.f_lasti] == opcode.opmap["IMPORT_FROM"]
     raise (MissingImportError if importing else MissingNameError)(fact, where=f"import of {module}" if importing else module, fix=fix)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any
 
 from keraunos.core.errors import ArgumentError
@@ -22,6 +22,21 @@ class Patterns(MutableMapping[str, Any]):
     def checked(self, key: str, value: Any) -> Any:
         """What is kept for a value."""
         return value
+
+    def only(self, path: str, fits: Callable[[str, str], Any], default: Any = None) -> Any:
+        """The value of a key, or of the one pattern that fits a path; `default` where none does.
+
+        Raises:
+            ArgumentError: Several fit.
+        """
+        if path in self._map:
+            return self._map[path]
+        found = [pattern for pattern in self._map if fits(pattern, path)]
+        if len(found) > 1:
+            where = type(self).__name__
+            fact = f"Several keys of the {where} match the path '{path}'."
+            raise ArgumentError(fact, where=where, received=", ".join(map(repr, found)), fix="let only one match")
+        return self._map[found[0]] if found else default
 
     def __setitem__(self, key: str, value: Any) -> None:
         where = type(self).__name__

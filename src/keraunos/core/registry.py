@@ -13,7 +13,7 @@ from keraunos.core.serialization import custom_object_scope, get_registered_obje
 
 
 class Registry:
-    """The classes and functions of one kind, found by name.
+    """The classes and functions of one kind, found by name. The docstrings of its methods are those of the public functions, once these are filled in.
 
     Args:
         kind: What they are, as messages call them: "initializer".
@@ -52,10 +52,14 @@ class Registry:
         return found
 
     def get(self, identifier: Any) -> Any:
-        """The object for a name, config, class, instance or function; None for None.
+        """The {kind} for a name, a config, a class, an object or a function; None for None.
+
+        Args:
+            {argument}: A name, as that of the class or in snake case; what `serialize` gave; a class, which is called without arguments; or what there
+                is already, which is returned.
 
         Raises:
-            ArgumentError: The name is unknown, or the identifier of another type.
+            ArgumentError: The name is unknown, or the value of another type.
         """
         if identifier is None:
             return None
@@ -73,11 +77,23 @@ class Registry:
         raise ArgumentError(fact, where=self.kind, received=given, expected=what, fix=fix)
 
     def serialize(self, item: Any) -> Any:
-        """The config of an object, or the name of a function where there are no classes, ready for JSON."""
+        """What makes an equal {kind} again, as values that JSON can hold: the class and its config in a dict, or the name of a function.
+
+        Args:
+            {argument}: The {kind}.
+        """
         return self.write(item)
 
     def deserialize(self, config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-        """The inverse of `serialize`."""
+        """The {kind} that `serialize` wrote, made anew.
+
+        Args:
+            {argument}: What `serialize` gave, or a name.
+            custom_objects: Classes and functions by name, which go before those of Keraunos.
+
+        Raises:
+            ArgumentError: There is no {kind} of that name, or it is not such a config.
+        """
         with custom_object_scope(custom_objects):
             if not isinstance(config, dict):
                 return self.get(config)
@@ -86,9 +102,37 @@ class Registry:
                 raise ArgumentError(f"This is not the config of a {self.kind}.", received=received, expected="'class_name' and 'config'")
             return object_from(config, self.table)
 
-    def functions(self, item: str | None = None, config: str = "config") -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
-        """`get`, `serialize` and `deserialize` of the public namespace; `item` (`kind` by default) and `config` are what Keras calls their arguments there."""
-        return self.get, _renamed(self.serialize, item or self.kind), _renamed(self.deserialize, config)
+    def functions(
+        self, module: str, sample: str, item: str | None = None, config: str = "config"
+    ) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
+        """`get`, `serialize` and `deserialize` of the public namespace.
+
+        Args:
+            module: The namespace's `__name__`.
+            sample: What the examples in their docstrings make: a class whose last argument is given by name, such as "MaxNorm(max_value=3)", or a function.
+            item: What Keras calls the first argument of `serialize` there; `kind` by default.
+            config: What it calls that of `deserialize`.
+        """
+        space, (name, _, arguments), short = module.replace("keraunos", "keras"), sample.partition("("), to_snake_case(sample.partition("(")[0])
+        found, written = f"{space}.get({short!r})", f"{space}.serialize({space}.{sample})"
+        read = f"config = {written}\n>>> " + (f"type({space}.deserialize(config)).__name__" if arguments else f"{space}.deserialize(config).__name__")
+        examples = {
+            "get": (f"type({found}).__name__", name) if inspect.isclass(self.table[short]) else (f"{found}.__name__", short),
+            "serialize": (f'{written}["class_name"]' if arguments else written, name),
+            "deserialize": (read, name),
+        }
+        named = {"get": "identifier", "serialize": item or self.kind, "deserialize": config}
+
+        def public(function: Callable[..., Any]) -> Callable[..., Any]:
+            name, (code, result) = function.__name__, examples[function.__name__]
+            code = code.replace("'", '"')
+            renamed = _renamed(function, named[name])
+            renamed.__module__, renamed.__qualname__ = module, name
+            about = (inspect.getdoc(function) or "").format(kind=self.kind, argument=named[name])
+            renamed.__doc__ = f"{about}\n\nExample:\n\n>>> import keraunos as keras\n>>> {code}\n'{result}'\n"
+            return renamed
+
+        return public(self.get), public(self.serialize), public(self.deserialize)
 
 
 def _renamed(function: Callable[..., Any], name: str) -> Callable[..., Any]:

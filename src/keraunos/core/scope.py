@@ -25,6 +25,7 @@ class Scope(threading.local):
     names: str = ""  # the names of the enclosing `name_scope`s, and of the layers that are being built or called
     names_of: Any = None  # the object that opened it
     device: Any = None  # the engine's form of the device that `device` chose
+    distribution: Any = None  # what `Distribution.scope` put in force
     stateless: Any = None  # the enclosing `StatelessScope`
     remat: Any = None  # the enclosing `RematScope`
     monitor: Any = None  # debugging hook that sees each layer's output

@@ -90,7 +90,18 @@ class StatelessScope(_Entered):
 
 
 class SymbolicScope(_Entered):
-    """A block in which only shapes and dtypes are worked out: variables are not assigned, nor losses added."""
+    """A block in which only shapes and dtypes are worked out: variables are not assigned, nor losses added.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> layer = keras.layers.BatchNormalization()
+    >>> layer.build((None, 3))
+    >>> with keras.SymbolicScope():
+    ...     x = layer(keras.KerasTensor((8, 3)), training=True)
+    >>> layer.moving_mean.numpy().tolist()
+    [0.0, 0.0, 0.0]
+    """
 
     def _settings(self) -> dict[str, Any]:
         return {"symbolic": True}

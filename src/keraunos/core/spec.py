@@ -220,12 +220,9 @@ def broadcast_shapes(*shapes: Sequence[Any]) -> Shape:
             result = tuple(broadcast_dim(a, b) for a, b in backwards)[::-1]
         except ValueError:
             listed = " and ".join(str(show(s)) for s in shapes)
-            raise ShapeError(
-                f"Shapes {listed} do not broadcast.",
-                expected="equal dimensions, or 1, counted from the last axis",
-                fix="ops.expand_dims or ops.reshape one of them",
-                code="KR103",
-            ) from None
+            fact = f"Shapes {listed} do not broadcast."
+            fix = "ops.expand_dims or ops.reshape one of them"
+            raise ShapeError(fact, expected="equal dimensions, or 1, counted from the last axis", fix=fix, code="KR103") from None
     return result
 
 

@@ -14,7 +14,14 @@ _CONTAINERS = (list, tuple, dict, deque)
 
 
 def is_nested(structure: Any) -> bool:
-    """Whether `structure` is a list, tuple, dict or deque."""
+    """Whether `structure` is a list, tuple, dict or deque.
+
+    Example:
+
+    >>> from keraunos import tree
+    >>> tree.is_nested([1, 2]), tree.is_nested("ab")
+    (True, False)
+    """
     return isinstance(structure, _CONTAINERS)
 
 
@@ -23,7 +30,8 @@ def flatten(structure: Any) -> list[Any]:
 
     Example:
 
-    >>> flatten({"b": 2, "a": (1, [0])})
+    >>> from keraunos import tree
+    >>> tree.flatten({"b": 2, "a": (1, [0])})
     [1, 0, 2]
     """
     if not isinstance(structure, _CONTAINERS):
@@ -39,7 +47,8 @@ def map_structure(func: Callable[..., Any], *structures: Any, none_is_leaf: bool
 
     Example:
 
-    >>> map_structure(lambda a, b: a + b, {"x": 1}, {"x": 2})
+    >>> from keraunos import tree
+    >>> tree.map_structure(lambda a, b: a + b, {"x": 1}, {"x": 2})
     {'x': 3}
     """
     if not structures:
@@ -69,6 +78,12 @@ def pack_sequence_as(structure: Any, flat_sequence: Iterable[Any]) -> Any:
 
     Raises:
         ValueError: There are too few of them, or too many.
+
+    Example:
+
+    >>> from keraunos import tree
+    >>> tree.pack_sequence_as({"a": 0, "b": (0, 0)}, [1, 2, 3])
+    {'a': 1, 'b': (2, 3)}
     """
     return pack(form(structure), flat_sequence)
 
@@ -82,7 +97,21 @@ def pack(form: Any, flat: Iterable[Any]) -> Any:
 
 
 def assert_same_structure(a: Any, b: Any, check_types: bool | None = None) -> None:
-    """Raise ValueError unless both have the same form; types count always, but those of dicts, and `check_types` is taken as Keras still takes it."""
+    """Raise unless both have the same form: the same containers, keys and lengths; one kind of dict passes for another.
+
+    Args:
+        a: A structure.
+        b: The other.
+        check_types: Taken as Keras still takes it, without effect: types count always, but those of dicts.
+
+    Raises:
+        ValueError: They differ.
+
+    Example:
+
+    >>> from keraunos import tree
+    >>> tree.assert_same_structure([1, {"x": 2}], [3, {"x": 4}])
+    """
     first, second = map(form, (a, b))
     if first != second:
         try:  # a dict may be any kind of one

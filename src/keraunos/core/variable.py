@@ -27,6 +27,7 @@ class Variable(Operators):
         aggregation: How replicas are combined: "none", "mean", "sum" or "only_first_replica".
         synchronization: Accepted for Keras; replicas are kept equal by the engine.
         name: Its name; the path is made of the enclosing scopes and it.
+        layout: A `TensorLayout`, or a variable that it lies as; else the distribution in force says how it is divided among devices.
 
     Raises:
         ShapeError: A new value does not have the variable's shape.
@@ -40,7 +41,7 @@ class Variable(Operators):
     """
 
     __slots__ = (
-        "__weakref__", "_shape", "_trainable", "_value", "aggregation", "autocast", "backend", "constraint", "dtype",
+        "__weakref__", "_layout", "_shape", "_trainable", "_value", "aggregation", "autocast", "backend", "constraint", "dtype",
         "frozen", "initially_trainable", "name", "overwrite_with_gradient", "path", "regularizer", "synchronization",
     )  # fmt: skip
 
@@ -59,6 +60,7 @@ class Variable(Operators):
         self.constraint: Any = None
         self.overwrite_with_gradient = self.frozen = False  # frozen: not trained, whatever is said of its layer
         self._trainable = self.initially_trainable = bool(trainable)
+        self._layout = layout
         if isinstance(initializer, str):  # found late, since initializers stand above the core
             initializer = importlib.import_module("keraunos.initializers").get(initializer)
         with self.backend.concrete():  # a variable that is made during a trace has a value all the same
@@ -77,8 +79,21 @@ class Variable(Operators):
                 initializer = initializer.value
             value = self.backend.array(initializer, None if dtype is None else dtypes.standardize_dtype(dtype))
             self._value = self.backend.slot(value, self._trainable)
-        self.dtype = self.backend.dtype_of(value)
-        self._shape = tuple(value.shape)
+            self.dtype = self.backend.dtype_of(value)
+            self._shape = tuple(value.shape)
+            self.place()
+
+    def layout(self) -> Any:
+        """How it is divided among devices: as it was said for it, else as the distribution in force says; None if it is not."""
+        if isinstance(self._layout, Variable):
+            return self._layout.layout()
+        distribution = config.distribution_on(self.backend)
+        return distribution.get_variable_layout(self) if self._layout is None and distribution is not None else self._layout
+
+    def place(self) -> None:
+        """Bring the value to the devices where it belongs."""
+        if (layout := self.layout()) is not None:
+            self._value = layout.applied(self._value, self.path)
 
     # ---- reading ----
     @property
@@ -178,11 +193,13 @@ class Variable(Operators):
                 setattr(new, slot, getattr(self, slot))
         new.backend = config.active()
         new._value = new.backend.slot(new.backend.array(self.numpy(), self.dtype), self._trainable)
+        if isinstance(self._layout, Variable):
+            new._layout = copy.deepcopy(self._layout, memo)  # else the copy would keep this one's model
         return new
 
     def __reduce__(self) -> Any:
         """For `pickle`: its value as an array, and the name of its engine."""
-        kept = {slot: getattr(self, slot) for slot in Variable.__slots__ if slot not in ("__weakref__", "_value", "backend") and hasattr(self, slot)}
+        kept = {slot: getattr(self, slot) for slot in Variable.__slots__ if slot not in ("__weakref__", "_layout", "_value", "backend") and hasattr(self, slot)}
         return _unpickled, (type(self), self.backend.name, self.numpy(), kept)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
@@ -212,6 +229,7 @@ def _unpickled(cls: type, backend: str, value: Any, kept: dict[str, Any]) -> Any
     new = object.__new__(cls)
     for slot, held in kept.items():
         setattr(new, slot, held)
+    new._layout = None
     with config.backend_scope(backend):
         new.backend = config.active()
     new._value = new.backend.slot(new.backend.array(value, new.dtype), new._trainable)

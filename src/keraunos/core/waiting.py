@@ -39,6 +39,7 @@ class Waiting:
                 return self.backend.array(np.broadcast_to(np.zeros((), "float32"), self._shape), self.dtype)
             value = self.backend.array(_slot.__get__(self)(self._shape, dtype=self.dtype), self.dtype)
             self._value = self.backend.slot(value, self._trainable)
+            self.place()  # type: ignore[attr-defined]
         return self._value
 
     @_value.setter
@@ -65,6 +66,7 @@ class Waiting:
         if self.backend.dtype_of(value) != self.dtype:
             value = self.backend.cast(value, self.dtype)
         self._value = self.backend.slot(value, self._trainable)
+        self.place()  # type: ignore[attr-defined]
         if type(self).assign is not Variable.assign:  # it cares where the value is
             self.assign(self._value)
 

@@ -51,19 +51,15 @@ class ArraySource:
     def __init__(self, x: Any, y: Any = None, sample_weight: Any = None, batch_size: int | None = None, shuffle: bool = False, steps: int | None = None,
                  prepare: Any = None, text: bool = False):  # fmt: skip
         self.data, named = to_arrays(x, y, sample_weight, text=text or prepare is not None)
+        self.alone = y is None and sample_weight is None and not isinstance(x, (list, tuple))  # whether a batch is x, not a tuple of it
         scalar = next((name for name, a in named.items() if a.ndim == 0), None)
         if scalar is not None:
             raise DataError(f"{scalar} is a single number, not an array of samples.", where=scalar, fix=f"np.array([[{scalar}]]) is one sample of one feature")
         lengths = {name: int(a.shape[0]) for name, a in named.items()}
         if len(set(lengths.values())) > 1:
             received = ", ".join(f"{name}: {length}" for name, length in lengths.items())
-            raise DataError(
-                "The arrays have unequal numbers of samples.",
-                where=", ".join(lengths),
-                received=received,
-                fix="each needs one entry for each sample",
-                code="KR208",
-            )
+            fix = "each needs one entry for each sample"
+            raise DataError("The arrays have unequal numbers of samples.", where=", ".join(lengths), received=received, fix=fix, code="KR208")
         self.size = next(iter(lengths.values()), 0)
         if self.size == 0:
             raise DataError("x has 0 samples.", where="x", fix="check how the data was selected: print(x.shape) before this call", code="KR209")
@@ -186,9 +182,8 @@ def _is_array(x: Any) -> bool:
 
 def _whole_steps(steps: Any) -> int:
     if (not isinstance(steps, (int, np.integer)) and not (isinstance(steps, float) and steps.is_integer())) or steps < 1:
-        raise ArgumentError(
-            "The number of steps must be a positive integer.", where="steps_per_epoch, validation_steps or steps", received=repr(steps), fix="leave it out"
-        )
+        fact = "The number of steps must be a positive integer."
+        raise ArgumentError(fact, where="steps_per_epoch, validation_steps or steps", received=repr(steps), fix="leave it out")
     return int(steps)
 
 

@@ -91,11 +91,7 @@ def _pandas(x: Any, name: str, text: bool) -> Any:
     if hasattr(x.dtype, "categories"):
         if x.dtype.categories.dtype.kind in "biuf":
             return np.asarray(x)
-        raise DataError(
-            f"{name} holds categories.",
-            where=name,
-            fix=f"pass their numbers: {name}.cat.codes",
-        )
+        raise DataError(f"{name} holds categories.", where=name, fix=f"pass their numbers: {name}.cat.codes")
     if hasattr(x.dtype, "numpy_dtype"):
         _missing(name, int(x.isna().sum()), f"{name}.fillna(0)")
         return x.to_numpy(x.dtype.numpy_dtype)

@@ -31,7 +31,22 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
 
 
 def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
-    """The inverse of `unpack_x_y_sample_weight`."""
+    """The inverse of `unpack_x_y_sample_weight`.
+
+    Args:
+        x: The inputs.
+        y: The targets, if there are any.
+        sample_weight: The weights of the samples, if there are any.
+
+    Returns:
+        `(x, y, sample_weight)` without what is None; `x` alone if there is nothing else.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> keras.utils.pack_x_y_sample_weight(1), keras.utils.pack_x_y_sample_weight(1, 2)
+    (1, (1, 2))
+    """
     if y is None:
         return x if not isinstance(x, (list, tuple)) else (x,)
     return (x, y) if sample_weight is None else (x, y, sample_weight)
@@ -94,6 +109,7 @@ class Form:
 
     def __init__(self) -> None:
         self.first: Any = None
+        self.alone = False  # whether a batch is x, not a tuple of it
 
     def checked(self, convert: Callable[[Any], Any], raw: Any, place: str) -> Any:
         """A batch converted, of the structure of the first.
@@ -107,7 +123,7 @@ class Form:
             raise error.inside(place) from None
         form = optree.tree_structure(batch, none_is_leaf=False)  # pyright: ignore[reportArgumentType]
         if self.first is None:
-            self.first = form
+            self.first, self.alone = form, not isinstance(raw, (list, tuple))
         elif form != self.first:
             fact, fix = "A batch has another structure than the first one.", "let each batch have the same parts, in the same dicts and lists"
             raise DataError(fact, where=place, received=_shown(form), expected=_shown(self.first), fix=fix)

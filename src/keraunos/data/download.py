@@ -49,6 +49,15 @@ def get_file(
     Raises:
         ArgumentError: There is no URL, or an argument is wrong.
         DataError: It cannot be downloaded, has another hash, or is no such archive.
+
+    Example:
+
+    >>> import keraunos as keras, pathlib, tempfile
+    >>> source = pathlib.Path(tempfile.mkdtemp(), "table.csv")
+    >>> size = source.write_text("a,b")
+    >>> path = keras.utils.get_file(origin=source.as_uri(), cache_dir=tempfile.mkdtemp(), md5_hash="b345e1dc09f20fdefdea469f09167892")
+    >>> pathlib.Path(path).read_text()
+    'a,b'
     """
     if origin is None:
         raise ArgumentError("get_file needs the URL of the file.", where="origin", fix="get_file(origin='https://…')")
@@ -81,9 +90,8 @@ def _download(origin: str, path: pathlib.Path, wanted: str, algorithm: str) -> N
                 shutil.copyfileobj(stream, file, _BLOCK)
                 size, whole = file.tell(), int(stream.headers["Content-Length"] or file.tell())
         except (OSError, ValueError, http.client.HTTPException) as error:
-            raise DataError(
-                f"'{path.name}' cannot be downloaded: {error}", where=origin, fix="check the address and the network, or put the file at that place yourself"
-            ) from error
+            fact = f"'{path.name}' cannot be downloaded: {error}"
+            raise DataError(fact, where=origin, fix="check the address and the network, or put the file at that place yourself") from error
         if size < whole:
             raise DataError(f"'{path.name}' came only in part.", where=origin, received=f"{size} of {whole} bytes", fix="download it again")
         if wanted and (found := _hash(partial, wanted, algorithm)) != wanted:
@@ -114,6 +122,5 @@ def _unpack(path: pathlib.Path, folder: pathlib.Path, formats: tuple[str, ...]) 
         with zipfile.ZipFile(path) as archive:
             archive.extractall(folder)
     else:
-        raise DataError(
-            f"'{path.name}' is no archive of these formats: {', '.join(formats)}.", where="archive_format", fix="archive_format='auto', or extract=False"
-        )
+        fact = f"'{path.name}' is no archive of these formats: {', '.join(formats)}."
+        raise DataError(fact, where="archive_format", fix="archive_format='auto', or extract=False")

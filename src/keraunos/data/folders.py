@@ -68,12 +68,8 @@ def _listed(directory: Any, labels: Any, class_names: Any, endings: tuple[str, .
     folders = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     unknown = [name for name in class_names or [] if name not in folders]
     if unknown:
-        raise DataError(
-            f"There is no folder for the class '{unknown[0]}'.",
-            where="class_names",
-            received=f"folders {', '.join(folders[:12])}",
-            fix="name in class_names the folders that there are",
-        )
+        fact = f"There is no folder for the class '{unknown[0]}'."
+        raise DataError(fact, where="class_names", received=f"folders {', '.join(folders[:12])}", fix="name in class_names the folders that there are")
     names = list(class_names or folders)
     pairs = [(path, number) for number, name in enumerate(names) for path in below(root / name)]
     return [path for path, _ in pairs], [number for _, number in pairs], names
@@ -107,12 +103,8 @@ def _data_set(directory: Any, labels: Any, label_mode: Any, class_names: Any, en
     if (validation_split is None) != (subset is None):
         raise ArgumentError("validation_split and subset go together.", where="subset", fix="validation_split=0.2, subset='both'")
     if validation_split is not None and not 0 < validation_split < 1:
-        raise ArgumentError(
-            "validation_split is a fraction between 0 and 1.",
-            received=f"validation_split={validation_split}",
-            fix="validation_split=0.2",
-            where="validation_split",
-        )
+        fact = "validation_split is a fraction between 0 and 1."
+        raise ArgumentError(fact, received=f"validation_split={validation_split}", fix="validation_split=0.2", where="validation_split")
     if subset in ("training", "validation") and shuffle and seed is None:
         raise ArgumentError("Both parts must be drawn by the same seed, or they overlap.", where="seed", fix="seed=0 for both, or subset='both'")
     paths, numbers, names = _listed(directory, labels, class_names, endings, follow_links)
@@ -129,11 +121,8 @@ def _data_set(directory: Any, labels: Any, label_mode: Any, class_names: Any, en
 
     def part(kind: str, rows: np.ndarray) -> Files:
         if not len(rows):
-            raise DataError(
-                f"validation_split={validation_split} of {len(paths)} files leaves none for {kind}.",
-                where="validation_split",
-                fix="a fraction that leaves some to each part, or more files",
-            )
+            fact = f"validation_split={validation_split} of {len(paths)} files leaves none for {kind}."
+            raise DataError(fact, where="validation_split", fix="a fraction that leaves some to each part, or more files")
         if verbose and subset is not None:
             print(f"Using {len(rows)} files for {kind}.")
         chosen = [paths[row] for row in rows]
@@ -182,6 +171,17 @@ def image_dataset_from_directory(
     Raises:
         DataError: There are no images, or one cannot be read.
         ArgumentError: Arguments do not go together.
+
+    Example:
+
+    >>> import keraunos as keras, numpy as np, pathlib, tempfile
+    >>> directory = pathlib.Path(tempfile.mkdtemp())
+    >>> for name in ("cats", "dogs"):
+    ...     (directory / name).mkdir()
+    ...     keras.utils.save_img(directory / name / "0.png", np.zeros((8, 8, 3)))
+    >>> data = keras.utils.image_dataset_from_directory(directory, image_size=(4, 4), shuffle=False, verbose=False)
+    >>> x, y = data[0]; data.class_names, x.shape, y.tolist()
+    (['cats', 'dogs'], (2, 4, 4, 3), [0, 1])
     """
     mode = _MODES[one_of("color_mode", color_mode, tuple(_MODES))]
     one_of("interpolation", interpolation, _INTERPOLATIONS)
@@ -238,6 +238,20 @@ def text_dataset_from_directory(
         follow_links: Whether links to directories are followed.
         format: Only "tf"; the result is a data set of Keraunos anyway.
         verbose: Whether the number of files is printed.
+
+    Returns:
+        A data set with `class_names` and `file_paths`; two of them for `subset="both"`.
+
+    Example:
+
+    >>> import keraunos as keras, pathlib, tempfile
+    >>> directory = pathlib.Path(tempfile.mkdtemp())
+    >>> for name, text in (("ham", "see you at noon"), ("spam", "win a prize")):
+    ...     (directory / name).mkdir()
+    ...     size = (directory / name / "0.txt").write_text(text)
+    >>> data = keras.utils.text_dataset_from_directory(directory, shuffle=False, verbose=False)
+    >>> x, y = data[0]; x.tolist(), y.tolist()
+    (['see you at noon', 'win a prize'], [0, 1])
     """
 
     def read(path: str) -> str:
@@ -273,6 +287,23 @@ def audio_dataset_from_directory(
         subset: "training", "validation", or "both".
         follow_links: Whether links to directories are followed.
         verbose: Whether the number of files is printed.
+
+    Returns:
+        A data set with `class_names` and `file_paths`; two of them for `subset="both"`.
+
+    Raises:
+        DataError: There are no sounds, or one cannot be read.
+
+    Example:
+
+    >>> import keraunos as keras, numpy as np, pathlib, scipy.io.wavfile, tempfile
+    >>> directory = pathlib.Path(tempfile.mkdtemp())
+    >>> for name in ("low", "high"):
+    ...     (directory / name).mkdir()
+    ...     scipy.io.wavfile.write(directory / name / "0.wav", 8000, np.zeros(800, "int16"))
+    >>> data = keras.utils.audio_dataset_from_directory(directory, output_sequence_length=1000, verbose=False)
+    >>> x, y = data[0]; data.class_names, x.shape
+    (['high', 'low'], (2, 1000, 1))
     """
     if ragged:
         raise ArgumentError("ragged=True: no engine has batches of unequal lengths.", where="ragged", fix="output_sequence_length=16000")

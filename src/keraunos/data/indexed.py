@@ -146,6 +146,11 @@ class IndexedSource:
         return [(epoch * self.steps + i) % self.count for i in range(self.steps)]
 
     @property
+    def alone(self) -> bool:
+        """Whether a batch is x, not a tuple of it; known when one was seen."""
+        return self._form.alone
+
+    @property
     def head(self) -> Any:
         """A batch, for checks; it is not made again for the first epoch, if it is the same there."""
         if self._first is None:

@@ -37,6 +37,15 @@ def load_img(path: Any, color_mode: str = "rgb", target_size: Any = None, interp
     Raises:
         DataError: The file is no image.
         FileNotFoundError: It is not there.
+
+    Example:
+
+    >>> import keraunos as keras, io, numpy as np
+    >>> file = io.BytesIO()
+    >>> keras.utils.save_img(file, np.zeros((4, 6, 3)), file_format="png")
+    >>> image = keras.utils.load_img(file, color_mode="grayscale", target_size=(2, 3))
+    >>> keras.utils.img_to_array(image).shape
+    (2, 3, 1)
     """
     where = "load_img"
     mode, image_of = _MODES[one_of("color_mode", color_mode, tuple(_MODES), where)], _pillow()
@@ -85,9 +94,8 @@ def img_to_array(img: Any, data_format: str | None = None, dtype: Any = None) ->
     if x.ndim == 2:
         return x[None] if data_format == "channels_first" else x[..., None]
     if x.ndim != 3:
-        raise ShapeError(
-            "An image has a height, a width and channels.", where="img_to_array", received=f"shape {x.shape}", fix="img_to_array(images[0]) for one of several"
-        )
+        fact = "An image has a height, a width and channels."
+        raise ShapeError(fact, where="img_to_array", received=f"shape {x.shape}", fix="img_to_array(images[0]) for one of several")
     return x.transpose(2, 0, 1) if data_format == "channels_first" else x
 
 
@@ -137,6 +145,14 @@ def save_img(path: Any, x: Any, data_format: str | None = None, file_format: str
 
     Raises:
         ArgumentError: There is no such format.
+
+    Example:
+
+    >>> import keraunos as keras, numpy as np, os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "black.png")
+    >>> keras.utils.save_img(path, np.zeros((4, 6, 3)))
+    >>> keras.utils.load_img(path).size  # width and height
+    (6, 4)
     """
     image = array_to_img(x, data_format=data_format, scale=scale)
     if image.mode == "RGBA" and str(file_format or path).lower().endswith(("jpg", "jpeg")):

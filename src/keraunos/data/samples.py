@@ -45,9 +45,8 @@ class Batches(PyDataset):
     def __init__(self, size: int, make: Callable[[np.ndarray], Any], batch_size: int | None, shuffle: bool = False, seed: int | None = None, workers: int = 1):
         super().__init__(workers=workers)
         if batch_size is None:
-            raise ArgumentError(
-                "batch_size must be a positive integer: models take batches.", received="batch_size=None", fix="batch_size=1", where="batch_size"
-            )
+            fact = "batch_size must be a positive integer: models take batches."
+            raise ArgumentError(fact, received="batch_size=None", fix="batch_size=1", where="batch_size")
         self.size, self.make, self.batch_size, self.shuffle = size, make, positive("data set", "batch_size", batch_size), shuffle
         self.seed = host.make_seed() if seed is None and shuffle else seed
         self.set_epoch(0)

@@ -91,6 +91,11 @@ class StreamSource:
         return self._form.checked(self.convert, raw, f"batch {number + 1}")
 
     @property
+    def alone(self) -> bool:
+        """Whether a batch is x, not a tuple of it; known when one was seen."""
+        return self._form.alone
+
+    @property
     def head(self) -> Any:
         """The first batch, which is still to come."""
         for numbered in self._raw(1):

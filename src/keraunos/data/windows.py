@@ -57,21 +57,15 @@ def timeseries_dataset_from_array(
         raise DataError("data is a single number, not a series.", where="data")
     start, end = start_index or 0, len(series) if end_index is None else end_index
     if not 0 <= start < end <= len(series):
-        raise ArgumentError(
-            f"There is nothing between start_index={start} and end_index={end} of {len(series)} times.",
-            where="start_index",
-            fix="end_index above start_index, both within the series",
-        )
+        fact = f"There is nothing between start_index={start} and end_index={end} of {len(series)} times."
+        raise ArgumentError(fact, where="start_index", fix="end_index above start_index, both within the series")
     count = end - start - (sequence_length - 1) * sampling_rate
     goals = None if targets is None else np.asarray(targets)
     if goals is not None:
         count = min(count, len(goals) - start)
         if len(goals) <= start:
-            raise DataError(
-                f"There is no target for a window: targets has {len(goals)}, and windows begin at {start}.",
-                where="targets",
-                fix="targets has one entry for each entry of the data: those before the first window are not used",
-            )
+            fix = "targets has one entry for each entry of the data: those before the first window are not used"
+            raise DataError(f"There is no target for a window: targets has {len(goals)}, and windows begin at {start}.", where="targets", fix=fix)
     if count < 1:
         raise ArgumentError(
             f"A window spans {(sequence_length - 1) * sampling_rate + 1} times; the series has {end - start}.",
@@ -173,7 +167,6 @@ def _sizes(size: int, left: Any, right: Any) -> tuple[int, int]:
     first = _count("left_size", left, size) if left is not None else size - second  # type: ignore[operator]
     second = size - first if second is None else second
     if first + second > size or not first or not second:
-        raise DataError(
-            f"{size} entries cannot be split into {first} and {second}.", where="split_dataset", fix="sizes that are not 0 and come to no more than there is"
-        )
+        fact = f"{size} entries cannot be split into {first} and {second}."
+        raise DataError(fact, where="split_dataset", fix="sizes that are not 0 and come to no more than there is")
     return first, second

@@ -1,10 +1,10 @@
-"""Small real data sets that come with the package."""
+"""Small data sets: digits and irises come with the package, text messages are downloaded, others are made, or come from files of one's own."""
 
 from typing import Any
 
 from keraunos.core.missing import answer_for
 
-__all__ = ["digits", "iris"]
+__all__ = ["digits", "files", "iris", "made", "sms_spam"]
 
 
 def load_split(name: str) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
@@ -21,6 +21,6 @@ def load_split(name: str) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
     return (x[~test], y[~test]), (x[test], y[test])
 
 
-from keraunos.datasets import digits, iris  # noqa: E402 - they stand on `load_split`
+from keraunos.datasets import digits, files, iris, made, sms_spam  # noqa: E402 - they stand on `load_split`
 
 answer_for(__name__)

@@ -55,6 +55,15 @@ def export_model(model: Any, filepath: Any, format: str = "tf_saved_model", verb
         ArgumentError: There is no such format or option, or the file's name ends as another format's.
         StateError: The model is not built.
         BackendError: The format has no form of something that the model computes, or its package is not installed.
+
+    Example:
+
+    >>> import keraunos as keras, onnx, os, tempfile
+    >>> model = keras.Sequential([keras.Input((4,), name="x"), keras.layers.Dense(2, name="y")])
+    >>> path = os.path.join(tempfile.mkdtemp(), "model.onnx")
+    >>> keras.export.export_model(model, path, format="onnx")  # as model.export(path, format="onnx")
+    >>> [node.op_type for node in onnx.load(path).graph.node]
+    ['MatMul', 'Add']
     """
     if format not in FORMATS:
         raise ArgumentError(f"There is no export format {format!r}.", where="export", fix=suggestion(str(format), FORMATS))
@@ -82,9 +91,8 @@ def no_more_options(format: str, given: Iterable[str], known: Iterable[str]) -> 
     known = list(known)
     wrong = next((name for name in given if name not in known), None)
     if wrong is not None:
-        raise ArgumentTypeError(
-            f"The {format} format has no option '{wrong}'.", where="export", fix=suggestion(wrong, known) if known else f"leave {wrong}= out: it has no options"
-        )
+        fact = f"The {format} format has no option '{wrong}'."
+        raise ArgumentTypeError(fact, where="export", fix=suggestion(wrong, known) if known else f"leave {wrong}= out: it has no options")
 
 
 __all__ = ["ExportArchive", "export_model"]

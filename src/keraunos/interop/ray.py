@@ -36,6 +36,16 @@ class Report(Callback):
     Raises:
         ArgumentError: A name is not among the logs.
         BackendError: Ray is not installed.
+
+    Example:
+
+    >>> import keraunos as keras, numpy as np
+    >>> from keraunos.interop.ray import Report
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> callback = Report("loss", report=lambda told: print(list(told)))  # in place of Ray's own
+    >>> history = model.fit(np.ones((8, 1)), np.ones((8, 1)), verbose=0, callbacks=[callback])
+    ['epoch', 'loss']
     """
 
     def __init__(self, metrics: Sequence[str] | str | None = None, save_every: int | None = None, report: Callable[..., None] | None = None):
@@ -62,6 +72,22 @@ def restored(checkpoint: Any) -> Any:
 
     Args:
         checkpoint: A Ray checkpoint, such as `ray.tune.get_checkpoint()` or that of a result.
+
+    Raises:
+        ModelFileError: It holds no model.
+
+    Example:
+
+    >>> import contextlib, tempfile
+    >>> import keraunos as keras
+    >>> from keraunos.interop.ray import restored
+    >>> class Checkpoint:  # as Ray's
+    ...     folder = tempfile.mkdtemp()
+    ...     def as_directory(self):
+    ...         return contextlib.nullcontext(self.folder)
+    >>> keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save(f"{Checkpoint.folder}/model.keras")
+    >>> restored(Checkpoint()).output_shape
+    (None, 2)
     """
     from keraunos import saving
 

@@ -19,6 +19,21 @@ class Module(torch.nn.Module):
     The weights are its parameters and buffers, under the names of their paths ("model.dense.kernel"), in memory that it shares with the model: what a
     PyTorch optimizer changes is changed in the model. From then on, change weights through the module (`load_state_dict`) or in place.
     `module.train()` and `module.eval()` say whether the model runs as in training.
+
+    Args:
+        model: The layer or model, built on the torch engine.
+
+    Example:
+
+    >>> import torch
+    >>> import keraunos as keras
+    >>> from keraunos.interop.torch import Module
+    >>> with keras.backend_scope("torch"):
+    ...     layer = keras.layers.Dense(2)
+    ...     layer.build((None, 3))
+    >>> module = torch.nn.Sequential(Module(layer), torch.nn.ReLU())
+    >>> sum(p.numel() for p in module.parameters()), module(torch.ones(4, 3)).shape
+    (8, torch.Size([4, 2]))
     """
 
     def __init__(self, model: Any):

@@ -30,10 +30,12 @@ from keraunos.layers.merging import (
 )  # fmt: skip
 from keraunos.layers.multi_head_attention import GroupQueryAttention, MultiHeadAttention
 from keraunos.layers.normalization import BatchNormalization, LayerNormalization
-from keraunos.layers.pooling import (
+from keraunos.layers.pooling import AveragePooling1D, AveragePooling2D, AveragePooling3D, MaxPooling1D, MaxPooling2D, MaxPooling3D
+from keraunos.layers.pooling_adaptive import (
     AdaptiveAveragePooling1D, AdaptiveAveragePooling2D, AdaptiveAveragePooling3D, AdaptiveMaxPooling1D, AdaptiveMaxPooling2D, AdaptiveMaxPooling3D,
-    AveragePooling1D, AveragePooling2D, AveragePooling3D, GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D,
-    GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D, MaxPooling1D, MaxPooling2D, MaxPooling3D,
+)  # fmt: skip
+from keraunos.layers.pooling_global import (
+    GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D, GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D,
 )  # fmt: skip
 from keraunos.layers.recurrent import RNN
 from keraunos.layers.regularization import ActivityRegularization, AlphaDropout, Dropout, GaussianDropout, GaussianNoise

@@ -20,6 +20,12 @@ class Activation(_Elementwise):
 
     Args:
         activation: The function, or its name.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> keras.ops.convert_to_numpy(keras.layers.Activation("relu")(keras.ops.array([[-1.0, 2.0]]))).tolist()
+    [[0.0, 2.0]]
     """
 
     activation: Function
@@ -35,6 +41,12 @@ class ReLU(_Elementwise):
         max_value: The largest value.
         negative_slope: The slope below the threshold.
         threshold: Where the slope of 1 begins.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> keras.ops.convert_to_numpy(keras.layers.ReLU(max_value=6.0)(keras.ops.array([[-1.0, 2.0, 9.0]]))).tolist()
+    [[0.0, 2.0, 6.0]]
     """
 
     max_value: NotNegative | None = None
@@ -50,6 +62,12 @@ class LeakyReLU(_Elementwise):
 
     Args:
         negative_slope: The slope below 0.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> keras.ops.convert_to_numpy(keras.layers.LeakyReLU(0.25)(keras.ops.array([[-2.0, 3.0]]))).tolist()
+    [[-0.5, 3.0]]
     """
 
     negative_slope: float = 0.3
@@ -59,16 +77,23 @@ class LeakyReLU(_Elementwise):
 
 
 class PReLU(_Elementwise):
-    """`x`, or `alpha * x` below 0, with `alpha` learned (He et al., 2015, arXiv:1502.01852).
+    """`x`, or `alpha * x` below 0, with `alpha` learned ([He et al., 2015, "Delving deep into rectifiers"](https://arxiv.org/abs/1502.01852)).
 
     Args:
         alpha_initializer: How `alpha` begins.
         alpha_regularizer: A penalty on `alpha`.
         alpha_constraint: A projection of `alpha`.
-        shared_axes: The axes along which `alpha` is shared.
+        shared_axes: The axes along which `alpha` is shared, such as `[1, 2]` for one number a channel of images.
 
     Raises:
         ShapeError: The input has another rank than it was built for, or another size along an axis that is not shared.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> layer = keras.layers.PReLU(shared_axes=[1, 2])
+    >>> layer.build((None, 28, 28, 8)); layer.alpha.shape
+    (1, 1, 8)
     """
 
     alpha_initializer: Initializer = "Zeros"
@@ -87,10 +112,16 @@ class PReLU(_Elementwise):
 
 
 class ELU(_Elementwise):
-    """`x`, or `alpha * (exp(x) - 1)` below 0.
+    """`x`, or `alpha * (exp(x) - 1)` below 0 ([Clevert et al., 2015](https://arxiv.org/abs/1511.07289)).
 
     Args:
-        alpha: The limit below 0.
+        alpha: Minus the limit below 0.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> keras.ops.convert_to_numpy(keras.layers.ELU(alpha=2.0)(keras.ops.array([[-100.0, 3.0]]))).tolist()
+    [[-2.0, 3.0]]
     """
 
     alpha: float = 1.0
@@ -104,6 +135,13 @@ class Softmax(_Elementwise):
 
     Args:
         axis: The axis or axes.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> x, mask = keras.ops.array([[1.0, 1.0, 5.0]]), keras.ops.array([[True, True, False]])
+    >>> keras.ops.convert_to_numpy(keras.layers.Softmax()(x, mask=mask)).tolist()  # of what is not masked
+    [[0.5, 0.5, 0.0]]
     """
 
     axis: Any = -1

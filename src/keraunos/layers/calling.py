@@ -46,6 +46,7 @@ class Callable_(Effects):
     on_host = False  # whether it runs on NumPy arrays: `HostLayer`
     _plain = False  # built, and nothing to do around `call` but the training flag
     _awaits = False  # built, but not all layers in it: their paths begin with its own
+    _output_layout: Any = None  # how the distribution in force divides what it gives
 
     def __init_subclass__(cls, function: Any = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -140,6 +141,8 @@ class Callable_(Effects):
                         outputs = record(self, args, kwargs, outputs)
                 else:
                     outputs = self.rematerialized_call(self.call)(*args, **inner)
+                    if self._output_layout is not None and config.distribution_on(config.active()) is not None:
+                        outputs = self._output_layout.applied(outputs, self.path, batch=True)  # type: ignore[attr-defined]
                 if self.activity_regularizer is not None:
                     self._regularize(outputs)
         except Exception as error:

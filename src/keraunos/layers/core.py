@@ -159,7 +159,15 @@ delattr(Embedding, "weights")  # the field's default must not hide the property
 
 
 class Identity(Layer):
-    """The input as it is."""
+    """The input as it is: a place to put another layer, or the other branch of a residual block.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> x = keras.ops.ones((2, 3))
+    >>> keras.layers.Identity()(x).shape == (2, 3)
+    True
+    """
 
     supports_masking = True
 
@@ -175,6 +183,19 @@ class Lambda(Layer):
         output_shape: The shape of a sample's output, where it cannot be inferred.
         mask: The output's mask, or a function of the input and its mask.
         arguments: Further keyword arguments of the function.
+
+    Raises:
+        ArgumentError: It is no function.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> @keras.saving.register_keras_serializable("example")
+    ... def scaled(x, factor):
+    ...     return x * factor
+    >>> layer = keras.layers.Lambda(scaled, arguments={"factor": 3.0})
+    >>> keras.ops.convert_to_numpy(layer(keras.ops.array([[1.0, 2.0]]))).tolist()
+    [[3.0, 6.0]]
     """
 
     function: Any

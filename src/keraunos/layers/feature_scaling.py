@@ -113,9 +113,8 @@ class Normalization(Adapting):
             self.build(tuple(size if axis or 0 in normalize_axes(self.axis, x.ndim) else None for axis, size in enumerate(x.shape)))
         others = tuple(axis for axis in range(x.ndim) if axis not in self._kept)
         if tuple(x.shape[a] for a in self._kept) != self.adapt_mean.shape:
-            raise ShapeError(
-                "The features of the data are not those the layer was built for.", where=self.name, received=x.shape, expected=self.adapt_mean.shape
-            )
+            fact = "The features of the data are not those the layer was built for."
+            raise ShapeError(fact, where=self.name, received=x.shape, expected=self.adapt_mean.shape)
         more = x.size // max(self.adapt_mean.size, 1)
         if more == 0:
             return

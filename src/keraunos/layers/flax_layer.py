@@ -24,6 +24,14 @@ class FlaxLayer(JaxLayer):
     Raises:
         BackendError: The engine is not jax.
         ArgumentTypeError: It is no module, or `method` no function.
+
+    Example:
+
+    >>> import keraunos as keras, flax.linen as nn
+    >>> with keras.backend_scope("jax"):
+    ...     model = keras.Sequential([keras.Input((3,)), keras.layers.FlaxLayer(nn.Dense(4)), keras.layers.Dense(1)])
+    >>> model.count_params()  # 3 * 4 + 4 + 4 * 1 + 1
+    21
     """
 
     def __init__(self, module: Any, method: Any = None, variables: Any = None, **kwargs: Any):

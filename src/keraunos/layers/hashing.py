@@ -47,9 +47,8 @@ class Bucketed(HostLayer):
         if self.output_mode == "int" and not self._dtype_given:
             self._policy = dtype_policies.get("int64")
         if self.output_mode == "int" and self.compute_dtype not in INTEGERS:
-            raise ArgumentError(
-                "Buckets are integers.", where=self.name, received=f"dtype={self.compute_dtype}", fix="leave dtype out, or output_mode='one_hot'"
-            )
+            fact = "Buckets are integers."
+            raise ArgumentError(fact, where=self.name, received=f"dtype={self.compute_dtype}", fix="leave dtype out, or output_mode='one_hot'")
 
     def bucketed(self, places: np.ndarray) -> np.ndarray:
         """The buckets in the output mode."""

@@ -27,6 +27,19 @@ class InputSpec(Declared):
         allow_last_axis_squeeze: Whether a last axis of size 1 may be missing or too many.
         name: The input's name in a dict of inputs.
         optional: Whether None may be passed.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> class Total(keras.layers.Layer):
+    ...     def __init__(self, **kwargs):
+    ...         super().__init__(**kwargs)
+    ...         self.input_spec = keras.InputSpec(ndim=2, axes={-1: 3})
+    ...     def call(self, x):
+    ...         return keras.ops.sum(x, axis=-1)
+    >>> Total()(keras.Input((4,)))
+    Traceback (most recent call last):
+    keraunos.core.errors.ShapeError: The input has 4 features; ...
     """
 
     dtype: Any = None
@@ -77,7 +90,7 @@ class InputSpec(Declared):
 
 
 class InputLayer(Layer):
-    """An entry of a model's graph.
+    """An entry of a model's graph; `Input` makes one and returns its tensor.
 
     Args:
         shape: The shape of one sample.
@@ -89,6 +102,16 @@ class InputLayer(Layer):
         input_tensor: A symbolic tensor to take the place of a new one.
         optional: Whether None may be passed.
         name: Its name.
+
+    Raises:
+        ArgumentError: The shape is missing or cannot be one, or the data is to be sparse or ragged.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> entry = keras.layers.InputLayer((28, 28, 1), name="image")
+    >>> entry.output.shape
+    (None, 28, 28, 1)
     """
 
     def __init__(self, shape: Any = None, batch_size: int | None = None, dtype: Any = None, sparse: Any = None, ragged: Any = None,

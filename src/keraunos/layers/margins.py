@@ -49,9 +49,8 @@ class Cropping(Margins, kw_only=True):
             size = inputs.shape[axis]
             if is_known(size) and before + behind >= size:
                 fact = f"The cropping ({before}, {behind}) leaves nothing of a {name} of {size}."
-                raise ShapeError(
-                    fact, received=show(inputs.shape), expected=f"a {name} of at least {before + behind + 1}", fix="crop less, or pass larger inputs"
-                )
+                fix = "crop less, or pass larger inputs"
+                raise ShapeError(fact, received=show(inputs.shape), expected=f"a {name} of at least {before + behind + 1}", fix=fix)
             key[axis] = slice(before, -behind or None)
         return ops.get_item(inputs, tuple(key))
 

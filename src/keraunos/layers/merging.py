@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import string
 from collections.abc import Iterable
 from typing import Any, ClassVar
@@ -69,28 +70,63 @@ class Add(Merge, function=ops.add):
 
 
 class Subtract(Merge, function=ops.subtract):
-    """The first of two inputs less the second."""
+    """The first of two inputs less the second.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> keras.ops.convert_to_numpy(keras.layers.Subtract()([keras.ops.array([[3.0, 5.0]]), keras.ops.array([[1.0, 2.0]])])).tolist()
+    [[2.0, 3.0]]
+    """
 
     only_two = True
 
 
 class Multiply(Merge, function=ops.multiply):
-    """The product of the inputs."""
+    """The product of the inputs, element by element.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> keras.ops.convert_to_numpy(keras.layers.Multiply()([keras.ops.array([[3.0, 5.0]]), keras.ops.array([[1.0, 2.0]])])).tolist()
+    [[3.0, 10.0]]
+    """
 
 
 class Average(Merge, function=ops.add):
-    """The mean of the inputs."""
+    """The mean of the inputs, element by element.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> keras.ops.convert_to_numpy(keras.layers.Average()([keras.ops.array([[3.0, 5.0]]), keras.ops.array([[1.0, 2.0]])])).tolist()
+    [[2.0, 3.5]]
+    """
 
     def merge(self, inputs: Any) -> Any:
         return ops.divide(super().merge(inputs), len(inputs))
 
 
 class Maximum(Merge, function=ops.maximum):
-    """The largest of the inputs, element by element."""
+    """The largest of the inputs, element by element.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> keras.ops.convert_to_numpy(keras.layers.Maximum()([keras.ops.array([[3.0, 1.0]]), keras.ops.array([[1.0, 2.0]])])).tolist()
+    [[3.0, 2.0]]
+    """
 
 
 class Minimum(Merge, function=ops.minimum):
-    """The smallest of the inputs, element by element."""
+    """The smallest of the inputs, element by element.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> keras.ops.convert_to_numpy(keras.layers.Minimum()([keras.ops.array([[3.0, 1.0]]), keras.ops.array([[1.0, 2.0]])])).tolist()
+    [[1.0, 1.0]]
+    """
 
 
 class Concatenate(Merge):
@@ -98,6 +134,16 @@ class Concatenate(Merge):
 
     Args:
         axis: The axis along which they may differ.
+
+    Raises:
+        ShapeError: They differ along another axis.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> text, image = keras.Input((8,)), keras.Input((16,))
+    >>> keras.layers.Concatenate()([text, image]).shape
+    (None, 24)
     """
 
     broadcasts = False
@@ -129,6 +175,14 @@ class Dot(Merge):
     Raises:
         ArgumentError: `axes` is neither an integer nor two.
         ShapeError: The inputs have other sizes along these axes, or not as many samples.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> a, b = keras.ops.array([[3.0, 4.0]]), keras.ops.array([[6.0, 8.0]])
+    >>> cosine = keras.layers.Dot(axes=1, normalize=True)([a, b])  # of two towers, for instance
+    >>> keras.ops.convert_to_numpy(cosine).round(4).tolist()
+    [[1.0]]
     """
 
     only_two, broadcasts = True, False
@@ -164,10 +218,22 @@ class Dot(Merge):
 
 def _functional(cls: type[Merge]) -> Any:
     def merge(inputs: Any, **kwargs: Any) -> Any:
+        """`{layer}(**kwargs)(inputs)`.
+
+        Args:
+            inputs: A list of tensors.
+            kwargs: The layer's arguments, such as `name`.
+
+        Example:
+
+        >>> import keraunos as keras
+        >>> keras.layers.{name}([keras.Input((8,)), keras.Input((8,))]).shape
+        (None, 8)
+        """
         return cls(**kwargs)(inputs)
 
     merge.__name__ = merge.__qualname__ = cls.__name__.lower()
-    merge.__doc__ = f"`{cls.__name__}(**kwargs)(inputs)`."
+    merge.__doc__ = (inspect.getdoc(merge) or "").format(layer=cls.__name__, name=merge.__name__)
     return merge
 
 
@@ -176,10 +242,34 @@ maximum, minimum = map(_functional, (Maximum, Minimum))
 
 
 def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
-    """`Concatenate(axis, **kwargs)(inputs)`."""
+    """`Concatenate(axis, **kwargs)(inputs)`.
+
+    Args:
+        inputs: A list of tensors.
+        axis: The axis along which they may differ.
+        kwargs: The layer's other arguments, such as `name`.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> keras.layers.concatenate([keras.Input((8,)), keras.Input((16,))]).shape
+    (None, 24)
+    """
     return Concatenate(axis, **kwargs)(inputs)
 
 
 def dot(inputs: Any, axes: Any = -1, **kwargs: Any) -> Any:
-    """`Dot(axes, **kwargs)(inputs)`."""
+    """`Dot(axes, **kwargs)(inputs)`.
+
+    Args:
+        inputs: Two tensors.
+        axes: The axis in both, or one for each.
+        kwargs: The layer's other arguments, such as `normalize`.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> keras.layers.dot([keras.Input((8, 3)), keras.Input((5, 3))], axes=2).shape
+    (None, 8, 5)
+    """
     return Dot(axes, **kwargs)(inputs)

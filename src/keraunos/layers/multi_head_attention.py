@@ -77,13 +77,9 @@ class MultiHeadAttention(Heads, order=("num_heads", "key_dim", "value_dim", "dro
     def axes_of(self, query_shape: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
         rank = len(query_shape)
         if rank < 3:
-            raise ShapeError(
-                f"query has {rank} axes.",
-                where=self.name,
-                received=show(query_shape),
-                expected="(batch, places, features), or more axes of places",
-                fix="return_sequences=True on the recurrent layer before it",
-            )
+            fact = f"query has {rank} axes."
+            fix = "return_sequences=True on the recurrent layer before it"
+            raise ShapeError(fact, where=self.name, received=show(query_shape), expected="(batch, places, features), or more axes of places", fix=fix)
         self.attention_axes = tuple(range(1, rank - 1)) if self.attention_axes is None else normalize_axes(self.attention_axes, rank)
         if not self.attention_axes or not set(self.attention_axes) <= set(range(1, rank - 1)):
             expected = f"some of {tuple(range(1, rank - 1))}, between the batch and the features"

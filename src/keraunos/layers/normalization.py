@@ -36,7 +36,7 @@ class Standardizing(Layer, kw_only=True):
 
     def parameters(self, input_shape: Any) -> tuple[tuple[int, ...], Any, Any]:
         """The sizes along the layer's axes, which are from now on demanded of inputs, and `gamma` and `beta` of these sizes."""
-        axes = sorted(normalize_axes(self.axis, len(input_shape)))
+        axes = normalize_axes(self.axis, len(input_shape))
         shape = tuple(input_shape[a] for a in axes)
         self.input_spec = InputSpec(ndim=len(input_shape), axes=dict(zip(axes, shape, strict=True)))
         return shape, self.weight("gamma", shape) if self.scale else None, self.weight("beta", shape) if self.center else None
@@ -198,11 +198,14 @@ class LayerNormalization(Standardizing, order=("axis", "epsilon")):
     epsilon: float = 0.001
 
     def setup(self) -> None:
-        self.axis = list(self.axis) if isinstance(self.axis, (list, tuple)) else self.axis
+        if isinstance(self.axis, (list, tuple)):  # in Keras's order, in which its files have the weights
+            self.axis = sorted(self.axis, key=lambda a: a if hasattr(a, "__index__") else 0)
 
     def build(self, input_shape: Any) -> None:
         _, self.gamma, self.beta = self.parameters(input_shape)
+        self._sizes = tuple(input_shape[a] for a in sorted(normalize_axes(self.axis, len(input_shape))))  # those of axes like [-1, 1] come in another order
         self.input_spec = sizes_along(self.axis, input_shape)
 
     def call(self, inputs: Any) -> Any:
-        return ops.cast(ops.layer_normalization(inputs, self.gamma, self.beta, axis=self.axis, epsilon=self.epsilon), self.compute_dtype)
+        gamma, beta = (w if w is None or w.shape == self._sizes else ops.reshape(w, self._sizes) for w in (self.gamma, self.beta))
+        return ops.cast(ops.layer_normalization(inputs, gamma, beta, axis=self.axis, epsilon=self.epsilon), self.compute_dtype)

@@ -210,9 +210,8 @@ class RNN(Holder):
         output, states = advance(self.cell, x, states, training)
         if not equal(tuple(output.shape[1:]), size):
             fix = "give the cell an output_size, beside its state_size"
-            raise ShapeError(
-                "The cell's output has another size than it says.", where=self.name, received=show(output.shape), expected=("batch", *size), fix=fix
-            )
+            fact = "The cell's output has another size than it says."
+            raise ShapeError(fact, where=self.name, received=show(output.shape), expected=("batch", *size), fix=fix)
         return output, states
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:

@@ -24,9 +24,8 @@ def _with_samples(inputs: Any, shape: tuple[int, ...]) -> Any:
     size, rest = math.prod(sample), math.prod(d for d in shape if d != -1)
     found = tuple(size // rest if d == -1 and rest else d for d in shape)
     if math.prod(found) != size or -1 in found:
-        raise ShapeError(
-            f"A sample of shape {show(sample)} ({size} elements) cannot take the shape {shape}.", fix=f"sizes whose product is {size}; one of them may be -1"
-        )
+        fact = f"A sample of shape {show(sample)} ({size} elements) cannot take the shape {shape}."
+        raise ShapeError(fact, fix=f"sizes whose product is {size}; one of them may be -1")
     return ops.reshape(inputs, (-1, *found))
 
 
@@ -111,12 +110,8 @@ class Permute(Layer):
         self.dims = tuple(self.dims)
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
-            raise ShapeError(
-                f"Permute needs each axis from 1 to {len(self.dims)} once.",
-                where=self.name,
-                received=f"dims={self.dims}",
-                fix="dims counts from 1, without the batch: Permute((2, 1))",
-            )
+            fact = f"Permute needs each axis from 1 to {len(self.dims)} once."
+            raise ShapeError(fact, where=self.name, received=f"dims={self.dims}", fix="dims counts from 1, without the batch: Permute((2, 1))")
 
     def call(self, inputs: Any) -> Any:
         return ops.transpose(inputs, (0, *self.dims))

@@ -43,7 +43,6 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
     """
     found = deserialize_keras_object(config, custom_objects)
     if not isinstance(found, Layer):
-        raise ArgumentError(
-            "This is not the config of a layer.", where="layers.deserialize", received=type(found).__name__, fix="pass what keras.layers.serialize(layer) gave"
-        )
+        fact = "This is not the config of a layer."
+        raise ArgumentError(fact, where="layers.deserialize", received=type(found).__name__, fix="pass what keras.layers.serialize(layer) gave")
     return found

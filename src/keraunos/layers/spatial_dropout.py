@@ -51,7 +51,16 @@ class SpatialDropout(Spatial, Noisy):
 
 
 class SpatialDropout1D(SpatialDropout, rank=1):
-    """Dropout of whole channels of steps: `(batch, steps, channels)`.
+    """Dropout of whole channels of steps: `(batch, steps, channels)` ([Tompson et al., 2014](https://arxiv.org/abs/1411.4280)).
+
+    Args:
+        rate: The fraction of channels, from 0 to 1.
+        seed: A seed, so that runs repeat.
+        name: The layer's name.
+        dtype: A dtype or a dtype policy.
+
+    Raises:
+        ShapeError: The input has another rank.
 
     Example:
 
@@ -63,12 +72,48 @@ class SpatialDropout1D(SpatialDropout, rank=1):
 
 
 class SpatialDropout2D(SpatialDropout, rank=2, order=("rate", "data_format")):
-    """Dropout of whole channels of images: `(batch, height, width, channels)`."""
+    """Dropout of whole channels of images: `(batch, height, width, channels)` ([Tompson et al., 2014](https://arxiv.org/abs/1411.4280)).
+
+    Args:
+        rate: The fraction of channels, from 0 to 1.
+        data_format: "channels_last" or "channels_first".
+        seed: A seed, so that runs repeat.
+        name: The layer's name.
+        dtype: A dtype or a dtype policy.
+
+    Raises:
+        ShapeError: The input has another rank.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> x = keras.layers.SpatialDropout2D(0.5, seed=1)(keras.ops.ones((1, 3, 3, 8)), training=True)
+    >>> bool(keras.ops.all(x == x[:, :1, :1]))  # each channel is 0, or twice what it was
+    True
+    """
 
     data_format: str | None = None
 
 
 class SpatialDropout3D(SpatialDropout, rank=3, order=("rate", "data_format")):
-    """Dropout of whole channels of volumes: `(batch, depth, height, width, channels)`."""
+    """Dropout of whole channels of volumes: `(batch, depth, height, width, channels)` ([Tompson et al., 2014](https://arxiv.org/abs/1411.4280)).
+
+    Args:
+        rate: The fraction of channels, from 0 to 1.
+        data_format: "channels_last" or "channels_first".
+        seed: A seed, so that runs repeat.
+        name: The layer's name.
+        dtype: A dtype or a dtype policy.
+
+    Raises:
+        ShapeError: The input has another rank.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> x = keras.layers.SpatialDropout3D(0.5, seed=1)(keras.ops.ones((1, 2, 2, 2, 8)), training=True)
+    >>> bool(keras.ops.all(x == x[:, :1, :1, :1]))
+    True
+    """
 
     data_format: str | None = None

@@ -26,6 +26,16 @@ class TFSMLayer(Native):
         BackendError: The engine is not tensorflow.
         ArgumentError: There is no such endpoint.
         ModelFileError: There is no SavedModel.
+
+    Example:
+
+    >>> import keraunos as keras, tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> with keras.backend_scope("tensorflow"):
+    ...     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    ...     model.export(folder, verbose=False)
+    ...     keras.layers.TFSMLayer(folder)(keras.ops.ones((4, 3))).shape == (4, 2)
+    True
     """
 
     engine, needs = "tensorflow", "run_saved"

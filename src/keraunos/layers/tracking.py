@@ -46,13 +46,8 @@ def assign_all(variables: list[Variable], values: list[Any]) -> None:
     """Give variables their values; none gets one unless all fit."""
     for variable, value in zip(variables, values, strict=True):
         if (shape := np.shape(value)) != variable.shape:
-            raise ShapeError(
-                "An array does not fit its weight; nothing was set.",
-                where=variable.path,
-                received=shape,
-                expected=variable.shape,
-                fix="pass the arrays as get_weights() returns them",
-            )
+            fact = "An array does not fit its weight; nothing was set."
+            raise ShapeError(fact, where=variable.path, received=shape, expected=variable.shape, fix="pass the arrays as get_weights() returns them")
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
 

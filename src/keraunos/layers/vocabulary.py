@@ -70,12 +70,8 @@ class Vocabulary(HostLayer, Adapting, kw_only=True):
             vocabulary = path.read_text(encoding=self.encoding).removesuffix("\n").split("\n")
         tokens = vocabulary if isinstance(vocabulary, (list, tuple)) else on_host(vocabulary).tolist()
         if not isinstance(tokens, (list, tuple)):
-            raise ArgumentTypeError(
-                "A vocabulary is a list, an array, or the path of a file.",
-                where=self.name,
-                received=f"a {type(vocabulary).__name__}",
-                fix="vocabulary=['a', 'b']",
-            )
+            fact = "A vocabulary is a list, an array, or the path of a file."
+            raise ArgumentTypeError(fact, where=self.name, received=f"a {type(vocabulary).__name__}", fix="vocabulary=['a', 'b']")
         return [None if token is None and self.oov_token is None else self.key(token) for token in tokens]
 
     def set_vocabulary(self, vocabulary: Any, idf_weights: Any = None) -> None:

@@ -148,12 +148,8 @@ class Weighted(Tracked):
     def weight(self, name: str, shape: Any, trainable: bool = True, fields: str | None = None, **options: Any) -> Variable:
         """`add_weight` with the fields `{name}_initializer`, `{name}_regularizer` and `{name}_constraint`, or with those of another name."""
         if None in shape:
-            raise ShapeError(
-                f"The shape of '{name}' must be known.",
-                where=self.name,
-                received=str(shape),
-                fix="give Input the sizes that weights depend on, or put GlobalAveragePooling1D in place of Flatten",
-            )
+            fix = "give Input the sizes that weights depend on, or put GlobalAveragePooling1D in place of Flatten"
+            raise ShapeError(f"The shape of '{name}' must be known.", where=self.name, received=str(shape), fix=fix)
         found = {kind: getattr(self, f"{fields or name}_{kind}", None) for kind in ("initializer", "regularizer", "constraint")}
         return self.add_weight(shape, trainable=trainable, name=name, **found, **options)
 

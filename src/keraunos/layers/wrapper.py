@@ -86,11 +86,8 @@ class SpectralNormalization(Wrapper):
         super().build(input_shape)
         found = [v for v in (getattr(self.layer, name, None) for name in ("kernel", "embeddings")) if v is not None]
         if not found:
-            raise ArgumentError(
-                f"'{self.layer.name}' ({type(self.layer).__name__}) has no kernel and no embeddings to normalize.",
-                where=self.name,
-                fix="wrap a Dense, a convolution or an Embedding",
-            )
+            fact = f"'{self.layer.name}' ({type(self.layer).__name__}) has no kernel and no embeddings to normalize."
+            raise ArgumentError(fact, where=self.name, fix="wrap a Dense, a convolution or an Embedding")
         self.kernel = found[0]
         options = {"dtype": self.kernel.dtype, "trainable": False, "autocast": False, "name": "vector_u"}
         self.vector_u = self.add_weight((1, self.kernel.shape[-1]), TruncatedNormal(stddev=0.02), **options)

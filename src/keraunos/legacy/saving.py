@@ -47,6 +47,13 @@ def deserialize_keras_object(
 
     Raises:
         ArgumentError: It is not the config of an object, or there is none of that name.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> layer = keras.legacy.saving.deserialize_keras_object({"class_name": "Dense", "config": {"output_dim": 3}}, {"Dense": keras.layers.Dense})
+    >>> layer.units
+    3
     """
     if identifier is None or inspect.isfunction(identifier):
         return identifier

@@ -18,7 +18,7 @@ from keraunos.losses.losses import *
 _NAMES = {"Loss": Loss, **public(losses)}
 _ALIASES = {short: to_snake_case(name) for short, name in SHORT.items()} | {"logcosh": "log_cosh", "huber_loss": "huber"}
 registry = Registry("loss", _NAMES, _ALIASES)
-get, serialize, deserialize = registry.functions(config="name")
+get, serialize, deserialize = registry.functions(__name__, "Huber(delta=2.0)", config="name")
 
 
 def as_loss(identifier: Any) -> Any:

@@ -23,7 +23,7 @@ _ALIASES = (
     {to_snake_case(name): name for name in _CLASSES} | SHORT | {"rmse": "RootMeanSquaredError", "RMSE": "RootMeanSquaredError", "logcosh": "LogCoshError"}
 )
 registry = Registry("metric", _CLASSES | _FUNCTIONS, _ALIASES)
-get, serialize, deserialize = registry.functions()
+get, serialize, deserialize = registry.functions(__name__, "BinaryAccuracy(threshold=0.3)")
 
 
 def _kind(y_true_shape: Any, y_pred_shape: Any) -> str:

@@ -41,9 +41,8 @@ def _counts(
         y_pred = ops.where(ops.greater_equal(y_pred, least), y_pred, _LOWEST)
     if class_id is not None:
         if len(y_pred.shape) < 2 or not 0 <= class_id < y_pred.shape[-1]:
-            raise ShapeError(
-                f"There is no class {class_id}.", where="class_id", received=f"y_pred {show(y_pred.shape)}", expected="classes along the last axis"
-            )
+            fact = f"There is no class {class_id}."
+            raise ShapeError(fact, where="class_id", received=f"y_pred {show(y_pred.shape)}", expected="classes along the last axis")
         y_true, y_pred, weights = (x if x is None else x[..., class_id] for x in (y_true, y_pred, weights))
     shape = (1, -1, y_pred.shape[-1] if per_label else 1)
     labels, y_pred = ops.reshape(ops.cast(ops.not_equal(y_true, 0), dtype), shape), ops.reshape(y_pred, shape)
@@ -112,25 +111,77 @@ class _Count(_Counting):
 
 
 class TruePositives(_Count):
-    """How many positives were predicted as such."""
+    """How many positives were predicted as such.
+
+    Args:
+        thresholds: Above which predictions are positive, one number or a list of them; 0.5 by default.
+        name: Its name in logs.
+        dtype: The dtype of its variables.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> metric = keras.metrics.TruePositives()
+    >>> metric.update_state([1, 1, 0, 0], [0.9, 0.2, 0.8, 0.1]); float(metric.result())
+    1.0
+    """
 
     kinds = ("true_positives",)
 
 
 class FalsePositives(_Count):
-    """How many negatives were predicted to be positive."""
+    """How many negatives were predicted to be positive.
+
+    Args:
+        thresholds: Above which predictions are positive, one number or a list of them; 0.5 by default.
+        name: Its name in logs.
+        dtype: The dtype of its variables.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> metric = keras.metrics.FalsePositives()
+    >>> metric.update_state([1, 1, 0, 0], [0.9, 0.2, 0.8, 0.1]); float(metric.result())
+    1.0
+    """
 
     kinds = ("false_positives",)
 
 
 class TrueNegatives(_Count):
-    """How many negatives were predicted as such."""
+    """How many negatives were predicted as such.
+
+    Args:
+        thresholds: Above which predictions are positive, one number or a list of them; 0.5 by default.
+        name: Its name in logs.
+        dtype: The dtype of its variables.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> metric = keras.metrics.TrueNegatives(thresholds=[0.5, 0.85])
+    >>> metric.update_state([1, 1, 0, 0], [0.9, 0.2, 0.8, 0.1]); keras.ops.convert_to_numpy(metric.result()).tolist()
+    [1.0, 2.0]
+    """
 
     kinds = ("true_negatives",)
 
 
 class FalseNegatives(_Count):
-    """How many positives were predicted to be negative."""
+    """How many positives were predicted to be negative.
+
+    Args:
+        thresholds: Above which predictions are positive, one number or a list of them; 0.5 by default.
+        name: Its name in logs.
+        dtype: The dtype of its variables.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> metric = keras.metrics.FalseNegatives()
+    >>> metric.update_state([1, 1, 0, 0], [0.9, 0.2, 0.8, 0.1]); float(metric.result())
+    1.0
+    """
 
     kinds = ("false_negatives",)
 
@@ -146,26 +197,51 @@ class _Share(_Counting):
 
 
 class Precision(_Share):
-    """The share of true ones among predicted positives.
+    """The share of true ones among predicted positives: `true positives / (true positives + false positives)`.
 
     Args:
-        thresholds: Above which predictions are positive; 0.5, or none with `top_k`.
+        thresholds: Above which predictions are positive, one number or a list of them; 0.5, or none with `top_k`.
         top_k: Only the greatest so many predictions of a sample count as positive.
         class_id: The class that is measured; all by default.
         name: Its name in logs.
         dtype: The dtype of its variables.
 
+    Raises:
+        ArgumentError: A threshold is not from 0 to 1.
+        ShapeError: The targets do not fit the predictions, or there is no class `class_id`.
+
     Example:
 
-    >>> float(Precision()([0, 1, 1, 1], [1, 0, 1, 1])) > 0.66
-    True
+    >>> import keraunos as keras
+    >>> metric = keras.metrics.Precision()
+    >>> metric.update_state([0, 1, 1, 1], [0.9, 0.1, 0.8, 0.7]); round(float(metric.result()), 4)  # 2 of 3
+    0.6667
     """
 
     kinds = _RATES["precision"]
 
 
 class Recall(_Share):
-    """The share of positives that were predicted as such; the arguments are those of `Precision`."""
+    """The share of positives that were predicted as such: `true positives / (true positives + false negatives)`.
+
+    Args:
+        thresholds: Above which predictions are positive, one number or a list of them; 0.5, or none with `top_k`.
+        top_k: Only the greatest so many predictions of a sample count as positive.
+        class_id: The class that is measured; all by default.
+        name: Its name in logs.
+        dtype: The dtype of its variables.
+
+    Raises:
+        ArgumentError: A threshold is not from 0 to 1.
+        ShapeError: The targets do not fit the predictions, or there is no class `class_id`.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> metric = keras.metrics.Recall(thresholds=[0.5, 0.75])
+    >>> metric.update_state([0, 1, 1, 1], [0.9, 0.1, 0.8, 0.7]); keras.ops.convert_to_numpy(metric.result()).round(4)
+    array([0.6667, 0.3333], dtype=float32)
+    """
 
     kinds = _RATES["recall"]
 
@@ -194,28 +270,88 @@ class _Constrained(_Counting):
 
 
 class SensitivityAtSpecificity(_Constrained):
-    """The best share of positives found where `specificity` is kept."""
+    """The best sensitivity (the share of positives found) among the thresholds at which `specificity` is kept.
+
+    Args:
+        specificity: The least share of negatives that are to be found, from 0 to 1.
+        num_thresholds: How many thresholds, evenly from 0 to 1, are tried.
+        class_id: The class that is measured; all by default.
+        name: Its name in logs.
+        dtype: The dtype of its variables.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> metric = keras.metrics.SensitivityAtSpecificity(0.5)
+    >>> metric.update_state([0, 0, 1, 1], [0.1, 0.7, 0.4, 0.9]); float(metric.result())
+    1.0
+    """
 
     specificity: Share
     held, best = "specificity", "sensitivity"
 
 
 class SpecificityAtSensitivity(_Constrained):
-    """The best share of negatives found where `sensitivity` is kept."""
+    """The best specificity (the share of negatives found) among the thresholds at which `sensitivity` is kept.
+
+    Args:
+        sensitivity: The least share of positives that are to be found, from 0 to 1.
+        num_thresholds: How many thresholds, evenly from 0 to 1, are tried.
+        class_id: The class that is measured; all by default.
+        name: Its name in logs.
+        dtype: The dtype of its variables.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> metric = keras.metrics.SpecificityAtSensitivity(1.0)
+    >>> metric.update_state([0, 0, 1, 1], [0.1, 0.7, 0.4, 0.9]); float(metric.result())
+    0.5
+    """
 
     sensitivity: Share
     held, best = "sensitivity", "specificity"
 
 
 class PrecisionAtRecall(_Constrained):
-    """The best precision where `recall` is kept."""
+    """The best precision among the thresholds at which `recall` is kept.
+
+    Args:
+        recall: The least share of positives that are to be found, from 0 to 1.
+        num_thresholds: How many thresholds, evenly from 0 to 1, are tried.
+        class_id: The class that is measured; all by default.
+        name: Its name in logs.
+        dtype: The dtype of its variables.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> metric = keras.metrics.PrecisionAtRecall(1.0)
+    >>> metric.update_state([0, 0, 1, 1], [0.1, 0.7, 0.4, 0.9]); round(float(metric.result()), 4)  # 2 of 3
+    0.6667
+    """
 
     recall: Share
     held, best = "recall", "precision"
 
 
 class RecallAtPrecision(_Constrained):
-    """The best recall where `precision` is kept."""
+    """The best recall among the thresholds at which `precision` is kept.
+
+    Args:
+        precision: The least share of true ones among predicted positives, from 0 to 1.
+        num_thresholds: How many thresholds, evenly from 0 to 1, are tried.
+        class_id: The class that is measured; all by default.
+        name: Its name in logs.
+        dtype: The dtype of its variables.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> metric = keras.metrics.RecallAtPrecision(0.9)
+    >>> metric.update_state([0, 0, 1, 1], [0.1, 0.7, 0.4, 0.9]); float(metric.result())
+    0.5
+    """
 
     precision: Share
     held, best = "precision", "recall"
@@ -238,7 +374,9 @@ class AUC(_Counting, order=("num_thresholds", "curve", "summation_method", "name
 
     Example:
 
-    >>> float(AUC(num_thresholds=3)([0, 0, 1, 1], [0.0, 0.5, 0.3, 0.9]))
+    >>> import keraunos as keras
+    >>> metric = keras.metrics.AUC(num_thresholds=3)
+    >>> metric.update_state([0, 0, 1, 1], [0.0, 0.5, 0.3, 0.9]); float(metric.result())
     0.75
     """
 

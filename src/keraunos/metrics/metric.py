@@ -102,11 +102,8 @@ class Metric(Measure):
     def _stateless(self, method: Callable[..., Any], values: Any, *args: Any, **kwargs: Any) -> tuple[Any, list[Any]]:
         variables = self.variables
         if len(values) != len(variables):
-            raise ShapeError(
-                f"{self.name} has {len(variables)} variables, {len(values)} values were given.",
-                where="metric_variables",
-                fix="pass what the variables of an equal metric hold, in their order",
-            )
+            fact = f"{self.name} has {len(variables)} variables, {len(values)} values were given."
+            raise ShapeError(fact, where="metric_variables", fix="pass what the variables of an equal metric hold, in their order")
         out, (new,) = functional(method, variables)([list(values)], *args, **kwargs)
         return out, new
 
@@ -142,11 +139,18 @@ class BuiltinMetric(Metric, order=("name", "dtype")):
 class Mean(BuiltinMetric, name="mean"):
     """The (weighted) mean of the values.
 
+    Args:
+        name: Its name in logs.
+        dtype: The dtype that it is accumulated in.
+
     Example:
 
-    >>> mean = Mean()
-    >>> mean.update_state([1.0, 3.0, 5.0, 7.0]); float(mean.result())
+    >>> import keraunos as keras
+    >>> mean = keras.metrics.Mean()
+    >>> mean.update_state([1.0, 3.0]); mean.update_state([5.0, 7.0]); float(mean.result())
     4.0
+    >>> mean.reset_state(); mean.update_state([1.0, 3.0], sample_weight=[3.0, 1.0]); float(mean.result())
+    1.5
     """
 
     counters = ("total", "count")
@@ -179,7 +183,19 @@ class Mean(BuiltinMetric, name="mean"):
 
 
 class Sum(BuiltinMetric, name="sum"):
-    """The (weighted) sum of the values."""
+    """The (weighted) sum of the values.
+
+    Args:
+        name: Its name in logs.
+        dtype: The dtype that it is accumulated in.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> total = keras.metrics.Sum()
+    >>> total.update_state([1.0, 3.0]); total.update_state([5.0]); float(total.result())
+    9.0
+    """
 
     counters = ("total",)
 
@@ -204,6 +220,15 @@ class MeanMetricWrapper(Mean):
         name: Its name in logs.
         dtype: The dtype that it is accumulated in.
         kwargs: Further arguments of the function.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> def within(y_true, y_pred, distance):
+    ...     return keras.ops.cast(keras.ops.abs(y_true - y_pred) < distance, "float32")
+    >>> metric = keras.metrics.MeanMetricWrapper(within, name="close", distance=0.2)
+    >>> float(metric(keras.ops.array([1.0, 2.0]), keras.ops.array([1.1, 3.0])))
+    0.5
     """
 
     def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any):

@@ -61,7 +61,24 @@ class _OfClasses(_Overlap):
 
 
 class MeanIoU(_OfClasses):
-    """The intersection over union, the mean of all classes; the arguments are those of `IoU`."""
+    """The intersection over union, `tp / (tp + fp + fn)`, the mean of all classes that occur.
+
+    Args:
+        num_classes: The number of classes.
+        name: Its name in logs.
+        dtype: The dtype of the confusion matrix; int32 by default.
+        ignore_class: A class of targets that does not count.
+        sparse_y_true: Whether targets are integers, not one-hot.
+        sparse_y_pred: Whether predictions are integers, not probabilities.
+        axis: The axis of the classes, where they have one.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> metric = keras.metrics.MeanIoU(num_classes=2)
+    >>> metric.update_state([0, 0, 1, 1], [0, 1, 1, 1]); round(float(metric.result()), 4)  # 1/2 and 2/3
+    0.5833
+    """
 
     sparse_y_true: bool = True
     sparse_y_pred: bool = True
@@ -69,7 +86,7 @@ class MeanIoU(_OfClasses):
 
 
 class IoU(MeanIoU):
-    """The intersection over union of `target_class_ids`: `true positives / (true positives + false positives + false negatives)`.
+    """The intersection over union of `target_class_ids`, `tp / (tp + fp + fn)`: the mean of those that occur.
 
     Args:
         num_classes: The number of classes.
@@ -83,16 +100,33 @@ class IoU(MeanIoU):
 
     Example:
 
-    >>> metric = IoU(num_classes=2, target_class_ids=[0])
-    >>> round(float(metric([0, 0, 1, 1], [0, 1, 0, 1])), 2)
-    0.33
+    >>> import keraunos as keras
+    >>> metric = keras.metrics.IoU(num_classes=2, target_class_ids=[0])
+    >>> metric.update_state([0, 0, 1, 1], [0, 1, 0, 1]); round(float(metric.result()), 4)
+    0.3333
     """
 
     target_class_ids: Any
 
 
 class OneHotMeanIoU(_OfClasses):
-    """`MeanIoU` for one-hot targets."""
+    """`MeanIoU` for one-hot targets.
+
+    Args:
+        num_classes: The number of classes.
+        name: Its name in logs.
+        dtype: The dtype of the confusion matrix; int32 by default.
+        ignore_class: A class of targets that does not count.
+        sparse_y_pred: Whether predictions are integers, not probabilities.
+        axis: The axis of the classes.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> metric = keras.metrics.OneHotMeanIoU(num_classes=2)
+    >>> metric.update_state([[1, 0], [1, 0], [0, 1]], [[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]]); float(metric.result())
+    0.5
+    """
 
     sparse_y_true = False
     sparse_y_pred: bool = False
@@ -100,13 +134,44 @@ class OneHotMeanIoU(_OfClasses):
 
 
 class OneHotIoU(OneHotMeanIoU):
-    """`IoU` for one-hot targets."""
+    """`IoU` for one-hot targets.
+
+    Args:
+        num_classes: The number of classes.
+        target_class_ids: Those that are measured.
+        name: Its name in logs.
+        dtype: The dtype of the confusion matrix; int32 by default.
+        ignore_class: A class of targets that does not count.
+        sparse_y_pred: Whether predictions are integers, not probabilities.
+        axis: The axis of the classes.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> metric = keras.metrics.OneHotIoU(num_classes=2, target_class_ids=[1])
+    >>> metric.update_state([[1, 0], [1, 0], [0, 1]], [[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]]); float(metric.result())
+    0.5
+    """
 
     target_class_ids: Any
 
 
 class BinaryIoU(_Overlap):
-    """The intersection over union of yes-or-no predictions, for class 0, class 1 or their mean."""
+    """The intersection over union of yes-or-no predictions, for class 0, class 1 or their mean.
+
+    Args:
+        target_class_ids: The classes that are measured: `(0,)`, `(1,)` or both.
+        threshold: From which on a prediction is 1.
+        name: Its name in logs.
+        dtype: The dtype of the confusion matrix; int32 by default.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> metric = keras.metrics.BinaryIoU(target_class_ids=[1], threshold=0.3)
+    >>> metric.update_state([0, 1, 0, 1], [0.1, 0.2, 0.4, 0.7]); round(float(metric.result()), 4)
+    0.3333
+    """
 
     target_class_ids: Any = (0, 1)
     threshold: float = 0.5
@@ -170,13 +235,41 @@ class FBetaScore(_FScore, name="fbeta_score", order=("average", "beta")):
         threshold: Above which predictions are positive; by default the most probable class is.
         name: Its name in logs.
         dtype: The dtype of its variables.
+
+    Raises:
+        ShapeError: The targets are not one-hot.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> metric = keras.metrics.FBetaScore(beta=2.0)
+    >>> metric.update_state([[1, 0], [1, 0], [0, 1]], [[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]])
+    >>> keras.ops.convert_to_numpy(metric.result()).round(4)  # of class 0 one of two was missed
+    array([0.5556, 0.8333], dtype=float32)
     """
 
     beta: Positive = 1.0
 
 
 class F1Score(_FScore, name="f1_score"):
-    """`2 * precision * recall / (precision + recall)` of each class, for one-hot targets; the arguments are those of `FBetaScore`."""
+    """`2 * precision * recall / (precision + recall)` of each class, for one-hot targets.
+
+    Args:
+        average: None (a score for each class), "micro", "macro" or "weighted" (by the classes' frequencies).
+        threshold: Above which predictions are positive; by default the most probable class is.
+        name: Its name in logs.
+        dtype: The dtype of its variables.
+
+    Raises:
+        ShapeError: The targets are not one-hot.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> metric = keras.metrics.F1Score(average="macro")
+    >>> metric.update_state([[1, 0], [1, 0], [0, 1]], [[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]]); round(float(metric.result()), 4)
+    0.6667
+    """
 
 
 class R2Score(BuiltinMetric, name="r2_score"):
@@ -204,12 +297,8 @@ class R2Score(BuiltinMetric, name="r2_score"):
         y_true, y_pred = same_rank(tensor(y_true, self.dtype), tensor(y_pred, self.dtype))
         if y_true.shape != y_pred.shape or len(y_pred.shape) < 2:
             expected = "y_true and y_pred (batch, outputs)"
-            raise ShapeError(
-                "The targets do not fit the predictions.",
-                where="R2Score",
-                received=f"y_true {show(y_true.shape)}, y_pred {show(y_pred.shape)}",
-                expected=expected,
-            )
+            fact = "The targets do not fit the predictions."
+            raise ShapeError(fact, where="R2Score", received=f"y_true {show(y_true.shape)}, y_pred {show(y_pred.shape)}", expected=expected)
         if not hasattr(self, "count"):  # now the number of outputs is known
             self._count_in("squared_sum", "sum", "residual", "count", shape=(y_true.shape[-1],))
         weights = masked_weights(y_true, sample_weight, mask, self.dtype)

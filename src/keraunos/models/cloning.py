@@ -122,8 +122,21 @@ def same_class(model: Any) -> Any:
 def model_from_json(json_string: str, custom_objects: Any = None) -> Any:
     """A model from what `model.to_json()` returned, here or in any version of Keras.
 
+    Its weights are new ones.
+
+    Args:
+        json_string: The text.
+        custom_objects: Classes and functions of yours by name, beside those registered.
+
     Raises:
         ModelFileError: It is no JSON, or describes what cannot be made.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> text = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).to_json()
+    >>> keras.models.model_from_json(text).output_shape
+    (None, 2)
     """
     try:
         config = json.loads(json_string)

@@ -47,9 +47,8 @@ class GraphModel(Model):
 
     def _end(self, structure: Any) -> Any:
         if structure is None:
-            raise StateError(
-                f"The model '{self.name}' is not built, so it has no input.", fix="begin it with keras.Input(shape), or call build((None, …))", code="KR404"
-            )
+            fact = f"The model '{self.name}' is not built, so it has no input."
+            raise StateError(fact, fix="begin it with keras.Input(shape), or call build((None, …))", code="KR404")
         return structure
 
     @property
@@ -178,6 +177,19 @@ class Functional(GraphModel):
         inputs: The symbolic inputs, one, a list or a dict.
         outputs: The symbolic outputs, likewise.
         name: The model's name.
+
+    Raises:
+        ArgumentError: They are not symbolic tensors, an input is named twice, or two layers have one name.
+        StateError: An output cannot be computed from the inputs.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> x = keras.Input((4,), name="x")
+    >>> hidden = keras.layers.Dense(8, activation="relu")(x)
+    >>> model = keras.Model(x, {"price": keras.layers.Dense(1)(hidden), "kind": keras.layers.Dense(3)(hidden)})
+    >>> type(model).__name__, model.output_shape
+    ('Functional', {'price': (None, 1), 'kind': (None, 3)})
     """
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any):
@@ -206,6 +218,17 @@ class Function(Operation):
         inputs: The symbolic inputs.
         outputs: The symbolic outputs.
         name: Its name.
+
+    Raises:
+        StateError: An output cannot be computed from the inputs.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> x, y = keras.Input((2,)), keras.Input((2,))
+    >>> function = keras.Function([x, y], keras.ops.sum(x * y, axis=-1))
+    >>> keras.ops.convert_to_numpy(function([keras.ops.array([[1.0, 2.0]]), keras.ops.array([[3.0, 4.0]])])).tolist()
+    [11.0]
     """
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None):

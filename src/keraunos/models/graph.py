@@ -43,9 +43,8 @@ def nodes_between(entries: dict[int, Node], outputs: list[KerasTensor]) -> tuple
             if id(tensor) not in entries:
                 if not node.inputs:
                     name = node.operation.name
-                    raise StateError(
-                        f"The graph reaches the input '{name}', which the model does not name.", where=f"input '{name}'", fix=f"add '{name}' to inputs="
-                    )
+                    fact = f"The graph reaches the input '{name}', which the model does not name."
+                    raise StateError(fact, where=f"input '{name}'", fix=f"add '{name}' to inputs=")
                 stack.append((tensor, True))
                 stack.extend((x, False) for x in reversed(node.inputs))
     return order, met

@@ -189,6 +189,12 @@ class Model(Trainer, Layer):
 
         print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
 
+    def _repr_html_(self) -> str:
+        """What notebooks show: the model's picture and the table of its layers."""
+        from keraunos.models.summary import html_summary
+
+        return html_summary(self)
+
     # ---- looking inside ----
     def trace(self, x: Any, training: bool = False, print_fn: Any = None) -> Any:
         """Show what each layer makes of a batch: shape, dtype, statistics, and the time it took; inner models as a tree. The model stays as it is.

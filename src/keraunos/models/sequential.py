@@ -66,9 +66,8 @@ class Sequential(GraphModel):
         if not self._layers:
             self._layers += _implied_input(layer)
         elif isinstance(layer, InputLayer):
-            raise ArgumentError(
-                "Input must be the first layer.", where=self.name, received=f"{len(self._layers)} layers before it", fix="Sequential([Input(…), …])"
-            )
+            fact = "Input must be the first layer."
+            raise ArgumentError(fact, where=self.name, received=f"{len(self._layers)} layers before it", fix="Sequential([Input(…), …])")
         self._layers.append(layer)
         if rebuild:
             self._connect()
@@ -93,10 +92,12 @@ class Sequential(GraphModel):
         x = self._outputs_structure if self._order else chain[0].output
         for former, layer in itertools.pairwise(chain[len(self._order) :]):
             if not isinstance(x, KerasTensor):
-                fact = f"The layer '{former.name}' has {'no output' if x is None else 'several outputs'}; in a Sequential each has one."
-                raise ShapeError(fact, where=self.name, fix="let its call return a tensor" if x is None else "use a functional model")
+                fact = f"The layer '{former.name}' has several outputs; in a Sequential each has one."
+                raise ShapeError(fact, where=self.name, fix="use a functional model")
             with within(names=self._place):
                 x = layer(x)
+            if x is None:
+                raise ShapeError(f"The layer '{layer.name}' has no output; in a Sequential each has one.", where=self.name, fix="let its call return a tensor")
         self._take(chain[0].output, x)
         self._build_config = {"input_shape": self.input_shape}
 
@@ -110,7 +111,8 @@ class Sequential(GraphModel):
         if self.inputs is not None:
             return
         if not isinstance(input_shape, (tuple, list)) or any(not isinstance(d, (int, type(None))) for d in input_shape):
-            raise ShapeError("A Sequential is built for one input shape.", where=self.name, received=repr(input_shape), fix="build((None, 8))")
+            fix = "build((None, 8)); several inputs are for keras.Model([a, b], outputs)"
+            raise ShapeError("A Sequential is built for one input shape.", where=self.name, received=repr(input_shape), fix=fix)
         self._connect(InputLayer(batch_shape=tuple(input_shape), dtype=self._data_dtype()))
 
     def _data_dtype(self) -> str:

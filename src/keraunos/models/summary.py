@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,8 +12,10 @@ from rich.table import Table
 
 from keraunos.core.dtypes import BITS
 from keraunos.core.graph import KerasTensor, Node
+from keraunos.models.drawing import Picture, Shown
 from keraunos.models.functional import GraphModel
 from keraunos.models.sequential import Sequential
+from keraunos.training.tables import html_table
 
 
 def readable_size(size: int) -> str:
@@ -54,9 +57,9 @@ def _rows(owner: Any, layers: Any, nested: bool, depth: int = 0) -> Iterator[dic
         weights = getattr(layer, "weights", [])
         kind = layer.op.__name__ if hasattr(layer, "op") else type(layer).__name__
         yield {
-            "Layer (type)": f"{'└ ' * depth}{escape(layer.name)} ({escape(kind)})",
+            "Layer (type)": f"{'└ ' * depth}{layer.name} ({kind})",
             "Output Shape": _shape(layer),
-            "Param #": f"{sum(v.size for v in weights):,}",
+            "Param #": f"{sum(v.size for v in weights):,}" if getattr(layer, "built", True) else "?",
             "Connected to": ", ".join(_source(x) for n in layer.nodes if n in known for x in n.inputs) or "-",
             "Trainable": "-" if not weights else "Y" if layer.trainable_weights else "N",
         }
@@ -64,27 +67,57 @@ def _rows(owner: Any, layers: Any, nested: bool, depth: int = 0) -> Iterator[dic
             yield from _rows(layer, getattr(layer, "layers", ()), nested, depth + 1)
 
 
+def _listed(model: Any) -> list[Any]:
+    """The layers and ops that are told of."""
+    return model.layers if isinstance(model, Sequential) else list(getattr(model, "operations", model.layers))
+
+
+def _columns(model: Any, trainable: bool) -> list[str]:
+    hidden = {"Connected to": not _branches(model), "Trainable": not trainable}
+    return [name for name in ("Layer (type)", "Output Shape", "Param #", "Connected to", "Trainable") if not hidden.get(name)]
+
+
+def _counted(variables: Any) -> str:
+    """How many parameters there are, and their bytes."""
+    return f"{sum(v.size for v in variables):,} ({readable_size(sum(v.size * BITS[v.dtype] for v in variables) // 8)})"
+
+
+def html_summary(model: Any) -> str:
+    """What notebooks show of a model: its picture and the table of its layers, each to be folded."""
+    title = f"<b>{html.escape(model.name)}</b> ({html.escape(type(model).__name__)})"
+    if not model.built:
+        about = "is not built: its shapes and weights are not known. Begin it with keras.Input, or call it on data."
+    else:
+        count, size = _counted(model.weights).split(" ", 1)
+        about = f"has {count} parameters {size}, {sum(v.size for v in model.trainable_weights):,} of them trained"
+    picture = Picture(model, Shown(shapes=True)).html() if model.built and isinstance(model, GraphModel) else ""
+    columns = _columns(model, trainable=True)
+    rows = [[row[name] for name in columns] for row in _rows(model, _listed(model), nested=True)]
+    table = html_table("", columns, [name == "Param #" for name in columns], rows)
+    folded = [("Picture", picture, ' open=""' if len(rows) <= 16 else ""), (f"Layers ({len(rows)})", table if rows else "", "")]
+    parts = "".join(f"<details{state}><summary>{name}</summary>{what}</details>" for name, what, state in folded if what)
+    return f'<div style="overflow-x:auto"><p>{title} {about}</p>{parts}</div>'
+
+
 def print_summary(model: Any, line_length: int | None, positions: Any, print_fn: Any, expand_nested: bool, show_trainable: bool, layer_range: Any) -> None:
     """Print the table; see `Model.summary`."""
-    layers = model.layers if isinstance(model, Sequential) else list(getattr(model, "operations", model.layers))
+    layers = _listed(model)
     if layer_range:
         first, last = (layers.index(model.get_layer(name)) for name in layer_range)
         layers = layers[first : last + 1]
-    hidden = {"Connected to": not _branches(model), "Trainable": not show_trainable}
-    columns = [name for name in ("Layer (type)", "Output Shape", "Param #", "Connected to", "Trainable") if not hidden.get(name)]
+    columns = _columns(model, show_trainable)
     table = Table()
     for i, name in enumerate(columns):
         ratio = int(positions[i] * 100) if positions and i < len(positions) else None
         table.add_column(name, justify="right" if name == "Param #" else "left", overflow="fold", ratio=ratio)
     for row in _rows(model, layers, expand_nested):
-        table.add_row(*(row[name] for name in columns))
+        table.add_row(*(escape(row[name]) for name in columns))
     console = Console(width=line_length or (None if print_fn is None else 80), soft_wrap=False)
     with console.capture() as capture:
         console.print(f'Model: "{escape(model.name)}"', highlight=False)
         console.print(table)
         for kind, variables in (("Total", model.weights), ("Trainable", model.trainable_weights), ("Non-trainable", model.non_trainable_weights)):
-            size = sum(v.size * BITS[v.dtype] for v in variables) // 8
-            console.print(f" {kind} params: {sum(v.size for v in variables):,} ({readable_size(size)})", highlight=False)
+            console.print(f" {kind} params: {_counted(variables)}", highlight=False)
         if model.optimizer is not None and model.optimizer.variables:
             console.print(f" Optimizer params: {sum(v.size for v in model.optimizer.variables):,}", highlight=False)
     (print_fn or print)(capture.get().rstrip("\n"))

@@ -123,9 +123,8 @@ def _edited(model: Any, keys: Any, change: Callable[[Any, Any], _Place], share: 
     found = dict(_layers_of(model))
     for key in keys:
         if not isinstance(key, str) and not callable(key):
-            raise ArgumentTypeError(
-                "This names no layer.", received=type(key).__name__, expected="a name, a layer, a class, or a function of a layer", where="layer"
-            )
+            fact = "This names no layer."
+            raise ArgumentTypeError(fact, received=type(key).__name__, expected="a name, a layer, a class, or a function of a layer", where="layer")
         if not any(_is_meant(key, path, layer) for path, layer in found.items()):
             fix = suggestion(key, found) if isinstance(key, str) else None
             raise ArgumentError(f"The model has no layer that is meant by {key!r}.", where=model.name, fix=fix)

@@ -27,23 +27,58 @@ def bitwise_and(x: Tensor, y: Tensor) -> Bitwise:
 
 
 def bitwise_or(x: Tensor, y: Tensor) -> Bitwise:
-    """The bits that are set in either."""
+    """The bits that are set in either.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> int(ops.bitwise_or(0b1100, 0b1010)) == 0b1110
+    True
+    """
 
 
 def bitwise_xor(x: Tensor, y: Tensor) -> Bitwise:
-    """The bits that are set in exactly one."""
+    """The bits that are set in exactly one.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> int(ops.bitwise_xor(0b1100, 0b1010)) == 0b0110
+    True
+    """
 
 
 def bitwise_invert(x: Tensor) -> Bitwise:
-    """The bits that are not set."""
+    """The bits that are not set: `-x - 1` of signed integers, "not" of bools.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.bitwise_invert([0, 5])).tolist()
+    [-1, -6]
+    """
 
 
 def left_shift(x: Tensor, y: Tensor) -> Shifted:
-    """The bits moved up by `y` places, zeros coming in: `x` times 2 to the power `y`."""
+    """The bits moved up by `y` places, zeros coming in: `x` times 2 to the power `y`.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.left_shift([1, 3], [3, 1])).tolist()
+    [8, 6]
+    """
 
 
 def right_shift(x: Tensor, y: Tensor) -> Shifted:
-    """The bits moved down by `y` places, the sign coming in: `x` divided by 2 to the power `y`, rounded down."""
+    """The bits moved down by `y` places, the sign coming in: `x` divided by 2 to the power `y`, rounded down.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.right_shift([8, -5], [3, 1])).tolist()
+    [1, -3]
+    """
 
 
 declare(globals(), broadcast)
@@ -60,11 +95,8 @@ def _viewed(x: Any, dtype: Any = None) -> Spec:
     if not shape:
         raise ShapeError(f"A scalar of {old} bits cannot be viewed as {name} of {new}.", fix="reshape it to one axis first")
     if shape[-1] is not UNKNOWN and shape[-1] * old % new:
-        raise ShapeError(
-            f"{shape[-1]} elements of {old} bits cannot be viewed as {name} of {new}.",
-            received=show(shape),
-            fix="the last axis must hold whole elements of the new dtype",
-        )
+        fact = f"{shape[-1]} elements of {old} bits cannot be viewed as {name} of {new}."
+        raise ShapeError(fact, received=show(shape), fix="the last axis must hold whole elements of the new dtype")
     return Spec((*shape[:-1], UNKNOWN if shape[-1] is UNKNOWN else shape[-1] * old // new), name)
 
 
@@ -83,7 +115,14 @@ def view(x: Tensor, dtype: Any = None) -> Tensor:
 
 # ---- whole numbers ----
 def gcd(x1: Tensor, x2: Tensor) -> Shifted:
-    """The greatest common divisor of two integers, not negative."""
+    """The greatest common divisor of two integers, not negative.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.gcd([12, 7, 0], [18, 5, 4])).tolist()
+    [6, 1, 4]
+    """
     x1, x2 = (absolute(x) for x in settled(x1, x2))
     a, b = add(x1, zeros_like(x2)), add(x2, zeros_like(x1))  # of one shape, as a loop's state must be
 
@@ -97,7 +136,14 @@ def gcd(x1: Tensor, x2: Tensor) -> Shifted:
 
 
 def lcm(x1: Tensor, x2: Tensor) -> Shifted:
-    """The least common multiple of two integers, not negative; 0 if one is 0."""
+    """The least common multiple of two integers, not negative; 0 if one is 0.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.lcm([4, 7, 0], [6, 5, 3])).tolist()
+    [12, 35, 0]
+    """
     x1, x2 = settled(x1, x2)
     common = gcd(x1, x2)
     return absolute(multiply(floor_divide(x1, where(equal(common, 0), 1, common)), x2))

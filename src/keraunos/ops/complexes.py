@@ -12,11 +12,25 @@ from keraunos.ops.shaping import dtype, get_item, shape, stack
 
 
 def real(x: Tensor) -> Real:
-    """The real part; what is not complex is its own."""
+    """The real part; what is not complex is its own.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.real([1 + 2j, 3])).tolist()
+    [1.0, 3.0]
+    """
 
 
 def imag(x: Tensor) -> Real:
-    """The imaginary part; 0 for what is not complex."""
+    """The imaginary part; 0 for what is not complex.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.imag([1 + 2j, 3])).tolist()
+    [2.0, 0.0]
+    """
 
 
 def as_complex(real: Tensor, imag: Tensor) -> Complex:
@@ -27,7 +41,14 @@ declare(globals(), broadcast)
 
 
 def conjugate(x: Tensor) -> Same:
-    """`x` with the imaginary part's sign turned round."""
+    """`x` with the imaginary part's sign turned round.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.conj([1 + 2j, 3])).tolist()
+    [(1-2j), (3-0j)]
+    """
     return as_complex(real(x), negative(imag(x))) if dtype(x) in dtypes.COMPLEX else x
 
 
@@ -44,7 +65,14 @@ def angle(x: Tensor) -> Floating:
 
 
 def isreal(x: Tensor) -> Same:
-    """Whether the imaginary part is 0."""
+    """Whether the imaginary part is 0.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.isreal([1 + 2j, 3])).tolist()
+    [False, True]
+    """
     return equal(imag(x), 0)
 
 
@@ -66,6 +94,12 @@ def view_as_complex(x: Tensor) -> Same:
 
     Raises:
         ShapeError: It is not.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.view_as_complex([[1.0, 2.0], [3.0, 0.0]])).tolist()
+    [(1+2j), (3+0j)]
     """
     own = shape(x)
     if not own or not same_dim(own[-1], 2):

@@ -29,9 +29,8 @@ def _tensors(structure: Any, where: str | None = None) -> Any:
 
     def tensor(x: Any) -> Any:
         if isinstance(x, str):
-            raise ArgumentTypeError(
-                "Text is no tensor.", where=where, received="a str", fix="turn it into numbers first, with TextVectorization or StringLookup"
-            )
+            fact = "Text is no tensor."
+            raise ArgumentTypeError(fact, where=where, received="a str", fix="turn it into numbers first, with TextVectorization or StringLookup")
         return x if x is None else convert_to_tensor(x)
 
     return tree.map_structure(tensor, structure)
@@ -310,9 +309,8 @@ def _rows(where: str, xs: Any, length: int | None = None) -> Any:
     """
     specs = [spec_of(x) for x in tree.flatten(xs) if x is not None]
     if any(not x.shape for x in specs):
-        raise ShapeError(
-            "A number alone has no rows to go through.", where=where, received=", ".join(str(show(x.shape)) for x in specs), fix="give it an axis: x[None]"
-        )
+        fix = "give it an axis: x[None]"
+        raise ShapeError("A number alone has no rows to go through.", where=where, received=", ".join(str(show(x.shape)) for x in specs), fix=fix)
     if length is not None and (not isinstance(length, int) or length < 0):
         raise ArgumentError("length must be an integer of at least 0.", where=where, received=f"length={length!r}")
     counts = [x.shape[0] for x in specs] + ([length] if length is not None else [])
@@ -320,11 +318,8 @@ def _rows(where: str, xs: Any, length: int | None = None) -> Any:
     if not counts:
         raise ArgumentError(f"{where.rpartition('.')[2]} needs rows to go through: xs, or length.", where=where)
     if len(set(known)) > 1:
-        raise ShapeError(
-            f"The inputs have unequal numbers of rows: {', '.join(builtins.map(str, known))}.",
-            where=where,
-            fix="bring them to one length first, such as by ops.pad",
-        )
+        fact = f"The inputs have unequal numbers of rows: {', '.join(builtins.map(str, known))}."
+        raise ShapeError(fact, where=where, fix="bring them to one length first, such as by ops.pad")
     return known[0] if known else UNKNOWN
 
 

@@ -55,7 +55,24 @@ def _beside(bias: Any, rank: int, data_format: str | None) -> Any:
 def conv_transpose(
     inputs: Tensor, kernel: Tensor, strides: Any = 1, padding: str = "valid", output_padding: Any = None, data_format: str | None = None, dilation_rate: Any = 1
 ) -> Tensor:
-    """The transpose (gradient) of `conv`, which enlarges by `strides`; the kernel is `(*sizes, filters, channels)`."""
+    """The transpose of `conv`, by which its gradient flows back: an image enlarged by `strides`.
+
+    Args:
+        inputs: `(batch, *spatial, channels)`, or for "channels_first" `(batch, channels, *spatial)`.
+        kernel: `(*sizes, filters, channels)`.
+        strides: How much larger the result is, one integer or one for each spatial axis.
+        padding: "valid" (all that the kernel reaches) or "same" (exactly `strides` times the size).
+        output_padding: What is added to the sizes at their end; None chooses the sizes by `padding`.
+        data_format: "channels_last" or "channels_first"; None is `image_data_format()`.
+        dilation_rate: The distance of the kernel's elements.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> x = ops.reshape(ops.array([1.0, 2.0, 3.0]), (1, 3, 1))
+    >>> ops.convert_to_numpy(ops.conv_transpose(x, ops.ones((2, 1, 1)), strides=2, data_format="channels_last")).ravel().tolist()
+    [1.0, 1.0, 2.0, 2.0, 3.0, 3.0]
+    """
 
 
 def biased_conv_transpose(
@@ -70,7 +87,17 @@ def biased_conv_transpose(
 def depthwise_conv(
     inputs: Tensor, kernel: Tensor, strides: Any = 1, padding: str = "valid", data_format: str | None = None, dilation_rate: Any = 1
 ) -> Promoted:
-    """Each channel convolved by itself; the kernel is `(*sizes, channels, multiplier)`, the result has `channels * multiplier`."""
+    """Each channel convolved by itself; the arguments are those of `conv`.
+
+    Args:
+        kernel: `(*sizes, channels, multiplier)`; the result has `channels * multiplier` channels.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.shape(ops.depthwise_conv(ops.ones((1, 8, 8, 3)), ops.ones((3, 3, 3, 2)), data_format="channels_last"))
+    (1, 6, 6, 6)
+    """
     return conv(inputs, _by_channel(inputs, kernel, data_format), strides, padding, data_format, dilation_rate)
 
 
@@ -94,7 +121,19 @@ def separable_conv(
     inputs: Tensor, depthwise_kernel: Tensor, pointwise_kernel: Tensor,
     strides: Any = 1, padding: str = "valid", data_format: str | None = None, dilation_rate: Any = 1,
 ) -> Promoted:  # fmt: skip
-    """`depthwise_conv`, then a convolution of size 1 that mixes the channels."""
+    """`depthwise_conv`, then a convolution of size 1 that mixes the channels; the other arguments are those of `conv`.
+
+    Args:
+        depthwise_kernel: `(*sizes, channels, multiplier)`.
+        pointwise_kernel: `(1, ..., channels * multiplier, filters)`.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> kernels = ops.ones((3, 3, 3, 2)), ops.ones((1, 1, 6, 16))
+    >>> ops.shape(ops.separable_conv(ops.ones((1, 8, 8, 3)), *kernels, data_format="channels_last"))
+    (1, 6, 6, 16)
+    """
     x = depthwise_conv(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate)
     return conv(x, pointwise_kernel, 1, "valid", data_format)
 
@@ -112,12 +151,27 @@ def max_pool(inputs: Tensor, pool_size: Any, strides: Any = None, padding: str =
 
     Raises:
         ShapeError: The window is larger than the inputs.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> x = ops.reshape(ops.array([1.0, 5.0, 2.0, 3.0]), (1, 4, 1))
+    >>> ops.convert_to_numpy(ops.max_pool(x, 2, data_format="channels_last")).ravel().tolist()
+    [5.0, 3.0]
     """
 
 
 @primitive(shape=lambda inputs, *options: windows.pool(dims(inputs), *options).shape, dtype=FLOATING)
 def average_pool(inputs: Tensor, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str | None = None) -> Tensor:
-    """The mean of each window, without what lies over the edge; the arguments are those of `max_pool`."""
+    """The mean of each window, without what lies over the edge; the arguments are those of `max_pool`.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> x = ops.reshape(ops.array([1.0, 3.0, 5.0]), (1, 3, 1))
+    >>> ops.convert_to_numpy(ops.average_pool(x, 2, padding="same", data_format="channels_last")).ravel().tolist()
+    [2.0, 5.0]
+    """
 
 
 def _edges(size: Any, count: int) -> tuple[Any, Any]:
@@ -161,7 +215,15 @@ def adaptive_average_pool(inputs: Tensor, output_size: Any, data_format: str | N
 
 
 def adaptive_max_pool(inputs: Tensor, output_size: Any, data_format: str | None = None) -> Same:
-    """The maxima of so many windows that the result has `output_size`; windows and arguments are those of `adaptive_average_pool`."""
+    """The maxima of so many windows that the result has `output_size`; windows and arguments are those of `adaptive_average_pool`.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> x = ops.reshape(ops.array([1.0, 5.0, 2.0, 3.0, 4.0]), (1, 5, 1))
+    >>> ops.convert_to_numpy(ops.adaptive_max_pool(x, 2, data_format="channels_last")).ravel().tolist()
+    [5.0, 4.0]
+    """
     first, parts = windows.adaptive(shape(inputs), output_size, data_format)
     if _divides(parts):
         return max_pool(inputs, tuple(n // count for n, count in parts), data_format=data_format)

@@ -84,7 +84,18 @@ def eigh(x: Tensor) -> tuple[Wide, Wide]:
 
 @shaped
 def eig(x: Tensor) -> tuple[Wide, Wide]:
-    """The eigenvalues of square matrices in no order, and the unit eigenvectors as columns; both are complex."""
+    """The eigenvalues of square matrices in no order, and the unit eigenvectors as columns; both are complex. Of symmetric matrices `eigh` has real ones.
+
+    Args:
+        x: The matrices, of shape `(..., n, n)`.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> values, vectors = ops.eig([[0.0, -1.0], [1.0, 0.0]])  # a turn by 90 degrees: i and -i
+    >>> sorted(ops.convert_to_numpy(values).imag.round(3).tolist())
+    [-1.0, 1.0]
+    """
     batch, n = squares(x)
     kind = dtypes.complexed(_dtype(x))
     return Spec((*batch, n), kind), Spec((*batch, n, n), kind)
@@ -97,6 +108,13 @@ def qr(x: Tensor, mode: str = "reduced") -> tuple[Wide, Wide]:
     Args:
         x: The matrices, of shape `(..., m, n)`.
         mode: "reduced" gives `q` of shape `(..., m, k)` and `r` of `(..., k, n)` with k the smaller of m and n; "complete" has k = m.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> q, r = ops.qr([[3.0, 1.0], [4.0, 2.0], [0.0, 5.0]])
+    >>> ops.shape(q), ops.shape(r), bool(ops.allclose(ops.matmul(q, r), [[3, 1], [4, 2], [0, 5]], atol=1e-5))
+    ((3, 2), (2, 2), True)
     """
     one_of("mode", mode, ("reduced", "complete"))
     batch, m, n = matrices(x)
@@ -113,6 +131,13 @@ def svd(x: Tensor, full_matrices: bool = True, compute_uv: bool = True) -> tuple
         full_matrices: Whether `u` is of shape `(..., m, m)` and `vh` of `(..., n, n)`; otherwise `(..., m, k)` and `(..., k, n)`,
             with k the smaller of m and n.
         compute_uv: False gives `s` alone.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> u, s, vh = ops.svd([[3.0, 0.0], [0.0, 4.0], [0.0, 0.0]], full_matrices=False)
+    >>> ops.shape(u), ops.shape(vh), [f"{value:.4f}" for value in ops.convert_to_numpy(s)]
+    ((3, 2), (2, 2), ['4.0000', '3.0000'])
     """
     batch, m, n = matrices(x)
     k, kind = smaller(m, n), _dtype(x)
@@ -132,6 +157,13 @@ def lu_factor(x: Tensor) -> tuple[Wide, Any]:
     Returns:
         The factors in one matrix of shape `(..., m, n)`, and for each of the k = min(m, n) steps the row that was exchanged with
         the one in turn, of shape `(..., k)`, int32.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> factors, pivots = ops.lu_factor([[1.0, 2.0], [2.0, 8.0]])
+    >>> ops.convert_to_numpy(factors).tolist(), ops.convert_to_numpy(pivots).tolist()
+    ([[2.0, 8.0], [0.5, -2.0]], [1, 1])
     """
     batch, m, n = matrices(x)
     return Spec((*batch, m, n), _dtype(x)), Spec((*batch, smaller(m, n)), "int32")

@@ -85,13 +85,29 @@ def fft(x: Tensors) -> tuple[Wide, Wide]:
 
 
 def fft2(x: Tensors) -> tuple[Wide, Wide]:
-    """The discrete Fourier transform along the last two axes of the complex numbers `x`, a pair `(real, imaginary)`."""
+    """The discrete Fourier transform along the last two axes of the complex numbers `x`, a pair `(real, imaginary)`.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> real, imaginary = ops.fft2(([[1.0, 2.0], [3.0, 4.0]], [[0.0, 0.0], [0.0, 0.0]]))
+    >>> ops.convert_to_numpy(real).tolist()
+    [[10.0, -2.0], [-4.0, 0.0]]
+    """
     columns = fft(tuple(swapaxes(y, -1, -2) for y in fft(_pair(x, 2))))
     return tuple(swapaxes(y, -1, -2) for y in columns)  # type: ignore[return-value]
 
 
 def ifft2(x: Tensors) -> tuple[Wide, Wide]:
-    """The inverse of `fft2`."""
+    """The inverse of `fft2`.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> real, imaginary = ops.ifft2(ops.fft2(([[1.0, 2.0], [3.0, 4.0]], [[0.0, 0.0], [0.0, 0.0]])))
+    >>> ops.convert_to_numpy(real).tolist()
+    [[1.0, 2.0], [3.0, 4.0]]
+    """
     re, im = _pair(x, 2)
     rows, columns = shape(re)[-2:]
     im, re = (true_divide(true_divide(y, rows), columns) for y in fft2((im, re)))  # the transform of the mirrored, mirrored
@@ -140,6 +156,13 @@ def rfft(x: Tensor, fft_length: int | None = None) -> tuple[Wide, Wide]:
 
     Args:
         fft_length: The number of elements to transform: those missing are 0, more are cut off; None is as many as there are.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> real, imaginary = ops.rfft([1.0, 2.0, 3.0, 4.0])
+    >>> ops.convert_to_numpy(real).tolist(), ops.convert_to_numpy(imaginary).tolist()
+    ([10.0, -2.0, -2.0], [0.0, 2.0, 0.0])
     """
     n = _length(shape(_signal(x))[-1] if fft_length is None else fft_length)
     x = _fitted(x, n)
@@ -201,11 +224,8 @@ def _overlapped(frames: Any, stride: int) -> Any:
 def _window(window: Any, sequence_length: int, fft_length: int, kind: str) -> Any:
     """The window, by name, of its own or none, amid `fft_length` elements."""
     if sequence_length > fft_length:
-        raise ArgumentError(
-            f"A frame of {sequence_length} elements does not fit a transform of {fft_length}.",
-            where="fft_length",
-            fix="fft_length of at least the frame's length",
-        )
+        fact = f"A frame of {sequence_length} elements does not fit a transform of {fft_length}."
+        raise ArgumentError(fact, where="fft_length", fix="fft_length of at least the frame's length")
     if isinstance(window, str):
         periodic = {"hann": np.hanning, "hamming": np.hamming}[one_of("window", window, ("hann", "hamming"))]
         window = periodic(sequence_length + 1)[:-1]
@@ -256,6 +276,13 @@ def istft(
 
     References:
         D. W. Griffin and J. S. Lim, Signal estimation from modified short-time Fourier transform, 1984.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> frames = ops.stft([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0], sequence_length=4, sequence_stride=2, fft_length=4)
+    >>> ops.convert_to_numpy(ops.istft(frames, 4, 2, 4)).round(3).tolist()
+    [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]
     """
     _positive(sequence_length=sequence_length, sequence_stride=sequence_stride, fft_length=fft_length)
     frames = irfft(_pair(x, 2), fft_length)

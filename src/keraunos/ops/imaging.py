@@ -104,6 +104,12 @@ def rgb_to_hsv(images: Tensor, data_format: str | None = None) -> Same:
     Raises:
         DTypeError: The images are not floats.
         ShapeError: The images have not 3 channels.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.image.rgb_to_hsv([[[1.0, 0.0, 0.0], [0.5, 0.25, 0.25], [0.0, 0.0, 0.0]]])).tolist()
+    [[[0.0, 1.0, 1.0], [0.0, 0.5, 0.5], [0.0, 0.0, 0.0]]]
     """
     _floats_only(images)
     images = where(less(absolute(images), float(ml_dtypes.finfo(dtype(images)).eps)), 0, images)
@@ -127,6 +133,12 @@ def hsv_to_rgb(images: Tensor, data_format: str | None = None) -> Same:
     Raises:
         DTypeError: The images are not floats.
         ShapeError: The images have not 3 channels.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.image.hsv_to_rgb([[[0.0, 1.0, 1.0], [0.5, 1.0, 1.0], [0.0, 0.0, 0.5]]])).tolist()
+    [[[1.0, 0.0, 0.0], [0.0, 1.0, 1.0], [0.5, 0.5, 0.5]]]
     """
     _floats_only(images)
     (hue, saturation, value), axis = _channels(images, data_format)

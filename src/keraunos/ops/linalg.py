@@ -76,6 +76,12 @@ def solve_triangular(a: Tensor, b: Tensor, lower: bool = False) -> Wide:
         a: Square matrices, of shape `(..., n, n)`.
         b: One vector of shape `(n,)`, or matrices of shape `(..., n, k)`.
         lower: Which triangle counts.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.solve_triangular([[2.0, 0.0], [1.0, 1.0]], [4.0, 5.0], lower=True)).tolist()
+    [2.0, 3.0]
     """
     solved(a, b)
     return solve(tril(a) if lower else triu(a), b)
@@ -99,6 +105,12 @@ def cholesky_inverse(x: Tensor, upper: bool = False) -> Wide:
     Args:
         x: The factors, of shape `(..., n, n)`: `cholesky(matrix, upper)`; the other triangle does not count.
         upper: Whether they are the upper triangular ones.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.cholesky_inverse(ops.cholesky([[4.0, 0.0], [0.0, 16.0]]))).tolist()
+    [[0.25, 0.0], [0.0, 0.0625]]
     """
     factor = _adjoint(x) if upper else x
     inverse = solve_triangular(factor, _identity(x), lower=True)
@@ -112,6 +124,12 @@ def pinv(x: Tensor, rcond: Operand | None = None) -> Wide:
         x: The matrices.
         rcond: Singular values up to this share of the largest count as zero; one number, or one for each matrix of the batch. None is
             the larger of m and n times the dtype's spacing at 1.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.pinv([[2.0, 0.0], [0.0, 4.0], [0.0, 0.0]])).tolist()
+    [[0.5, 0.0, 0.0], [0.0, 0.25, 0.0]]
     """
     matrices(x)
     u, s, vh = svd(x, full_matrices=False)
@@ -148,6 +166,12 @@ def matrix_rank(x: Tensor, tol: Operand | None = None) -> Wide:
         x: The matrices.
         tol: One number, or one for each matrix of the batch. None is the largest singular value times the larger of m and n times
             the dtype's spacing at 1.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> int(ops.matrix_rank([[1.0, 2.0], [2.0, 4.0]]))
+    1
     """
     matrices(x)
     s = svd(x, compute_uv=False)
@@ -177,13 +201,28 @@ def det(x: Tensor) -> Wide:
 
 
 def slogdet(x: Tensor) -> tuple[Wide, Wide]:
-    """The signs of the determinants of square matrices, and the logarithms of their absolute values: 0 and -inf for singular ones."""
+    """The signs of the determinants of square matrices, and the logarithms of their absolute values: 0 and -inf for singular ones.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> sign, logarithm = ops.slogdet([[0.0, 1.0], [1.0, 0.0]])
+    >>> float(sign), float(logarithm)
+    (-1.0, 0.0)
+    """
     entries, exchanges = _triangle(x)
     return multiply(prod(sign(entries), -1), exchanges), sum(log(absolute(entries)), -1)
 
 
 def logdet(x: Tensor) -> Wide:
-    """The logarithms of the determinants of positive definite matrices of shape `(..., n, n)`; of the absolute value, for others."""
+    """The logarithms of the determinants of positive definite matrices of shape `(..., n, n)`; of the absolute value, for others.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> float(ops.logdet([[2.0, 0.0], [0.0, 0.5]])), float(ops.logdet([[2.0, 0.0], [0.0, 2.0]]))
+    (0.0, 1.386...)
+    """
     return slogdet(x)[1]
 
 
@@ -197,6 +236,18 @@ def norm(x: Tensor, ord: Any = None, axis: Any = None, keepdims: bool = False) -
             columns or rows; 2, -2 or "nuc", the largest, the smallest or all the singular values.
         axis: One axis, a pair, or None.
         keepdims: Whether the axes stay, with size 1.
+
+    Raises:
+        ArgumentError: There is no such order.
+        ShapeError: More than two axes are named.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.norm([[3.0, 4.0], [0.0, 2.0]], axis=1)).tolist()
+    [5.0, 2.0]
+    >>> ops.convert_to_numpy(ops.norm([[3.0, 4.0], [0.0, 2.0]], ord=1, axis=1)).tolist()
+    [7.0, 2.0]
     """
     axes: Any = normalize_axes(axis, ndim(x))
     if len(axes) not in (1, 2) and (ord is not None or axis is not None):
@@ -289,12 +340,8 @@ def jvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]
             fix = "pass floats of the same dtype"
             raise DTypeError("Only floats can be differentiated.", where="ops.jvp", received=f"{x.dtype} and a tangent of {dx.dtype}", fix=fix)
         if not equal_shapes(x.shape, dx.shape):
-            raise ShapeError(
-                "A tangent has not the shape of its primal.",
-                where="ops.jvp",
-                received=f"{show(x.shape)} and {show(dx.shape)}",
-                fix="begin with ops.ones_like(primal)",
-            )
+            fact = "A tangent has not the shape of its primal."
+            raise ShapeError(fact, where="ops.jvp", received=f"{show(x.shape)} and {show(dx.shape)}", fix="begin with ops.ones_like(primal)")
     if any(isinstance(x, Spec) for x in tree.flatten((primals, tangents))):
         return _symbolic(fun, primals, tangents, has_aux)
     return (getattr(config.active(), "jvp", None) or _by_gradients)(_paired(fun) if has_aux else fun, primals, tangents, has_aux)

@@ -58,7 +58,22 @@ def _former(kwargs: dict[str, Any], name: str) -> Any:
 
 
 def multi_hot(inputs: Operand, num_classes: int | None = None, axis: int = -1, dtype: Any = None, sparse: bool = False, **kwargs: Any) -> Composed:
-    """Sets of integers, along axis 1, as vectors that are 1 at the place of each; `num_tokens` is Keras's former name of `num_classes`."""
+    """Sets of integers, along axis 1 (or the only one), as vectors that are 1 at the place of each and 0 elsewhere.
+
+    Args:
+        inputs: The integers; those that are no class leave no mark.
+        num_classes: How many there are.
+        axis: Where the axis of the classes is.
+        dtype: The result's dtype; None is `floatx()`.
+        sparse: False: there are no sparse tensors.
+        **kwargs: `num_tokens`, Keras's former name of `num_classes`.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.multi_hot([[0, 2], [1, 1]], num_classes=4)).tolist()
+    [[1.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, 0.0]]
+    """
     former = _former(kwargs, "num_tokens")
     num_classes = former if num_classes is None else num_classes
     if num_classes is None:
@@ -68,7 +83,19 @@ def multi_hot(inputs: Operand, num_classes: int | None = None, axis: int = -1, d
 
 
 def in_top_k(targets: Operand, predictions: Tensor, k: int) -> Composed:
-    """Whether each target class is among the `k` largest predictions of its row; ties count, NaN does not."""
+    """Whether each target class is among the `k` largest predictions of its row; ties count, NaN does not.
+
+    Args:
+        targets: Integers, `(batch,)`.
+        predictions: `(batch, classes)`.
+        k: How many count.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.in_top_k([0, 2], [[0.1, 0.7, 0.2], [0.1, 0.7, 0.2]], k=2)).tolist()
+    [False, True]
+    """
     targets, k = cast(targets, "int32"), rules.integer(k, "k")
     nearest = clip(targets, 0, predictions.shape[-1] - 1)
     own = take_along_axis(predictions, expand_dims(nearest, -1), axis=-1)
@@ -98,6 +125,15 @@ def sparse_categorical_crossentropy(target: Operand, output: Tensor, from_logits
         output: Probabilities, which are made to sum to 1 along `axis`; or logits.
         from_logits: Whether `output` is logits.
         axis: The axis of the classes.
+
+    Raises:
+        ShapeError: The shapes do not fit.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.sparse_categorical_crossentropy([0, 1], [[0.5, 0.5], [0.75, 0.25]])).tolist()
+    [0.693..., 1.386...]
     """
     target = cast(_with_axis(target, output, axis), "int32")
     if from_logits:
@@ -125,6 +161,17 @@ def categorical_crossentropy(target: Operand, output: Tensor, from_logits: bool 
         output: Probabilities, which are made to sum to 1 along `axis`; or logits.
         from_logits: Whether `output` is logits.
         axis: The axis of the classes.
+
+    Raises:
+        ShapeError: The shapes differ.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.categorical_crossentropy([[1.0, 0.0]], [[0.5, 0.5]])).tolist()
+    [0.693...]
+    >>> float(ops.categorical_crossentropy([0.0, 1.0], [0.0, 0.0], from_logits=True))
+    0.693...
     """
     _check_equal(target, output)
     p = log_softmax(output, axis=axis) if from_logits else log(_inside(divide_no_nan(output, sum(output, axis=axis, keepdims=True))))
@@ -138,6 +185,15 @@ def binary_crossentropy(target: Operand, output: Tensor, from_logits: bool = Fal
         target: 0 to 1, of `output`'s shape.
         output: Probabilities, or logits.
         from_logits: Whether `output` is logits.
+
+    Raises:
+        ShapeError: The shapes differ.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.binary_crossentropy([1.0, 0.0], [0.5, 0.75])).tolist()
+    [0.693..., 1.386...]
     """
     _check_equal(target, output)
     target = _like(target, output)
@@ -190,7 +246,23 @@ def _along(parameter: Any, x: Any, axes: tuple[int, ...], name: str) -> Any:
 
 
 def batch_normalization(x: Tensor, mean: Tensor, variance: Tensor, axis: int, offset: Tensor = None, scale: Tensor = None, epsilon: float = 1e-3) -> Floating:
-    """`(x - mean) / sqrt(variance + epsilon) * scale + offset`, the statistics lying along `axis`."""
+    """`(x - mean) / sqrt(variance + epsilon) * scale + offset`, the statistics lying along `axis` ([Ioffe and Szegedy, 2015](https://arxiv.org/abs/1502.03167)).
+
+    Args:
+        x: The tensor.
+        mean: A vector as long as `axis`.
+        variance: Likewise.
+        axis: The axis that is not normalized, as a rule that of the channels.
+        offset: Likewise a vector; None is 0.
+        scale: Likewise a vector; None is 1.
+        epsilon: What keeps the root from 0.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.batch_normalization([[1.0, 10.0], [3.0, 30.0]], mean=[2.0, 20.0], variance=[1.0, 100.0], axis=-1, epsilon=0.0)).tolist()
+    [[-1.0, -1.0], [1.0, 1.0]]
+    """
     axes = (normalize_axis(axis, len(x.shape)),)
     factor = rsqrt(add(_along(variance, x, axes, "variance"), epsilon))
     factor = factor if scale is None else factor * _along(scale, x, axes, "scale")
@@ -219,7 +291,19 @@ def _by_root(x: Any, wide: Any, axes: tuple[int, ...], epsilon: float | None, sc
 def layer_normalization(x: Tensor, gamma: Operand = None, beta: Operand = None, axis: Any = -1, epsilon: float | None = None, **kwargs: Any) -> Floating:
     """`x` with mean 0 and variance 1 over `axis`, times `gamma`, plus `beta` ([Ba et al., 2016](https://arxiv.org/abs/1607.06450)).
 
-    With Keras's former option `rms_scaling=True` the mean stays as it is, and `beta` is left out.
+    Args:
+        x: The tensor.
+        gamma: The scale, in the shape of the normalized axes; None is 1.
+        beta: The offset, likewise; None is 0.
+        axis: One axis or several.
+        epsilon: What keeps the root from 0; None is `epsilon()` of `keraunos.config`.
+        **kwargs: With `rms_scaling=True`, Keras's former option, the mean stays as it is, and `beta` is left out.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.layer_normalization([[1.0, 3.0], [4.0, 4.0]], epsilon=0.25)).tolist()
+    [[-0.894..., 0.894...], [0.0, 0.0]]
     """
     axes, wide = tuple(sorted(normalize_axes(axis, len(x.shape)))), _wide(x)
     centered = wide - mean(wide, axis=axes, keepdims=True)
@@ -230,7 +314,20 @@ def layer_normalization(x: Tensor, gamma: Operand = None, beta: Operand = None, 
 
 
 def rms_normalization(x: Tensor, scale: Operand = None, axis: Any = -1, epsilon: float | None = None) -> Floating:
-    """`x / sqrt(mean(x ** 2) + epsilon) * scale` over `axis` ([Zhang and Sennrich, 2019](https://arxiv.org/abs/1910.07467))."""
+    """`x / sqrt(mean(x ** 2) + epsilon) * scale` over `axis` ([Zhang and Sennrich, 2019](https://arxiv.org/abs/1910.07467)).
+
+    Args:
+        x: The tensor.
+        scale: In the shape of the normalized axes; None is 1.
+        axis: One axis or several.
+        epsilon: What keeps the root from 0; None is `epsilon()` of `keraunos.config`.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.rms_normalization([3.0, -3.0, 0.0, 0.0], epsilon=0.0)).tolist()
+    [1.414..., -1.414..., 0.0, 0.0]
+    """
     return _by_root(x, _wide(x), tuple(sorted(normalize_axes(axis, len(x.shape)))), epsilon, scale, "scale")
 
 

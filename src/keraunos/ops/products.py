@@ -31,12 +31,8 @@ def matmul(x1: Tensor, x2: Tensor) -> Contracted:
         raise ShapeError("matmul needs tensors with axes, not scalars.", received=f"{show(a)} and {show(b)}", fix="use ops.multiply")
     if not same_dim(a[-1], b[-2:][0]):
         expected = f"the last axis of the first, {a[-1]}, as long as {'the last but one' if len(b) > 1 else 'the only one'} of the second"
-        raise ShapeError(
-            f"Shapes {show(a)} and {show(b)} cannot be multiplied.",
-            expected=expected,
-            fix="ops.transpose one of them, or check which axes belong together",
-            code="KR103",
-        )
+        fact = f"Shapes {show(a)} and {show(b)} cannot be multiplied."
+        raise ShapeError(fact, expected=expected, fix="ops.transpose one of them, or check which axes belong together", code="KR103")
     return (*broadcast_shapes(a[:-2], b[:-2]), *a[-2:-1], *b[-1:][: len(b) - 1])
 
 
@@ -54,7 +50,22 @@ def affine(x: Tensor, kernel: Tensor, bias: Tensor) -> Promoted:
 
 @shaped
 def tensordot(x1: Tensor, x2: Tensor, axes: Any = 2) -> Promoted:
-    """The sum of products over `axes`: so many last of `x1` with first of `x2`, or a pair of lists."""
+    """The sum of products over `axes`.
+
+    Args:
+        axes: A number: so many last axes of `x1` with as many first ones of `x2`. Or a pair of lists: the axes of `x1`, and those of `x2` that go with them.
+
+    Raises:
+        ShapeError: The axes are not of equal sizes.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.shape(ops.tensordot(ops.ones((2, 3, 4)), ops.ones((4, 3, 5)), axes=[[1, 2], [1, 0]]))
+    (2, 5)
+    >>> ops.convert_to_numpy(ops.tensordot([[1, 2], [3, 4]], [10, 1], axes=1)).tolist()
+    [12, 34]
+    """
     a, b = dims(x1), dims(x2)
     if not hasattr(axes, "__len__"):
         axes = integer(axes, "axes", 0)
@@ -69,22 +80,52 @@ def tensordot(x1: Tensor, x2: Tensor, axes: Any = 2) -> Promoted:
 
 
 def dot(x1: Tensor, x2: Tensor) -> Promoted:
-    """The sum of products over the last axis of `x1` and the last but one (or only one) of `x2`."""
+    """The sum of products over the last axis of `x1` and the last but one (or only one) of `x2`; a scalar multiplies.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> int(ops.dot([1, 2, 3], [4, 5, 6]))
+    32
+    >>> ops.convert_to_numpy(ops.dot([[1, 2], [3, 4]], [[0, 1], [1, 0]])).tolist()
+    [[2, 1], [4, 3]]
+    """
     return tensordot(x1, x2, [[-1], [-2 if ndim(x2) > 1 else -1]]) if ndim(x1) and ndim(x2) else multiply(x1, x2)
 
 
 def inner(x1: Tensor, x2: Tensor) -> Promoted:
-    """The sum of products over the last axes of both."""
+    """The sum of products over the last axes of both; a scalar multiplies.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.inner([[1, 2], [3, 4]], [[10, 1], [0, 1]])).tolist()
+    [[12, 2], [34, 4]]
+    """
     return tensordot(x1, x2, [[-1], [-1]]) if ndim(x1) and ndim(x2) else multiply(x1, x2)
 
 
 def vdot(x1: Tensor, x2: Tensor) -> Promoted:
-    """The sum of the products of all elements, those of `x1` conjugated."""
+    """The sum of the products of all elements, those of `x1` conjugated.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> complex(ops.vdot([1 + 1j, 0], [1 + 1j, 5]))
+    (2+0j)
+    """
     return tensordot(conjugate(ravel(x1)), ravel(x2), 1)
 
 
 def outer(x1: Tensor, x2: Tensor) -> Promoted:
-    """The products of each element of `x1` with each of `x2`."""
+    """The products of each element of `x1` with each of `x2`, both flattened, as a matrix.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.outer([1, 2, 3], [10, 100])).tolist()
+    [[10, 100], [20, 200], [30, 300]]
+    """
     if not ndim(x1) or not ndim(x2):
         return reshape(multiply(x1, x2), (-1, 1) if ndim(x1) else (1, -1))
     return multiply(reshape(x1, (-1, 1)), reshape(x2, (1, -1)))
@@ -107,9 +148,8 @@ def einsum(subscripts: str, *operands: Tensor, **kwargs: Any) -> Contracted:
     inputs, arrow, output = subscripts.replace(" ", "").partition("->")
     terms = inputs.split(",")
     if len(terms) != len(operands):
-        raise ArgumentError(
-            f"'{subscripts}' names {len(terms)} operands, {len(operands)} are given.", fix="one group of letters for each operand, with commas between"
-        )
+        fix = "one group of letters for each operand, with commas between"
+        raise ArgumentError(f"'{subscripts}' names {len(terms)} operands, {len(operands)} are given.", fix=fix)
     sizes: dict[str, Any] = {}
     rest: Shape = ()
     for term, x in zip(terms, operands, strict=True):
@@ -123,11 +163,8 @@ def einsum(subscripts: str, *operands: Tensor, **kwargs: Any) -> Contracted:
         for letter, d in [*zip(before, own, strict=False), *zip(after, own[end:], strict=True)]:
             found = sizes.get(letter, 1)
             if 1 not in (found, d) and not same_dim(found, d):
-                raise ShapeError(
-                    f"'{letter}' in '{subscripts}' is both {found} and {d}.",
-                    received=", ".join(str(show(dims(y))) for y in operands),
-                    fix="axes of one letter are of one size",
-                )
+                fact = f"'{letter}' in '{subscripts}' is both {found} and {d}."
+                raise ShapeError(fact, received=", ".join(str(show(dims(y))) for y in operands), fix="axes of one letter are of one size")
             sizes[letter] = broadcast_dim(found, d)
     if not arrow:
         output = ("..." if "..." in inputs else "") + "".join(sorted(c for c in sizes if inputs.count(c) == 1))
@@ -141,7 +178,16 @@ def einsum(subscripts: str, *operands: Tensor, **kwargs: Any) -> Contracted:
 
 @shaped
 def diagonal(x: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Same:
-    """The `offset`-th diagonal of the matrices in two axes, as a last axis."""
+    """The `offset`-th diagonal of the matrices in two axes, as a last axis; a positive one lies above the main diagonal, a negative one below.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.diagonal([[1, 2, 3], [4, 5, 6]], offset=1)).tolist()
+    [2, 6]
+    >>> ops.shape(ops.diagonal(ops.zeros((5, 2, 2)), axis1=1, axis2=2))
+    (5, 2)
+    """
     own = dims(x)
     if len(own) < 2:
         raise ShapeError("A diagonal needs at least two axes.", received=show(own))
@@ -155,12 +201,28 @@ def diagonal(x: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Same
 
 
 def trace(x: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Summed:
-    """The sum of the `offset`-th diagonal."""
+    """The sum of the `offset`-th diagonal of the matrices in two axes.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> int(ops.trace([[1, 2], [3, 4]]))
+    5
+    """
     return sum(diagonal(x, offset, axis1, axis2), -1)
 
 
 def diag(x: Tensor, k: int = 0) -> Same:
-    """The `k`-th diagonal of a matrix, or the matrix that has a vector there and zeros elsewhere."""
+    """The `k`-th diagonal of a matrix, or the matrix that has a vector there and zeros elsewhere.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.diag([[1, 2], [3, 4]])).tolist()
+    [1, 4]
+    >>> ops.convert_to_numpy(ops.diag([1, 2], k=1)).tolist()
+    [[0, 1, 0], [0, 0, 2], [0, 0, 0]]
+    """
     if ndim(x) == 2:
         return diagonal(x, k)
     if ndim(x) != 1:

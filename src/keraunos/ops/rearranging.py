@@ -18,12 +18,8 @@ def _groups(side: str, pattern: str) -> list[list[str]]:
     groups = []
     for inner, name, stray in re.findall(r"\(([\w\s]*)\)|(\w+)|(\S)", side):
         if stray:
-            raise ArgumentError(
-                f"The pattern has '{stray}' where it cannot be.",
-                where="pattern",
-                received=repr(pattern),
-                fix="names of axes with spaces between, and (a b) for joined ones: 'b h w c -> b (h w) c'",
-            )
+            fix = "names of axes with spaces between, and (a b) for joined ones: 'b h w c -> b (h w) c'"
+            raise ArgumentError(f"The pattern has '{stray}' where it cannot be.", where="pattern", received=repr(pattern), fix=fix)
         groups.append([part for part in (inner or name).split() if part != "1"])
     return groups
 
@@ -59,9 +55,8 @@ def rearrange(tensor: Tensor, pattern: str, **axes_lengths: int) -> Same:
         raise ArgumentError(fact, where="pattern", received=repr(pattern))
     own, sizes = shape(tensor), dict(axes_lengths)
     if unknown := set(sizes) - set(names):
-        raise ArgumentError(
-            f"The pattern has no axis '{min(unknown)}'.", where="axes_lengths", received=repr(pattern), fix="use it in the pattern, or leave it out"
-        )
+        fix = "use it in the pattern, or leave it out"
+        raise ArgumentError(f"The pattern has no axis '{min(unknown)}'.", where="axes_lengths", received=repr(pattern), fix=fix)
     if len(own) != len(left):
         raise ShapeError(
             f"The pattern has {len(left)} axes, the tensor {len(own)}.", where="pattern", received=show(own), fix="one name for each axis, the batch's too"

@@ -147,9 +147,8 @@ def rescaled(images: Tensor, size: tuple[int, int], method: str, antialias: bool
 def _known_size(images: Any, axes: Sequence[int]) -> list[int]:
     sizes = [shape(images)[i] for i in axes]
     if not all(isinstance(n, int) for n in sizes):
-        raise ShapeError(
-            "The height and width of the images must be known.", received=show(shape(images)), fix="give Input their sizes; the batch may stay None"
-        )
+        fact = "The height and width of the images must be known."
+        raise ShapeError(fact, received=show(shape(images)), fix="give Input their sizes; the batch may stay None")
     return sizes
 
 

@@ -110,9 +110,8 @@ def reshaped(x: Any, newshape: Any) -> Shape:
         return tuple(UNKNOWN if d == -1 else d for d in new)
     product = math.prod(rest)
     if (size != product) if -1 not in new else (product == 0 or size % product):
-        raise ShapeError(
-            f"A tensor of shape {show(shape)} cannot be reshaped to {show(as_shape(newshape, least=-1))}.", fix=f"it has {size} elements", code="KR104"
-        )
+        fact = f"A tensor of shape {show(shape)} cannot be reshaped to {show(as_shape(newshape, least=-1))}."
+        raise ShapeError(fact, fix=f"it has {size} elements", code="KR104")
     return tuple(size // product if d == -1 else d for d in new)
 
 
@@ -162,9 +161,8 @@ def indexed(x: Any, key: Any) -> Shape:
     arrays = [k for k in key if isinstance(k, Spec)]
     used = sum(map(_used, key))
     if used > len(shape):
-        raise ShapeError(
-            f"A tensor of {len(shape)} axes cannot take {used} indices.", received=show(shape), fix="one index for each axis at most; None adds one"
-        )
+        fact = f"A tensor of {len(shape)} axes cannot take {used} indices."
+        raise ShapeError(fact, received=show(shape), fix="one index for each axis at most; None adds one")
     key = key if any(k is ... for k in key) else (*key, ...)
     kept: list[Any] = []
     places: list[tuple[int, int]] = []  # where in the key, and after how many kept axes, arrays choose; beside arrays an integer is one
@@ -183,9 +181,8 @@ def indexed(x: Any, key: Any) -> Shape:
             integral(k, "key")
             size = shape[axis]
             if isinstance(k, int) and size is not UNKNOWN and not -size <= k < size:
-                raise ShapeError(
-                    f"Index {k} is out of bounds for axis {axis} of size {size}.", received=show(shape), code="KR107", fix=f"from {-size} to {size - 1}"
-                )
+                fix = f"from {-size} to {size - 1}"
+                raise ShapeError(f"Index {k} is out of bounds for axis {axis} of size {size}.", received=show(shape), code="KR107", fix=fix)
             places.append((place, len(kept)))
         axis += _used(k)
     if not arrays:

@@ -180,17 +180,38 @@ def segment_sum(data: Tensor, segment_ids: Operand, num_segments: Any = None, so
 
 
 def segment_prod(data: Tensor, segment_ids: Operand, num_segments: Any = None, sorted: bool = False) -> Same:
-    """The products of the rows of each segment, 1 for one without rows; the arguments are those of `segment_sum`."""
+    """The products of the rows of each segment, 1 for one without rows; the arguments are those of `segment_sum`.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.segment_prod([2, 3, 4], [0, 0, 2], num_segments=3)).tolist()
+    [6, 1, 4]
+    """
     return _by_segment(data, segment_ids, num_segments, "mul")
 
 
 def segment_max(data: Tensor, segment_ids: Operand, num_segments: Any = None, sorted: bool = False) -> Same:
-    """The greatest of the rows of each segment, the dtype's least value for one without rows; the arguments are those of `segment_sum`."""
+    """The greatest of the rows of each segment, the dtype's least value for one without rows; the arguments are those of `segment_sum`.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.segment_max([5, 7, 2], [0, 0, 1])).tolist()
+    [7, 2]
+    """
     return _by_segment(data, segment_ids, num_segments, "max")
 
 
 def segment_min(data: Tensor, segment_ids: Operand, num_segments: Any = None, sorted: bool = False) -> Same:
-    """The smallest of the rows of each segment, the dtype's greatest value for one without rows; the arguments are those of `segment_sum`."""
+    """The smallest of the rows of each segment, the dtype's greatest value for one without rows; the arguments are those of `segment_sum`.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.segment_min([5, 7, 2], [0, 0, 1])).tolist()
+    [5, 2]
+    """
     return _by_segment(data, segment_ids, num_segments, "min")
 
 

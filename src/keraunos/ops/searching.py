@@ -40,8 +40,18 @@ Place = Annotated[Any, DTypeRule(lambda name: name, "int32")]  # an index found 
 def argpartition(x: Tensor, kth: int, axis: int | None = -1) -> Index:
     """Indices that put the `kth` element along `axis` in its place, smaller ones before it and greater ones behind; these are in order too.
 
+    Args:
+        kth: The place, negative ones from the end.
+        axis: The axis to go along; None is of the flat tensor.
+
     Raises:
         ArgumentError: There is no `kth` element.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.take([7, 1, 5, 3], ops.argpartition([7, 1, 5, 3], 1))).tolist()
+    [1, 3, 5, 7]
     """
     n = size(x) if axis is None else shape(x)[normalize_axis(axis, ndim(x))]
     if not isinstance(kth, int) or (isinstance(n, int) and not -n <= kth < n):
@@ -96,7 +106,18 @@ def digitize(x: Tensor, bins: Tensor) -> Place:
 
 
 def nonzero(x: Tensor) -> tuple[Same, ...]:
-    """The indices of the elements that are not 0, a vector for each axis."""
+    """The indices of the elements that are not 0, a vector for each axis.
+
+    Raises:
+        ShapeError: `x` is a scalar.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> rows, columns = ops.nonzero([[5, 0], [0, 7]])
+    >>> ops.convert_to_numpy(rows).tolist(), ops.convert_to_numpy(columns).tolist()
+    ([0, 1], [0, 1])
+    """
     if not ndim(x):
         raise ShapeError("A scalar has no indices.", fix="ops.reshape(x, (1,))")
     return where(not_equal(x, 0))
@@ -230,9 +251,8 @@ def _in_order(rows: Any) -> tuple[Any, Any]:
         flat = reshape(rows, (shape(rows)[0], columns))
         if not isinstance(columns, int):
             if columns is not UNKNOWN:
-                raise ShapeError(
-                    "The size of the slices to compare is not known.", where="x", received=show(shape(rows)), fix="give Input all sizes but the batch's"
-                )
+                fact = "The size of the slices to compare is not known."
+                raise ShapeError(fact, where="x", received=show(shape(rows)), fix="give Input all sizes but the batch's")
             columns = 0
         for i in reversed(builtins.range(columns)):  # stable sorts, the first column last
             order = take(order, argsort(take(get_item(flat, (..., i)), order, 0)), 0)

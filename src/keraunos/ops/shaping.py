@@ -22,8 +22,20 @@ from keraunos.ops.rules import Promoted, Same, declare, dims, shaped
 def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, ragged: bool | None = None) -> Any:
     """`x`, which may be an array, a list, a scalar or a variable, as a tensor of the engine.
 
+    Args:
+        dtype: The result's dtype; None is `x`'s own, for floats of Python `floatx()`.
+        sparse: None or False: there are no sparse tensors.
+        ragged: None or False: there are no ragged tensors.
+
     Raises:
         BackendError: A sparse or ragged tensor was asked for.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> x = ops.convert_to_tensor([[1, 2], [3, 4]], dtype="float32")
+    >>> ops.is_tensor(x), ops.shape(x), ops.dtype(x)
+    (True, (2, 2), 'float32')
     """
     if sparse or ragged:
         kind = "sparse" if sparse else "ragged"
@@ -41,7 +53,14 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
 
 
 def array(x: Any, dtype: Any = None) -> Any:
-    """`x` as a tensor of the engine, as `convert_to_tensor`."""
+    """`x` as a tensor of the engine, as `convert_to_tensor`.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.dtype(ops.array([1, 2])), ops.dtype(ops.array([1.0, 2.0]))
+    ('int32', 'float32')
+    """
     return convert_to_tensor(x, dtype)
 
 
@@ -50,7 +69,17 @@ def _holds_tensors(backend: Any, x: Any) -> bool:
 
 
 def convert_to_numpy(x: Any) -> Any:
-    """The values as a NumPy array, copied from the device if need be."""
+    """The values as a NumPy array, copied from the device if need be.
+
+    Raises:
+        SymbolicError: `x` is a symbolic tensor, which has no values.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.ones((2, 2))).sum().item()
+    4.0
+    """
     if isinstance(x, Spec):
         fix = "compute it inside a model, then call predict"
         raise SymbolicError("A symbolic tensor has no value yet.", where="convert_to_numpy", received=repr(x), fix=fix)
@@ -58,12 +87,29 @@ def convert_to_numpy(x: Any) -> Any:
 
 
 def is_tensor(x: Any) -> bool:
-    """Whether `x` is a tensor of the engine, or a symbolic one."""
+    """Whether `x` is a tensor of the engine, or a symbolic one.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.is_tensor(ops.zeros(3)), ops.is_tensor([0, 0, 0])
+    (True, False)
+    """
     return isinstance(x, Spec) or config.active().is_tensor(x)
 
 
 def shape(x: Any) -> Shape:
-    """The sizes as integers. What is not known before the run absorbs arithmetic and equals None; while an engine traces, it is a scalar of the engine."""
+    """The sizes as integers.
+
+    What is not known before the run absorbs arithmetic and equals None; while an engine traces, it is a scalar of the engine.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> import keraunos
+    >>> ops.shape([[1, 2, 3], [4, 5, 6]]), ops.shape(keraunos.Input((8,)))
+    ((2, 3), (None, 8))
+    """
     if isinstance(x, Spec) or not hasattr(x, "shape"):
         return spec_of(x).shape
     sizes = tuple(x.shape)
@@ -74,22 +120,50 @@ def shape(x: Any) -> Shape:
 
 
 def ndim(x: Any) -> int:
-    """The number of axes."""
+    """The number of axes.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.ndim(5), ops.ndim([[1, 2], [3, 4]])
+    (0, 2)
+    """
     return len(shape(x))
 
 
 def size(x: Any) -> Any:
-    """The number of elements."""
+    """The number of elements, None where it is not known before the run.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.size([[1, 2, 3], [4, 5, 6]])
+    6
+    """
     return size_of(shape(x))
 
 
 def dtype(x: Any) -> str:
-    """The dtype's name."""
+    """The dtype's name, on every engine as NumPy has it.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.dtype([1.5, 2.0]), ops.dtype([True, False])
+    ('float32', 'bool')
+    """
     return spec_of(x).dtype
 
 
 def copy(x: Tensor) -> Same:
-    """`x` as a tensor of its own, where the engine's can be changed in place."""
+    """`x` as a tensor of its own, where the engine's can be changed in place.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.copy([1, 2])).tolist()
+    [1, 2]
+    """
     return x
 
 
@@ -111,7 +185,16 @@ def reshape(x: Tensor, newshape: Any) -> Tensor:
 
 @shaped
 def transpose(x: Tensor, axes: Any = None) -> Same:
-    """The axes in the order `axes`; None reverses them."""
+    """The axes in the order `axes`, each named once; None reverses them.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.transpose([[1, 2, 3], [4, 5, 6]])).tolist()
+    [[1, 4], [2, 5], [3, 6]]
+    >>> ops.shape(ops.transpose(ops.zeros((2, 3, 4)), (0, 2, 1)))
+    (2, 4, 3)
+    """
     own = dims(x)
     if axes is None:
         return own[::-1]
@@ -123,55 +206,98 @@ def transpose(x: Tensor, axes: Any = None) -> Same:
 
 
 def expand_dims(x: Tensor, axis: Any) -> Same:
-    """A new axis of size 1 at `axis`, or at each of several."""
+    """A new axis of size 1 at `axis`, a place in the result, or at each of several.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> x = ops.zeros((2, 3))
+    >>> ops.shape(ops.expand_dims(x, 0)), ops.shape(ops.expand_dims(x, -1)), ops.shape(ops.expand_dims(x, (0, 2)))
+    ((1, 2, 3), (2, 3, 1), (1, 2, 1, 3))
+    """
     n = ndim(x) + (len(axis) if isinstance(axis, (list, tuple)) else 1)
     axes = normalize_axes(axis, n)
     return get_item(x, tuple(None if i in axes else _ALL for i in range(n)))
 
 
 def squeeze(x: Tensor, axis: Any = None) -> Same:
-    """Without the axes of size 1 that `axis` names; None is all of them."""
+    """`x` without the axes of size 1 that `axis` names, one or several; None is all of them.
+
+    Raises:
+        ShapeError: An axis has another size.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> x = ops.zeros((1, 3, 1))
+    >>> ops.shape(ops.squeeze(x)), ops.shape(ops.squeeze(x, 0))
+    ((3,), (3, 1))
+    """
     own = dims(x)
     axes = [i for i, d in enumerate(own) if d == 1] if axis is None else normalize_axes(axis, len(own))
     for i in axes:
         if not same_dim(own[i], 1):
-            raise ShapeError(
-                f"Axis {i} has size {own[i]}: only axes of size 1 can be squeezed.",
-                where="axis",
-                received=show(own),
-                fix="leave axis out to take all such away",
-            )
+            fact = f"Axis {i} has size {own[i]}: only axes of size 1 can be squeezed."
+            raise ShapeError(fact, where="axis", received=show(own), fix="leave axis out to take all such away")
     return get_item(x, tuple(0 if i in axes else _ALL for i in range(len(own))))
 
 
 @shaped
 def broadcast_to(x: Tensor, shape: Any) -> Same:
-    """`x` repeated along its axes of size 1, and new leading ones, to the given shape."""
+    """`x` repeated along its axes of size 1, and new leading ones, to the given shape.
+
+    Raises:
+        ShapeError: A size is neither 1 nor the one wanted.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.broadcast_to([[1], [2]], (2, 3))).tolist()
+    [[1, 1, 1], [2, 2, 2]]
+    """
     target, have = rules.as_shape(shape), dims(x)
     padded = (1,) * (len(target) - len(have)) + have
     if len(have) > len(target) or not all(d == 1 or same_dim(d, t) for d, t in zip(padded, target, strict=True)):
-        raise ShapeError(
-            f"A tensor of shape {show(have)} does not broadcast to {show(target)}.",
-            code="KR103",
-            fix="sizes are equal or 1, counted from the last axis; x[:, None] adds an axis",
-        )
+        fact = f"A tensor of shape {show(have)} does not broadcast to {show(target)}."
+        raise ShapeError(fact, code="KR103", fix="sizes are equal or 1, counted from the last axis; x[:, None] adds an axis")
     return tuple(d if t is UNKNOWN and d != 1 else t for d, t in zip(padded, target, strict=True))
 
 
 def ravel(x: Tensor) -> Same:
-    """The elements in one axis."""
+    """The elements in one axis, those of the last axis side by side.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.ravel([[1, 2], [3, 4]])).tolist()
+    [1, 2, 3, 4]
+    """
     return reshape(x, (-1,))
 
 
 def swapaxes(x: Tensor, axis1: int, axis2: int) -> Same:
-    """Two axes exchanged."""
+    """Two axes exchanged.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.shape(ops.swapaxes(ops.zeros((2, 3, 4)), 0, -1))
+    (4, 3, 2)
+    """
     n = ndim(x)
     first, second = normalize_axis(axis1, n, "axis1"), normalize_axis(axis2, n, "axis2")
     return transpose(x, tuple({first: second, second: first}.get(i, i) for i in range(n)))
 
 
 def moveaxis(x: Tensor, source: Any, destination: Any) -> Same:
-    """The axes `source` at the places `destination`, the others in their order."""
+    """The axes `source` at the places `destination`, one or several, the others in their order.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.shape(ops.moveaxis(ops.zeros((2, 3, 4, 5)), -1, 1))
+    (2, 5, 3, 4)
+    """
     n = ndim(x)
     sources, targets = normalize_axes(source, n), normalize_axes(destination, n)
     if len(sources) != len(targets):
@@ -183,14 +309,36 @@ def moveaxis(x: Tensor, source: Any, destination: Any) -> Same:
 
 
 def flip(x: Tensor, axis: Any = None) -> Same:
-    """The elements in reverse order along `axis`; None is every axis."""
+    """The elements in reverse order along `axis`, one or several; None is every axis.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.flip([[1, 2], [3, 4]], axis=1)).tolist()
+    [[2, 1], [4, 3]]
+    >>> ops.convert_to_numpy(ops.flip([[1, 2], [3, 4]])).tolist()
+    [[4, 3], [2, 1]]
+    """
     axes = normalize_axes(axis, ndim(x))
     return get_item(x, tuple(builtins.slice(None, None, -1) if i in axes else _ALL for i in range(ndim(x))))
 
 
 @shaped
 def roll(x: Tensor, shift: Any, axis: Any = None) -> Same:
-    """The elements moved by `shift` along `axis`, those that leave coming in at the other end; None is of the flat tensor."""
+    """The elements moved by `shift` along `axis`, those that leave coming in at the other end.
+
+    Args:
+        shift: How far, towards the end; one number or one for each axis.
+        axis: One axis or several; None is of the flat tensor.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.roll([1, 2, 3, 4], 1)).tolist()
+    [4, 1, 2, 3]
+    >>> ops.convert_to_numpy(ops.roll([[1, 2], [3, 4], [5, 6]], -1, axis=0)).tolist()
+    [[3, 4], [5, 6], [1, 2]]
+    """
     shifts, axes = (given if isinstance(given, (list, tuple)) else [given] for given in (shift, axis))
     for n in shifts:
         rules.integer(n, "shift")
@@ -204,7 +352,16 @@ def roll(x: Tensor, shift: Any, axis: Any = None) -> Same:
 # ---- joining and parting ----
 @shaped
 def concatenate(xs: Tensors, axis: int = 0) -> Promoted:
-    """The tensors one after another along `axis`."""
+    """The tensors one after another along `axis`; the other sizes are equal.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.concatenate([[[1, 2]], [[3, 4]]], axis=0)).tolist()
+    [[1, 2], [3, 4]]
+    >>> ops.convert_to_numpy(ops.concatenate([[[1, 2]], [[3, 4]]], axis=1)).tolist()
+    [[1, 2, 3, 4]]
+    """
     shapes = [dims(x) for x in rules.several(xs, "concatenate")]
     first, axis = shapes[0], normalize_axis(axis, len(shapes[0]))
     received = ", ".join(str(show(s)) for s in shapes)
@@ -220,7 +377,16 @@ def concatenate(xs: Tensors, axis: int = 0) -> Promoted:
 
 
 def stack(x: Tensors, axis: int = 0) -> Promoted:
-    """The tensors on top of one another along a new `axis`."""
+    """The tensors, of one shape, on top of one another along a new `axis`.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.stack([[1, 2], [3, 4]])).tolist()
+    [[1, 2], [3, 4]]
+    >>> ops.convert_to_numpy(ops.stack([[1, 2], [3, 4]], axis=1)).tolist()
+    [[1, 3], [2, 4]]
+    """
     first = shape(rules.several(x, "stack")[0])
     for k, y in enumerate(x):
         if not rules.equal(first, shape(y)):
@@ -229,7 +395,15 @@ def stack(x: Tensors, axis: int = 0) -> Promoted:
 
 
 def unstack(x: Tensor, num: int | None = None, axis: int = 0) -> list[Same]:
-    """The tensors that lie on top of one another along `axis`; `num` says how many where that is not known."""
+    """The tensors that lie on top of one another along `axis`; `num` says how many where that is not known.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> first, second = ops.unstack([[1, 2], [3, 4]], axis=1)
+    >>> ops.convert_to_numpy(first).tolist(), ops.convert_to_numpy(second).tolist()
+    ([1, 3], [2, 4])
+    """
     at = normalize_axis(axis, ndim(x))
     count = shape(x)[at]
     if not is_known(count) and num is None:
@@ -240,7 +414,23 @@ def unstack(x: Tensor, num: int | None = None, axis: int = 0) -> list[Same]:
 
 
 def split(x: Tensor, indices_or_sections: Any, axis: int = 0) -> list[Same]:
-    """The tensor parted along `axis`: in so many equal parts, or before each of the given indices."""
+    """The tensor parted along `axis`.
+
+    Args:
+        indices_or_sections: A number of equal parts, or the indices before which to part.
+        axis: The axis to go along.
+
+    Raises:
+        ShapeError: The size cannot be divided into so many parts; `array_split` can.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> [ops.convert_to_numpy(part).tolist() for part in ops.split([1, 2, 3, 4, 5, 6], 3)]
+    [[1, 2], [3, 4], [5, 6]]
+    >>> [ops.convert_to_numpy(part).tolist() for part in ops.split([1, 2, 3, 4, 5, 6], [1, 4])]
+    [[1], [2, 3, 4], [5, 6]]
+    """
     at = normalize_axis(axis, ndim(x))
     total = shape(x)[at]
     if not hasattr(indices_or_sections, "__len__"):
@@ -257,7 +447,20 @@ def split(x: Tensor, indices_or_sections: Any, axis: int = 0) -> list[Same]:
 
 @shaped
 def repeat(x: Tensor, repeats: Operands, axis: int | None = None) -> Same:
-    """Each element along `axis` repeated, all as often or each by its own number; None is of the flat tensor."""
+    """Each element along `axis` repeated.
+
+    Args:
+        repeats: How often, one number for all or one for each element.
+        axis: The axis to go along; None is of the flat tensor.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.repeat([1, 2], 2)).tolist()
+    [1, 1, 2, 2]
+    >>> ops.convert_to_numpy(ops.repeat([[1, 2], [3, 4]], [1, 2], axis=0)).tolist()
+    [[1, 2], [3, 4], [3, 4]]
+    """
     own = dims(x) if axis is not None else (size_of(dims(x)),)
     at = normalize_axis(axis or 0, len(own))
     counts = [rules.integer(n, "repeats", 0) for n in (repeats if isinstance(repeats, (list, tuple)) else [repeats])]
@@ -270,7 +473,19 @@ def repeat(x: Tensor, repeats: Operands, axis: int | None = None) -> Same:
 
 @shaped
 def tile(x: Tensor, repeats: Any) -> Same:
-    """The whole tensor repeated along each axis."""
+    """The whole tensor repeated along each axis.
+
+    Args:
+        repeats: How often along each axis; with fewer numbers than axes they are those of the last ones, with more there are new first axes.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.tile([1, 2], 2)).tolist()
+    [1, 2, 1, 2]
+    >>> ops.convert_to_numpy(ops.tile([1, 2], (2, 1))).tolist()
+    [[1, 2], [1, 2]]
+    """
     backwards = itertools.zip_longest(reversed(dims(x)), reversed(rules.as_shape(repeats, "repeats")), fillvalue=1)
     return tuple(d * r for d, r in backwards)[::-1]
 
@@ -294,7 +509,27 @@ _PAD_MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
 
 
 def pad(x: Tensor, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Same:
-    """`x` with a margin: of `constant_values` (0), or as `mode` continues it ("edge", "reflect", "symmetric", "wrap")."""
+    """`x` with a margin.
+
+    Args:
+        pad_width: How wide: a number, a pair of before and behind, or a pair for each axis.
+        mode: "constant", or how `x` goes on: "edge" repeats its last element, "reflect" mirrors it at that element, "symmetric" behind it, "wrap" starts
+            anew.
+        constant_values: What a constant margin is filled with; None is 0.
+
+    Raises:
+        ArgumentError: There is no such mode, or it has no constant.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.pad([1, 2, 3], (1, 2))).tolist()
+    [0, 1, 2, 3, 0, 0]
+    >>> ops.convert_to_numpy(ops.pad([1, 2, 3], (1, 2), mode="reflect")).tolist()
+    [2, 1, 2, 3, 2, 1]
+    >>> ops.convert_to_numpy(ops.pad([[1, 2]], ((1, 0), (0, 1)), constant_values=9)).tolist()
+    [[9, 9, 9], [1, 2, 9]]
+    """
     widths = pad_widths(pad_width, ndim(x))
     if mode not in _PAD_MODES:
         raise ArgumentError(f"There is no padding mode {mode!r}.", where="mode", fix=f"one of {', '.join(_PAD_MODES)}")
@@ -324,7 +559,16 @@ def _continued(n: Any, low: int, high: int, mode: Any) -> Any:
 
 
 def diff(a: Tensor, n: int = 1, axis: int = -1) -> Same:
-    """The differences of neighbours along `axis`, taken `n` times."""
+    """The differences of neighbours along `axis`, taken `n` times.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.diff([1, 4, 9, 16])).tolist()
+    [3, 5, 7]
+    >>> ops.convert_to_numpy(ops.diff([1, 4, 9, 16], n=2)).tolist()
+    [2, 2]
+    """
     before = [_ALL] * normalize_axis(axis, ndim(a))
     for _ in range(rules.integer(n, "n", 0)):
         later, earlier = get_item(a, (*before, builtins.slice(1, None))), get_item(a, (*before, builtins.slice(None, -1)))
@@ -335,12 +579,30 @@ def diff(a: Tensor, n: int = 1, axis: int = -1) -> Same:
 # ---- selection ----
 @primitive(shape=rules.indexed, dtype=SAME)
 def get_item(x: Tensor, key: Operands) -> Tensor:
-    """`x[key]`, by NumPy's rules."""
+    """`x[key]`, by NumPy's rules: integers, slices, None, `...`, tensors of integers or bools, or a tuple of them.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.get_item([[1, 2, 3], [4, 5, 6]], (..., -1))).tolist()
+    [3, 6]
+    >>> ops.convert_to_numpy(ops.get_item([1, 2, 3], ops.array([2, 0]))).tolist()
+    [3, 1]
+    """
 
 
 @shaped
 def take(x: Tensor, indices: Operand, axis: int | None = None) -> Same:
-    """The elements at `indices` along `axis`; None is of the flat tensor. Negative indices count from the end."""
+    """The elements at `indices` along `axis`; None is of the flat tensor. Negative indices count from the end.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.take([[1, 2, 3], [4, 5, 6]], [2, 0], axis=1)).tolist()
+    [[3, 1], [6, 4]]
+    >>> ops.convert_to_numpy(ops.take([10, 20, 30], [[0, -1]])).tolist()
+    [[10, 30]]
+    """
     rules.integral(indices, "indices")
     if axis is None:
         return dims(indices)
@@ -350,7 +612,14 @@ def take(x: Tensor, indices: Operand, axis: int | None = None) -> Same:
 
 @shaped
 def take_along_axis(x: Tensor, indices: Operand, axis: int | None = None) -> Same:
-    """For each index the element at it along `axis`, the other axes matched one to one."""
+    """For each index the element at it along `axis`, the other axes matched one to one; None is of the flat tensor.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.take_along_axis([[3, 1, 2], [9, 8, 7]], [[1], [2]], axis=1)).tolist()
+    [[1], [7]]
+    """
     rules.integral(indices, "indices")
     if axis is None:
         return dims(indices)
@@ -373,9 +642,8 @@ def _block(inputs: Any, start_indices: Any, sizes: Shape, name: str) -> Shape:
     ends = [d - start if isinstance(start, int) and start >= 0 else UNKNOWN for d, start in zip(own, starts, strict=True)]
     sizes = tuple(end if size == -1 else size for size, end in zip(sizes, ends, strict=True))
     if any(is_known(d) and is_known(size) and size > d for d, size in zip(own, sizes, strict=True)):
-        raise ShapeError(
-            f"A block of shape {show(sizes)} does not fit into a tensor of shape {show(own)}.", where=name, fix="start and size of the block must lie within"
-        )
+        fix = "start and size of the block must lie within"
+        raise ShapeError(f"A block of shape {show(sizes)} does not fit into a tensor of shape {show(own)}.", where=name, fix=fix)
     return sizes
 
 

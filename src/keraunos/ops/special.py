@@ -30,17 +30,38 @@ def _polynomial(x: Any, coefficients: tuple[float, ...]) -> Any:
 
 # ---- signs and rounding ----
 def trunc(x: Tensor) -> Same:
-    """`x` without what stands behind the decimal point."""
+    """`x` without what stands behind the decimal point.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.trunc([1.7, -1.7])).tolist()
+    [1.0, -1.0]
+    """
     return where(less(x, 0), ceil(x), floor(x)) if dtypes.is_float(dtype(x)) else x
 
 
 def fabs(x: Tensor) -> Floating:
-    """`x` without its sign, as a float."""
+    """`x` without its sign, as a float.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.fabs([-3, 2])).tolist()
+    [3.0, 2.0]
+    """
     return absolute(x)
 
 
 def signbit(x: Tensor) -> Same:
-    """Whether the sign is negative; that of -0.0 is."""
+    """Whether the sign is negative; that of -0.0 is.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.signbit([-2.0, -0.0, 0.0, 2.0])).tolist()
+    [True, True, False, False]
+    """
     return less(where(equal(x, 0), true_divide(1, x), x), 0) if dtypes.is_float(dtype(x)) else less(x, 0)
 
 
@@ -58,28 +79,63 @@ def heaviside(x1: Tensor, x2: Tensor) -> Floating:
 
 
 def fmax(x1: Tensor, x2: Tensor) -> Promoted:
-    """The greater of each pair of elements; a number beside a NaN is it."""
+    """The greater of each pair of elements; a number beside a NaN is it, where `maximum` has NaN.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.fmax([1.0, float("nan"), 5.0], [4.0, 2.0, 3.0])).tolist()
+    [4.0, 2.0, 5.0]
+    """
     return maximum(where(isnan(x1), x2, x1), where(isnan(x2), x1, x2))
 
 
 def fmin(x1: Tensor, x2: Tensor) -> Promoted:
-    """The smaller of each pair of elements; a number beside a NaN is it."""
+    """The smaller of each pair of elements; a number beside a NaN is it, where `minimum` has NaN.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.fmin([1.0, float("nan"), 5.0], [4.0, 2.0, 3.0])).tolist()
+    [1.0, 2.0, 3.0]
+    """
     return minimum(where(isnan(x1), x2, x1), where(isnan(x2), x1, x2))
 
 
 def fmod(x1: Tensor, x2: Tensor) -> Numeric:
-    """The remainder of `x1 / x2` rounded towards 0: it has the sign of `x1`."""
+    """The remainder of `x1 / x2` rounded towards 0: it has the sign of `x1`, where that of `mod` has the sign of `x2`.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.fmod([7, -7], 3)).tolist()
+    [1, -1]
+    """
     x1, x2 = settled(x1, x2)
     return multiply(sign(x1), mod(absolute(x1), absolute(x2)))
 
 
 def isposinf(x: Tensor) -> Same:
-    """Whether an element is plus infinity."""
+    """Whether an element is plus infinity.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.isposinf([float("inf"), -float("inf"), 1.0])).tolist()
+    [True, False, False]
+    """
     return equal(x, math.inf)
 
 
 def isneginf(x: Tensor) -> Same:
-    """Whether an element is minus infinity."""
+    """Whether an element is minus infinity.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.isneginf([float("inf"), -float("inf"), 1.0])).tolist()
+    [False, True, False]
+    """
     return equal(x, -math.inf)
 
 
@@ -99,29 +155,69 @@ def isclose(x1: Tensor, x2: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equa
 
 
 def allclose(x1: Tensor, x2: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Floating:
-    """Whether `isclose` holds of all elements, as one bool."""
+    """Whether `isclose` holds of all elements, as one bool.
+
+    Args:
+        rtol: How far apart they may be, as a part of `x2`'s size.
+        atol: What is allowed beside that.
+        equal_nan: Whether NaN counts as close to NaN.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> bool(ops.allclose([1.0, 1e8], [1.000001, 1e8 + 8])), bool(ops.allclose([1.0, 0.0], [1.0, 1e-6]))
+    (True, False)
+    """
     return reductions.all(isclose(x1, x2, rtol, atol, equal_nan))
 
 
 # ---- powers and angles ----
 def cbrt(x: Tensor) -> Floating:
-    """The cube root, negative for negative numbers."""
+    """The cube root, negative for negative numbers.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.cbrt([0.0, 1.0, -1.0])).tolist()
+    [0.0, 1.0, -1.0]
+    """
     return multiply(sign(x), power(absolute(x), 1 / 3))
 
 
 def exp2(x: Tensor) -> Floating:
-    """2 to the power `x`."""
+    """2 to the power `x`.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.exp2([0.0, 0.5])).tolist()
+    [1.0, 1.414...]
+    """
     return exp(multiply(x, math.log(2)))
 
 
 def logaddexp2(x1: Tensor, x2: Tensor) -> Floating:
-    """`log2(2**x1 + 2**x2)`, computed stably."""
+    """`log2(2**x1 + 2**x2)`, computed stably: no power overflows.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.logaddexp2([0.0, 1024.0], [0.0, 1023.0])).tolist()
+    [1.0, 1024.584...]
+    """
     x1, x2 = settled(x1, x2)
     return true_divide(logaddexp(multiply(x1, math.log(2)), multiply(x2, math.log(2))), math.log(2))
 
 
 def hypot(x1: Tensor, x2: Tensor) -> Floating:
-    """The length of the longest side of a right triangle, from those of the others; squares do not overflow."""
+    """`sqrt(x1**2 + x2**2)`, the longest side of a right triangle; the squares do not overflow.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.hypot([3.0, 0.0], [4.0, 2.0])).tolist()
+    [5.0, 2.0]
+    """
     x1, x2 = settled(x1, x2)
     longer = stop_gradient(maximum(absolute(x1), absolute(x2)))
     scale = where(logical_or(equal(longer, 0), isinf(longer)), 1, longer)
@@ -133,6 +229,12 @@ def ldexp(x1: Tensor, x2: Operand) -> Floating:
 
     Raises:
         DTypeError: `x2` is not of integers.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.ldexp([0.5, 3.0], [1, 2])).tolist()
+    [1.0, 12.0]
     """
     dtypes.whole(dtype(x2))
     x2 = cast(x2, "int32")
@@ -144,17 +246,38 @@ def ldexp(x1: Tensor, x2: Operand) -> Floating:
 
 
 def deg2rad(x: Tensor) -> Floating:
-    """Degrees in radians."""
+    """Degrees in radians.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.deg2rad([0.0, 180.0])).tolist()
+    [0.0, 3.141...]
+    """
     return multiply(x, math.pi / 180)
 
 
 def rad2deg(x: Tensor) -> Floating:
-    """Radians in degrees."""
+    """Radians in degrees.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.rad2deg([0.0, 1.0])).tolist()
+    [0.0, 57.295...]
+    """
     return multiply(x, 180 / math.pi)
 
 
 def sinc(x: Tensor) -> Floating:
-    """`sin(pi x) / (pi x)`, and 1 at 0."""
+    """`sin(pi x) / (pi x)`, and 1 at 0.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.sinc([0.0, 0.5])).tolist()
+    [1.0, 0.636...]
+    """
     zero = equal(x, 0)
     angle = multiply(where(zero, 1, x), math.pi)
     return where(zero, 1, true_divide(sin(angle), angle))
@@ -165,7 +288,14 @@ _ERFC = (-1.26551223, 1.00002368, 0.37409196, 0.09678418, -0.18628806, 0.2788680
 
 
 def erfc(x: Tensor) -> Floating:
-    """`1 - erf(x)`, without its loss of digits for large `x`."""
+    """`1 - erf(x)`, without its loss of digits for large `x`.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> float(1 - ops.erf(5.0)), float(ops.erfc(5.0))
+    (0.0, 1.537...e-12)
+    """
     # A Chebyshev fit, good to 1.2e-7 of the value everywhere (Press et al., Numerical Recipes in C, 2nd edition, section 6.2).
     t = true_divide(1, add(1, multiply(0.5, absolute(x))))
     tail = multiply(t, exp(subtract(_polynomial(t, _ERFC), square(x))))
@@ -177,7 +307,14 @@ _I0_FAR = (0.39894228, 0.01328592, 0.00225319, -0.00157565, 0.00916281, -0.02057
 
 
 def i0(x: Tensor) -> Floating:
-    """The modified Bessel function of the first kind and order 0."""
+    """The modified Bessel function of the first kind and order 0, of which the Kaiser window is made.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.i0([1.0, 2.0])).tolist()
+    [1.266..., 2.279...]
+    """
     # Good to 2e-7 of the value (Abramowitz and Stegun, Handbook of Mathematical Functions, 9.8.1 and 9.8.2).
     size = absolute(x)
     near = _polynomial(square(true_divide(minimum(size, 3.75), 3.75)), _I0_NEAR)
@@ -187,7 +324,14 @@ def i0(x: Tensor) -> Floating:
 
 
 def nextafter(x1: Tensor, x2: Tensor) -> Floating:
-    """The number of the dtype that comes after `x1` on the way to `x2`."""
+    """The number of the dtype that comes after `x1` on the way to `x2`.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> float(ops.nextafter(1.0, 2.0)) - 1 == 2**-23  # the spacing of float32 at 1
+    True
+    """
     x1, x2 = settled(x1, x2)
     kind = dtype(x1)
     bits = view(x1, f"int{dtypes.BITS[kind]}")
@@ -228,7 +372,23 @@ def saturate_cast(x: Operand, dtype: Any) -> Composed:
 
 # ---- numbers in a row ----
 def logspace(start: Tensor, stop: Tensor, num: int = 50, endpoint: bool = True, base: Any = 10, dtype: Any = None, axis: int = 0) -> Composed:
-    """`num` numbers from `base**start` to `base**stop` along a new `axis`, whose logarithms are evenly spaced."""
+    """`num` numbers from `base**start` to `base**stop` along a new `axis`, whose logarithms are evenly spaced.
+
+    Args:
+        start: The exponent of the first; a tensor gives many such rows.
+        stop: The exponent of the last.
+        num: How many.
+        endpoint: Whether `base**stop` is the last of them.
+        base: The base of the powers.
+        dtype: The result's dtype; None is a float one.
+        axis: Where the new axis is.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.logspace(0, 3, num=4, base=2)).tolist()
+    [1.0, 2.0, 4.0, 8.0]
+    """
     name = dtypes.floating(dtypes.common(start, stop))
     return cast(power(base, creation.linspace(start, stop, num, endpoint, dtype=name, axis=axis)), dtype or name)
 

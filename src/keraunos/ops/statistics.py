@@ -82,27 +82,62 @@ def quantile(x: Tensor, q: Operand, axis: Any = None, method: str = "linear", ke
 
 
 def percentile(x: Tensor, q: Operand, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Wide:
-    """`quantile` with `q` from 0 to 100."""
+    """`quantile` with `q` from 0 to 100.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> float(ops.percentile([10.0, 20.0, 30.0, 40.0, 50.0], 75))
+    40.0
+    """
     return _quantile(x, q, axis, method, keepdims, 100.0)
 
 
 def median(x: Tensor, axis: Any = None, keepdims: bool = False) -> Wide:
-    """The middle of the elements over `axis` in order, the mean of two middle ones."""
+    """The middle of the elements over `axis` in order, the mean of two middle ones; NaN where there is a NaN.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.median([[1.0, 2.0, 9.0, 4.0], [5.0, 4.0, 3.0, 4.0]], axis=1)).tolist()
+    [3.0, 4.0]
+    """
     return _quantile(x, 0.5, axis, "linear", keepdims)
 
 
 def nanquantile(x: Tensor, q: Operand, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Wide:
-    """`quantile` of what is not NaN; NaN where nothing is."""
+    """`quantile` of what is not NaN; NaN where nothing is.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> float(ops.nanquantile([1.0, float("nan"), 2.0, 3.0], 0.5))
+    2.0
+    """
     return _quantile(x, q, axis, method, keepdims, skip=True)
 
 
 def nanpercentile(x: Tensor, q: Operand, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Wide:
-    """`percentile` of what is not NaN; NaN where nothing is."""
+    """`percentile` of what is not NaN; NaN where nothing is.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> float(ops.nanpercentile([1.0, float("nan"), 2.0, 3.0], 100))
+    3.0
+    """
     return _quantile(x, q, axis, method, keepdims, 100.0, skip=True)
 
 
 def nanmedian(x: Tensor, axis: Any = None, keepdims: bool = False) -> Wide:
-    """`median` of what is not NaN; NaN where nothing is."""
+    """`median` of what is not NaN; NaN where nothing is.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> float(ops.nanmedian([1.0, float("nan"), 2.0, 9.0]))
+    2.0
+    """
     return _quantile(x, 0.5, axis, "linear", keepdims, skip=True)
 
 
@@ -133,23 +168,51 @@ def nansum(x: Tensor, axis: Any = None, keepdims: bool = False) -> Summed:
 
 
 def nanprod(x: Tensor, axis: Any = None, keepdims: bool = False) -> Summed:
-    """`prod` of what is not NaN; 1 where nothing is."""
+    """`prod` of what is not NaN; 1 where nothing is.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> float(ops.nanprod([2.0, float("nan"), 3.0]))
+    6.0
+    """
     return prod(_filled(x, 1), axis, keepdims)
 
 
 def nanmean(x: Tensor, axis: Any = None, keepdims: bool = False) -> Wide:
-    """`mean` of what is not NaN; NaN where nothing is."""
+    """`mean` of what is not NaN; NaN where nothing is.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.nanmean([[1.0, float("nan"), 3.0], [4.0, 5.0, 6.0]], axis=1)).tolist()
+    [2.0, 5.0]
+    """
     return true_divide(sum(_filled(x, 0), axis, keepdims), _present(x, axis, keepdims))
 
 
 def nanvar(x: Tensor, axis: Any = None, keepdims: bool = False) -> Wide:
-    """`var` of what is not NaN; NaN where nothing is."""
+    """`var` of what is not NaN; NaN where nothing is.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> float(ops.nanvar([1.0, float("nan"), 3.0]))
+    1.0
+    """
     away = where(isnan(x), 0, subtract(x, nanmean(x, axis, True)))
     return true_divide(sum(squared(away), axis, keepdims), _present(x, axis, keepdims))
 
 
 def nanstd(x: Tensor, axis: Any = None, keepdims: bool = False) -> Wide:
-    """`std` of what is not NaN; NaN where nothing is."""
+    """`std` of what is not NaN; NaN where nothing is.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> float(ops.nanstd([1.0, float("nan"), 5.0]))
+    2.0
+    """
     return sqrt(nanvar(x, axis, keepdims))
 
 
@@ -159,38 +222,87 @@ def _extreme(reduce: Any, x: Any, axis: Any, keepdims: bool, fill: float) -> Any
 
 
 def nanmax(x: Tensor, axis: Any = None, keepdims: bool = False) -> Promoted:
-    """`max` of what is not NaN; NaN where nothing is."""
+    """`max` of what is not NaN; NaN where nothing is.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.nanmax([[1.0, float("nan")], [float("nan"), float("nan")]], axis=1)).tolist()
+    [1.0, nan]
+    """
     return _extreme(max, x, axis, keepdims, -math.inf)
 
 
 def nanmin(x: Tensor, axis: Any = None, keepdims: bool = False) -> Promoted:
-    """`min` of what is not NaN; NaN where nothing is."""
+    """`min` of what is not NaN; NaN where nothing is.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> float(ops.nanmin([4.0, float("nan"), 2.0]))
+    2.0
+    """
     return _extreme(min, x, axis, keepdims, math.inf)
 
 
 def nanargmax(x: Tensor, axis: int | None = None, keepdims: bool = False) -> Index:
-    """`argmax` of what is not NaN; -1 where nothing is."""
+    """`argmax` of what is not NaN; -1 where nothing is.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.nanargmax([[1.0, float("nan")], [float("nan"), float("nan")]], axis=1)).tolist()
+    [0, -1]
+    """
     return where(all(isnan(x), axis, keepdims), -1, argmax(_filled(x, -math.inf), axis, keepdims))
 
 
 def nanargmin(x: Tensor, axis: int | None = None, keepdims: bool = False) -> Index:
-    """`argmin` of what is not NaN; -1 where nothing is."""
+    """`argmin` of what is not NaN; -1 where nothing is.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> int(ops.nanargmin([float("nan"), 4.0, 2.0]))
+    2
+    """
     return where(all(isnan(x), axis, keepdims), -1, argmin(_filled(x, math.inf), axis, keepdims))
 
 
 def nancumsum(x: Tensor, axis: int | None = None, dtype: Any = None) -> Numeric:
-    """`cumsum` with 0 in place of NaN."""
+    """`cumsum` with 0 in place of NaN.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.nancumsum([1.0, float("nan"), 2.0])).tolist()
+    [1.0, 1.0, 3.0]
+    """
     return cumsum(_filled(x, 0), axis, dtype)
 
 
 def nancumprod(x: Tensor, axis: int | None = None, dtype: Any = None) -> Numeric:
-    """`cumprod` with 1 in place of NaN."""
+    """`cumprod` with 1 in place of NaN.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.nancumprod([2.0, float("nan"), 3.0])).tolist()
+    [2.0, 2.0, 6.0]
+    """
     return cumprod(_filled(x, 1), axis, dtype)
 
 
 # ---- spread and correlation ----
 def ptp(x: Tensor, axis: Any = None, keepdims: bool = False) -> Numeric:
-    """The greatest element over `axis` less the smallest ("peak to peak")."""
+    """The greatest element over `axis` less the smallest ("peak to peak").
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.ptp([[1, 9, 4], [5, 5, 5]], axis=1)).tolist()
+    [8, 0]
+    """
     return subtract(max(x, axis, keepdims), min(x, axis, keepdims))
 
 

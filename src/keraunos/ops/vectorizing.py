@@ -43,12 +43,8 @@ def vectorize(pyfunc: Callable[..., Any], *, excluded: Iterable[Any] | None = No
         tensors = [convert_to_tensor(args[i]) for i in places]
         axes = [()] * len(tensors) if core is None else core
         if len(axes) != len(tensors):
-            raise ArgumentError(
-                f"The signature has {len(axes)} arguments, not {len(tensors)}.",
-                where="vectorize",
-                received=signature,
-                fix="one group (…) for each argument, with commas between",
-            )
+            fact = f"The signature has {len(axes)} arguments, not {len(tensors)}."
+            raise ArgumentError(fact, where="vectorize", received=signature, fix="one group (…) for each argument, with commas between")
         _check_sizes(axes, tensors)
         loop = broadcast_shapes(*(shape(x)[: ndim(x) - len(names)] for x, names in zip(tensors, axes, strict=True)))
 
@@ -84,17 +80,12 @@ def _check_sizes(axes: list[tuple[str, ...]], tensors: list[Any]) -> None:
     for names, x in zip(axes, tensors, strict=True):
         own = shape(x)
         if len(own) < len(names):
-            raise ShapeError(
-                f"The signature has {len(names)} axes for an argument that has {len(own)}.",
-                where="vectorize",
-                received=show(own),
-                fix="name as many axes as the function takes of it; those before them are gone over",
-            )
+            fact = f"The signature has {len(names)} axes for an argument that has {len(own)}."
+            raise ShapeError(fact, where="vectorize", received=show(own), fix="name as many axes as the function takes of it; those before them are gone over")
         for name, n in zip(names, own[len(own) - len(names) :], strict=True):
             if not same_dim(sizes.setdefault(name, n), n):
-                raise ShapeError(
-                    f"The axis '{name}' of the signature has sizes {sizes[name]} and {n}.", where="vectorize", fix="axes of one name are of one size"
-                )
+                fix = "axes of one name are of one size"
+                raise ShapeError(f"The axis '{name}' of the signature has sizes {sizes[name]} and {n}.", where="vectorize", fix=fix)
 
 
 __all__ = ["vectorize"]

@@ -44,9 +44,8 @@ def cross(x1: Tensor, x2: Tensor, axisa: int = -1, axisb: int = -1, axisc: int =
     x1, x2 = moveaxis(x1, axisa, -1), moveaxis(x2, axisb, -1)
     sizes = [x.shape[-1] for x in (x1, x2)]
     if any(n not in (2, 3, None) for n in sizes) or (UNKNOWN in sizes and 3 not in sizes):
-        raise ShapeError(
-            "A cross product is of 2 or 3 components.", received=f"{show(sizes)[0]} and {show(sizes)[1]}", fix="axis= names the one with the components"
-        )
+        fact = "A cross product is of 2 or 3 components."
+        raise ShapeError(fact, received=f"{show(sizes)[0]} and {show(sizes)[1]}", fix="axis= names the one with the components")
     a, b = ([x[..., i] if i < 2 or n != 2 else 0 for i in range(3)] for x, n in zip((x1, x2), sizes, strict=True))
     if sizes == [2, 2]:
         return _turn(a, b, 0, 1)
@@ -130,7 +129,14 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Numeric
 
 
 def diagflat(x: Tensor, k: int = 0) -> Same:
-    """The matrix with the elements on its `k`-th diagonal, zeros elsewhere."""
+    """The matrix with the elements on its `k`-th diagonal, zeros elsewhere.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.diagflat([1, 2])).tolist()
+    [[1, 0], [0, 2]]
+    """
     return diag(ravel(x), k)
 
 

@@ -25,17 +25,38 @@ def _constant(values: np.ndarray) -> Any:
 
 
 def bartlett(x: Any) -> Composed:
-    """The Bartlett window of `x` elements, a triangle."""
+    """The Bartlett window of `x` elements, a triangle from 0 to 1 and back.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.bartlett(5)).tolist()
+    [0.0, 0.5, 1.0, 0.5, 0.0]
+    """
     return _constant(np.bartlett(_length(x)))
 
 
 def blackman(x: Any) -> Composed:
-    """The Blackman window of `x` elements."""
+    """The Blackman window of `x` elements, `0.42 - 0.5 cos(2 pi n / (x - 1)) + 0.08 cos(4 pi n / (x - 1))`.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.blackman(5)[1:3]).tolist()
+    [0.340..., 1.0]
+    """
     return _constant(np.blackman(_length(x)))
 
 
 def hamming(x: Any) -> Composed:
-    """The Hamming window of `x` elements, symmetric."""
+    """The Hamming window of `x` elements, `0.54 - 0.46 cos(2 pi n / (x - 1))`.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.hamming(3)).tolist()
+    [0.079..., 1.0, 0.079...]
+    """
     return _constant(np.hamming(_length(x)))
 
 
@@ -52,7 +73,18 @@ def hanning(x: Any) -> Composed:
 
 
 def kaiser(x: Any, beta: Operand) -> Composed:
-    """The Kaiser window of `x` elements; the greater `beta`, the narrower."""
+    """The Kaiser window of `x` elements; the greater `beta`, the narrower.
+
+    Args:
+        x: How many elements.
+        beta: 0 is a rectangle; 5, 6 and 8.6 are near the Hamming, the Hann and the Blackman window.
+
+    Example:
+
+    >>> from keraunos import ops
+    >>> ops.convert_to_numpy(ops.kaiser(4, beta=5.0)).tolist()
+    [0.036..., 0.775..., 0.775..., 0.036...]
+    """
     n = _length(x)
     places = np.linspace(-1, 1, n) if n > 1 else np.zeros(max(n, 0))
     beta = convert_to_tensor(beta, dtypes.standardize_dtype(None))

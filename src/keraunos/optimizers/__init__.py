@@ -20,7 +20,7 @@ from keraunos.optimizers.schedule_free import ScheduleFreeAdamW
 _RULES = {**{name: getattr(rules, name) for name in rules.__all__}, "Adafactor": Adafactor, "Muon": Muon, "ScheduleFreeAdamW": ScheduleFreeAdamW}
 _CLASSES = {"Optimizer": Optimizer, "LossScaleOptimizer": LossScaleOptimizer, "MultiOptimizer": MultiOptimizer, "OptimizerMap": OptimizerMap, **_RULES}
 registry = Registry("optimizer", _CLASSES, {written: name for name in _RULES for written in (name.lower(), name.upper())}, base=Optimizer)
-get, serialize, deserialize = registry.functions()
+get, serialize, deserialize = registry.functions(__name__, "Adam(learning_rate=0.01)")
 
 __all__ = [*_CLASSES, "deserialize", "get", "schedules", "serialize"]  # pyright: ignore[reportUnsupportedDunderAll]
 

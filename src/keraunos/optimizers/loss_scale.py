@@ -16,11 +16,28 @@ from keraunos.optimizers.optimizer import Optimizer, divided
 class LossScaleOptimizer(Optimizer):
     """Multiplies the loss by a factor, the gradients by its inverse, and skips steps whose gradients are not finite.
 
+    So float16 holds gradients that it would round to 0 ([Micikevicius et al., 2017, "Mixed precision training"](https://arxiv.org/abs/1710.03740)).
+    A model of the policy "mixed_float16" wraps its optimizer by itself.
+
     Args:
         inner_optimizer: The optimizer that makes the steps.
         initial_scale: The factor at first; it is halved after a step that was skipped.
         dynamic_growth_steps: After how many good steps the factor is doubled.
         name: Its name.
+
+    Raises:
+        ArgumentError: An option is meant for the inner optimizer.
+        ArgumentTypeError: `inner_optimizer` is no optimizer.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> w = keras.Variable([1.0])
+    >>> optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.5), initial_scale=8.0)
+    >>> optimizer.apply([optimizer.scale_loss(keras.ops.ones((1,)))], [w]); w.numpy().tolist()
+    [0.5]
+    >>> optimizer.apply([keras.ops.full((1,), float("inf"))], [w]); w.numpy().tolist(), float(optimizer.dynamic_scale.numpy())
+    ([0.5], 4.0)
     """
 
     _rate: Any = 0.0  # of its own, which Keras keeps among the variables; what counts is the inner optimizer's

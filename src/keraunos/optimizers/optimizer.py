@@ -104,9 +104,8 @@ class Optimizer(Declared):
         owner = type(self).__name__
         clips = [name for name in ("clipnorm", "clipvalue", "global_clipnorm") if getattr(self, name) is not None]
         if len(clips) > 1:
-            raise ArgumentError(
-                f"{owner}: only one of clipnorm, clipvalue and global_clipnorm can be set.", where=owner, received=", ".join(clips), fix=f"leave {clips[1]} out"
-            )
+            fact = f"{owner}: only one of clipnorm, clipvalue and global_clipnorm can be set."
+            raise ArgumentError(fact, where=owner, received=", ".join(clips), fix=f"leave {clips[1]} out")
         self.name = self.name or auto_name(to_snake_case(owner))
         self.built = False
         self._variables: list[Variable] = []
@@ -179,14 +178,14 @@ class Optimizer(Declared):
     ) -> Variable:
         """A variable of the optimizer's state."""
         with within(names=scoped(self.name or "")):
-            variable = Slot(initializer, shape, dtype, trainable=False, autocast=False, aggregation=aggregation, name=name)
+            variable = Slot(initializer, shape, dtype, trainable=False, autocast=False, aggregation=aggregation, name=name, layout=layout)
         self._variables.append(variable)
         return variable
 
     def add_variable_from_reference(self, reference_variable: Variable, name: str | None = None, initializer: Any = "zeros") -> Variable:
         """A variable of the shape and dtype of another, named after it."""
         name = f"{reference_variable.path.replace('/', '_')}_{name or 'slot'}"
-        return self.add_variable(reference_variable.shape, initializer, reference_variable.dtype, name=name)
+        return self.add_variable(reference_variable.shape, initializer, reference_variable.dtype, layout=reference_variable, name=name)
 
     def add_optimizer_variables(self, trainable_variables: Iterable[Variable], name: Any, initializer: Any = "zeros") -> Any:
         """One variable for each of those trained; for several names, a list of such lists."""
@@ -256,11 +255,8 @@ class Optimizer(Declared):
         if variables != self._trained:
             self.build(variables)
         if len(grads) != len(variables):
-            raise ArgumentError(
-                f"There are {len(grads)} gradients for {len(variables)} variables.",
-                where=self.name,
-                fix="one gradient, or None, for each of the variables of build",
-            )
+            fact = f"There are {len(grads)} gradients for {len(variables)} variables."
+            raise ArgumentError(fact, where=self.name, fix="one gradient, or None, for each of the variables of build")
         if [g for g in grads if g is None]:
             grads, variables = self._present(grads, variables)
         if variables:
@@ -354,9 +350,8 @@ class Optimizer(Declared):
 
     def update(self, value: Any, gradient: Any, rate: Any, step: Any, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
         """The new value of a variable and of its slots, which are the further arguments. `step` counts from 1."""
-        raise NotImplementedError(
-            f"{type(self).__name__} must define update(self, value, gradient, rate, step, …) or update_step(self, gradient, variable, learning_rate)."
-        )
+        fact = f"{type(self).__name__} must define update(self, value, gradient, rate, step, …) or update_step(self, gradient, variable, learning_rate)."
+        raise NotImplementedError(fact)
 
     def _clipped(self, grads: list[Any]) -> list[Any]:
         if self.clipvalue is not None:

@@ -18,16 +18,21 @@ class SGD(Optimizer):
     """Gradient descent, with momentum if wanted: `m = momentum * m - rate * g; w = w + m`.
 
     Args:
-        learning_rate: The length of a step.
-        momentum: How much of the former step is kept, from 0 to 1.
+        learning_rate: The length of a step: a number, a schedule, or a function without arguments.
+        momentum: How much of the former step is kept, from 0 to 1 ([Sutskever et al., 2013](https://proceedings.mlr.press/v28/sutskever13.html)).
         nesterov: Whether the gradient is taken as if the momentum had been followed already.
+        weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency: As for `Optimizer`.
+        loss_scale_factor, gradient_accumulation_steps, name: As for `Optimizer`.
 
     Example:
 
     >>> import keraunos as keras
     >>> w = keras.Variable([1.0])
-    >>> SGD(0.1).apply([keras.ops.ones((1,))], [w]); round(float(w.numpy()[0]), 3)
-    0.9
+    >>> optimizer = keras.optimizers.SGD(learning_rate=0.1, momentum=0.9)
+    >>> for _ in range(2):
+    ...     optimizer.apply([keras.ops.ones((1,))], [w])
+    >>> round(float(w.numpy()[0]), 4)  # 1 - 0.1 - (0.09 + 0.1)
+    0.71
     """
 
     native = "sgd_update"
@@ -61,14 +66,27 @@ class _Moments(Optimizer):
 
 
 class Adam(_Moments, order=("learning_rate", "beta_1", "beta_2", "epsilon")):
-    """Steps scaled by running means of the gradient and of its square ([Kingma and Ba, 2014](https://arxiv.org/abs/1412.6980)).
+    """Steps scaled by running means of the gradient and of its square.
+
+    [Kingma and Ba, 2014, "Adam: a method for stochastic optimization"](https://arxiv.org/abs/1412.6980).
 
     Args:
-        learning_rate: The length of a step.
+        learning_rate: The length of a step: a number, a schedule, or a function without arguments.
         beta_1: How slowly the mean of the gradient moves.
         beta_2: How slowly the mean of its square moves.
         epsilon: Added to the root of the latter.
         amsgrad: Whether the greatest mean of squares so far is used ([Reddi et al., 2018](https://openreview.net/forum?id=ryQu7f-RZ)).
+        weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency: As for `Optimizer`.
+        loss_scale_factor, gradient_accumulation_steps, name: As for `Optimizer`.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    >>> model.compile(keras.optimizers.Adam(learning_rate=0.01, clipnorm=1.0), loss="mse")
+    >>> w = keras.Variable([1.0, 1.0])
+    >>> keras.optimizers.Adam(0.1).apply([keras.ops.array([0.001, 1000.0])], [w]); w.numpy().round(3)
+    array([0.9, 0.9], dtype=float32)
     """
 
     native = "adam_update"
@@ -88,7 +106,29 @@ class Adam(_Moments, order=("learning_rate", "beta_1", "beta_2", "epsilon")):
 
 
 class AdamW(Adam, order=("learning_rate",)):
-    """Adam with weight decay apart from the gradient ([Loshchilov and Hutter, 2017](https://arxiv.org/abs/1711.05101)); the arguments are those of `Adam`."""
+    """Adam with weight decay apart from the gradient.
+
+    [Loshchilov and Hutter, 2017, "Decoupled weight decay regularization"](https://arxiv.org/abs/1711.05101).
+
+    Args:
+        learning_rate: The length of a step: a number, a schedule, or a function without arguments.
+        weight_decay: The share of each weight that is taken off at each step, times the learning rate.
+        beta_1, beta_2, epsilon, amsgrad: As for `Adam`.
+        clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency: As for `Optimizer`.
+        loss_scale_factor, gradient_accumulation_steps, name: As for `Optimizer`.
+
+    Raises:
+        ArgumentError: `weight_decay` is None.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> optimizer = keras.optimizers.AdamW(learning_rate=0.1, weight_decay=0.5)
+    >>> optimizer.exclude_from_weight_decay(var_names=["bias"])
+    >>> w = keras.Variable([1.0], name="kernel")
+    >>> optimizer.apply([keras.ops.zeros((1,))], [w]); round(float(w.numpy()[0]), 4)  # no gradient, but 0.1 * 0.5 off
+    0.95
+    """
 
     weight_decay: float | None = 0.004
 
@@ -100,7 +140,25 @@ class AdamW(Adam, order=("learning_rate",)):
 
 
 class Adamax(_Moments):
-    """Adam by the greatest absolute gradient instead of the mean of squares ([Kingma and Ba, 2014](https://arxiv.org/abs/1412.6980))."""
+    """Adam by the greatest absolute gradient, which fades, instead of the mean of squares.
+
+    [Kingma and Ba, 2014, "Adam: a method for stochastic optimization"](https://arxiv.org/abs/1412.6980), section 7.1.
+
+    Args:
+        learning_rate: The length of a step: a number, a schedule, or a function without arguments.
+        beta_1: How slowly the mean of the gradient moves.
+        beta_2: How slowly the greatest gradient fades.
+        epsilon: Added to the latter.
+        weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency: As for `Optimizer`.
+        loss_scale_factor, gradient_accumulation_steps, name: As for `Optimizer`.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> w = keras.Variable([1.0])
+    >>> keras.optimizers.Adamax(0.1).apply([keras.ops.full((1,), 5.0)], [w]); round(float(w.numpy()[0]), 4)
+    0.9
+    """
 
     def update(self, value: Any, gradient: Any, rate: Any, step: Any, momentum: Any, norm: Any) -> tuple[Any, ...]:
         """One step."""
@@ -110,7 +168,24 @@ class Adamax(_Moments):
 
 
 class Nadam(_Moments):
-    """Adam with Nesterov's momentum ([Dozat, 2015](http://cs229.stanford.edu/proj2015/054_report.pdf))."""
+    """Adam with Nesterov's momentum ([Dozat, 2015, "Incorporating Nesterov momentum into Adam"](http://cs229.stanford.edu/proj2015/054_report.pdf)).
+
+    Args:
+        learning_rate: The length of a step: a number, a schedule, or a function without arguments.
+        beta_1: How slowly the mean of the gradient moves.
+        beta_2: How slowly the mean of its square moves.
+        epsilon: Added to the root of the latter.
+        weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency: As for `Optimizer`.
+        loss_scale_factor, gradient_accumulation_steps, name: As for `Optimizer`.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    >>> model.compile(keras.optimizers.Nadam(learning_rate=0.002), loss="mse")
+    >>> round(float(model.optimizer.learning_rate), 4)
+    0.002
+    """
 
     def build(self, variables: Iterable[Variable]) -> None:
         """Make the state, and the product of the momenta so far."""
@@ -134,14 +209,24 @@ class Nadam(_Moments):
 
 
 class RMSprop(Optimizer):
-    """Steps divided by the root of a running mean of squared gradients.
+    """Steps divided by the root of a running mean of squared gradients (Tieleman and Hinton, 2012, lecture 6.5 of "Neural networks for machine learning").
 
     Args:
-        learning_rate: The length of a step.
+        learning_rate: The length of a step: a number, a schedule, or a function without arguments.
         rho: How slowly the mean moves.
         momentum: How much of the former step is kept.
         epsilon: Added to the mean of squares.
         centered: Whether the variance of the gradient is used instead of the mean of its square.
+        weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency: As for `Optimizer`.
+        loss_scale_factor, gradient_accumulation_steps, name: As for `Optimizer`.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> w = keras.Variable([1.0])
+    >>> keras.optimizers.RMSprop(0.1, rho=0.75).apply([keras.ops.full((1,), 5.0)], [w])
+    >>> round(float(w.numpy()[0]), 4)  # 0.1 * 5 / sqrt(0.25 * 25) = 0.2 off
+    0.8
     """
 
     native = "rmsprop_update"
@@ -166,7 +251,28 @@ class RMSprop(Optimizer):
 
 
 class Adagrad(Optimizer):
-    """Steps divided by the root of the sum of all squared gradients ([Duchi et al., 2011](http://www.jmlr.org/papers/v12/duchi11a.html))."""
+    """Steps divided by the root of the sum of all squared gradients: each weight's steps shrink as fast as it was moved, so that rare features learn long.
+
+    [Duchi et al., 2011, "Adaptive subgradient methods for online learning and stochastic optimization"](http://www.jmlr.org/papers/v12/duchi11a.html).
+
+    Args:
+        learning_rate: The length of a step: a number, a schedule, or a function without arguments.
+        initial_accumulator_value: What the sum begins with.
+        epsilon: Added to the sum.
+        weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency: As for `Optimizer`.
+        loss_scale_factor, gradient_accumulation_steps, name: As for `Optimizer`.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> w, steps = keras.Variable([0.0]), []
+    >>> optimizer = keras.optimizers.Adagrad(0.1, initial_accumulator_value=0.0)
+    >>> for _ in range(3):
+    ...     optimizer.apply([keras.ops.full((1,), 5.0)], [w])
+    ...     steps.append(round(float(w.numpy()[0]), 4))
+    >>> steps  # by 0.1, 0.1 / sqrt(2), 0.1 / sqrt(3)
+    [-0.1, -0.1707, -0.2284]
+    """
 
     learning_rate: Any = 0.001
     initial_accumulator_value: float = 0.1
@@ -179,7 +285,25 @@ class Adagrad(Optimizer):
 
 
 class Adadelta(Optimizer):
-    """Steps scaled by the running means of squared steps and squared gradients ([Zeiler, 2012](https://arxiv.org/abs/1212.5701))."""
+    """Steps scaled by the running means of squared steps and squared gradients, so that they have the unit of the weights.
+
+    [Zeiler, 2012, "Adadelta: an adaptive learning rate method"](https://arxiv.org/abs/1212.5701); there the learning rate is 1.
+
+    Args:
+        learning_rate: What steps are multiplied by: a number, a schedule, or a function without arguments.
+        rho: How slowly the means move.
+        epsilon: Added to the means.
+        weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency: As for `Optimizer`.
+        loss_scale_factor, gradient_accumulation_steps, name: As for `Optimizer`.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    >>> model.compile(keras.optimizers.Adadelta(learning_rate=1.0), loss="mse")
+    >>> model.optimizer.get_config()["rho"]
+    0.95
+    """
 
     learning_rate: Any = 0.001
     rho: float = 0.95
@@ -193,7 +317,25 @@ class Adadelta(Optimizer):
 
 
 class Lion(Optimizer):
-    """Steps of one length, by the sign of the momentum ([Chen et al., 2023](https://arxiv.org/abs/2302.06675))."""
+    """Steps of one length, by the sign of the momentum; one slot for each weight, where Adam has two.
+
+    Learning rates are 3 to 10 times smaller than Adam's, weight decay as many times larger
+    ([Chen et al., 2023, "Symbolic discovery of optimization algorithms"](https://arxiv.org/abs/2302.06675)).
+
+    Args:
+        learning_rate: The length of a step: a number, a schedule, or a function without arguments.
+        beta_1: How much of the momentum there is in the direction of a step.
+        beta_2: How slowly the momentum moves.
+        weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency: As for `Optimizer`.
+        loss_scale_factor, gradient_accumulation_steps, name: As for `Optimizer`.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> w = keras.Variable([1.0, 1.0])
+    >>> keras.optimizers.Lion(0.25).apply([keras.ops.array([0.001, -1000.0])], [w]); w.numpy().tolist()
+    [0.75, 1.25]
+    """
 
     learning_rate: Any = 0.001
     beta_1: float = 0.9
@@ -206,7 +348,26 @@ class Lion(Optimizer):
 
 
 class Lamb(_Moments):
-    """Adam with each layer's step scaled to the norm of its weights, for large batches ([You et al., 2019](https://arxiv.org/abs/1904.00962))."""
+    """Adam with each variable's step scaled to the norm of its weights, for large batches.
+
+    [You et al., 2019, "Large batch optimization for deep learning: training BERT in 76 minutes"](https://arxiv.org/abs/1904.00962).
+
+    Args:
+        learning_rate: The length of a step, as a share of the weights: a number, a schedule, or a function without arguments.
+        beta_1: How slowly the mean of the gradient moves.
+        beta_2: How slowly the mean of its square moves.
+        epsilon: Added to the root of the latter.
+        weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency: As for `Optimizer`.
+        loss_scale_factor, gradient_accumulation_steps, name: As for `Optimizer`.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> large, small = keras.Variable([8.0]), keras.Variable([0.5])
+    >>> keras.optimizers.Lamb(0.25).apply([keras.ops.ones((1,)), keras.ops.ones((1,))], [large, small])
+    >>> [round(float(w.numpy()[0]), 3) for w in (large, small)]  # a quarter of each is taken off
+    [6.0, 0.375]
+    """
 
     def update(self, value: Any, gradient: Any, rate: Any, step: Any, momentum: Any, velocity: Any) -> tuple[Any, ...]:
         """One step."""
@@ -221,13 +382,24 @@ class Ftrl(Optimizer):
     """Follows the regularized leader, for sparse linear models ([McMahan et al., 2013](https://research.google.com/pubs/archive/41159.pdf)).
 
     Args:
-        learning_rate: The length of a step.
+        learning_rate: The length of a step: a number, a schedule, or a function without arguments.
         learning_rate_power: How steps shrink with the sum of squared gradients; 0 or less.
         initial_accumulator_value: What that sum starts with.
         l1_regularization_strength: The weight of the sum of absolute weights.
         l2_regularization_strength: The weight of the sum of squared weights.
         l2_shrinkage_regularization_strength: Likewise, but without an effect on the sum of squared gradients.
         beta: Added to the inverse learning rate of each weight.
+        weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency: As for `Optimizer`.
+        loss_scale_factor, gradient_accumulation_steps, name: As for `Optimizer`.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> w = keras.Variable([0.0, 0.0])
+    >>> optimizer = keras.optimizers.Ftrl(0.5, l1_regularization_strength=0.5)
+    >>> optimizer.apply([keras.ops.array([0.25, 2.0])], [w])
+    >>> w.numpy().round(3).tolist()[0]  # the weight of the small gradient stays exactly 0
+    0.0
     """
 
     learning_rate: Any = 0.001

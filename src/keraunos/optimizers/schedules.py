@@ -50,12 +50,22 @@ class _Decay(LearningRateSchedule):
 
 
 class ExponentialDecay(_Decay):
-    """`initial_learning_rate * decay_rate ** (step / decay_steps)`; in stairs with `staircase`.
+    """`initial_learning_rate * decay_rate ** (step / decay_steps)`.
+
+    Args:
+        initial_learning_rate: The rate at step 0.
+        decay_steps: After how many steps the rate has fallen by `decay_rate`.
+        decay_rate: What it is multiplied by in that time.
+        staircase: Whether it falls all at once at multiples of `decay_steps`.
+        name: Its name.
 
     Example:
 
-    >>> round(float(ExponentialDecay(0.1, 100, 0.5)(100)), 3)
-    0.05
+    >>> import keraunos as keras
+    >>> schedule = keras.optimizers.schedules.ExponentialDecay(0.1, decay_steps=100, decay_rate=0.5)
+    >>> optimizer = keras.optimizers.SGD(schedule)
+    >>> [round(float(schedule(step)), 4) for step in (0, 50, 100, 200)]
+    [0.1, 0.0707, 0.05, 0.025]
     """
 
     name: str = "ExponentialDecay"
@@ -66,7 +76,22 @@ class ExponentialDecay(_Decay):
 
 
 class InverseTimeDecay(_Decay):
-    """`initial_learning_rate / (1 + decay_rate * step / decay_steps)`; in stairs with `staircase`."""
+    """`initial_learning_rate / (1 + decay_rate * step / decay_steps)`.
+
+    Args:
+        initial_learning_rate: The rate at step 0.
+        decay_steps: How many steps count as one.
+        decay_rate: How fast it falls.
+        staircase: Whether it falls all at once at multiples of `decay_steps`.
+        name: Its name.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> schedule = keras.optimizers.schedules.InverseTimeDecay(0.1, decay_steps=100, decay_rate=1.0)
+    >>> [round(float(schedule(step)), 4) for step in (0, 100, 300)]
+    [0.1, 0.05, 0.025]
+    """
 
     name: str = "InverseTimeDecay"
 
@@ -76,7 +101,23 @@ class InverseTimeDecay(_Decay):
 
 
 class PiecewiseConstantDecay(LearningRateSchedule):
-    """`values[0]` up to step `boundaries[0]`, then `values[1]` up to `boundaries[1]`, and so on."""
+    """`values[0]` up to step `boundaries[0]`, then `values[1]` up to `boundaries[1]`, and so on.
+
+    Args:
+        boundaries: The last steps of the pieces but the last, rising.
+        values: The rates of the pieces: one more than there are boundaries.
+        name: Its name.
+
+    Raises:
+        ArgumentError: There is not one value more than boundaries.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> schedule = keras.optimizers.schedules.PiecewiseConstantDecay([100, 200], [0.5, 0.25, 0.125])
+    >>> [float(schedule(step)) for step in (100, 101, 1000)]
+    [0.5, 0.25, 0.125]
+    """
 
     boundaries: Any
     values: Any
@@ -86,11 +127,8 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         """Check that there is one value more than boundaries."""
         boundaries, values = len(self.boundaries), len(self.values)
         if boundaries != values - 1:
-            raise ArgumentError(
-                "PiecewiseConstantDecay needs one value more than boundaries.",
-                received=f"{boundaries} boundaries, {values} values",
-                fix=f"{boundaries + 1} values: the first holds before all boundaries",
-            )
+            fix = f"{boundaries + 1} values: the first holds before all boundaries"
+            raise ArgumentError("PiecewiseConstantDecay needs one value more than boundaries.", received=f"{boundaries} boundaries, {values} values", fix=fix)
 
     def __call__(self, step: Any) -> Any:
         """The learning rate at a step."""
@@ -99,7 +137,23 @@ class PiecewiseConstantDecay(LearningRateSchedule):
 
 
 class PolynomialDecay(LearningRateSchedule):
-    """From `initial_learning_rate` to `end_learning_rate` over `decay_steps`, by a power of what is left; over and over with `cycle`."""
+    """From `initial_learning_rate` to `end_learning_rate` over `decay_steps`, by a power of what is left.
+
+    Args:
+        initial_learning_rate: The rate at step 0.
+        decay_steps: How long the decay takes.
+        end_learning_rate: The rate at its end, and from then on.
+        power: The power: 1 is a straight line.
+        cycle: Whether it begins anew after its end, over twice the steps, three times and so on, from the rate of that line at that step.
+        name: Its name.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> schedule = keras.optimizers.schedules.PolynomialDecay(0.5, decay_steps=100, end_learning_rate=0.0)
+    >>> [float(schedule(step)) for step in (0, 50, 100, 200)]
+    [0.5, 0.25, 0.0, 0.0]
+    """
 
     initial_learning_rate: float
     decay_steps: Positive
@@ -119,7 +173,7 @@ class PolynomialDecay(LearningRateSchedule):
 
 
 class CosineDecay(LearningRateSchedule):
-    """Half a cosine from `initial_learning_rate` down to the share `alpha` of it ([Loshchilov and Hutter, 2016](https://arxiv.org/abs/1608.03983)).
+    """Half a cosine from `initial_learning_rate` down to the share `alpha` of it ([Loshchilov and Hutter, 2016, "SGDR"](https://arxiv.org/abs/1608.03983)).
 
     Args:
         initial_learning_rate: The rate at step 0.
@@ -128,6 +182,13 @@ class CosineDecay(LearningRateSchedule):
         name: Its name.
         warmup_target: A rate to rise to linearly first, from which it then decays.
         warmup_steps: How long the rise takes.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> schedule = keras.optimizers.schedules.CosineDecay(0.0, decay_steps=100, warmup_target=0.5, warmup_steps=10)
+    >>> [round(float(schedule(step)), 4) for step in (0, 5, 10, 60, 110)]
+    [0.0, 0.25, 0.5, 0.25, 0.0]
     """
 
     initial_learning_rate: float
@@ -152,7 +213,25 @@ def _cosine(share: Any, alpha: float, height: Any = 1.0) -> Any:
 
 
 class CosineDecayRestarts(LearningRateSchedule):
-    """Half cosines one after another, each `t_mul` times as long and `m_mul` times as high as the former ([Loshchilov and Hutter, 2016](https://arxiv.org/abs/1608.03983))."""
+    """Half cosines one after another, each `t_mul` times as long and `m_mul` times as high as the former.
+
+    [Loshchilov and Hutter, 2016, "SGDR: stochastic gradient descent with warm restarts"](https://arxiv.org/abs/1608.03983).
+
+    Args:
+        initial_learning_rate: The rate at step 0.
+        first_decay_steps: How long the first takes.
+        t_mul: How many times as long each is as the one before.
+        m_mul: How many times as high.
+        alpha: The share of `initial_learning_rate` that is left at the end of each.
+        name: Its name.
+
+    Example:
+
+    >>> import keraunos as keras
+    >>> schedule = keras.optimizers.schedules.CosineDecayRestarts(0.5, first_decay_steps=100)
+    >>> [round(float(schedule(step)), 4) for step in (0, 50, 99, 101, 200)]
+    [0.5, 0.25, 0.0001, 0.5, 0.25]
+    """
 
     initial_learning_rate: float
     first_decay_steps: Positive
@@ -180,6 +259,6 @@ __all__ = [
 ]  # fmt: skip
 
 _registry = Registry("schedule", {name: globals()[name] for name in __all__ if name[0].isupper()}, base=LearningRateSchedule)
-_, serialize, deserialize = _registry.functions("learning_rate_schedule")
+serialize, deserialize = _registry.functions(__name__, "ExponentialDecay(0.1, 100, decay_rate=0.5)", "learning_rate_schedule")[1:]
 
 answer_for(__name__)

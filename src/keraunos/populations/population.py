@@ -62,9 +62,8 @@ class Population:
     def __init__(self, model_fn: Callable[..., Any], variants: Any = None, seeds: Any = None):
         if isinstance(model_fn, Model) or not callable(model_fn):
             fix = "keras.Population(make, …), where make() makes and compiles a model"
-            raise ArgumentTypeError(
-                "A population is made by a function that returns a compiled model.", received=type(model_fn).__name__, fix=fix, where="Population"
-            )
+            fact = "A population is made by a function that returns a compiled model."
+            raise ArgumentTypeError(fact, received=type(model_fn).__name__, fix=fix, where="Population")
         if not getattr(config.active(), "maps_steps", False):
             raise BackendError(f"The {config.active().name} backend cannot train populations.", where="Population", fix="keras.set_backend('jax') or 'torch'")
         self.variants, self.seeds = _rows(variants, seeds)
@@ -156,9 +155,8 @@ class Population:
         watch.watch(monitor, mode)
         known = {name for history in self.histories for name in history.history}
         if monitor not in known:
-            raise ArgumentError(
-                f"'{monitor}' is not among the logs.", where="best", received=f"available: {', '.join(sorted(known))}", fix=suggestion(monitor, known)
-            )
+            fact = f"'{monitor}' is not among the logs."
+            raise ArgumentError(fact, where="best", received=f"available: {', '.join(sorted(known))}", fix=suggestion(monitor, known))
         last = np.array([history.history.get(monitor, [np.nan])[-1] for history in self.histories], "float64")
         if np.isnan(last).all():
             raise ArgumentError(f"'{monitor}' is NaN for all variants.", where="best", fix="lower the learning rates")
@@ -305,9 +303,8 @@ def _aligned(template: Any, models: Sequence[Any]) -> list[tuple[Variable, ...]]
     columns = []
     if len({len(own) for own in held}) > 1:
         fix = "vary numbers that leave variables alone: a momentum of 0 needs none, one of 1e-9 does"
-        raise ArgumentError(
-            "The variants have unequal numbers of variables.", where="Population", received=", ".join(str(len(own)) for own in held[1:]), fix=fix
-        )
+        fact = "The variants have unequal numbers of variables."
+        raise ArgumentError(fact, where="Population", received=", ".join(str(len(own)) for own in held[1:]), fix=fix)
     for column in zip(*held, strict=True):
         shapes = {(v.shape, v.dtype, v.trainable) for v in column}
         if len(shapes) > 1:

@@ -179,9 +179,8 @@ class Stack(Model):
                 raise
             varied = ", ".join(number.label for number in self._inside.numbers) or "only the seeds"
             fix = "give all variants one value of a number that Python code looks at, or train them one after the other"
-            raise BackendError(
-                f"The step cannot be mapped over variants: {clean(error, 200)}", where=self._inside.template.name, received=f"varied: {varied}", fix=fix
-            ) from error
+            fact = f"The step cannot be mapped over variants: {clean(error, 200)}"
+            raise BackendError(fact, where=self._inside.template.name, received=f"varied: {varied}", fix=fix) from error
 
     def _running_template(self, kind: str) -> Callable[[Any], Any]:
         template = self._inside.template

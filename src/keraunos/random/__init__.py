@@ -34,7 +34,7 @@ class SeedGenerator(Declared):
     >>> import keraunos as keras
     >>> seeds = keras.random.SeedGenerator(7)
     >>> a, b = (keras.random.uniform((2,), seed=seeds) for _ in range(2))
-    >>> bool((a == b).all())
+    >>> bool(keras.ops.all(a == b))
     False
     """
 
@@ -122,6 +122,15 @@ def uniform(shape: Sequence[int], minval: float = 0.0, maxval: float = 1.0, dtyp
         maxval: The upper bound.
         dtype: A float dtype; None is `floatx()`.
         seed: An integer (the same numbers at each call), a `SeedGenerator`, or None for the default one.
+
+    Example:
+
+    >>> from keraunos import ops, random
+    >>> x = random.uniform((2, 3), minval=5.0, maxval=6.0, seed=1)
+    >>> ops.shape(x), bool(ops.all(ops.logical_and(x >= 5, x < 6)))
+    ((2, 3), True)
+    >>> bool(ops.all(x == random.uniform((2, 3), minval=5.0, maxval=6.0, seed=1)))
+    True
     """
     return _draw(shape, dtype, seed, lambda backend, *place: _scaled(backend.draw_uniform(*place), minval, maxval - minval))
 
@@ -132,12 +141,35 @@ def _scaled(x: Any, shift: Any, scale: Any) -> Any:
 
 
 def normal(shape: Sequence[int], mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Seed = None) -> Any:
-    """Normally distributed numbers; the arguments are as in `uniform`."""
+    """Normally distributed numbers.
+
+    Args:
+        shape: The shape of the result.
+        mean: Their mean.
+        stddev: Their standard deviation.
+        dtype: A float dtype; None is `floatx()`.
+        seed: An integer (the same numbers at each call), a `SeedGenerator`, or None for the default one.
+
+    Example:
+
+    >>> from keraunos import ops, random
+    >>> x = random.normal((10000,), mean=2.0, stddev=0.5, seed=1)
+    >>> f"{float(ops.mean(x)):.1f} {float(ops.std(x)):.1f}"
+    '2.0 0.5'
+    """
     return _draw(shape, dtype, seed, lambda backend, *place: _scaled(backend.draw_normal(*place), mean, stddev))
 
 
 def truncated_normal(shape: Sequence[int], mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Seed = None) -> Any:
-    """Normally distributed numbers, none of them further than two standard deviations from the mean."""
+    """Normally distributed numbers, none of them further than two standard deviations from the mean; the arguments are those of `normal`.
+
+    Example:
+
+    >>> from keraunos import ops, random
+    >>> x = random.truncated_normal((1000,), mean=10.0, stddev=2.0, seed=1)
+    >>> bool(ops.all(ops.abs(x - 10) <= 4))
+    True
+    """
 
     def draw(backend: Any, key: Any, shape: Any, dtype: str) -> Any:
         level = (backend.draw_uniform(key, shape, _wide(dtype)) * 2.0 - 1.0) * _ERF_OF_SQRT_2
@@ -149,8 +181,23 @@ def truncated_normal(shape: Sequence[int], mean: float = 0.0, stddev: float = 1.
 def randint(shape: Sequence[int], minval: int, maxval: int, dtype: Any = "int32", seed: Seed = None) -> Any:
     """Integers evenly distributed from `minval` to below `maxval`.
 
+    Args:
+        shape: The shape of the result.
+        minval: The lower bound.
+        maxval: The upper bound, which is not drawn.
+        dtype: An integer dtype.
+        seed: An integer (the same numbers at each call), a `SeedGenerator`, or None for the default one.
+
     Raises:
         ArgumentError: There is no integer between the two.
+        DTypeError: The dtype is not an integer one.
+
+    Example:
+
+    >>> from keraunos import ops, random
+    >>> x = random.randint((1000,), 0, 6, seed=1)
+    >>> int(ops.min(x)), int(ops.max(x))
+    (0, 5)
     """
     if isinstance(minval, (int, float)) and isinstance(maxval, (int, float)) and minval >= maxval:
         raise ArgumentError("minval must be below maxval.", where="random.randint", received=f"minval={minval}, maxval={maxval}")
@@ -159,7 +206,27 @@ def randint(shape: Sequence[int], minval: int, maxval: int, dtype: Any = "int32"
 
 @composite(dtype=FLOATING)
 def categorical(logits: Tensor, num_samples: int, dtype: Any = "int32", seed: Seed = None) -> Any:
-    """`num_samples` classes for each row of `logits`, of shape `(batch, classes)`, with probabilities `softmax(logits)`."""
+    """Classes, drawn for each row of `logits` with probabilities `softmax(logits)`.
+
+    Args:
+        logits: `(batch, classes)`.
+        num_samples: How many are drawn for each row.
+        dtype: The result's dtype.
+        seed: An integer, a `SeedGenerator` or None.
+
+    Returns:
+        Integers, `(batch, num_samples)`.
+
+    Raises:
+        ShapeError: `logits` have not two axes.
+
+    Example:
+
+    >>> from keraunos import ops, random
+    >>> never = -1e9
+    >>> ops.convert_to_numpy(random.categorical([[0.0, never], [never, 0.0]], num_samples=3)).tolist()
+    [[0, 0, 0], [1, 1, 1]]
+    """
     if len(logits.shape) != 2:
         raise ShapeError("logits must have two axes.", where="random.categorical", received=show(logits.shape), expected="(batch, classes)")
     batch, classes = logits.shape
@@ -169,7 +236,15 @@ def categorical(logits: Tensor, num_samples: int, dtype: Any = "int32", seed: Se
 
 @composite(dtype=SAME)
 def shuffle(x: Operand, axis: int = 0, seed: Seed = None) -> Any:
-    """`x` in a random order along `axis`."""
+    """`x` in a random order along `axis`; what stands side by side along the others stays together.
+
+    Example:
+
+    >>> from keraunos import ops, random
+    >>> x = random.shuffle([[1, 10], [2, 20], [3, 30]], seed=1)
+    >>> sorted(ops.convert_to_numpy(x).tolist())
+    [[1, 10], [2, 20], [3, 30]]
+    """
     axis = normalize_axis(axis, len(x.shape))
     if isinstance(x, Spec):
         return Spec(x.shape, x.dtype)
@@ -178,13 +253,24 @@ def shuffle(x: Operand, axis: int = 0, seed: Seed = None) -> Any:
 
 @composite(dtype=FLOATING)
 def dropout(inputs: Tensor, rate: float, noise_shape: Any = None, seed: Seed = None) -> Any:
-    """`inputs` with a fraction `rate` of the elements set to 0 and the others divided by `1 - rate`.
+    """`inputs` with a fraction `rate` of the elements set to 0 and the others divided by `1 - rate` ([Srivastava et al., 2014](https://jmlr.org/papers/v15/srivastava14a.html)).
 
     Args:
         inputs: The tensor.
         rate: From 0 to 1.
         noise_shape: The shape of the mask, which broadcasts; None in it takes the size of `inputs`.
         seed: An integer, a `SeedGenerator` or None.
+
+    Raises:
+        ArgumentError: `rate` is not from 0 to 1.
+        ShapeError: `noise_shape` does not broadcast to `inputs`.
+
+    Example:
+
+    >>> from keraunos import ops, random
+    >>> x = random.dropout(ops.ones((1000,)), 0.5, seed=1)
+    >>> sorted(set(ops.convert_to_numpy(x).tolist()))
+    [0.0, 2.0]
     """
     backend = config.active()
     varied = backend.is_tensor(rate)  # a value of the program: checked where it was given
@@ -213,12 +299,41 @@ def _parameter(backend: Any, x: Any, shape: tuple[int, ...], dtype: str) -> Any:
 
 
 def gamma(shape: Sequence[int], alpha: Any, dtype: Any = None, seed: Seed = None) -> Any:
-    """Numbers of the gamma distribution with shape `alpha` and rate 1."""
+    """Numbers of the gamma distribution with shape `alpha` and rate 1, whose mean is `alpha`.
+
+    Args:
+        shape: The shape of the result.
+        alpha: A positive number, or a tensor that broadcasts to `shape`.
+        dtype: A float dtype; None is `floatx()`.
+        seed: An integer, a `SeedGenerator` or None.
+
+    Example:
+
+    >>> from keraunos import ops, random
+    >>> low, high = ops.convert_to_numpy(random.gamma((2, 1000), [[1.0], [9.0]], seed=1))
+    >>> f"{low.mean():.0f} {high.mean():.0f}"
+    '1 9'
+    """
     return _draw(shape, dtype, seed, lambda backend, key, *form: backend.draw_gamma(key, _parameter(backend, alpha, *form)))
 
 
 def beta(shape: Sequence[int], alpha: Any, beta: Any, dtype: Any = None, seed: Seed = None) -> Any:
-    """Numbers of the beta distribution."""
+    """Numbers of the beta distribution, from 0 to 1 with the mean `alpha / (alpha + beta)`.
+
+    Args:
+        shape: The shape of the result.
+        alpha: A positive number, or a tensor that broadcasts to `shape`.
+        beta: Likewise.
+        dtype: A float dtype; None is `floatx()`.
+        seed: An integer, a `SeedGenerator` or None.
+
+    Example:
+
+    >>> from keraunos import ops, random
+    >>> x = random.beta((1000,), 2.0, 2.0, seed=1)
+    >>> bool(ops.all(ops.logical_and(x > 0, x < 1)))
+    True
+    """
 
     def draw(backend: Any, key: Any, *form: Any) -> Any:
         a, b = (backend.draw_gamma(k, _parameter(backend, x, *form)) for k, x in ((key, alpha), (_key(seed, 1), beta)))
@@ -228,7 +343,24 @@ def beta(shape: Sequence[int], alpha: Any, beta: Any, dtype: Any = None, seed: S
 
 
 def binomial(shape: Sequence[int], counts: Any, probabilities: Any, dtype: Any = None, seed: Seed = None) -> Any:
-    """Numbers of successes in `counts` trials, each with the given probability."""
+    """Numbers of successes in `counts` trials, each with the given probability.
+
+    Args:
+        shape: The shape of the result.
+        counts: How many trials, a number or a tensor that broadcasts to `shape`.
+        probabilities: From 0 to 1, likewise.
+        dtype: A float dtype; None is `floatx()`.
+        seed: An integer, a `SeedGenerator` or None.
+
+    Raises:
+        ArgumentError: A probability given as a number is not from 0 to 1.
+
+    Example:
+
+    >>> from keraunos import ops, random
+    >>> ops.convert_to_numpy(random.binomial((3,), counts=10, probabilities=[0.0, 1.0, 1.0])).tolist()
+    [0.0, 10.0, 10.0]
+    """
     if isinstance(probabilities, (int, float)) and not 0 <= probabilities <= 1:
         raise ArgumentError("probabilities must be from 0 to 1.", where="random.binomial", received=f"probabilities={probabilities}")
     return _draw(shape, dtype, seed, lambda backend, key, *form: backend.draw_binomial(key, *(_parameter(backend, x, *form) for x in (counts, probabilities))))

@@ -124,6 +124,16 @@ def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, comp
 
     Raises:
         ModelFileError: There is no such file, it is damaged, unsafe, or names an unknown class.
+
+    Example:
+
+    >>> import keraunos as keras, os, tempfile
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    >>> path = os.path.join(tempfile.mkdtemp(), "model.keras")
+    >>> model.save(path)
+    >>> again = keras.models.load_model(path)
+    >>> bool((again.get_weights()[0] == model.get_weights()[0]).all())
+    True
     """
     if is_url(filepath):
         with local(filepath) as path:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
-from collections.abc import Mapping
+import sys
+import threading
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -27,6 +30,53 @@ class Stored:
     def tree(self) -> Tree:
         """The arrays as they are written."""
         return {group: (self.names.get(group, ""), store) for group, store in self.groups.items()}
+
+
+_reading = threading.local()
+_KEPT = 2**26  # bytes
+
+
+class Room:
+    """Memory in two halves, into which arrays are read in its context: an engine copies from one while the other is read into.
+
+    Args:
+        total: How many bytes will be read.
+    """
+
+    def __init__(self, total: int) -> None:
+        self.halves = [np.empty(0, np.uint8)] * 2
+        self._waits: list[Callable[[], Any] | None] = [None, None]
+        self._bytes, self._kept = 0, max(_KEPT, total // 8)
+
+    def passed(self, size: int, wait: Callable[[], Any]) -> None:
+        """Note what was read, and how to wait until it was copied; the C library, of which each of an engine's threads keeps what it freed, gives that back from time to time."""
+        self._bytes += size
+        full = self._bytes > self._kept
+        self._waits[0] = None if full or size > _KEPT // 2 else wait
+        if self._waits[0] is None:  # what is large is not held twice
+            wait()
+        if full and sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "malloc_trim"):
+            library.malloc_trim(0)
+        self._bytes %= self._kept
+
+    def __enter__(self) -> None:
+        if self._waits[0] is not None:
+            self.halves, self._waits = self.halves[::-1], self._waits[::-1]
+        if self._waits[0] is not None:
+            self._waits[0]()
+        _reading.room = self
+
+    def __exit__(self, *_: object) -> None:
+        _reading.room = None
+
+
+def empty(shape: tuple[int, ...], kind: Any) -> np.ndarray:
+    """An array to be read into: a new one, or in the room in force."""
+    if (room := getattr(_reading, "room", None)) is None:
+        return np.empty(shape, kind)
+    if room.halves[0].size < (size := math.prod(shape) * np.dtype(kind).itemsize):
+        room.halves[0] = np.empty(size, np.uint8)
+    return room.halves[0][:size].view(kind).reshape(shape)
 
 
 def numpy_dtype(name: str) -> Any:

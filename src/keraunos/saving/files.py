@@ -34,9 +34,8 @@ def as_path(filepath: Any) -> Any:
     try:
         name = os.fsdecode(filepath)
     except TypeError:
-        raise ArgumentTypeError(
-            "A file is named by a string or a path.", where="filepath", received=type(filepath).__name__, fix="model.save('model.keras')"
-        ) from None
+        fact = "A file is named by a string or a path."
+        raise ArgumentTypeError(fact, where="filepath", received=type(filepath).__name__, fix="model.save('model.keras')") from None
     path = pathlib.Path(name.removeprefix("file://").removeprefix("local://")).expanduser()
     if len(path.parts) > 1 and re.fullmatch(r"[a-z][a-z0-9]+:", path.parts[0]) and not path.parent.exists():
         fix = f"a string: '{path.parts[0]}//{'/'.join(path.parts[1:])}'"
@@ -122,11 +121,11 @@ def _sweep(path: pathlib.Path) -> None:
         with contextlib.suppress(OSError):
             if time.time() - left.stat().st_mtime > 60:
                 with open(left, "rb") as stream:
-                    _lock(stream)
+                    lock(stream)
                 left.unlink()
 
 
-def _lock(stream: BinaryIO) -> None:
+def lock(stream: BinaryIO) -> None:
     """Hold a lock until the file is closed.
 
     Raises:
@@ -182,7 +181,7 @@ def replacing(path: pathlib.Path | URL, overwrite: bool, needed: int = 0) -> Ite
     try:
         with io.BufferedRandom(_Eager(temporary, "x+")) as stream:
             with contextlib.suppress(OSError):  # there are file systems without locks
-                _lock(stream)
+                lock(stream)
             yield stream
             stream.flush()
             os.fsync(stream.fileno())

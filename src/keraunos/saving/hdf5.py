@@ -21,7 +21,7 @@ import numpy as np
 from h5py import h5a, h5d, h5g, h5l, h5o, h5p, h5s, h5t  # pyright: ignore[reportAttributeAccessIssue]
 
 from keraunos.core.errors import KeraunosError, clean
-from keraunos.saving.arrays import Tree, flat, numpy_kind
+from keraunos.saving.arrays import Tree, empty, flat, numpy_kind
 from keraunos.saving.files import problem, require
 from keraunos.saving.hdf5_texts import lengths
 from keraunos.saving.regions import SEAL, Hashed, Region
@@ -102,7 +102,7 @@ class Data:
         """
         try:
             self.declared()
-            value = np.empty(self.shape, self.kind)
+            value = empty(self.shape, self.kind)
             flat = value.reshape(-1).view(f"V{self.kind.itemsize}") if value.size else value
             if self._layout == h5d.CONTIGUOUS and value.size:
                 self._region.fill(self._data.get_offset(), flat.view(np.uint8))
@@ -288,7 +288,7 @@ class File(Mapping[str, Data]):
         place = 0
         for start, end in [*ranges, (self.region.size, 0)]:
             for at in range(place, start, _PIECE):
-                piece = self.region.bytes(at, min(_PIECE + len(_HEAP), self.region.size - at))
+                piece = self.region.bytes(at, min(_PIECE + len(_HEAP), start + len(_HEAP) - at, self.region.size - at))
                 found = piece.find(_HEAP)
                 while found >= 0:
                     self._check_heap(at + found)

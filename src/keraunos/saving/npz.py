@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from keraunos.core.errors import ArgumentError
-from keraunos.saving.arrays import Tree, flat, labels, layout_of, numpy_kind
+from keraunos.saving.arrays import Tree, empty, flat, labels, layout_of, numpy_kind
 from keraunos.saving.files import problem, require
 from keraunos.saving.regions import MARK, SEAL, Region
 from keraunos.saving.zipped import Archive
@@ -124,7 +124,7 @@ class Array:
         self.dtype = self.kind.name
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        value = np.empty(math.prod(self.shape), self.kind)
+        value = empty((math.prod(self.shape),), self.kind)
         try:
             with self._file.zip.open(self._name) as member:
                 member.read(self._start)

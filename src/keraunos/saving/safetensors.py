@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from keraunos.core.errors import ArgumentError
-from keraunos.saving.arrays import Tree, flat, labels, layout_of, numpy_dtype, numpy_kind
+from keraunos.saving.arrays import Tree, empty, flat, labels, layout_of, numpy_dtype, numpy_kind
 from keraunos.saving.files import problem, require
 from keraunos.saving.regions import Hashed, Region
 from keraunos.saving.zipped import demand
@@ -73,7 +73,7 @@ class Tensor:
         self._region, self.dtype, self.shape, self._place = region, dtype, shape, place
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        value = np.empty(self.shape, numpy_dtype(self.dtype))
+        value = empty(self.shape, numpy_dtype(self.dtype))
         self._region.fill(self._place, flat(value) if value.ndim else value.reshape(1).view(np.uint8))
         return value
 

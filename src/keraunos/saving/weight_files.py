@@ -129,6 +129,16 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, objects
 
     Raises:
         ModelFileError: There is no such file, it is damaged, or does not fit.
+
+    Example:
+
+    >>> import keraunos as keras, os, tempfile
+    >>> first, second = (keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]) for _ in range(2))
+    >>> path = os.path.join(tempfile.mkdtemp(), "model.weights.h5")
+    >>> first.save_weights(path)
+    >>> keras.saving.load_weights(second, path)
+    >>> bool((first.get_weights()[0] == second.get_weights()[0]).all())
+    True
     """
     if kwargs.keys() - {"by_name"}:
         raise ArgumentTypeError(f"load_weights has no argument '{next(iter(kwargs))}'.", fix="model.load_weights(path, skip_mismatch=False)")

@@ -20,13 +20,14 @@ from keraunos.core.functional import Trace
 from keraunos.core.names import to_snake_case
 from keraunos.core.scope import scope, within
 from keraunos.core.variable import Derived, Variable
+from keraunos.core.waiting import Waiting
 from keraunos.layers.layer import Layer
 from keraunos.metrics.metric import Metric
 from keraunos.models.functional import GraphModel
 from keraunos.models.model import Model
 from keraunos.optimizers.optimizer import Optimizer
 from keraunos.saving import hdf5
-from keraunos.saving.arrays import Stored, numpy_dtype
+from keraunos.saving.arrays import Room, Stored, nbytes, numpy_dtype
 from keraunos.saving.files import problem, require
 
 # What ours keep in attributes that hold layers a second time, or nothing that is saved.
@@ -199,7 +200,7 @@ def give(model: Any, stored: Stored, path: Any, skip_mismatch: bool = False, ski
     """
     groups, names, skipped = stored.groups, stored.names, {id(x) for x in skipped}
     rows, unread = list[tuple[str, str, str]](), list[str]()
-    trace, used, later = Trace(), set(), list[Callable[[], None]]()
+    trace, used, later, room = Trace(), set(), list[Callable[[], None]](), Room(nbytes(stored.tree()))
     for group, owner in saveables(model, names):
         used.add(group)
         is_optimizer = isinstance(owner, Optimizer)
@@ -214,7 +215,7 @@ def give(model: Any, stored: Stored, path: Any, skip_mismatch: bool = False, ski
             variables = _variables(owner, len(store)) if usual else []
             if usual and not any(isinstance(v, Derived) for v in variables):  # those from which one is derived are read in turn
                 pairs = zip(range(len(store)), variables, strict=False)
-                later += [functools.partial(_assign, v, x if (x := store.data[str(i)]).certain else np.asarray(x)) for i, v in pairs]
+                later += [functools.partial(_assign, v, x if (x := store.data[str(i)]).certain else np.asarray(x), room) for i, v in pairs]
                 continue
             try:
                 if partly:
@@ -260,12 +261,20 @@ def remedy(model: Any) -> str:
     return built if model.built else f"build the model first: {model.name}.build((None, …)), or call it on data"
 
 
-def _assign(variable: Variable, data: Any) -> None:
-    """Assign what no one else holds: without a copy of it."""
-    value = np.asarray(data)
-    if isinstance(variable, Derived):
-        variable.assign(value)
-        return
-    variable.assign(variable.backend.array(value, variable.dtype))
-    if value.nbytes >= 2**20:  # else many copies could be waiting, and take as much memory as the model
-        variable.backend.synchronize(variable._value)
+def _assign(variable: Variable, data: Any, room: Room) -> None:
+    """Assign what no one else holds: without a copy of it, or read into a room for one after the other, where the engine makes a copy."""
+    backend, copies = variable.backend, getattr(variable.backend, "stores_copies", False)
+    with room if copies else contextlib.nullcontext():
+        value = np.asarray(data)
+    if copies and scope.trace is None and (value.dtype.name, value.shape) == (variable.dtype, variable.shape):
+        waits = isinstance(variable, Waiting)  # then no initializer is to run for what it holds
+        variable._value = backend.store(None if waits else variable._value, value, variable.trainable)
+        if waits:
+            variable.place()
+    else:
+        variable.assign(backend.array(value, variable.dtype))
+    done = functools.partial(backend.synchronize, variable._value)
+    if copies:
+        room.passed(value.nbytes, done)
+    elif value.nbytes >= 2**20:  # many copies could be waiting, and take as much memory as the model
+        done()

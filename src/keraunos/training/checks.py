@@ -193,7 +193,7 @@ def check_goals(model: Any, data: Source, head: Any, what: str = "") -> None:
             fix = f"use activation='sigmoid' with BinaryCrossentropy, or more units. {SILENCE}"
             raise ArgumentError(f"A softmax over one unit always outputs 1 ('{name}').", where=name, fix=fix, code="KR301")
         if isinstance(loss, CROSSENTROPIES):
-            _check_function(loss, function, name)
+            check_function(loss, function, name)
         if getattr(loss, "axis", -1) != -1 or not shape:
             continue
         if isinstance(loss, (*SPARSE, *CATEGORICAL)) and shape[-1] == 1:
@@ -206,7 +206,12 @@ def check_goals(model: Any, data: Source, head: Any, what: str = "") -> None:
             _check_broadcast(goal, shape, name, loss, where)
 
 
-def _check_function(loss: Any, function: str | None, name: str) -> None:
+def check_function(loss: Any, function: str | None, name: str) -> None:
+    """Refuse a crossentropy of what a function gave that it is not meant for.
+
+    Raises:
+        ArgumentError: It expects probabilities, or logits, and the output called `name` is the other.
+    """
     kind = type(loss).__name__
     own = "sigmoid" if kind.startswith("Binary") else "softmax"
     if loss.from_logits and function in _CONFINED:

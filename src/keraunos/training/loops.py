@@ -12,6 +12,7 @@ import numpy as np
 
 from keraunos import ops
 from keraunos.core import config, tree
+from keraunos.core.errors import DataError
 from keraunos.core.functional import Program, repeat, uncompiled
 from keraunos.core.locating import failed
 from keraunos.data.adapters import ArraySource, Source
@@ -29,7 +30,9 @@ class Position:
         callbacks: The callbacks of the run.
     """
 
-    interrupt: Callable[[int], None] | None = None  # what is to be called after a dispatch, with the number of the epoch's batches that are done
+    interrupt: Callable[[int], None] | None = None  # what is to be called after a dispatch, with the number of the epoch's batches; it may stop training
+    single = False  # whether each dispatch makes one step, so that it can be stopped after any
+    cause: tuple[int | None, str | None] | None = None  # of a loss that is not finite: the batch of the epoch, and what was the first, as far as known
 
     def __init__(self, epoch: int, data: Source | None, callbacks: Any = ()):
         self.epoch, self.batch, self.callbacks, self.ended = epoch, 0, callbacks, False
@@ -80,8 +83,12 @@ class Loop:
         marks = (f"on_{kind}_batch_begin", f"on_{kind}_batch_end", *(("on_batch_begin", "on_batch_end") if kind == "train" else ()))
         self.by_batch = callbacks is not None and callbacks.needs(*marks)
         self.group, self.own = model.steps_per_execution, model._overrides(f"make_{kind}_function")
+        self.distribution = config.distribution_on(self.backend)
         fits = resident and not self.own and isinstance(data, ArraySource) and data.nbytes <= RESIDENT_BYTES
-        self.resident = self._tensors(data.data) if fits else None
+        if self.distribution is not None:
+            fits &= self.distribution.auto_shard_dataset
+            self._distribute(model)
+        self.resident = self._tensors(data.data, whole=True) if fits else None
         able = self.resident is not None and self.group == 1 and not self.by_batch and kind == "train"
         self.choice: Choice | None = model._cache.setdefault(("choice", data.batch_size), Choice()) if able else None
         self.planned = (data.steps or 0) * epochs
@@ -106,6 +113,8 @@ class Loop:
                         break
                 if model.position is not None and model.position.interrupt is not None and self.kind == "train":
                     model.position.interrupt(self.done)
+                    if model.stop_training:
+                        break
                 if progress is not None and progress.due():
                     progress.draw(self.done, {} if self.kind == "predict" else self._numbers(logs))
         return logs
@@ -143,10 +152,26 @@ class Loop:
                 logs = self.model.get_metrics_result()
         return {name: np.asarray(self.backend.to_numpy(v)).tolist() for name, v in logs.items() if not isinstance(v, dict)}
 
-    def _tensors(self, batch: Any) -> Any:
-        """The parts of a batch that there are, as the engine's tensors."""
-        array = self.backend.array
-        return tuple(tree.map_structure(lambda a: None if a is None else array(a), part) for part in batch if part is not None)
+    def _distribute(self, model: Any) -> None:
+        """Bring the model's state to the devices where it belongs, and see that they divide the batches."""
+        if model._programs.get("placed") is not model._cache:  # which is another for another distribution, or other variables
+            model._programs["placed"] = model._cache
+            self.distribution.place(model, list({id(v): v for v in (*model.run_variables, *model.metrics_variables)}.values()))
+        self._undivided(getattr(self.data, "batch_size", None), last=(self.data.steps or 1) == 1)
+
+    def _undivided(self, size: int | None, last: bool) -> None:
+        """Refuse batches that the devices do not divide, but for the last one."""
+        if size is not None and not last and size % (parts := self.distribution.replicas()):
+            fact, fix = f"Batches of {size} cannot be divided among {parts} devices.", f"batch_size={-(-size // parts) * parts}"
+            raise DataError(fact, where="distribution", fix=fix)
+
+    def _tensors(self, batch: Any, whole: bool = False) -> Any:
+        """The parts of a batch that there are, as the engine's tensors; with `whole` all batches, for every device."""
+        array: Any = self.backend.array
+        if self.distribution is not None:
+            array = partial(_placed, self.distribution.whole if whole else self.distribution.batch, array)
+        parts = tuple(tree.map_structure(lambda a: None if a is None else array(a), part) for part in batch if part is not None)
+        return parts[0] if self.data.alone and len(parts) == 1 and not isinstance(parts[0], (list, tuple)) else parts
 
     def _ready(self, batch: Any) -> Any:
         """A batch as a step takes it; a thread may do this ahead of time."""
@@ -179,8 +204,12 @@ class Loop:
     def _dispatches(self, epoch: int, passed: int = 0) -> Generator[tuple[int, Callable[[], Any]]]:
         """How many steps each dispatch of an epoch makes, and what runs it."""
         if self.resident is None:
+            parted: int | None = None
             with contextlib.closing(self.data.batches(epoch, self._ready, passed)) as batches:
                 while group := list(itertools.islice(batches, self.group)):
+                    for batch in group if self.distribution is not None else ():
+                        self._undivided(parted, last=False)
+                        parted = next(iter(tree.flatten(batch))).shape[0]
                     yield len(group), partial(self._streamed, group)
             return
         data: Any = self.data
@@ -192,7 +221,7 @@ class Loop:
         done = passed
         while done < steps:
             group = min(self.group, steps - done) if choice is None else choice.group(full, self.planned)
-            if choice is not None and group > full - done:
+            if choice is not None and (group > full - done or self.model.position.single):
                 group = 1  # the rest goes step by step, without another compilation
             rows = order[done * size : (done + group) * size]
             if group == 1:
@@ -212,8 +241,15 @@ class Loop:
         return self.model._program(self.kind, self._of_rows, "rows"), self.model._program(self.kind, self._many, "many")
 
     def _of_rows(self, step: Any) -> Any:
-        rows_of = self.backend.rows
-        return lambda data, rows: step(tuple([tree.map_structure(lambda a: rows_of(a, rows), part, none_is_leaf=False) for part in data]))
+        rows_of: Any = self.backend.rows
+        if self.distribution is not None:
+            rows_of = partial(_placed, self.distribution.batch, rows_of)
+
+        def run(data: Any, rows: Any) -> Any:
+            parts = [tree.map_structure(lambda a: rows_of(a, rows), part, none_is_leaf=False) for part in (data if isinstance(data, tuple) else (data,))]
+            return step(tuple(parts) if isinstance(data, tuple) else parts[0])
+
+        return run
 
     def _many(self, step: Any) -> Any:
         one, clear, every = self._of_rows(step), self.model._clear_losses, self.kind == "predict"
@@ -240,6 +276,11 @@ class Loop:
             return run
 
         return self.model._program(self.kind, make, f"together {count}")
+
+
+def _placed(place: Callable[[Any], Any], make: Callable[..., Any], a: Any, *rows: Any) -> Any:
+    """An array as a tensor, or some rows of one, on the devices where it belongs; arrays go there at once."""
+    return place(a if isinstance(a, np.ndarray) else make(a, *rows))
 
 
 def _shapes(batch: Any) -> Any:

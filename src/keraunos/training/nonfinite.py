@@ -191,7 +191,7 @@ class Watch:
             return
         self.on = False
         batch, cause = self._cause(epoch) if self.able else (None, None)
-        self.able = False
+        self.able, self.model.position.cause = False, (batch, cause)
         place = f"at epoch {epoch + 1}" + (f", batch {batch + 1}" if batch is not None else "")
         fact = f"The loss became {loss} {place}" + (f": {cause}." if cause else ".")
         fix = f"{REMEDY}. keraunos.config.disable_checks() silences this" + ("" if cause else "; fit(debug_nans=True) finds the layer")

@@ -53,9 +53,8 @@ class Progress:
     def __init__(self, verbose: Any, epochs: int = 1, title: str = "", titled: bool = True):
         self.live = sys.stdout.isatty() or in_notebook()
         if verbose not in ("auto", 0, 1, 2):
-            raise ArgumentError(
-                "verbose is 0, 1, 2 or 'auto'.", where="verbose", received=f"verbose={verbose!r}", fix="verbose=0 shows nothing, 1 a bar, 2 a line an epoch"
-            )
+            fact = "verbose is 0, 1, 2 or 'auto'."
+            raise ArgumentError(fact, where="verbose", received=f"verbose={verbose!r}", fix="verbose=0 shows nothing, 1 a bar, 2 a line an epoch")
         if verbose == "auto":
             verbose = (1 if self.live else 2) if config.is_interactive_logging_enabled() else 0
         self.verbose, self.epochs, self.title, self.titled = int(verbose), epochs, title, titled

@@ -62,7 +62,7 @@ class Steps:
     def _cache(self) -> Cache:
         """Compiled programs and what is looked up once, for what is trained now and by which optimizer."""
         optimizer, held = self.optimizer, self.__dict__.setdefault("_programs", Cache())
-        marks = (Variable.flipped, optimizer, getattr(getattr(optimizer, "inner_optimizer", optimizer), "_rate", None))
+        marks = (Variable.flipped, optimizer, getattr(getattr(optimizer, "inner_optimizer", optimizer), "_rate", None), config.distribution())
         if "now" not in held or any(map(operator.is_not, marks, held["now"][0])):
             learnt = [layer.learnt for layer in self._flatten_layers()]  # type: ignore[attr-defined]
             held["now"] = marks, held.setdefault((*marks[1:], *learnt, *self.trainable_variables, None, *self.weights), Cache())  # type: ignore[attr-defined]

@@ -60,15 +60,18 @@ class Table:
         return "\n".join(line.rstrip() for line in capture.get().rstrip().splitlines())
 
     def _repr_html_(self) -> str:
-        titles, rights, rows = self._cells()
+        return html_table(self.title, *self._cells()) + "".join(f"<div>{escape(note)}</div>" for note in self.notes)
 
-        def line(cells: list[str], tag: str) -> str:
-            made = [f'<{tag} style="text-align:{"right" if r else "left"};white-space:pre">{escape(c)}</{tag}>' for c, r in zip(cells, rights, strict=True)]
-            return f"<tr>{''.join(made)}</tr>"
 
-        notes = "".join(f"<div>{escape(note)}</div>" for note in self.notes)
-        body = "".join(line(row, "td") for row in rows)
-        return f"<table><caption>{escape(self.title)}</caption><thead>{line(titles, 'th')}</thead><tbody>{body}</tbody></table>{notes}"
+def html_table(title: str, titles: list[str], rights: list[bool], rows: list[list[str]]) -> str:
+    """A table for notebooks; `rights` says which columns are numbers."""
+
+    def line(cells: list[str], tag: str) -> str:
+        made = [f'<{tag} style="text-align:{"right" if r else "left"};white-space:pre">{escape(c)}</{tag}>' for c, r in zip(cells, rights, strict=True)]
+        return f"<tr>{''.join(made)}</tr>"
+
+    body = "".join(line(row, "td") for row in rows)
+    return f"<table><caption>{escape(title)}</caption><thead>{line(titles, 'th')}</thead><tbody>{body}</tbody></table>"
 
 
 def column(title: str, write: Any = str, right: bool = True) -> Any:

@@ -229,7 +229,8 @@ class Trainer(Steps):
             and Progress(verbose).verbose == 0
         ):
             with self._engine(), backend.forward():
-                return tree.map_structure(lambda v: np.array(backend.to_numpy(v)), program((backend.array(x),)))  # copies, to be changed at will
+                given = x if program.compiles and getattr(backend, "takes_arrays", False) else backend.array(x)
+                return tree.map_structure(lambda v: np.array(backend.to_numpy(v)), program(given))  # copies, to be changed at will
         with self._engine():
             data = source(x, None, None, batch_size, False, steps, self._preparing())
             callback_list = CallbackList(callbacks, model=self, epochs=1, steps=data.steps, verbose=verbose)
@@ -244,7 +245,7 @@ class Trainer(Steps):
             loop = Loop(self, "predict", data, callback_list, resident=False)
             with backend.forward():
                 loop.epoch(0, progress, outputs)
-            if not self._overrides("make_predict_function"):
+            if not self._overrides("make_predict_function") and loop.distribution is None:
                 self._cache["plain predict"] = self._program("predict")  # for the short way above
             with loop._told():
                 arrays = [[backend.to_numpy(v) for v in tree.flatten(structure)] for structure in outputs]

@@ -120,6 +120,13 @@ class Array:
     """An array of the standard; functions such as `asarray` and `zeros` make it.
 
     Its tensor is never changed: where the standard assigns in place, the array takes a new one.
+
+    Example:
+
+    >>> import keraunos.interop.array_api as xp
+    >>> x = xp.asarray([[1, 2], [3, 4]])
+    >>> x.T[0, :] + 1
+    Array([2, 4], dtype=int64)
     """
 
     __slots__ = ("__weakref__", "_engine", "_value")
@@ -173,7 +180,9 @@ class Array:
     def device(self) -> str:
         """Where the elements lie."""
         device: Any = getattr(self._value, "device", "cpu")
-        return f"{device.platform}:{device.id}" if hasattr(device, "platform") else str(device)
+        if hasattr(device, "platform"):
+            return f"{device.platform}:{device.id}"
+        return str(device).rpartition("device:")[2].lower()  # one of TensorFlow is a path
 
     @property
     def T(self) -> Array:
@@ -225,9 +234,8 @@ class Array:
 
     def _scalar(self, kind: type, group: str = "any") -> Any:
         if self.ndim:
-            raise ArgumentTypeError(
-                f"Only an array without axes can become a Python {kind.__name__}.", received=f"shape {self.shape}", fix="take one element, x[0], or a sum"
-            )
+            fact = f"Only an array without axes can become a Python {kind.__name__}."
+            raise ArgumentTypeError(fact, received=f"shape {self.shape}", fix="take one element, x[0], or a sum")
         if not _dtypes.is_kind(self.dtype, group):
             raise DTypeError(f"An array of {self.dtype.name} cannot become a Python {kind.__name__}.", fix="convert it with astype")
         return kind(self._host().item())

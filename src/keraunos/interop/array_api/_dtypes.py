@@ -139,7 +139,14 @@ def result_type(*arrays_and_dtypes: Any) -> DType:
 
 
 def can_cast(from_: Any, to: DType, /) -> Any:
-    """Whether an array or a dtype goes to another dtype by the rules of promotion."""
+    """Whether an array or a dtype goes to another dtype by the rules of promotion.
+
+    Example:
+
+    >>> import keraunos.interop.array_api as xp
+    >>> xp.can_cast(xp.int8, xp.int16), xp.can_cast(xp.int16, xp.int8)
+    (True, False)
+    """
     try:
         return promoted(from_ if isinstance(from_, DType) else from_.dtype, to) == to
     except DTypeError:
@@ -147,7 +154,14 @@ def can_cast(from_: Any, to: DType, /) -> Any:
 
 
 def isdtype(dtype: DType, kind: Any) -> Any:
-    """Whether a dtype is of a kind: a dtype, one of the standard's names such as "integral", or any of several of these."""
+    """Whether a dtype is of a kind: a dtype, one of the standard's names such as "integral", or any of several of these.
+
+    Example:
+
+    >>> import keraunos.interop.array_api as xp
+    >>> xp.isdtype(xp.float32, "real floating"), xp.isdtype(xp.int8, ("bool", "unsigned integer"))
+    (True, False)
+    """
     if isinstance(kind, tuple):
         return any(isdtype(dtype, k) for k in kind)
     if isinstance(kind, DType):
@@ -180,7 +194,14 @@ class iinfo_object:
 
 
 def finfo(type: Any, /) -> finfo_object:
-    """What a floating dtype, or an array's, can hold; for complex ones, their parts."""
+    """What a floating dtype, or an array's, can hold; for complex ones, their parts.
+
+    Example:
+
+    >>> import keraunos.interop.array_api as xp
+    >>> xp.finfo(xp.float32).eps == 2**-23
+    True
+    """
     dtype = parts(as_dtype(getattr(type, "dtype", type)))
     if dtype.kind != "real floating":
         raise ArgumentTypeError(f"{dtype.name} is not a floating dtype.", where="finfo", fix="use iinfo for integers")
@@ -190,7 +211,14 @@ def finfo(type: Any, /) -> finfo_object:
 
 
 def iinfo(type: Any, /) -> iinfo_object:
-    """What an integer dtype, or an array's, can hold."""
+    """What an integer dtype, or an array's, can hold.
+
+    Example:
+
+    >>> import keraunos.interop.array_api as xp
+    >>> xp.iinfo(xp.uint8).max
+    255
+    """
     dtype = as_dtype(getattr(type, "dtype", type))
     if not is_kind(dtype, "integral"):
         raise ArgumentTypeError(f"{dtype.name} is not an integer dtype.", where="iinfo", fix="use finfo for floats")

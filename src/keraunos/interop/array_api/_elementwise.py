@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,10 +10,41 @@ from keraunos import ops
 from keraunos.interop.array_api import _dtypes
 from keraunos.interop.array_api._array import Array, checked, value_of, wrap
 
+# Calls for the examples in docstrings, and what comes of them.
+_EXAMPLES = """
+abs [-2, 3] -> [2, 3]; acos [1.0] -> [0.]; acosh [1.0] -> [0.]; add [1, 2], 3 -> [4, 5]; asin [0.0] -> [0.]; asinh [0.0] -> [0.]
+atan [0.0] -> [0.]; atan2 [1.0], [0.0] -> [1.57079633]; atanh [0.0] -> [0.]; bitwise_and [6], [3] -> [2]; bitwise_invert [0, 5] -> [-1, -6]
+bitwise_left_shift [1, 3], 2 -> [ 4, 12]; bitwise_or [6], [3] -> [7]; bitwise_right_shift [8, 5], 2 -> [2, 1]; bitwise_xor [6], [3] -> [5]
+ceil [0.5, 1.5] -> [1., 2.]; conj [1 + 2j] -> [1.-2.j]; copysign [2.0], [-1.0] -> [-2.]; cos [0.0] -> [1.]; cosh [0.0] -> [1.]
+divide [3.0, 1.0], 2.0 -> [1.5, 0.5]; equal [1, 2], 2 -> [False,  True]; exp [0.0] -> [1.]; expm1 [0.0] -> [0.]; floor [0.5, -0.5] -> [ 0., -1.]
+floor_divide [7, -7], 2 -> [ 3, -4]; greater [1, 3], 2 -> [False,  True]; greater_equal [1, 2], 2 -> [False,  True]; hypot [3.0], [4.0] -> [5.]
+imag [1 + 2j] -> [2.]; isfinite [1.0, float('inf')] -> [ True, False]; isinf [1.0, float('inf')] -> [False,  True]
+isnan [1.0, float('nan')] -> [False,  True]; less [1, 3], 2 -> [ True, False]; less_equal [2, 3], 2 -> [ True, False]; log [1.0] -> [0.]
+log10 [1.0] -> [0.]; log1p [0.0] -> [0.]; log2 [1.0] -> [0.]; logaddexp [0.0], [-1000.0] -> [0.]
+logical_and [True, True], [True, False] -> [ True, False]; logical_not [True, False] -> [False,  True]
+logical_or [True, False], [False, False] -> [ True, False]; logical_xor [True, True], [True, False] -> [False,  True]
+maximum [1, 5], 3 -> [3, 5]; minimum [1, 5], 3 -> [1, 3]; multiply [1, 2], 3 -> [3, 6]; negative [1, -2] -> [-1,  2]
+nextafter [1.0], [1.0] -> [1.]; not_equal [1, 2], 2 -> [ True, False]; positive [1, -2] -> [ 1, -2]; pow [2, 3], 2 -> [4, 9]
+real [1 + 2j] -> [1.]; reciprocal [2.0, 4.0] -> [0.5 , 0.25]; remainder [7, -7], 2 -> [1, 1]; round [0.5, 1.5, 1.75] -> [0., 2., 2.]
+sign [-2, 0, 3] -> [-1,  0,  1]; signbit [-2.0, 2.0] -> [ True, False]; sin [0.0] -> [0.]; sinh [0.0] -> [0.]; sqrt [4.0, 9.0] -> [2., 3.]
+square [2, -3] -> [4, 9]; subtract [5, 2], 3 -> [ 2, -1]; tan [0.0] -> [0.]; tanh [0.0] -> [0.]; trunc [1.5, -1.5] -> [ 1., -1.]
+"""
+_CALLS = {name: call for name, *call in re.findall(r"(\w+) (\[.+?) -> (\[.+?\])", _EXAMPLES)}
+
 
 def _named(function: Callable[..., Any], name: str, text: str) -> Callable[..., Any]:
+    arguments, result = _CALLS[name]
+    kind = "bool" if result[-2] == "e" else "complex128" if "j" in result else "float64" if "." in result else "int64"
+    called = re.sub(r"\[.*?\]", r"xp.asarray(\g<0>)", arguments)
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = text
+    function.__doc__ = f"""{text}
+
+Example:
+
+>>> import keraunos.interop.array_api as xp
+>>> xp.{name}({called})
+Array({result}, dtype={kind})
+"""
     return function
 
 
@@ -90,7 +122,14 @@ bitwise_right_shift = _binary("bitwise_right_shift", "integral", ops.right_shift
 
 
 def clip(x: Array, /, min: Any = None, max: Any = None) -> Array:
-    """Each element, but at least `min` and at most `max`, each an array, a number or None; of the dtype of `x`."""
+    """Each element, but at least `min` and at most `max`, each an array, a number or None; of the dtype of `x`.
+
+    Example:
+
+    >>> import keraunos.interop.array_api as xp
+    >>> xp.clip(xp.asarray([-1, 2, 9]), 0, 5)
+    Array([0, 2, 5], dtype=int64)
+    """
     dtype, (value,) = checked("clip", "real numeric", x)
     for bound, op in ((min, ops.maximum), (max, ops.minimum)):
         if bound is not None:

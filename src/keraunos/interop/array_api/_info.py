@@ -41,5 +41,13 @@ def _known(device: Any) -> None:
 
 
 def __array_namespace_info__() -> _Info:
-    """What the namespace says of itself: `capabilities`, `devices`, `default_device`, `default_dtypes` and `dtypes`."""
+    """What the namespace says of itself: `capabilities`, `devices`, `default_device`, `default_dtypes` and `dtypes`.
+
+    Example:
+
+    >>> import keraunos.interop.array_api as xp
+    >>> info = xp.__array_namespace_info__()
+    >>> sorted(info.dtypes(kind="complex floating"))
+    ['complex128', 'complex64']
+    """
     return _Info()

@@ -83,38 +83,86 @@ def fft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "backw
         n: How many are transformed; None is all.
         axis: The axis.
         norm: Which way is divided by n: "backward" or "forward", or with "ortho" both by its root.
+
+    Example:
+
+    >>> import keraunos.interop.array_api as xp
+    >>> xp.fft.fft(xp.asarray([1.0 + 0j, 0j, 0j, 0j]))
+    Array([1.+0.j, 1.+0.j, 1.+0.j, 1.+0.j], dtype=complex128)
     """
     return _many("fft", x, _plan(x, None if n is None else [n], [axis]), norm)
 
 
 def ifft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> Array:
-    """The inverse of `fft`."""
+    """The inverse of `fft`.
+
+    Example:
+
+    >>> import keraunos.interop.array_api as xp
+    >>> xp.fft.ifft(xp.asarray([4.0 + 0j, 0j, 0j, 0j]))
+    Array([1.+0.j, 1.+0.j, 1.+0.j, 1.+0.j], dtype=complex128)
+    """
     return _many("ifft", x, _plan(x, None if n is None else [n], [axis]), norm, inverse=True)
 
 
 def fftn(x: Array, /, *, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: str = "backward") -> Array:
-    """The transform along several axes, all by default; `s` has their numbers of elements."""
+    """The transform along several axes, all by default; `s` has their numbers of elements.
+
+    Example:
+
+    >>> import keraunos.interop.array_api as xp
+    >>> xp.fft.fftn(xp.ones((2, 2), dtype=xp.complex64))[0, 0]
+    Array(4.+0.j, dtype=complex64)
+    """
     return _many("fftn", x, _plan(x, s, axes), norm)
 
 
 def ifftn(x: Array, /, *, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: str = "backward") -> Array:
-    """The inverse of `fftn`."""
+    """The inverse of `fftn`.
+
+    Example:
+
+    >>> import keraunos.interop.array_api as xp
+    >>> xp.fft.ifftn(xp.ones((2, 2), dtype=xp.complex64))[0, 0]
+    Array(1.+0.j, dtype=complex64)
+    """
     return _many("ifftn", x, _plan(x, s, axes), norm, inverse=True)
 
 
 # ---- of real numbers ----
 def rfft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> Array:
-    """The transform of real numbers: n // 2 + 1 elements, of which the rest would be the mirror image."""
+    """The transform of real numbers: n // 2 + 1 elements, of which the rest would be the mirror image.
+
+    Example:
+
+    >>> import keraunos.interop.array_api as xp
+    >>> xp.fft.rfft(xp.asarray([1.0, 2.0, 3.0, 4.0])).shape
+    (3,)
+    """
     return rfftn(x, s=None if n is None else [n], axes=[axis], norm=norm)
 
 
 def irfft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> Array:
-    """The inverse of `rfft`, of `n` real elements; None is 2 * (m - 1) for m given."""
+    """The inverse of `rfft`, of `n` real elements; None is 2 * (m - 1) for m given.
+
+    Example:
+
+    >>> import keraunos.interop.array_api as xp
+    >>> xp.fft.irfft(xp.fft.rfft(xp.asarray([1.0, 2.0, 3.0, 4.0]))).shape
+    (4,)
+    """
     return irfftn(x, s=None if n is None else [n], axes=[axis], norm=norm)
 
 
 def rfftn(x: Array, /, *, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: str = "backward") -> Array:
-    """The transform of real numbers along several axes: `rfft` along the last, `fft` along the others."""
+    """The transform of real numbers along several axes: `rfft` along the last, `fft` along the others.
+
+    Example:
+
+    >>> import keraunos.interop.array_api as xp
+    >>> xp.fft.rfftn(xp.ones((4, 6))).shape
+    (4, 4)
+    """
     plan = _plan(x, s, axes)
     (axis, n), value = plan[-1], _complex("rfftn", x, "real floating")
     half = wrap(_halved(_along(value, n, axis, False, norm), n, axis))
@@ -122,7 +170,14 @@ def rfftn(x: Array, /, *, s: Sequence[int] | None = None, axes: Sequence[int] | 
 
 
 def irfftn(x: Array, /, *, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: str = "backward") -> Array:
-    """The inverse of `rfftn`."""
+    """The inverse of `rfftn`.
+
+    Example:
+
+    >>> import keraunos.interop.array_api as xp
+    >>> xp.fft.irfftn(xp.fft.rfftn(xp.ones((4, 6)))).shape
+    (4, 6)
+    """
     plan = _plan(x, s, axes)
     axis, n = plan[-1]
     n = 2 * (x.shape[axis] - 1) if s is None or s[-1] == -1 else n
@@ -131,12 +186,26 @@ def irfftn(x: Array, /, *, s: Sequence[int] | None = None, axes: Sequence[int] |
 
 
 def hfft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> Array:
-    """The transform, which is real, of elements whose mirror image is their conjugate and left out."""
+    """The transform, which is real, of elements whose mirror image is their conjugate and left out.
+
+    Example:
+
+    >>> import keraunos.interop.array_api as xp
+    >>> xp.fft.hfft(xp.asarray([1.0 + 0j, 0j, 0j])).shape
+    (4,)
+    """
     return irfft(wrap(ops.conjugate(_complex("hfft", x))), n=n, axis=axis, norm=_turned(norm))
 
 
 def ihfft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> Array:
-    """The inverse of `hfft`."""
+    """The inverse of `hfft`.
+
+    Example:
+
+    >>> import keraunos.interop.array_api as xp
+    >>> xp.fft.ihfft(xp.asarray([1.0, 0.0, 0.0, 0.0])).shape
+    (3,)
+    """
     return wrap(ops.conjugate(value_of(rfft(x, n=n, axis=axis, norm=_turned(norm)))))
 
 
@@ -146,12 +215,26 @@ def _turned(norm: str) -> str:
 
 # ---- frequencies ----
 def fftfreq(n: int, /, *, d: float = 1.0, dtype: DType | None = None, device: Any = None) -> Array:
-    """The frequencies of the elements that `fft` gives for `n` samples at distances `d`."""
+    """The frequencies of the elements that `fft` gives for `n` samples at distances `d`.
+
+    Example:
+
+    >>> import keraunos.interop.array_api as xp
+    >>> xp.fft.fftfreq(4)
+    Array([ 0.  ,  0.25, -0.5 , -0.25], dtype=float64)
+    """
     return _frequencies(np.fft.fftfreq(n, d), dtype, device)
 
 
 def rfftfreq(n: int, /, *, d: float = 1.0, dtype: DType | None = None, device: Any = None) -> Array:
-    """The frequencies of the elements that `rfft` gives for `n` samples at distances `d`."""
+    """The frequencies of the elements that `rfft` gives for `n` samples at distances `d`.
+
+    Example:
+
+    >>> import keraunos.interop.array_api as xp
+    >>> xp.fft.rfftfreq(4)
+    Array([0.  , 0.25, 0.5 ], dtype=float64)
+    """
     return _frequencies(np.fft.rfftfreq(n, d), dtype, device)
 
 
@@ -163,13 +246,27 @@ def _frequencies(x: np.ndarray, dtype: DType | None, device: Any) -> Array:
 
 
 def fftshift(x: Array, /, *, axes: int | tuple[int, ...] | None = None) -> Array:
-    """The elements with the frequency 0 in the middle."""
+    """The elements with the frequency 0 in the middle.
+
+    Example:
+
+    >>> import keraunos.interop.array_api as xp
+    >>> xp.fft.fftshift(xp.fft.fftfreq(4))
+    Array([-0.5 , -0.25,  0.  ,  0.25], dtype=float64)
+    """
     places = normalize_axes(axes, x.ndim)
     return roll(x, tuple(x.shape[a] // 2 for a in places), axis=places)
 
 
 def ifftshift(x: Array, /, *, axes: int | tuple[int, ...] | None = None) -> Array:
-    """The inverse of `fftshift`."""
+    """The inverse of `fftshift`.
+
+    Example:
+
+    >>> import keraunos.interop.array_api as xp
+    >>> xp.fft.ifftshift(xp.asarray([1, 2, 3]))
+    Array([2, 3, 1], dtype=int64)
+    """
     places = normalize_axes(axes, x.ndim)
     return roll(x, tuple(-(x.shape[a] // 2) for a in places), axis=places)
 
