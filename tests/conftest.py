@@ -13,22 +13,10 @@ import pytest
 
 from keraunos.core import config
 
-os.environ.setdefault("KERAS_BACKEND", "jax")  # of the Keras that results are compared with
-os.environ.setdefault("KERAUNOS_PYTENSOR_MODE", "PLAIN")  # tests run each program a few times: compiling would take longer
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")  # likewise: what is compiled is small, and new at each call
 # Which engines are tested; the environment may name fewer.
 BACKENDS = tuple(os.environ.get("KERAUNOS_TEST_BACKENDS", "numpy jax torch tensorflow pytensor").split())
 TRAINING = tuple(name for name in BACKENDS if name != "numpy")  # those with gradients
 BFLOAT = tuple(name for name in BACKENDS if name != "pytensor")  # those with bfloat16
-
-
-@pytest.fixture(autouse=True)
-def _same_engine() -> Iterator[None]:
-    """The process's default engine, and JAX's 64-bit mode, are after each test what they were before."""
-    former = config._default
-    with _same_bits():
-        yield
-    config._default = former
 
 
 @pytest.fixture(params=BACKENDS)
@@ -43,23 +31,11 @@ def in_force(name: str) -> Iterator[Any]:
     """An engine as the process's default."""
     former = config._default
     config.set_backend(name)
-    with _same_bits():
-        yield config.active()
+    yield config.active()
     config._default = former
 
 
-@contextlib.contextmanager
-def _same_bits() -> Iterator[None]:
-    """Keep JAX's 64-bit mode, which a float64 switches on for the whole process, to the test that did so."""
-    jax = sys.modules.get("jax")
-    former = jax is not None and jax.config.jax_enable_x64
-    yield
-    jax = sys.modules.get("jax")
-    if jax is not None and jax.config.jax_enable_x64 != former:
-        jax.config.update("jax_enable_x64", former)
-
-
-def _expected_failures(name: str) -> list[tuple[list[str], str]]:
+def expected_failures(name: str) -> list[tuple[list[str], str]]:
     """What fails on an engine: words that a test's id has, and why, from the lines `words  # reason` of `xfails/<engine>.txt`."""
     path = pathlib.Path(__file__).parent / "xfails" / f"{name}.txt"
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
@@ -71,7 +47,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is known to fail on an engine, strictly: what passes after all must leave the list."""
     if "jax" in sys.modules and sys.modules["jax"].config.jax_enable_x64:
         raise pytest.UsageError("A test module computes in float64 when it is imported, which switches JAX to 64 bits for all tests.")
-    expected = {name: _expected_failures(name) for name in (*BACKENDS, "onnx")}
+    expected = {name: expected_failures(name) for name in (*BACKENDS, "onnx")}
     for item in items:
         params = getattr(getattr(item, "callspec", None), "params", {})
         engines = {value for value in params.values() if isinstance(value, str)} & expected.keys()

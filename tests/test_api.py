@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import doctest
 import importlib
-import inspect
+import sys
 
 import pytest
 
 import keraunos
 from keraunos.core.errors import MissingNameError
-from keraunos.core.missing import keras_names
+from keraunos.core.missing import _INSTEAD, keras_names
 
 NAMESPACES = sorted(keraunos._MODULES)
 NESTED = [f"{space}.{name}" for space in NAMESPACES for name in vars(getattr(keraunos, space)) if f"{space}.{name}" in keras_names()]
 OURS = {  # public names that Keras does not have
     "": {"backend_scope", "functional", "install_as_keras", "lora", "set_backend", "value_and_grad"},
     "config": {"are_checks_enabled", "backend_scope", "disable_checks", "enable_checks"},
-    "datasets": {"digits", "iris"},
+    "datasets": {"digits", "files", "iris", "made", "sms_spam"},
     "export": {"export_model"},
     "lora": {"enable", "merge"},
     "models": {"Function", "Functional", "insert_layers", "replace_layers"},
@@ -79,6 +80,14 @@ def test_names_without_a_near_one_are_answered_with_what_helps():
         keraunos.utils.Qqqq  # noqa: B018  # pyright: ignore[reportAttributeAccessIssue]
 
 
+@pytest.mark.parametrize("name", [*_INSTEAD, "backend.mean"])
+def test_names_of_old_are_answered_with_what_does_their_work(name):
+    space, _, last = name.rpartition(".")
+    with pytest.raises(MissingNameError) as caught:
+        getattr(importlib.import_module(f"keraunos.{space}".rstrip(".")), last)
+    assert f"Fix: {_INSTEAD.get(name, 'ops.mean')}" in str(caught.value)
+
+
 def test_probes_get_a_plain_attribute_error():
     assert not hasattr(keraunos.utils, "__wrapped__")
     assert not hasattr(keraunos, "_ipython_display_")
@@ -88,12 +97,28 @@ def test_dir_lists_the_public_names():
     assert set(keraunos.__all__) <= set(dir(keraunos))
 
 
-def test_every_public_name_has_a_docstring():
-    found = []
-    for namespace in NAMESPACES:
-        module = importlib.import_module(f"keraunos.{namespace}")
+def test_every_public_class_and_function_has_an_example_that_runs():
+    lacking, found = [], {}
+    inner = (
+        "datasets.digits",
+        "datasets.files",
+        "datasets.iris",
+        "datasets.made",
+        "interop.array_api",
+        "interop.optuna",
+        "interop.ray",
+        "interop.torch",
+        "populations",
+    )
+    for namespace in ("", *NAMESPACES, *NESTED, *inner):
+        module = importlib.import_module(f"keraunos.{namespace}".rstrip("."))
         for name in module.__all__:
             item = getattr(module, name)
-            if (inspect.isclass(item) or inspect.isfunction(item)) and not inspect.getdoc(item):
-                found.append(f"{namespace}.{name}")
-    assert not found
+            if not callable(item):
+                continue
+            home = item.__module__
+            if home not in found:  # what a run of the doctests of the module finds in it
+                found[home] = {test.docstring for test in doctest.DocTestFinder().find(sys.modules[home]) if test.examples}
+            if item.__doc__ not in found[home]:
+                lacking.append(f"{namespace}.{name}")
+    assert not lacking

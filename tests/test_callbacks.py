@@ -248,6 +248,20 @@ def test_only_what_acts_is_called_each_batch(tmp_path):
         assert C.CallbackList([make()]).needs("on_train_batch_begin", "on_train_batch_end") is acts
 
 
+def test_a_list_of_callbacks_is_called_as_one():
+    seen = []
+    reports = [C.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append((epoch, logs)), on_train_begin=seen.append) for _ in range(2)]
+    callbacks = C.CallbackList(reports, add_history=True)
+    callbacks.set_model(model := regression())
+    assert all(callback.model is model for callback in callbacks.callbacks)
+    callbacks.on_train_begin({})
+    callbacks.on_epoch_end(3, {"loss": 0.5})
+    assert seen == [{}] * 2 + [(3, {"loss": 0.5})] * 2 and callbacks.history.history == {"loss": [0.5]}
+    with pytest.raises(AttributeError, match="on_epoch_ends"):
+        callbacks.on_epoch_ends  # noqa: B018
+    assert C.CallbackList(callbacks).callbacks == callbacks.callbacks  # fit takes one too
+
+
 @pytest.mark.filterwarnings("ignore:learning_rate=1e")
 def test_terminate_on_nan(engine, capsys):
     model = regression(keras.optimizers.SGD(1e30))
@@ -274,6 +288,7 @@ MISTAKES = {
     "the suffix of weights": (lambda: C.ModelCheckpoint("m.keras", save_weights_only=True), ValueError, ["'.weights.h5'"]),
     "save_freq": (lambda: C.ModelCheckpoint("m.keras", save_freq="batch"), ValueError, ["save_freq='batch'"]),
     "the mode": (lambda: C.EarlyStopping(mode="least"), ValueError, ["'least'", "EarlyStopping"]),
+    "a misspelt argument": (lambda: C.EarlyStopping(patiense=3), TypeError, ["EarlyStopping has no argument 'patiense'", "Did you mean 'patience'"]),
     "the factor": (lambda: C.ReduceLROnPlateau(factor=1.5), ValueError, ["factor=1.5"]),
     "a mark": (lambda: C.LambdaCallback(on_epoch_ends=print), TypeError, ["Did you mean 'on_epoch_end'"]),
     "a setter": (lambda: C.LambdaCallback(set_model=print), TypeError, ["no mark 'set_model'"]),

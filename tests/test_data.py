@@ -21,25 +21,27 @@ Y, W = rng.normal(size=(21, 1)).astype("float32"), rng.random(21).astype("float3
 SIZE = 8  # two whole batches and one of five
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.xdist_group(f"data {name}")) for name in ENGINES])
 def engine(request):
     with keras.config.backend_scope(request.param):
         yield request.param
 
 
-def one_input(eager=True):
-    keras.utils.set_random_seed(0)
-    model = keras.Sequential([keras.Input((3,)), layers.Dense(1)])
-    model.compile(keras.optimizers.SGD(0.1), "mse", run_eagerly=eager)
+def trained(model, loss, eager):
+    """With steps as they are, or compiled; unless it is said, as they are where that takes less time: PyTensor compiles each of them anew."""
+    model.compile(keras.optimizers.SGD(0.1), loss, run_eagerly=keras.backend.backend() != "pytensor" if eager is None else eager)
     return model
 
 
-def two_inputs():
+def one_input(eager=None):
+    keras.utils.set_random_seed(0)
+    return trained(keras.Sequential([keras.Input((3,)), layers.Dense(1)]), "mse", eager)
+
+
+def two_inputs(eager=None):
     keras.utils.set_random_seed(0)
     a, b = keras.Input((3,), name="a"), keras.Input((2,), name="b")
-    model = keras.Model([a, b], layers.Dense(1)(layers.Concatenate()([a, b])))
-    model.compile(keras.optimizers.SGD(0.1), "mse", run_eagerly=True)
-    return model
+    return trained(keras.Model([a, b], layers.Dense(1)(layers.Concatenate()([a, b]))), "mse", eager)
 
 
 def batches(*arrays):
@@ -128,9 +130,9 @@ def losses(make, options, **more):
 
 @functools.cache
 def reference(engine, make, kind):
-    """The losses of the first of the forms."""
+    """The losses of the first of the forms, by steps that are not compiled."""
     forms = WEIGHTED if kind == "weighted" else SINGLE if make is one_input else SEVERAL
-    return losses(make, next(iter(forms.values()))())
+    return losses(functools.partial(make, eager=True), next(iter(forms.values()))())
 
 
 @pytest.mark.parametrize("make,forms,form", FORMS, ids=lambda v: v if isinstance(v, str) else "")
@@ -213,33 +215,33 @@ def losses_of_validation(data, **options):
     return history.history["val_loss"]
 
 
-def classifier():
+def classifier(loss="sparse_categorical_crossentropy", eager=None):
     keras.utils.set_random_seed(0)
-    model = keras.Sequential([keras.Input((3,)), layers.Dense(3, activation="softmax")])
-    model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy", run_eagerly=True)
-    return model
+    return trained(keras.Sequential([keras.Input((3,)), layers.Dense(3, activation="softmax")]), loss, eager)
+
+
+LABELS = np.arange(21) % 3
+
+
+@functools.cache
+def weighted_by_class(engine, weighted):
+    """The losses where each sample has its class's weight, by steps that are not compiled."""
+    given = np.array([0.5, 1.0, 2.0], "float32")[LABELS] * (W if weighted else 1)
+    return losses(functools.partial(classifier, eager=True), {"x": A, "y": LABELS, "sample_weight": given, "batch_size": SIZE})
 
 
 @pytest.mark.parametrize("form", ["integers", "a column", "one-hot", "a sequence", "with sample weights"])
 def test_class_weights(engine, form):
-    labels, weights = np.arange(21) % 3, {0: 0.5, 1: 1.0, 2: 2.0}
-    given = np.array([0.5, 1.0, 2.0], "float32")[labels]
-    wanted = losses(classifier, {"x": A, "y": labels, "sample_weight": given * W if form == "with sample weights" else given, "batch_size": SIZE})
     options = {
-        "integers": {"x": A, "y": labels, "batch_size": SIZE},
-        "a column": {"x": A, "y": labels[:, None], "batch_size": SIZE},
-        "one-hot": {"x": A, "y": np.eye(3, dtype="float32")[labels], "batch_size": SIZE},
-        "a sequence": {"x": Sequence(A, labels)},
-        "with sample weights": {"x": A, "y": labels, "sample_weight": W, "batch_size": SIZE},
+        "integers": {"x": A, "y": LABELS, "batch_size": SIZE},
+        "a column": {"x": A, "y": LABELS[:, None], "batch_size": SIZE},
+        "one-hot": {"x": A, "y": np.eye(3, dtype="float32")[LABELS], "batch_size": SIZE},
+        "a sequence": {"x": Sequence(A, LABELS)},
+        "with sample weights": {"x": A, "y": LABELS, "sample_weight": W, "batch_size": SIZE},
     }[form]
-
-    def make():
-        model = classifier()
-        if form == "one-hot":
-            model.compile(keras.optimizers.SGD(0.1), "categorical_crossentropy", run_eagerly=True)
-        return model
-
-    np.testing.assert_allclose(losses(make, options, class_weight=weights), wanted, rtol=1e-5)
+    make = functools.partial(classifier, "categorical_crossentropy" if form == "one-hot" else "sparse_categorical_crossentropy")
+    found = losses(make, options, class_weight={0: 0.5, 1: 1.0, 2: 2.0})
+    np.testing.assert_allclose(found, weighted_by_class(engine, form == "with sample weights"), rtol=1e-5)
 
 
 def test_class_weights_of_sequences_of_labels():

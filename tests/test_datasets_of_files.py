@@ -335,3 +335,20 @@ def test_files_from_the_net(tmp_path: pathlib.Path) -> None:
     assert not list((tmp_path / "cache").rglob("*.part"))
     with pytest.raises(ArgumentError, match="URL"):
         keras.utils.get_file("a.txt")
+
+
+def test_text_messages(tmp_path, monkeypatch):
+    from keraunos.datasets import sms_spam
+
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("SMSSpamCollection", "ham\tSee you \tat £6?\r\nspam\tWIN now \n\n")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(sms_spam, "ORIGIN", (tmp_path / "a.zip").as_uri())
+    with pytest.raises(DataError, match="hash"):
+        sms_spam.load_data()
+    monkeypatch.setattr(sms_spam, "SHA256", hashlib.sha256((tmp_path / "a.zip").read_bytes()).hexdigest())
+    texts, labels = sms_spam.load_data()
+    assert texts.tolist() == ["See you \tat £6?", "WIN now"] and labels.tolist() == [0, 1]
+    (tmp_path / "other").write_text("ham\tYes\nhello\n")
+    with pytest.raises(DataError, match="message 2"):
+        sms_spam.load_data(tmp_path / "other")

@@ -117,7 +117,7 @@ def test_what_a_killed_process_left_is_deleted(tmp_path: pathlib.Path) -> None:
     for left in (old, held):
         os.utime(left, (0, 0))
     with open(held, "rb") as stream:
-        files._lock(stream)
+        files.lock(stream)
         kills.save(kills.model(1.0), path)
     left = set(os.listdir(tmp_path))
     assert left == {path.name, new.name, held.name}

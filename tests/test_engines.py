@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,8 @@ from keraunos.cli.demo import BATCH, ready
 from keraunos.core import config
 from keraunos.datasets import digits
 from tests.conftest import BACKENDS, TRAINING
+
+pytestmark = pytest.mark.xdist_group("engines")  # trained once
 
 
 def trained(engine: str, epochs: int = 5) -> tuple[Any, Any, Any]:
@@ -26,7 +30,10 @@ def trained(engine: str, epochs: int = 5) -> tuple[Any, Any, Any]:
 
 @pytest.fixture(scope="module")
 def runs() -> Any:
-    return {engine: trained(engine) for engine in TRAINING}
+    with pytest.MonkeyPatch.context() as patch:
+        if "jax" in TRAINING:  # convolutions that XLA did not optimize take five times as long as to compile them well
+            patch.setattr("jax.jit", functools.partial(importlib.import_module("jax").jit, compiler_options={"xla_backend_optimization_level": 1}))
+        return {engine: trained(engine) for engine in TRAINING}
 
 
 def test_weights_start_equal_and_losses_agree(runs: Any) -> None:

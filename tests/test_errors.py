@@ -27,7 +27,7 @@ X, Y = np.ones((4, 8), "float32"), np.ones((4, 1), "float32")
 @pytest.mark.parametrize("code", sections())
 def test_the_program_of_a_section_gives_its_message(code, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    keras.utils.clear_session()  # layers are named as in a program of their own
+    keras.utils.clear_session(free_memory=False)  # layers are named as in a program of their own
     for name in ("onnx", "onnxruntime"):
         monkeypatch.setitem(sys.modules, name, sys.modules.get(name)) if name in sys.modules else monkeypatch.delitem(sys.modules, name, raising=False)
     program, shown = re.findall(r"```\w+\n(.*?)\n```", sections()[code], re.DOTALL)

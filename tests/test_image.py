@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 peer = pytest.importorskip("keras", minversion="3.15")
+jax = pytest.importorskip("jax")
 
 import keraunos  # noqa: E402
 from keraunos import ops  # noqa: E402
@@ -16,7 +18,10 @@ from keraunos.core.errors import ArgumentError, DTypeError, ShapeError  # noqa: 
 from keraunos.core.spec import Spec  # noqa: E402
 from tests.conftest import BACKENDS  # noqa: E402
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")  # in Keras
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"),  # in Keras
+    pytest.mark.xdist_group("images"),  # what Keras gives is computed once
+]
 
 RANDOM = np.random.default_rng(3)
 IMAGES = RANDOM.uniform(size=(2, 5, 6, 3)).astype("float32")
@@ -51,14 +56,25 @@ CALLS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call[0]}-{'-'.join(str(a) for a in call[1][1:] if isinstance(a, (str, int, tuple)))}")
+@functools.cache
+def of_keras(number):
+    """What Keras gives for a call, as one program of its images: by itself, JAX compiles each step."""
+    name, (images, *args), *kwargs = CALLS[number]
+    wanted = jax.jit(lambda images: getattr(peer.ops.image, name)(images, *args, **dict(*kwargs)))(images)
+    return peer.backend.standardize_dtype(wanted.dtype), peer.ops.convert_to_numpy(wanted)
+
+
+@pytest.mark.parametrize(
+    "number",
+    range(len(CALLS)),
+    ids=[f"{call[0]}-{'-'.join(str(a) for a in call[1][1:] if isinstance(a, (str, int, tuple)))}" for call in CALLS],
+)
 @pytest.mark.parametrize("backend", [name for name in ("numpy", "torch") if name in BACKENDS], indirect=True)  # the others are compared with these by the table
-def test_as_keras(call, backend):
-    name, args, kwargs = *call, *({},) * (3 - len(call))
-    wanted = getattr(peer.ops.image, name)(*args, **kwargs)
-    got = getattr(ops.image, name)(*args, **kwargs)
-    assert ops.dtype(got) == peer.backend.standardize_dtype(wanted.dtype)
-    got, wanted = ops.convert_to_numpy(got), peer.ops.convert_to_numpy(wanted)
+def test_as_keras(number, backend):
+    name, args, *kwargs = CALLS[number]
+    got, (dtype, wanted) = getattr(ops.image, name)(*args, **dict(*kwargs)), of_keras(number)
+    assert ops.dtype(got) == dtype
+    got = ops.convert_to_numpy(got)
     halves = got.dtype == np.uint8 and name not in ("rgb_to_grayscale", "extract_patches", "crop_images", "pad_images")
     # Which way a half is rounded may depend on the last bit before it.
     np.testing.assert_allclose(got.astype("float64"), wanted.astype("float64"), 1e-4, 1 if halves else 5e-5)

@@ -238,6 +238,39 @@ def test_declared_fields_of_a_subclass(backend: Any) -> None:
         layers.Layer()(np.ones(2, "float32"))
 
 
+def test_fields_are_declared_by_annotations_that_are_objects() -> None:
+    program = """
+from typing import ClassVar, Literal
+class Scaled(keras.layers.Layer):
+    units: int
+    mode: Literal["rows", "columns"] = "rows"
+    kernel_initializer: keras.initializers.Initializer = "zeros"
+    limit: float | None = None
+    shared: ClassVar[int] = 3
+    kernel: keras.Variable
+    def build(self, input_shape):
+        self.kernel = self.weight("kernel", (input_shape[-1], self.units))
+    def call(self, x):
+        return x @ self.kernel
+"""
+    names: dict[str, Any] = {"keras": keraunos}
+    exec(compile(program, "program", "exec", dont_inherit=True), names)  # where nothing is said of __future__
+    layer = names["Scaled"](2, "columns")
+    assert list(layer.fields) == ["units", "mode", "kernel_initializer", "limit"] and type(layer.kernel_initializer).__name__ == "Zeros"
+    assert layer(np.ones((1, 3), "float32")).shape == (1, 2)
+    with pytest.raises(ArgumentError, match="columns"):
+        names["Scaled"](2, mode="colums")
+    with pytest.raises(ArgumentTypeError, match="units must be an integer"):
+        names["Scaled"]("2")
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "int64"])
+def test_embedding_takes_small_integers(backend: Any, dtype: str) -> None:
+    embed = layers.Embedding(4, 2)
+    found = numpy(embed(keraunos.ops.convert_to_tensor(np.array([[1, 3]], dtype))))
+    np.testing.assert_array_equal(found, numpy(embed.embeddings)[[[1, 3]]])
+
+
 def test_masks_flow_through_models(backend: Any) -> None:
     ids = np.array([[1, 2, 0], [3, 0, 0]])
     seen = []

@@ -356,6 +356,7 @@ MISTAKES = {
     "a word": (lambda a, b: keras.Sequential(["relu"]), ["got 'relu'", "Activation('relu')"]),
     "a late input": (lambda a, b: keras.Sequential([layers.Dense(1), a]), ["must be the first"]),
     "two shapes": (lambda a, b: keras.Sequential([layers.Dense(1)]).build([(None, 2), (None, 3)]), ["one input shape"]),
+    "a last layer that forgets to return": (lambda a, b: keras.Sequential([a, layers.Lambda(lambda x: None, name="silent")]), ["'silent' has no output", "return"]),
     "too many inputs": (lambda a, b: keras.Model([a, b], a + b)([np.ones((1, 2))] * 3), ["2 inputs, 3 were given"]),
     "a missing key": (lambda a, b: keras.Model([a, b], a + b)({"a": np.ones((1, 2))}), ["no 'b'", "keys 'a', 'b'"]),
     "too many features": (lambda a, b: keras.Model(a, layers.Dense(1, name="d")(a))(np.ones((1, 5))), ["5 features", "'d'"]),

@@ -227,7 +227,7 @@ class Own(keras.Model):
 
     def train_step(self, data: Any) -> Any:
         variables = self.inner.trainable_variables
-        loss, gradients = keras.value_and_grad(lambda: ops.mean(ops.sqrt(self.inner(data[0]["real"]) * 0)), variables)()
+        loss, gradients = keras.value_and_grad(lambda: ops.mean(ops.sqrt(self.inner(data["real"]) * 0)), variables)()
         self.optimizer.apply(gradients, variables)
         return {"own": loss}
 
@@ -252,3 +252,14 @@ def test_what_is_fine_is_left_as_it_is(engine: str) -> None:
     np.testing.assert_allclose(*logs, rtol=1e-5)
     scaled = between(layers.Dense(4, dtype="mixed_float16"), keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.01), initial_scale=2.0**40))
     scaled.fit(np.abs(X), Y, verbose=0, debug_nans=True)
+
+
+def test_a_callback_is_told_the_cause():
+    seen = []
+    with keras.backend_scope("jax"):
+        model = keras.Sequential([keras.Input((4,)), Fault(name="fault"), layers.Dense(1)])
+        model.compile("sgd", "mse")
+        report = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(model.position.cause))
+        warned(model, callbacks=[report], epochs=2)
+    (batch, cause), again = seen
+    assert batch == 1 and "'fault'" in cause and again == seen[0]

@@ -11,6 +11,8 @@ from keraunos import ops
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, DTypeError, KeraunosError, ShapeError
 from keraunos.core.spec import Spec
 
+pytestmark = pytest.mark.xdist_group("edges of ops")  # what JAX compiles for one test it has for the others
+
 X = np.arange(6, dtype="float32").reshape(2, 3)
 NONE = X[:0]
 TRUTHS = np.array([True, False])
@@ -90,6 +92,8 @@ WRONG = {
     "half a difference": (lambda x: ops.diff(x, 1.5), ArgumentTypeError, "ops.diff, n"),
     "an index of text": (lambda x: ops.get_item(x, "a"), ArgumentTypeError, "ops.get_item, key"),
     "indices that are floats": (lambda x: ops.take(x, [0.5]), DTypeError, "cast"),
+    "indices of rows that are floats": (lambda x: ops.take(x, [0.5], axis=0), DTypeError, "cast"),
+    "indices along an axis that are floats": (lambda x: ops.take_along_axis(x, [[0.5], [1.0]], axis=1), DTypeError, "cast"),
     "too few axes of a block": (lambda x: ops.slice(x, [0], (1,)), ShapeError, "an index and a size for each axis"),
     "too large a block": (lambda x: ops.slice(x, [0, 0], (3, 3)), ShapeError, "does not fit"),
     "too large an update": (lambda x: ops.slice_update(x, [0, 0], np.ones((3, 3))), ShapeError, "ops.slice_update, updates"),

@@ -42,8 +42,7 @@ OWN: list[tuple[str, dict[str, Any]]] = [
     ("ScheduleFreeAdamW", {"warmup_steps": 5, "beta_1": 0.8, "epsilon": 1e-3}), ("ScheduleFreeAdamW", {"weight_decay": 0.1, "use_ema": True}),
 ]  # fmt: skip
 CASES = [(name, options) for name in ("SGD", "Adam", "RMSprop") for options in BASE] + [(name, {}) for name in CLASSES[2:]] + OWN
-# "traced" is the pure function traced once by JAX and run op by op: what is compiled, without the time that compiling takes.
-MODES = ("numpy", "jax", "jax traced", "torch", "torch generic", "torch stateless", *(name for name in ("tensorflow", "pytensor") if name in BACKENDS))
+MODES = ("numpy", "jax", "jax compiled", "torch", "torch generic", "torch stateless", *(name for name in ("tensorflow", "pytensor") if name in BACKENDS))
 
 RNG = np.random.default_rng(0)
 SHAPES = [(4, 3), (3,), (2, 2, 2)]
@@ -60,39 +59,41 @@ def make(module: Any, name: str, options: dict[str, Any], scheduled: bool = Fals
     return getattr(module.optimizers, name)(**{"learning_rate": rate, **options})
 
 
-def of_keras(optimizer: Any, weights: list[Any], steps: Any = GRADIENTS) -> None:
-    """Steps of Keras's optimizer. Where it has branches, Python takes them, since JAX would compile each at each step."""
+def together(made: list[tuple[Any, list[Any]]], steps: Any = GRADIENTS) -> None:
+    """Steps of several optimizers, each of its variables, in one program of JAX: each by itself takes nearly as long to compile."""
     import jax
 
-    optimizer.build(weights)
-    with jax.disable_jit(any(o.gradient_accumulation_steps for o in getattr(optimizer, "optimizers", [optimizer]))):
-        for gradients in steps:
-            optimizer.apply([keras.ops.convert_to_tensor(g) for g in gradients], weights)
+    def step(states: Any, gradients: Any) -> Any:
+        found = []
+        for (optimizer, _), (values, slots) in zip(made, states, strict=True):
+            try:
+                found.append(optimizer.stateless_apply(slots, gradients, values))
+            except Exception as error:
+                error.add_note(f"of {type(optimizer).__name__} with {optimizer.get_config()}")
+                raise
+        return found
 
-
-def pure_step(optimizer: Any, mode: str, *arguments: Any) -> Any:
-    """`stateless_apply` as it is, compiled or traced once."""
-    import jax
-    import jax.extend.core as jax_core
-
-    if mode == "jax compiled":
-        return jax.jit(optimizer.stateless_apply)
-    if mode != "jax traced":
-        return optimizer.stateless_apply
-    traced, result = jax.make_jaxpr(optimizer.stateless_apply, return_shape=True)(*arguments)
-    evaluate = jax_core.jaxpr_as_fun(traced)
-    return lambda *values: jax.tree.unflatten(jax.tree.structure(result), evaluate(*jax.tree.leaves(values)))
+    for optimizer, weights in made:
+        optimizer.build(weights)
+    compiled, states = jax.jit(step), [([v.value for v in weights], [v.value for v in optimizer.variables]) for optimizer, weights in made]
+    for gradients in steps:
+        states = compiled(states, [jax.numpy.asarray(g) for g in gradients])
+    for (optimizer, weights), (values, slots) in zip(made, states, strict=True):
+        for variable, value in zip([*weights, *optimizer.variables], [*values, *slots], strict=True):
+            variable.assign(value)
 
 
 def run(optimizer: Any, weights: list[Any], mode: str, steps: Any = GRADIENTS) -> None:
     """Steps, eagerly or as a pure function."""
+    if mode == "jax compiled":
+        together([(optimizer, weights)], steps)
+        return
     tensors = [[keraunos.ops.convert_to_tensor(g) for g in step] for step in steps]
-    if mode in ("jax compiled", "jax traced", "torch stateless"):
+    if mode == "torch stateless":
         optimizer.build(weights)
         trained, state = [v.value for v in weights], [v.value for v in optimizer.variables]
-        step = pure_step(optimizer, mode, state, tensors[0], trained)
         for gradients in tensors:
-            trained, state = step(state, gradients, trained)
+            trained, state = optimizer.stateless_apply(state, gradients, trained)
         for variable, value in zip([*weights, *optimizer.variables], [*trained, *state], strict=True):
             variable.assign(value)
     else:
@@ -108,16 +109,28 @@ def close(ours: Any, theirs: Any, tolerance: float = 1e-5) -> None:
     assert np.abs(ours - theirs).max(initial=0.0) <= tolerance * max(np.abs(theirs).max(initial=0.0), 1e-6), (ours, theirs)
 
 
-@pytest.mark.parametrize(("name", "options"), CASES)
-def test_trajectory_equals_keras(name: str, options: dict[str, Any]) -> None:
+@functools.cache
+def ends(module: Any, name: str) -> dict[tuple[int, bool], tuple[Any, list[Any]]]:
+    """The optimizers and variables of each case of a class, with a fixed rate and a schedule, after all steps on JAX."""
+    with backend_scope("jax"):
+        rows = [(case, scheduled) for case, (cls, _) in enumerate(CASES) if cls == name for scheduled in (False, True)]
+        made = {(case, scheduled): (make(module, *CASES[case], scheduled), variables(module)) for case, scheduled in rows}
+        together([*made.values()])
+    return made
+
+
+@pytest.mark.parametrize("case", [pytest.param(i, id=f"{name}-{options}", marks=pytest.mark.xdist_group(name)) for i, (name, options) in enumerate(CASES)])
+def test_trajectory_equals_keras(case: int) -> None:
+    name, options = CASES[case]
     for scheduled in (False, True):
-        theirs, expected = make(keras, name, options, scheduled), variables(keras)
-        of_keras(theirs, expected)
-        compiled = "jax compiled" if not options or name == "Adam" else "jax traced"  # each rule, and each option of all
-        for mode in MODES if not scheduled else (compiled, "torch"):
+        theirs, expected = ends(keras, name)[case, scheduled]
+        for mode in MODES if not scheduled else ("jax compiled", "torch"):
             with backend_scope(mode.split()[0]):
-                ours, weights = make(keraunos, name, options, scheduled), variables()
-                run(ours, weights, mode)
+                if mode == "jax compiled":
+                    ours, weights = ends(keraunos, name)[case, scheduled]
+                else:
+                    ours, weights = make(keraunos, name, options, scheduled), variables()
+                    run(ours, weights, mode)
                 for mine, other in zip(weights, expected, strict=True):
                     close(mine.numpy(), other.value)
                 for mine, other in zip(ours.variables, theirs.variables, strict=True) if name != "Adafactor" else ():  # of which Keras keeps more
@@ -135,10 +148,32 @@ def groups(module: Any) -> Any:
     return inner.MultiOptimizer(table, loss_scale_factor=2.0)
 
 
+def overwritten(module: Any, case: int) -> tuple[Any, list[Any]]:
+    optimizer, weights = make(module, "SGD", OVERWRITTEN[case]), variables(module)
+    weights[1].overwrite_with_gradient = True
+    return optimizer, weights
+
+
+def constrained(module: Any) -> tuple[Any, list[Any]]:
+    weights = variables(module)
+    weights[0].constraint = lambda w: module.ops.minimum(w, 0.5)
+    return make(module, "SGD", {"use_ema": True, "ema_momentum": 0.5}), weights
+
+
+OVERWRITTEN: list[dict[str, Any]] = [{}, {"gradient_accumulation_steps": 3, "loss_scale_factor": 8.0}, {"global_clipnorm": 0.5}]
+
+
+@functools.cache
+def others_of_keras() -> list[tuple[Any, list[Any]]]:
+    """Those of the functions above, after all steps."""
+    made = [(groups(keras), variables(keras)), constrained(keras), *(overwritten(keras, case) for case in range(len(OVERWRITTEN)))]
+    together(made)
+    return made
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_several_optimizers_in_one(mode: str) -> None:
-    theirs, expected = groups(keras), variables(keras)
-    of_keras(theirs, expected)
+    _, expected = others_of_keras()[0]
     with backend_scope(mode.split()[0]):
         ours, weights = groups(keraunos), variables()
         run(ours, weights, mode)
@@ -200,19 +235,12 @@ def test_mistakes_with_several_optimizers() -> None:
 
 @pytest.mark.parametrize("mode", [*TRAINING, "torch generic"])
 def test_constraints_come_after_the_average(mode: str) -> None:
-    results = []
-    for module in (keras, keraunos):
-        with backend_scope(mode.split()[0]):
-            weights = variables(module)
-            weights[0].constraint = lambda w, ops=module.ops: ops.minimum(w, 0.5)
-            optimizer = make(module, "SGD", {"use_ema": True, "ema_momentum": 0.5})
-            if module is keraunos:
-                run(optimizer, weights, mode)
-            else:
-                of_keras(optimizer, weights)
-            results.append([np.asarray(v.numpy()) for v in (*weights, *optimizer.variables)])
-    for theirs, ours in zip(*results, strict=True):
-        close(ours, theirs)
+    theirs, expected = others_of_keras()[1]
+    with backend_scope(mode.split()[0]):
+        ours, weights = constrained(keraunos)
+        run(ours, weights, mode)
+        for mine, other in zip((*weights, *ours.variables), (*expected, *theirs.variables), strict=True):
+            close(mine.numpy(), other.value)
 
 
 @pytest.mark.parametrize("mode", BACKENDS)
@@ -343,18 +371,15 @@ def test_overwritten_variables_take_their_gradient(backend: Any) -> None:
 
 
 @pytest.mark.parametrize("mode", ["numpy", "jax", "jax compiled", "torch", "torch stateless"])
-@pytest.mark.parametrize("options", [{}, {"gradient_accumulation_steps": 3, "loss_scale_factor": 8.0}, {"global_clipnorm": 0.5}])
-def test_overwritten_variables_equal_keras(mode: str, options: dict[str, Any]) -> None:
-    theirs, expected = make(keras, "SGD", options), variables(keras)
-    expected[1].overwrite_with_gradient = True
-    of_keras(theirs, expected)
+@pytest.mark.parametrize("case", range(len(OVERWRITTEN)), ids=map(str, OVERWRITTEN))
+def test_overwritten_variables_equal_keras(mode: str, case: int) -> None:
+    _, expected = others_of_keras()[2 + case]
     with backend_scope(mode.split()[0]):
-        ours, weights = make(keraunos, "SGD", options), variables()
-        weights[1].overwrite_with_gradient = True
+        ours, weights = overwritten(keraunos, case)
         run(ours, weights, mode)
         for mine, other in zip(weights, expected, strict=True):
             close(mine.numpy(), other.value)
-        alone, only = make(keraunos, "SGD", options), variables()[:1]
+        alone, only = make(keraunos, "SGD", OVERWRITTEN[case]), variables()[:1]
         only[0].overwrite_with_gradient = True
         for _ in range(3):
             alone.apply([keraunos.ops.ones(SHAPES[0])], only)
@@ -470,7 +495,7 @@ def test_state_goes_to_keras_and_back(name: str, options: dict[str, Any]) -> Non
         theirs.build(others)
         theirs.load_own_variables(store)
         run(ours, weights, "numpy", GRADIENTS[4:7])
-        of_keras(theirs, others, GRADIENTS[4:7])
+        together([(theirs, others)], GRADIENTS[4:7])
         for mine, other in zip(weights, others, strict=True):
             close(mine.numpy(), other.value)
         theirs.save_own_variables(store)

@@ -18,6 +18,8 @@ from keraunos.core.spec import Spec
 from keraunos.random import host
 from tests.conftest import BACKENDS, TRAINING
 
+pytestmark = pytest.mark.xdist_group("random")  # what JAX compiles for one test it has for the others
+
 N = 20_000
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import http.server
 import json
 import os
@@ -55,10 +56,18 @@ def run(model: Any, *more: Any, **options: Any) -> Any:
     return killed.fit(model, *more, **options)
 
 
+@functools.cache
+def whole(engine: str) -> tuple[list[Any], list[float]]:
+    """The state and losses of a run that is not cut off, step by step."""
+    with keras.config.backend_scope(engine):
+        model = network()
+        curve = run(model, callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None)).history["loss"]
+        return state(model), curve
+
+
+@pytest.mark.xdist_group("recording")
 @pytest.mark.parametrize(("engine", "save_freq"), [*((e, 3) for e in TRAINING), (QUICK, "epoch"), (QUICK, 1)], indirect=["engine"])
 def test_a_run_that_is_cut_off_ends_as_if_it_had_not_been(engine: str, save_freq: Any, tmp_path: pathlib.Path) -> None:
-    whole = network()
-    curve = run(whole, callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None)).history["loss"]
     cuts = np.random.default_rng(len(engine)).integers(1, 9, 3).tolist()  # steps of each attempt; 5 make an epoch
     finished, losses = False, {}
     note = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: losses.__setitem__(epoch, logs["loss"]))
@@ -72,22 +81,24 @@ def test_a_run_that_is_cut_off_ends_as_if_it_had_not_been(engine: str, save_freq
         except InterruptedError:
             assert save_freq == "epoch" or cut < int(save_freq) or kept.exists()
     assert finished and not (tmp_path / "run").exists()
-    for a, b in zip(state(model), state(whole), strict=True):
+    ends, curve = whole(engine)
+    for a, b in zip(state(model), ends, strict=True):
         np.testing.assert_array_equal(a, b)
     assert [losses[epoch] for epoch in range(4)] == curve
 
 
+@pytest.mark.xdist_group("recording")
 @pytest.mark.skipif("jax" not in TRAINING, reason="jax is not tested")
 def test_a_process_that_is_killed(tmp_path: pathlib.Path) -> None:
-    """By SIGKILL, then by SIGTERM, which leaves a backup of the very step."""
-    for number, step, seed, code in ((signal.SIGKILL, 7, 5, -9), (signal.SIGTERM, 3, 6, 143), (0, 0, 7, 0)):
+    """By SIGKILL, then by SIGTERM, which leaves a backup of the very step; this process ends the run."""
+    for number, step, seed, code in ((signal.SIGKILL, 7, 5, -9), (signal.SIGTERM, 3, 6, 143)):
         command = [sys.executable, "-m", "tests.killed", "jax", str(tmp_path), "arrays", *(str(int(x)) for x in (number, step, seed))]
         done = subprocess.run(command, cwd=pathlib.Path(__file__).parent.parent, capture_output=True, text=True)
         assert done.returncode == code, done.stderr
     with keras.config.backend_scope("jax"):
-        model = network()
-        run(model, callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None))
-        for a, b in zip(state(model), np.load(tmp_path / "end.npz").values(), strict=True):
+        model = network(seed=7)
+        assert len(run(model, callbacks.BackupAndRestore(tmp_path / "run", save_freq=2)).epoch) == 4
+        for a, b in zip(state(model), whole("jax")[0], strict=True):
             np.testing.assert_array_equal(a, b)
 
 
@@ -193,6 +204,7 @@ def test_a_run_that_a_callback_had_ended_is_not_gone_on_with(tmp_path: pathlib.P
         assert run(network(), callbacks.BackupAndRestore(tmp_path / "run"), End()).epoch == [0, 1]
 
 
+@pytest.mark.xdist_group("recording")
 @pytest.mark.parametrize(("engine", "save_freq"), [*((e, "epoch") for e in TRAINING), (QUICK, False)], indirect=["engine"])
 def test_sigterm_ends_the_batch_saves_and_leaves(engine: str, save_freq: Any, tmp_path: pathlib.Path) -> None:
     def terminate(*_: Any) -> None:
@@ -202,8 +214,6 @@ def test_sigterm_ends_the_batch_saves_and_leaves(engine: str, save_freq: Any, tm
         return run(model, callbacks.BackupAndRestore(tmp_path / "run", save_freq), *more)
 
     former = signal.getsignal(signal.SIGTERM)
-    whole = network()
-    run(whole)
     first = network()
     with pytest.raises(SystemExit) as left:
         fit(first, callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: terminate() if epoch == 2 else None))
@@ -211,7 +221,7 @@ def test_sigterm_ends_the_batch_saves_and_leaves(engine: str, save_freq: Any, tm
     assert 11 <= int(first.optimizer.iterations.numpy()) <= 15
     second = network(seed=9)
     fit(second)
-    for a, b in zip(state(second), state(whole), strict=True):  # one step at a time, or many: not to the bit
+    for a, b in zip(state(second), whole(engine)[0], strict=True):  # one step at a time, or many: not to the bit
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
@@ -302,8 +312,8 @@ def test_evaluation_with_moving_averages(engine: str) -> None:
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
             seen["trained"], seen["mean"] = self.model.layers[0].kernel.numpy(), self.model.optimizer._averages[0].numpy()
 
+    model = network()
     for on_epoch in (False, True):
-        model = network()
         model.fit(X, Y, validation_data=(X.copy(), Y), verbose=0, callbacks=[callbacks.SwapEMAWeights(on_epoch), Look()])
         np.testing.assert_array_equal(seen["evaluated"], seen["mean"])
         np.testing.assert_array_equal(seen["saved"], seen["mean"] if on_epoch else seen["trained"])
@@ -423,8 +433,10 @@ def test_weights_that_are_not_finite_are_no_end_of_histograms(tmp_path: pathlib.
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore:learning_rate=1e")  # the first of NumPy, which is PyTensor's engine
 def test_losses_that_are_not_finite(engine: str) -> None:
+    model = network(keras.optimizers.SGD(1e20))
+    start = model.get_weights()
     for raise_error in (False, True):
-        model = network(keras.optimizers.SGD(1e20))
+        model.set_weights(start)
         stop = callbacks.TerminateOnNaN(raise_error)
         if raise_error:
             with pytest.raises(TrainingError, match="training has stopped"):

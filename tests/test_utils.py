@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import itertools
 import pathlib
 import re
 import sys
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -134,19 +136,135 @@ def test_a_model_as_a_picture() -> None:
 def test_a_picture_is_written(tmp_path: pathlib.Path, monkeypatch: Any) -> None:
     """Graphviz is stood in for by a program that tells what it was asked."""
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
-    keras.utils.plot_model(model, tmp_path / "m.dot")
-    assert "digraph" in (tmp_path / "m.dot").read_text()
+    for ending, begins in (("dot", b"digraph"), ("svg", b"<svg"), ("html", b"<!doctype html>"), ("png", b"\x89PNG")):
+        keras.utils.plot_model(model, tmp_path / f"m.{ending}")
+        assert (tmp_path / f"m.{ending}").read_bytes().startswith(begins)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(KeraunosError, match="apt install graphviz"):
-        keras.utils.plot_model(model, tmp_path / "m.png")
-    assert keras.utils.plot_model(model, None)._repr_svg_() is None
+        keras.utils.plot_model(model, tmp_path / "m.pdf")
     program = tmp_path / "dot"
     program.write_text(f"#!{sys.executable}\nimport sys\nsys.exit('no such format') if sys.argv[1] == '-Tx' else print(sys.argv[1], len(sys.stdin.read()))\n")
     program.chmod(0o755)
-    picture = keras.utils.plot_model(model, tmp_path / "m.png")
-    assert (tmp_path / "m.png").read_text() == f"-Tpng {len(picture.to_string())}\n" and picture._repr_svg_().startswith("-Tsvg")
+    picture = keras.utils.plot_model(model, tmp_path / "m.pdf")
+    assert (tmp_path / "m.pdf").read_text() == f"-Tpdf {len(picture.to_string())}\n" and picture._repr_svg_().startswith("<svg")
     with pytest.raises(KeraunosError, match="no such format"):
         picture.write(tmp_path / "m.x")
+    monkeypatch.setattr("resvg_py.svg_to_bytes", lambda **options: b"blank")
+    with pytest.raises(KeraunosError, match="no fonts"):
+        picture.write(tmp_path / "m.png")
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
+    with pytest.raises(KeraunosError, match=r"keraunos\[pictures\]"):
+        picture.write(tmp_path / "m.png")
+
+
+def residual() -> Any:
+    x = inputs = keras.Input((8,), name="x")
+    for _ in range(3):
+        y = keras.layers.Dense(8)(keras.layers.Dense(8)(x))
+        x = keras.layers.Add()([x, y])
+    return keras.Model(inputs, x)
+
+
+def branching() -> Any:
+    x = inputs = keras.Input((8,))
+    for _ in range(2):
+        x = keras.layers.Concatenate()([keras.layers.Dense(4)(x), *(keras.layers.Dense(4)(keras.layers.Dense(2)(x)) for _ in range(3))])
+    return keras.Model(inputs, [x, keras.layers.Dense(1)(x)])
+
+
+def hourglass() -> Any:
+    x = inputs = keras.Input((8,))
+    skips = []
+    for size in (8, 4, 2):
+        x = keras.layers.Dense(size)(x)
+        skips.append(x)
+    for skip in reversed(skips):
+        x = keras.layers.Concatenate()([keras.layers.Dense(4)(x), skip])
+    return keras.Model(inputs, x)
+
+
+def circling() -> Any:
+    again, inputs = keras.layers.Dense(4, name="again"), keras.Input((4,))
+    h = keras.layers.Add()([again(again(inputs)), inputs])
+    return keras.Model(inputs, again(keras.layers.ReLU()(h)))
+
+
+def nesting() -> Any:
+    a, b = keras.Input((8,)), keras.Input((8,))
+    pair = keras.Model([a, b], [keras.layers.Add()([a, keras.layers.Dense(8)(b)]), keras.layers.Dense(2)(b)], name="pair")
+    x, y = keras.Input((8,)), keras.Input((8,))
+    first, second = pair([keras.Sequential([keras.Input((8,)), keras.layers.Dense(8)], name="block")(x), y])
+    return keras.Model([x, y], [keras.layers.Add()([first, x]), second])
+
+
+def within() -> Any:
+    h = keras.layers.Dense(3)(keras.Input((2,)))
+    return keras.Model(h, keras.layers.Add()([keras.layers.ReLU()(h), h]))
+
+
+def boxes_and_lines(picture: Any) -> Any:
+    """The corners of boxes, and the lines, of a picture and those in its frames."""
+    boxes = [
+        (x - w / 2, y - h / 2, x + w / 2, y + h / 2) for (x, y), box in zip(picture.middles, picture.boxes, strict=True) for w, h in [_extent(picture, box)]
+    ]
+    yield boxes, picture.lines
+    for box in picture.boxes:
+        if getattr(box, "inner", None):
+            yield from boxes_and_lines(box.inner)
+
+
+def _extent(picture: Any, box: Any) -> tuple[float, float]:
+    return (box.width, box.height) if picture.down else (box.height, box.width)
+
+
+@pytest.mark.parametrize("splines", ["ortho", "curved", "line"])
+@pytest.mark.parametrize("rankdir", ["TB", "BT", "LR", "RL"])
+@pytest.mark.parametrize("make", [residual, branching, hourglass, circling, nesting, within])
+def test_boxes_are_apart_and_lines_are_free_of_them(make: Any, rankdir: str, splines: str) -> None:
+    with keras.backend_scope("numpy"):
+        drawn = keras.utils.model_to_dot(make(), show_shapes=True, rankdir=rankdir, splines=splines, expand_nested=True)
+    root = ElementTree.fromstring(drawn.create())
+    assert not any("nan" in element.get("d", "") for element in root.iter())
+    width, height = (float(root.get(side)) for side in ("width", "height"))
+    for rect in root.iter("{http://www.w3.org/2000/svg}rect"):
+        assert float(rect.get("width")) <= width and float(rect.get("height")) <= height
+    for boxes, lines in boxes_and_lines(drawn.picture):
+        for (a, b, c, d), (e, f, g, h) in itertools.combinations(boxes, 2):
+            assert c <= e or g <= a or d <= f or h <= b, "two boxes overlap"
+        for line in (line for line in lines if line.source != line.target):
+            for (x, y), (_, z), (a, b, c, d) in ((*ends, box) for ends in zip(line.points[::2], line.points[1::2], strict=True) for box in boxes):
+                assert not a < x < c or min(max(y, z), d) - max(min(y, z), b) < 0.01, "a line runs through a box"
+
+
+def test_a_picture_is_straight_where_it_can_be() -> None:
+    with keras.backend_scope("numpy"):
+        for make in (residual, hourglass):
+            picture = keras.utils.model_to_dot(make()).picture
+            assert len({round(x, 3) for x, _ in picture.middles}) == 1, "the skips go beside the layers, which are one column"
+        chain = keras.Sequential([keras.Input((4,)), *(keras.layers.ReLU() for _ in range(60))])
+        assert len({round(x, 3) for x, _ in keras.utils.model_to_dot(chain).picture.middles}) == 1
+
+
+def test_where_each_layer_takes_all_former_ones_drawing_takes_few_steps() -> None:
+    found = [keras.Input((8,))]
+    for _ in range(18):
+        found.append(keras.layers.Dense(8)(keras.layers.Concatenate()([found[0], *found])))
+    model, calls = keras.Model(found[0], found[-1]), itertools.count()
+    sys.setprofile(lambda *_: next(calls))
+    try:
+        keras.utils.model_to_dot(model).create("svg")
+    finally:
+        sys.setprofile(None)
+    assert next(calls) < 6_000_000  # 2 million, and 68 million if chains are gone through once for each of their items
+
+
+def test_models_in_notebooks() -> None:
+    with keras.backend_scope("numpy"):
+        shown = nesting()._repr_html_()
+        later = keras.Sequential([keras.layers.Dense(3)], name="la<ter")._repr_html_()
+    ElementTree.fromstring(shown)
+    assert shown.count("<svg") == 3 and "<summary>pair (Functional)</summary>" in shown and "has 162 parameters (648.00 B), 162 of them trained" in shown
+    assert "la&lt;ter" in later and "is not built" in later and "<svg" not in later and ">?</td>" in later
 
 
 MISTAKES = {

@@ -62,6 +62,20 @@ def test_what_is_saved_is_loaded(name, dtype, tmp_path):
     same(loaded, model)
 
 
+@pytest.mark.parametrize("name", ["m.weights.h5", "m.safetensors"])
+def test_what_is_read_waits_until_the_engine_copied_what_was_read_before(name, tmp_path):
+    sizes = [512, 1024, 512, 2048, 256, 8448, 1024, 256, 512, 1024]  # rows of 4 KiB; one is too large to be held twice
+    model = keras.Sequential([keras.Input((1,), dtype="int32"), *(L.Embedding(rows, 1024, embeddings_initializer="zeros") for rows in sizes)])
+    model.build()
+    values = [np.arange(v.size, dtype="float32").reshape(v.shape) * (i + 1) for i, v in enumerate(model.weights)]
+    model.set_weights(values)
+    model.save_weights(tmp_path / name)
+    model.set_weights([np.zeros(v.shape) for v in values])
+    model.load_weights(tmp_path / name)
+    for v, value in zip(model.weights, values, strict=True):
+        np.testing.assert_array_equal(v.numpy(), value)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_engines_read_what_others_wrote(name, tmp_path, backend):
     dtype = "bfloat16" if backend.name in BFLOAT else "float16"

@@ -6,6 +6,7 @@ What an op accepts is what the NumPy engine, whose values the other table checks
 from __future__ import annotations
 
 import contextlib
+import functools
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,11 @@ for case in CASES:
     if any(not isinstance(shape, np.ndarray) for shape in case.shapes):
         FIRST.setdefault(case.op, case)
         COVERED.setdefault(case.op, set()).update(case.dtypes)
+BLOCKS = [[*FIRST][i : i + 30] for i in range(0, len(FIRST), 30)]  # of ops that one process looks at
+BLOCK_OF = {op: number for number, block in enumerate(BLOCKS) for op in block}
 # By zero, integers are divided as the engine does it; which of equal values is among the largest is the engine's choice too.
 UNDEFINED = {("floor_divide", "bool"), ("mod", "bool"), *(("top_k", d) for d in DTYPES)}
+EAGER = ("true_divide",)  # within a program, XLA makes a choice of a quotient of bools, in which 0 / 0 is 0
 FORMS = ("shaping", "joining", "vectors", "products")  # the files of ops that take complex numbers as any others
 
 
@@ -49,22 +53,60 @@ def outcome(engine: Any, case: Any, arrays: list[np.ndarray]) -> list[Any]:
         return leaves(case.call(OPERATORS[case.op], [engine.array(x) for x in arrays]))
 
 
+@functools.cache
+def accepted(op: str) -> list[tuple[str, list[np.ndarray], list[Any]]]:
+    """The dtypes beyond the op's rows that it takes, the arrays of each, and what NumPy gives."""
+    found, reference = [], config.load_backend("numpy")
+    for dtype in dtypes_of(op, "numpy"):
+        with contextlib.suppress(Exception):  # the op does not take this dtype
+            arrays = values(FIRST[op], dtype)
+            found.append((dtype, arrays, outcome(reference, FIRST[op], arrays)))
+    return found
+
+
+def accepted_of(op: str, engine: str) -> list[tuple[str, list[np.ndarray], list[Any]]]:
+    wanted = dtypes_of(op, engine)
+    return [row for row in accepted(op) if row[0] in wanted]
+
+
+@functools.lru_cache(maxsize=4)
+def on_jax(ops: tuple[str, ...]) -> dict[str, list[Any]]:
+    """What ops give for the arrays of each dtype, as one program, since compiling many takes longer; nothing if one of them fails."""
+    engine = config.load_backend("jax")
+    given = {op: [[engine.array(x) for x in arrays] for _, arrays, _ in accepted_of(op, "jax")] for op in ops}
+
+    def program(given: dict[str, Any]) -> dict[str, list[Any]]:
+        return {op: [leaves(FIRST[op].call(OPERATORS[op], list(x))) for x in tensors] for op, tensors in given.items()}
+
+    with contextlib.suppress(Exception), config.backend_scope("jax"):
+        return engine.compile(program)(given)
+    return {}
+
+
+def outcomes(op: str, name: str) -> list[list[Any] | Exception]:
+    """What the op gives for the arrays of each dtype, or how it fails."""
+    if name == "jax" and op not in EAGER:
+        block = on_jax(tuple(other for other in BLOCKS[BLOCK_OF[op]] if other not in EAGER))
+        if done := block or on_jax((op,)):
+            return done[op]
+    found: list[list[Any] | Exception] = []
+    for _, arrays, _ in accepted_of(op, name):
+        try:
+            found.append(outcome(config.load_backend(name), FIRST[op], arrays))
+        except Exception as error:
+            found.append(error)
+    return found
+
+
 @pytest.mark.parametrize("name", [name for name in BACKENDS if name not in ("numpy", "pytensor")])  # PyTensor's values are NumPy's
-@pytest.mark.parametrize("op", FIRST)
+@pytest.mark.parametrize("op", [pytest.param(op, marks=pytest.mark.xdist_group(f"dtypes {block}")) for op, block in BLOCK_OF.items()])
 def test_every_dtype(op: str, name: str) -> None:
     case, engine, reference = FIRST[op], config.load_backend(name), config.load_backend("numpy")
     wrong = []
     with _both_widths(name):
-        for dtype in dtypes_of(op, name):
-            try:
-                arrays = values(case, dtype)
-                wanted = outcome(reference, case, arrays)
-            except Exception:  # the op does not take this dtype
-                continue
-            try:
-                found = outcome(engine, case, arrays)
-            except Exception as error:
-                wrong.append(f"{dtype}: {type(error).__name__}: {str(error).splitlines()[0][:90]}")
+        for (dtype, _, wanted), found in zip(accepted_of(op, name), outcomes(op, name), strict=True):
+            if isinstance(found, Exception):
+                wrong.append(f"{dtype}: {type(found).__name__}: {str(found).splitlines()[0][:90]}")
                 continue
             for got, want in zip(found, wanted, strict=True):
                 wanted_dtype = name_of(reference.dtype_of(want), engine)

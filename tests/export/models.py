@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 
 import keraunos as keras
 from keraunos import layers
@@ -84,6 +85,9 @@ MODELS: dict[str, Callable[[], Any]] = {
     "MLP": mlp, "CNN": cnn, "ResNet block": resnet, "LSTM": lstm, "GRU": gru, "Transformer block": transformer, "two inputs": two_inputs, "text": text,
 }  # fmt: skip
 
+# Each is trained once for the formats that share its engine: they run in one worker.
+EVERY = pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.xdist_group(f"exported {name}")) for name in MODELS])
+
 
 def inputs(name: str, count: int) -> Any:
     """A batch for a model, by its name or that of its function."""
@@ -113,6 +117,15 @@ def trained(name: str, engine: str) -> Any:
         y = {key: targets[:, : shape[-1]] for key, shape in model.output_shape.items()} if name == "two inputs" else targets
         model.fit(x, y, batch_size=8, verbose=0)
     return model
+
+
+@functools.cache
+def predictions(name: str, engine: str, part: str | None = None) -> list[tuple[Any, list[Any]]]:
+    """Batches of several sizes, and what the trained model, or a part of it, predicts of each, with one program for all."""
+    model, batches = trained(name, engine), [inputs(part or name, count) for count in BATCHES]
+    whole = keras.tree.map_structure(lambda *parts: np.concatenate(parts), *batches)
+    wanted = keras.tree.flatten((model.get_layer(part) if part else model).predict(whole, verbose=0))
+    return [(x, [y[sum(BATCHES[:i]) : sum(BATCHES[: i + 1])] for y in wanted]) for i, x in enumerate(batches)]
 
 
 def engine_of(format: str, name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import pathlib
 import subprocess
 import sys
@@ -18,8 +17,6 @@ from keraunos import layers, ops
 from keraunos.core import tree
 from keraunos.core.errors import BackendError, KeraunosError
 from tests.export import models
-
-trained = functools.cache(models.trained)
 
 
 # ---- the runtimes: a function of a batch for a file ----
@@ -60,25 +57,25 @@ IMPOSSIBLE = dict.fromkeys([(format, "text") for format in FORMATS], "runs on th
 }
 
 
-@pytest.mark.parametrize("name", models.MODELS)
+@models.EVERY
 @pytest.mark.parametrize("case", FORMATS)
 def test_formats(case: str, name: str, tmp_path: pathlib.Path) -> None:
     format, options, ending, runtime = FORMATS[case]
-    model, path = trained(name, models.engine_of(format, name)), tmp_path / f"model{ending}"
+    engine, path, part = models.engine_of(format, name), tmp_path / f"model{ending}", None
+    model = models.trained(name, engine)
     if (case, name) in IMPOSSIBLE:
         with pytest.raises(BackendError, match=IMPOSSIBLE[case, name]):
             model.export(path, format, **options)
         assert not list(tmp_path.iterdir())
     if name == "text":
-        name, model = "tokens", model.get_layer("tokens")  # the rest, from numbers on
+        part, model = "tokens", model.get_layer("tokens")  # the rest, from numbers on
     if (case, name) in IMPOSSIBLE:
         return
     before = model.get_weights()
     model.export(path, format, **options)
     run = runtime(path)
-    for count in models.BATCHES:
-        x = models.inputs(name, count)
-        for got, want in zip(run(x), tree.flatten(model.predict(x, verbose=0)), strict=True):
+    for x, wanted in models.predictions(name, engine, part):
+        for got, want in zip(run(x), wanted, strict=True):
             np.testing.assert_allclose(got, want, 1e-4, 1e-4)
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)

@@ -14,10 +14,14 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis.extra.array_api import make_strategies_namespace
+from hypothesis.extra.numpy import arrays as of_numpy
 from tests.conftest import BACKENDS, in_force
 
 import keraunos.interop.array_api as xp
+from keraunos import ops
 from keraunos.core.config import backend_scope
+
+pytestmark = pytest.mark.xdist_group("array api")  # what JAX compiles for one test it has for the others
 
 with backend_scope("numpy"):  # it makes arrays, of float64 among them
     xps = make_strategies_namespace(xp, api_version="2024.12")
@@ -45,19 +49,19 @@ def close(got: Any, want: Any) -> None:
     np.testing.assert_allclose(host(got), want, bound, bound)
 
 
+def elements(dtype: str) -> Any:
+    """The values of arrays that are drawn: not so large that engines need not agree on what overflows."""
+    if dtype in COMPLEX:
+        return st.complex_numbers(max_magnitude=100, allow_subnormal=False, width=64)
+    options = {"allow_subnormal": False} if dtype in REAL else {}
+    return st.booleans() if dtype == "bool" else xps.from_dtype(getattr(xp, dtype), min_value=0 if dtype in UNSIGNED else -100, max_value=100, **options)
+
+
 @st.composite
 def arrays(draw: Any, group: str, shapes: Any = SHAPES) -> Any:
-    """An array of a dtype of a group; not so large that engines need not agree on what overflows."""
+    """An array of a dtype of a group; drawn by NumPy, since each operation by which Hypothesis looks at what it made is compiled on JAX."""
     dtype = draw(st.sampled_from(GROUPS[group]))
-    kind = getattr(xp, dtype)
-    if dtype in COMPLEX:
-        elements = st.complex_numbers(max_magnitude=100, allow_subnormal=False, width=64)
-    elif dtype == "bool":
-        elements = st.booleans()
-    else:
-        options = {"allow_subnormal": False} if dtype in REAL else {}
-        elements = xps.from_dtype(kind, min_value=0 if dtype in UNSIGNED else -100, max_value=100, **options)
-    return draw(xps.arrays(kind, draw(shapes), elements=elements))
+    return xp.asarray(draw(of_numpy(dtype, draw(shapes), elements=elements(dtype))))
 
 
 @pytest.fixture(params=[name for name in ("numpy", "jax", "torch") if name in BACKENDS])
@@ -65,6 +69,14 @@ def backend(request: pytest.FixtureRequest) -> Any:
     """The engines that the namespace is kept to the standard on."""
     with in_force(request.param) as engine:
         yield engine
+
+
+@pytest.mark.parametrize("dtype", GROUPS["any"])
+@brief
+@given(data=st.data())
+def test_hypothesis_makes_arrays(backend: Any, dtype: str, data: Any) -> None:
+    x = data.draw(xps.arrays(getattr(xp, dtype), (2, 2), elements=elements(dtype)))
+    assert (x.dtype, x.shape) == (getattr(xp, dtype), (2, 2))
 
 
 UNARY = {
@@ -171,6 +183,15 @@ def test_sets(backend: Any, data: Any) -> None:
         for a, b in zip(getattr(xp, name)(x), getattr(np, name)(host(x)), strict=True):
             close(a, b)
     close(xp.unique_values(x), want.values)
+
+
+@pytest.mark.parametrize("dtype", COMPLEX)
+def test_sets_of_complex_numbers(backend: Any, dtype: str) -> None:
+    """Which are ordered by their real parts, then by the imaginary ones."""
+    x = np.array([2, 1 + 1j, 2 - 1j, 1 - 1j, 2, 1 + 1j], dtype)
+    for got, want in zip(xp.unique_all(xp.asarray(x)), np.unique_all(x), strict=True):
+        close(got, want)
+    np.testing.assert_array_equal(ops.convert_to_numpy(ops.sort(x)), np.sort(x))
 
 
 # ---- form ----
@@ -307,6 +328,14 @@ def test_asarray(backend: Any) -> None:
     assert x.to_device(x.device) is x
     assert x.device == xp.__array_namespace_info__().default_device()
     assert xp.ones(2, device=x.device).device == x.device
+
+
+@pytest.mark.parametrize("name", [name for name in ("tensorflow", "pytensor") if name in BACKENDS])
+def test_likes_on_the_other_engines(name: str) -> None:
+    with in_force(name):
+        x = xp.asarray([1, 2])
+        close(xp.full_like(x, 7), [7, 7])
+        assert x.device in xp.__array_namespace_info__().devices()
 
 
 def test_creation(backend: Any) -> None:

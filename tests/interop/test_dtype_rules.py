@@ -20,7 +20,10 @@ import pytest
 from keraunos import ops
 from keraunos.core.spec import Spec
 
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="Keras is not installed")
+pytestmark = [
+    pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="Keras is not installed"),
+    pytest.mark.xdist_group("dtype rules"),  # one process asks Keras
+]
 
 DTYPES = ("bool", "uint8", "uint16", "uint32", "int8", "int16", "int32", "int64", "bfloat16", "float16", "float32", "float64")
 SCALARS = {"True": True, "3": 3, "0.5": 0.5}

@@ -18,6 +18,7 @@ ROWS = [
     Row("BatchNormalization", (3, 5, 2), renorm=True, renorm_clipping=_CLIPPING, moving_variance_initializer="ones", mask=True),
     Row("LayerNormalization", (2, 5, 4)),
     Row("LayerNormalization", (2, 5, 4), axis=[1, 2], center=False, epsilon=1e-2),
+    Row("LayerNormalization", (2, 5, 4), axis=[-1, 1]),
     Row("GroupNormalization", (2, 5, 6), groups=3),
     Row("GroupNormalization", (2, 6, 4, 3), groups=2, axis=1, center=False, epsilon=1e-2),
     Row("GroupNormalization", (2, 5, 4), groups=-1, scale=False),

@@ -1,4 +1,4 @@
-"""Examples of the layers of `layers/pooling.py`."""
+"""Examples of the layers of `layers/pooling*.py`."""
 
 from __future__ import annotations
 

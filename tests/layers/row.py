@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 import keraunos
 from keraunos import layers, ops
+from keraunos.core.functional import Program
 
 
 class Of:
@@ -145,6 +148,27 @@ class Row:
 def flat(x: Any) -> list[Any]:
     """The outputs of a layer of ours or of Keras's, as arrays."""
     return [np.asarray(ops.convert_to_numpy(a)) for a in keraunos.tree.flatten(x)]
+
+
+def arrays(x: Any) -> Any:
+    """The tensors in lists as NumPy's arrays."""
+    return [arrays(part) for part in x] if isinstance(x, (list, tuple)) else np.asarray(ops.convert_to_numpy(x))
+
+
+def at_once(engine: str, function: Callable[[], Any], variables: Any) -> Any:
+    """What a function of variables gives: on JAX as one program, since each op by itself is compiled there too."""
+    return (Program(function, variables) if engine == "jax" else function)()
+
+
+def in_keras(function: Callable[[], Any], variables: Any) -> Any:
+    """What a function of Keras's variables gives, likewise; they stay as they are."""
+    jax, keras = (importlib.import_module(name) for name in ("jax", "keras"))
+
+    def call(values: Any) -> Any:
+        with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
+            return function()
+
+    return arrays(jax.jit(call)([v.value for v in variables]))
 
 
 def close(a: Any, b: Any, tolerance: float = 1e-5) -> None:

@@ -110,3 +110,13 @@ def test_the_penalty_on_an_output_is_that_of_a_sample(backend: Any) -> None:
         layer = layers.ActivityRegularization(l2=0.5)
         layer(keraunos.ops.ones(shape))
         assert float(layer.losses[0]) == expected
+
+
+def test_variables_keep_what_was_in_an_array_when_they_were_given_it(backend: Any) -> None:
+    variable, mine = keraunos.Variable(np.zeros((2**18,), "float32")), np.zeros((2**18,), "float32")
+    for i in range(20):
+        mine[:] = i
+        variable.assign(mine)
+        given = keraunos.ops.convert_to_tensor(mine) if backend.name == "jax" else variable.value  # other engines may share memory
+        mine[:] = -1
+        assert (variable.numpy() == i).all() and (keraunos.ops.convert_to_numpy(given) == i).all()

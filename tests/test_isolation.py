@@ -1,0 +1,64 @@
+"""What a test or an example in a docstring leaves behind is gone before the next one."""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+import sys
+import textwrap
+
+LEAVES = '''
+    """
+    >>> leave()
+    """
+    import os, tempfile
+    import jax
+    import keraunos as keras
+
+    def leave():
+        keras.set_backend("numpy")
+        keras.config.set_floatx("float16")
+        keras.config.set_dtype_policy("mixed_float16")
+        keras.saving.register_keras_serializable("left")(leave)
+        keras.saving.get_custom_objects()["Kept"] = leave
+        jax.config.update("jax_enable_x64", True)
+        os.environ.update(LEFT="1", XLA_FLAGS="")
+        del os.environ["KEPT"]
+        os.chdir(tempfile.mkdtemp())
+
+    keras.saving.register_keras_serializable("left", "Kept")(leave)
+    keras.saving.get_custom_objects()["Kept"] = len
+    jax.config.update("jax_enable_x64", False)
+    os.environ["KEPT"] = "1"
+    BEFORE = keras.config.backend(), os.environ["XLA_FLAGS"], os.getcwd()
+
+    def nothing_is_left():
+        assert (keras.config.backend(), os.environ["XLA_FLAGS"], os.getcwd()) == BEFORE
+        assert keras.config.floatx() == keras.config.dtype_policy().name == "float32"
+        assert keras.saving.get_custom_objects()["Kept"] is len and "left>leave" not in keras.saving.get_custom_objects()
+        assert keras.saving.get_registered_name(leave) == "left>Kept"
+        assert not jax.config.jax_enable_x64 and "LEFT" not in os.environ and os.environ["KEPT"] == "1"
+
+    def test_nothing_is_left_by_the_example():
+        nothing_is_left()
+
+    def test_that_leaves():
+        leave()
+
+    def test_nothing_is_left_by_a_test():
+        nothing_is_left()
+
+    def test_the_temporary_folder_is_of_this_run():
+        print("temporary:", tempfile.mkdtemp())
+'''
+
+
+def test_nothing_is_left_behind(tmp_path: pathlib.Path) -> None:
+    root = pathlib.Path(__file__).parents[1]
+    (tmp_path / "test_state.py").write_text(textwrap.dedent(LEAVES), encoding="utf-8")
+    options = ["-v", "-s", "-p", "no:cacheprovider", "-p", "conftest", "-c", str(root / "pyproject.toml")]
+    done = subprocess.run([sys.executable, "-m", "pytest", *options, str(tmp_path)], cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.index("test_state PASSED") < done.stdout.index("left_by_the_example PASSED") < done.stdout.index("that_leaves PASSED")
+    folder = done.stdout.partition("temporary: ")[2].split()[0]
+    assert "keraunos-" in folder and not pathlib.Path(folder).exists()
