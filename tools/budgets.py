@@ -14,9 +14,10 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "keraunos"
-TOTAL_LINES = 29_000  # of code, as `lines` counts
+TOTAL_LINES = 30_090  # of code, as `lines` counts, without the playground
+PLAYGROUND_LINES = 4_650  # of the playground's Python
 LAYER_LINES = 200  # of a file of layers
-LAYER_FILE_LINES = 250  # of it, all counted
+LAYER_FILE_LINES = 280  # of it, all counted
 ENGINE_LINES = 1_000  # of an engine's file, all counted
 IMPORT_SECONDS = 0.15
 HEAVY = ("numpy", "jax", "torch", "tensorflow", "pytensor", "onnx", "optree", "h5py", "rich", "typer")  # what `import keraunos` must not load
@@ -27,7 +28,7 @@ def lines(path: pathlib.Path) -> int:
     text = path.read_text(encoding="utf-8")
     skipped = {i for i, line in enumerate(text.splitlines(), 1) if not line.strip() or line.lstrip().startswith("#")}
     for node in ast.walk(ast.parse(text)):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node, clean=False) is not None:
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and ast.get_docstring(node, clean=False) is not None:
             skipped.update(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
     return len(text.splitlines()) - len(skipped)
 
@@ -45,10 +46,12 @@ def seconds(code: str, repeats: int = 5) -> float:
 def main() -> int:
     """Check every budget, print each, and return the number of those exceeded."""
     files = sorted(SOURCE.rglob("*.py"))
+    playground = sum(map(lines, sorted((SOURCE / "play").rglob("*.py"))))
     loaded = f"import sys, keraunos; print(*[m for m in {HEAVY!r} if m in sys.modules])"
     heavy = subprocess.run([sys.executable, "-c", loaded], check=True, capture_output=True, text=True).stdout.split()
     rows = [
-        ("lines of code in src", sum(map(lines, files)), TOTAL_LINES),
+        ("lines of code in src, without the playground", sum(map(lines, files)) - playground, TOTAL_LINES),
+        ("lines of code in the playground", playground, PLAYGROUND_LINES),
         *((f"lines of code in {path.relative_to(ROOT)}", lines(path), LAYER_LINES) for path in sorted((SOURCE / "layers").glob("*.py"))),
         *((f"lines of {path.relative_to(ROOT)}", len(path.read_text().splitlines()), LAYER_FILE_LINES) for path in sorted((SOURCE / "layers").glob("*.py"))),
         *((f"lines of {path.relative_to(ROOT)}", len(path.read_text().splitlines()), ENGINE_LINES) for path in sorted((SOURCE / "backends").glob("*.py"))),

@@ -26,7 +26,7 @@ ALLOWED = {
     "ModuleNotFoundError": ("compat", "what the import system asks of a finder"),
     "TrialPruned": ("optuna", "Optuna's word for a trial that ends early"),
     "RuntimeError": ("cli/demo", "the demonstration of a mistake"),
-    "TypeError": ("_torch_modules", "what torch.nn.Module asks of `__setattr__`"),
+    "TypeError": ("_torch_modules|_places", "what torch.nn.Module asks of `__setattr__`; an engine's refusal, for which the op's rule gives the reason"),
     "ValueError": ("_torch_modules", "likewise"),
 }
 SAYS_WHAT_MUST_BE = re.compile(
@@ -46,6 +46,7 @@ PLACED_BY_CALLER = (
     "regularizers",
     "constraints",
     "dtype_policies",
+    "play/",  # the page shows them at what they are about
     "interop/array_api",  # whose functions are found by their names in the traceback
 )
 DATA = {"x", "y", "data", "inputs", "outputs", "array", "arrays", "tensor", "weights", "batch", "sample_weight", "y_true", "y_pred"}
