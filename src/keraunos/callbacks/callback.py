@@ -37,6 +37,7 @@ class Callback:
     model: Any = None
     by_batch = True  # whether methods of ours for the marks of batches do something
     is_last = False  # whether it is called after the others, whose state it keeps
+    counted: tuple[str, ...] = ()  # the attributes that are its state
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -56,10 +57,11 @@ class Callback:
 
         `BackupAndRestore` keeps it, and gives it to `set_state` of the callback of this class in the run that goes on, after `on_train_begin`.
         """
-        return {}
+        return {name.lstrip("_"): getattr(self, name) for name in self.counted}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on with what `get_state` gave."""
+        vars(self).update({name: state[name.lstrip("_")] for name in self.counted})
 
     on_epoch_begin = on_epoch_end = on_batch_begin = on_batch_end = _hook
     on_train_begin = on_train_end = on_test_begin = on_test_end = on_predict_begin = on_predict_end = _hook
@@ -205,19 +207,13 @@ class History(Callback):
     >>> chart = history.plot()  # history.plot("curves.svg") writes it to a file
     """
 
+    counted = ("history", "epoch", "_places", "_last")
+
     def __init__(self) -> None:
         self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
         self._places: dict[str, list[int]] = {}  # of the values of each log, counted over all runs from 1
         self._last = 0
-
-    def get_state(self) -> dict[str, Any]:
-        """The logs."""
-        return {"history": self.history, "epoch": self.epoch, "places": self._places, "last": self._last}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Go on with what `get_state` gave."""
-        self.history, self.epoch, self._places, self._last = (state[name] for name in ("history", "epoch", "places", "last"))
 
     def on_train_begin(self, logs: Any = None) -> None:
         self.epoch = []

@@ -16,6 +16,8 @@ from keraunos.core.errors import ArgumentError
 class Saving(Monitor, BatchCounter):
     """The base of callbacks that save after epochs, or after so many batches."""
 
+    counted = ("best", "_seen")
+
     def __init__(self, monitor: str, verbose: int, save_best_only: bool, mode: str, save_freq: Any, threshold: float | None):
         self.watch(monitor, mode)
         if save_freq != "epoch" and not is_count(save_freq):
@@ -24,14 +26,6 @@ class Saving(Monitor, BatchCounter):
         self.verbose, self.save_best_only, self.save_freq, self.best = verbose, save_best_only, save_freq, threshold
         self.by_batch = save_freq != "epoch"
         self._epoch = 0
-
-    def get_state(self) -> dict[str, Any]:
-        """The best value, and how many batches there were."""
-        return {"best": self.best, "seen": self._seen}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Go on with what `get_state` gave."""
-        self.best, self._seen = state["best"], state["seen"]
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._epoch = epoch

@@ -73,21 +73,13 @@ class EarlyStopping(Monitor):
     4
     """
 
-    _COUNTS = ("wait", "stopped_epoch", "best_epoch", "best", "best_weights")
+    counted = ("wait", "stopped_epoch", "best_epoch", "best", "best_weights")
 
     def __init__(self, monitor: str = "val_loss", min_delta: float = 0, patience: int = 0, verbose: int = 0, mode: str = "auto",
                  baseline: float | None = None, restore_best_weights: bool = False, start_from_epoch: int = 0):  # fmt: skip
         self.watch(monitor, mode)
         self.min_delta, self.patience, self.verbose, self.baseline = abs(min_delta), patience, verbose, baseline
         self.restore_best_weights, self.start_from_epoch = restore_best_weights, start_from_epoch
-
-    def get_state(self) -> dict[str, Any]:
-        """The best value, its epoch and weights, and how long it has been waited."""
-        return {name: getattr(self, name) for name in self._COUNTS}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Go on with what `get_state` gave."""
-        vars(self).update({name: state[name] for name in self._COUNTS})
 
     def on_train_begin(self, logs: Any = None) -> None:
         self.wait = self.stopped_epoch = self.best_epoch = 0
@@ -209,6 +201,8 @@ class ReduceLROnPlateau(Monitor, _Rate):
     [0.5, 0.5, 0.25, 0.125]
     """
 
+    counted = ("best", "wait", "_resting")
+
     def __init__(self, monitor: str = "val_loss", factor: float = 0.1, patience: int = 10, verbose: int = 0, mode: str = "auto",
                  min_delta: float = 0.0001, cooldown: int = 0, min_lr: float = 0.0):  # fmt: skip
         self.watch(monitor, mode)
@@ -216,14 +210,6 @@ class ReduceLROnPlateau(Monitor, _Rate):
             raise ArgumentError("factor must be below 1.", where="ReduceLROnPlateau", received=f"factor={factor}")
         self.factor, self.patience, self.verbose = factor, patience, verbose
         self.min_delta, self.cooldown, self.min_lr = min_delta, cooldown, min_lr
-
-    def get_state(self) -> dict[str, Any]:
-        """The best value, and how long it has been waited and is rested."""
-        return {"best": self.best, "wait": self.wait, "resting": self._resting}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Go on with what `get_state` gave."""
-        self.best, self.wait, self._resting = state["best"], state["wait"], state["resting"]
 
     def on_train_begin(self, logs: Any = None) -> None:
         self.model.optimizer.learning_rate = self.rate  # a rate that follows a schedule refuses it now, not after epochs
