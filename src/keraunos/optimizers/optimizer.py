@@ -213,6 +213,10 @@ class Optimizer(Declared):
         for group in self.slots():
             self._slots += self.add_optimizer_variables(variables, group, [Constant(self.initial(name)) for name in group])
         self.built = True
+        self._built()
+
+    def _built(self) -> None:
+        """Called once its state is made, for what a rule keeps besides its slots."""
 
     def _places(self, variables: list[Variable]) -> list[int]:
         new = [v.path for v in variables if v not in self._index]

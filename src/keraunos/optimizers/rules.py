@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from keraunos import ops
@@ -187,11 +187,8 @@ class Nadam(_Moments):
     0.002
     """
 
-    def build(self, variables: Iterable[Variable]) -> None:
-        """Make the state, and the product of the momenta so far."""
-        super().build(variables)
-        if not hasattr(self, "_product"):
-            self._product = self.add_variable((), 1.0, "float32", name="variable")
+    def _built(self) -> None:
+        self._product = self.add_variable((), 1.0, "float32", name="variable")  # of the momenta so far
 
     def _momentum_at(self, step: Any) -> Any:
         return self.beta_1 * (1.0 - 0.5 * 0.96**step)

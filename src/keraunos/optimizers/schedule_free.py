@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from keraunos import ops
 from keraunos.core.fields import Count
-from keraunos.core.variable import Variable
 from keraunos.optimizers.optimizer import Optimizer
 
 
@@ -37,13 +35,9 @@ class ScheduleFreeAdamW(Optimizer):
     epsilon: float = 1e-8
     warmup_steps: Count = 0
 
-    def build(self, variables: Iterable[Variable]) -> None:
-        """Make the state; the sequence of steps starts at the weights."""
-        new = not self.built
-        super().build(variables)
-        if new:
-            for variable, momentum in zip(self._trained, self._slots[0], strict=True):
-                momentum.assign(variable.value)
+    def _built(self) -> None:
+        for variable, momentum in zip(self._trained, self._slots[0], strict=True):  # the sequence of steps starts at the weights
+            momentum.assign(variable.value)
 
     def update(self, value: Any, gradient: Any, rate: Any, step: Any, momentum: Any, velocity: Any) -> tuple[Any, ...]:
         """One step of the sequence (`momentum`), and the weights between it and its average."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from keraunos.core.variable import Variable
 from keraunos.optimizers.optimizer import Optimizer
@@ -21,12 +21,8 @@ class Varied(Optimizer, kw_only=True):
         """None that are alike for all."""
         return []
 
-    def build(self, variables: Iterable[Variable]) -> None:
-        """Make the state."""
-        new = not self.built
-        super().build(variables)
-        if new:
-            self._varied = [self._made_for(variable) for variable in self._trained]
+    def _built(self) -> None:
+        self._varied = [self._made_for(variable) for variable in self._trained]
 
     def _made_for(self, variable: Variable) -> list[Variable]:
         path = variable.path.replace("/", "_")
