@@ -132,6 +132,28 @@ class Form:
         return batch
 
 
+class Batched:
+    """The base of sources whose data gives batches, and is told of epochs."""
+
+    batch_size = None
+    data: Any
+    _form: Form
+
+    @property
+    def alone(self) -> bool:
+        """Whether a batch is x, not a tuple of it; known when one was seen."""
+        return self._form.alone
+
+    def _tell(self, mark: str, *values: Any) -> None:
+        """Call a method of the data, if it has it."""
+        if (method := getattr(self.data, mark, None)) is not None:
+            method(*values)
+
+    def epoch_end(self) -> None:
+        """Tell the data that an epoch has ended."""
+        self._tell("on_epoch_end")
+
+
 def _shown(form: Any) -> str:
     """A structure in words: * stands for an array."""
     return str(optree.tree_unflatten(form, ["*"] * form.num_leaves)).replace("'*'", "*")

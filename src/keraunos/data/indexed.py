@@ -19,7 +19,7 @@ from typing import Any
 
 from keraunos.core.errors import ArgumentError, DataError
 from keraunos.core.fields import Field
-from keraunos.data.batches import Form, as_it_is
+from keraunos.data.batches import Batched, Form, as_it_is
 from keraunos.random import host
 
 
@@ -100,7 +100,7 @@ def _item(index: int) -> Any:
     return _held["data"][index]
 
 
-class IndexedSource:
+class IndexedSource(Batched):
     """Batches by number, as `PyDataset` has them.
 
     Args:
@@ -112,8 +112,6 @@ class IndexedSource:
     Raises:
         ArgumentError: There are fewer batches than `steps`, or no end of them and no `steps`.
     """
-
-    batch_size = None
 
     def __init__(self, data: Any, steps: int | None = None, shuffle: bool = False, convert: Callable[[Any], Any] = as_it_is):
         kind, count = type(data).__name__, data.num_batches if hasattr(data, "num_batches") else len(data)
@@ -146,23 +144,13 @@ class IndexedSource:
         return [(epoch * self.steps + i) % self.count for i in range(self.steps)]
 
     @property
-    def alone(self) -> bool:
-        """Whether a batch is x, not a tuple of it; known when one was seen."""
-        return self._form.alone
-
-    @property
     def head(self) -> Any:
         """A batch, for checks; it is not made again for the first epoch, if it is the same there."""
         if self._first is None:
-            self._set_epoch(0)
+            self._tell("set_epoch", 0)
             index = self.order(0)[0]
             self._first = index, self._made(index)
         return self._converted(*self._first)
-
-    def _set_epoch(self, epoch: int) -> None:
-        """Tell data whose order follows from the epoch's number of it."""
-        if (set_epoch := getattr(self.data, "set_epoch", None)) is not None:
-            set_epoch(epoch)
 
     def _made(self, index: int) -> Any:
         try:
@@ -180,9 +168,8 @@ class IndexedSource:
             yield from map(ready, batches)
 
     def _batches(self, epoch: int, passed: int) -> Generator[Any]:
-        self._set_epoch(epoch)
-        if (begin := getattr(self.data, "on_epoch_begin", None)) is not None:
-            begin()
+        self._tell("set_epoch", epoch)  # from which its order may follow
+        self._tell("on_epoch_begin")
         indices = self.order(epoch)[passed:]
         first, self._first = self._first, None
         same = not self._reorders and (epoch == 0 or not hasattr(self.data, "set_epoch"))
@@ -271,12 +258,6 @@ class IndexedSource:
 
     def skip(self, epoch: int) -> None:
         """Pass over an epoch that an earlier run has done; the data is told of it, for its order may depend on that."""
-        if (begin := getattr(self.data, "on_epoch_begin", None)) is not None:
-            begin()
+        self._tell("on_epoch_begin")
         self._first = None  # it may be another batch now
         self.epoch_end()
-
-    def epoch_end(self) -> None:
-        """Tell the data that an epoch has ended."""
-        if (end := getattr(self.data, "on_epoch_end", None)) is not None:
-            end()

@@ -10,13 +10,13 @@ from typing import Any
 
 from keraunos.core.errors import DataError
 from keraunos.data.ahead import Ahead, Pace
-from keraunos.data.batches import Form, as_it_is
+from keraunos.data.batches import Batched, Form, as_it_is
 
 # What runs have read of iterators, which can be read once, and not used.
 _unused: weakref.WeakKeyDictionary[Any, collections.deque[Any]] = weakref.WeakKeyDictionary()
 
 
-class StreamSource:
+class StreamSource(Batched):
     """Anything that yields batches.
 
     An epoch of `steps` batches goes on where the last one ended, and begins the data anew where it ends; without `steps`, an epoch is the whole. Epoch 0 begins
@@ -32,7 +32,6 @@ class StreamSource:
         DataError: There is no end of it, and no `steps`.
     """
 
-    batch_size = None
     seed = 0  # its order is its own
 
     def __init__(self, data: Any, steps: int | None = None, convert: Callable[[Any], Any] = as_it_is, endless: bool = False):
@@ -91,11 +90,6 @@ class StreamSource:
         return self._form.checked(self.convert, raw, f"batch {number + 1}")
 
     @property
-    def alone(self) -> bool:
-        """Whether a batch is x, not a tuple of it; known when one was seen."""
-        return self._form.alone
-
-    @property
     def head(self) -> Any:
         """The first batch, which is still to come."""
         for numbered in self._raw(1):
@@ -131,11 +125,6 @@ class StreamSource:
             for _ in self._raw(self.steps):
                 pass
         self.epoch_end()
-
-    def epoch_end(self) -> None:
-        """Tell the data that an epoch has ended."""
-        if hasattr(self.data, "on_epoch_end"):
-            self.data.on_epoch_end()
 
     def close(self) -> None:
         """End of the run: an iterator of data that can be begun anew is let go."""
