@@ -265,10 +265,6 @@ def repeat(fn: Any, state: Any, xs: Any) -> Any:
     return scan(fn, state, xs, xs.shape[0], False, 1)
 
 
-def vectorized_map(fn: Any, elements: Any) -> Any:
-    return tf.vectorized_map(fn, elements)
-
-
 def custom_gradient(f: Any, args: Any) -> Any:
     return tf.custom_gradient(f)(*args)
 

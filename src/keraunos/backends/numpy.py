@@ -86,22 +86,11 @@ def synchronize(x: Any) -> None:
 
 
 # ---- elementwise ----
-_erf = np.frompyfunc(math.erf, 1, 1)
+def _of_doubles(function):
+    return lambda x: np.asarray(function(np.asarray(x, "float64"))).astype(x.dtype)
 
 
-def erf(x):
-    return np.asarray(_erf(np.asarray(x, "float64"))).astype(x.dtype)
-
-
-_erfc = np.frompyfunc(math.erfc, 1, 1)
-
-
-def erfc(x):
-    return np.asarray(_erfc(np.asarray(x, "float64"))).astype(x.dtype)
-
-
-def i0(x):
-    return np.i0(np.asarray(x, "float64")).astype(x.dtype)
+erf, erfc, i0 = map(_of_doubles, (np.frompyfunc(math.erf, 1, 1), np.frompyfunc(math.erfc, 1, 1), np.i0))
 
 
 def as_complex(real, imag):

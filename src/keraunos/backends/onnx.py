@@ -44,15 +44,11 @@ _WIDER = {
 # ---- what every engine provides ----
 stateful, forward, concrete = False, contextlib.nullcontext, contextlib.nullcontext
 devices, slot, store, seed_state, next_state = eager.devices, eager.slot, eager.store, eager.seed_state, eager.next_state
-compile, abstract, indices = eager.compile, eager.abstract, eager.indices
+compile, abstract, indices, synchronize = eager.compile, eager.abstract, eager.indices, eager.synchronize
 
 
 def differentiate(fn: Any, values: Any) -> Any:
     raise BackendError("The onnx backend has no gradients: it only traces.")
-
-
-def synchronize(x: Any) -> None:
-    pass
 
 
 def is_tensor(x: Any) -> bool:

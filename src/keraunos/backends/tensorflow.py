@@ -27,7 +27,7 @@ strict_dtypes: frozenset[str] = frozenset()
 stateful = False
 differentiate, compile, abstract, remat = graphs.differentiate, graphs.compile, graphs.abstract, graphs.remat
 cond, while_loop, scan, repeat = graphs.cond, graphs.while_loop, graphs.scan, graphs.repeat
-custom_gradient, vectorized_map = graphs.custom_gradient, graphs.vectorized_map
+custom_gradient, vectorized_map = graphs.custom_gradient, tf.vectorized_map
 
 
 # ---- what every engine provides ----
@@ -315,9 +315,7 @@ as_complex = _pair(_through(_HALF, tf.complex, back=False))
 
 
 # ---- reductions ----
-def _wide_sum(function: Any) -> Any:
-    """`function`, which adds up 16-bit floats in 32 bits."""
-    return _through(_HALF, function)
+_wide_sum = functools.partial(_through, _HALF)  # 16-bit floats are added up in 32 bits
 
 
 def _reduction(function: Any) -> Any:
