@@ -60,7 +60,8 @@ def inspect(filepath: Any) -> dict[str, Any]:
             tensors = safetensors.File(region)
             return report | {"format": "safetensors weights", "verified": tensors.sealed, "weights": _arrays(tensors.items())}
         with hdf5.File(region) as file:
-            return report | {"verified": file.sealed, **(_of_legacy(file) if legacy.is_legacy(file) else _of_weights(file))}
+            found = _of_legacy(file) if legacy.is_legacy(file) else {"format": "Keras 3 weights", "weights": _stored(weights.of_hdf5(file))}
+            return report | {"verified": file.sealed, **found}
 
 
 def _of_archive(path: pathlib.Path) -> dict[str, Any]:
@@ -76,10 +77,6 @@ def _of_archive(path: pathlib.Path) -> dict[str, Any]:
         found = {"layers": list(_layers(archive.config, stored)), "compilation": _compilation(archive.config.get("compile_config"))}
         require(noted.keys() != set(), path, "The metadata is empty.", METADATA)
         return {**report, **found, "weights": _stored(stored)}
-
-
-def _of_weights(file: hdf5.File) -> dict[str, Any]:
-    return {"format": "Keras 3 weights", "weights": _stored(weights.of_hdf5(file))}
 
 
 def _of_legacy(file: hdf5.File) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from keraunos.saving import hdf5
 from keraunos.saving.files import as_path, problem, replacing, require
 from keraunos.saving.old_names import names
 from keraunos.saving.regions import Region
-from keraunos.saving.weights import kind_of, listed, remedy, table
+from keraunos.saving.weights import kind_of, listed, tell_misfits
 
 ENDINGS = (".h5", ".hdf5")
 _CONFIG_LIMIT = 64 * 2**20
@@ -123,11 +123,7 @@ def give(model: Any, file: hdf5.File, by_name: bool = False, skip_mismatch: bool
             rows += [(name, listed((v.shape, v.dtype) for v in variables), listed((x.shape, x.dtype) for x in found))] if name not in skipped and found else []
         else:
             fitting += zip(variables, readers, strict=True)
-    if rows and not skip_mismatch:
-        raise problem(file.path, table(model, rows), fix=remedy(model))
-    if rows:
-        left = ", ".join(row[0] for row in rows[:8])
-        warn(f"{len(rows)} layers were left as they are, since the weights of '{file.path.name}' do not fit: {left}")
+    tell_misfits(model, rows, file.path, skip_mismatch)
     for variable, read in fitting:
         variable.assign(read())
 

@@ -237,28 +237,30 @@ def give(model: Any, stored: Stored, path: Any, skip_mismatch: bool = False, ski
         if group not in used and held and names.get(group) != "lora" and not _IGNORED.intersection(group.split("/")):
             (left := Store()).data = held  # type: ignore[assignment]
             rows.append((group.removesuffix("/vars"), "nothing", listed(left.describe().values())))
-    if rows and not skip_mismatch:
-        raise problem(path, table(model, rows), fix=remedy(model))
+    tell_misfits(model, rows, path, skip_mismatch)
     for fact in unread:
         warn(fact)
-    if rows:
-        left = ", ".join(row[0] for row in rows[:8])
-        warn(f"{len(rows)} layers were left as they are, since the weights of '{path.name}' do not fit: {left}")
     for key, variable in trace.written.items():
         variable.assign(trace.values[key])
     for assign in later:
         assign()
 
 
-def table(model: Any, rows: list[tuple[str, str, str]]) -> str:
-    lines = [f"The weights do not fit '{model.name}' in {len(rows)} places; nothing was assigned."]
-    lines += [f"  {name}: expected {expected}; found {found}" for name, expected, found in rows[:6]]
-    return "\n".join(lines)
+def tell_misfits(model: Any, rows: list[tuple[str, str, str]], path: Any, skip_mismatch: bool) -> None:
+    """Warn of what is left as it is since it does not fit: of which layer, what was expected, what was found.
 
-
-def remedy(model: Any) -> str:
-    built = "make the model as it was when it was saved, or pass skip_mismatch=True to load_weights"
-    return built if model.built else f"build the model first: {model.name}.build((None, …)), or call it on data"
+    Raises:
+        ModelFileError: There is something, and nothing is to be left.
+    """
+    if rows and not skip_mismatch:
+        lines = [f"The weights do not fit '{model.name}' in {len(rows)} places; nothing was assigned."]
+        lines += [f"  {name}: expected {expected}; found {found}" for name, expected, found in rows[:6]]
+        fix = "make the model as it was when it was saved, or pass skip_mismatch=True to load_weights"
+        fix = fix if model.built else f"build the model first: {model.name}.build((None, …)), or call it on data"
+        raise problem(path, "\n".join(lines), fix=fix)
+    if rows:
+        left = ", ".join(row[0] for row in rows[:8])
+        warn(f"{len(rows)} layers were left as they are, since the weights of '{path.name}' do not fit: {left}")
 
 
 def _assign(variable: Variable, data: Any, room: Room) -> None:
