@@ -223,9 +223,7 @@ class Discretization(Adapting):
         return encoded(places, self.output_mode, depth, self.output_dtype)
 
     def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        del config["trainable"]
-        return {**config, "dtype": self._policy.name}
+        return self._config_with(dtype=self._policy.name)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:

@@ -152,6 +152,4 @@ class HashedCrossing(Bucketed):
         return self.spec(inputs[0].shape)
 
     def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        del config["trainable"]
-        return {**config, "dtype": self._policy.name}
+        return self._config_with(dtype=self._policy.name)

@@ -167,6 +167,10 @@ class Layer(Callable_, _Arguments):
         raise BackendError("Layers have no add_metric: they hold metrics as attributes.", where=self.name, fix=fix)
 
     # ---- config ----
+    def _config_with(self, **changed: Any) -> dict[str, Any]:
+        """The arguments without `trainable`, of layers of which Keras would not read it."""
+        return {name: value for name, value in Layer.get_config(self).items() if name != "trainable"} | changed
+
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer."""
         base = {"name": self.name, "trainable": self.trainable, "dtype": dtype_policies.serialize(self.dtype_policy)}

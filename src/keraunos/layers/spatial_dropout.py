@@ -45,9 +45,7 @@ class SpatialDropout(Spatial, Noisy):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments; a policy that is a mere dtype by its name, and no `trainable`, which Keras would not read."""
-        config = super().get_config()
-        del config["trainable"]
-        return config if self.dtype_policy.is_mixed else {**config, "dtype": self.dtype}
+        return self._config_with(**({} if self.dtype_policy.is_mixed else {"dtype": self.dtype}))
 
 
 class SpatialDropout1D(SpatialDropout, rank=1):
