@@ -59,6 +59,29 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
                     self.counts[file] += 1
             return self.rows[nodeid]
 
+        @property
+        def tests_finished(self) -> bool:
+            return not self.workqueue and super().tests_finished
+
+        def remove_node(self, node: Any) -> str | None:
+            """A process died: what it had not begun is another's, what it was at has failed."""
+            left = [(unit, [test for test, done in tests.items() if not done]) for unit, tests in self.assigned_work.pop(node).items()]
+            begun = next((test for _, tests in left for test in tests), None)
+            for unit, tests in left:
+                if rest := [test for test in tests if test != begun]:
+                    self.workqueue[unit] = collections.OrderedDict.fromkeys(rest, False)
+            return begun
+
+        def _reschedule(self, node: Any) -> None:
+            if node in self.registered_collections:  # one that takes a place may not know the tests yet
+                super()._reschedule(node)
+
+        def schedule(self) -> None:
+            """Hand out tests; a process that takes the place of another is given several, or an end, since it begins its last test when it knows what follows."""
+            super().schedule()
+            for node in self.nodes:
+                self._reschedule(node)
+
     return Scheduling() if config.getoption("dist") == "loadgroup" else None
 
 

@@ -62,3 +62,33 @@ def test_nothing_is_left_behind(tmp_path: pathlib.Path) -> None:
     assert done.stdout.index("test_state PASSED") < done.stdout.index("left_by_the_example PASSED") < done.stdout.index("that_leaves PASSED")
     folder = done.stdout.partition("temporary: ")[2].split()[0]
     assert "keraunos-" in folder and not pathlib.Path(folder).exists()
+
+
+DYING = """
+    import os, pytest, time
+
+    @pytest.mark.parametrize("i", range(24))
+    def test_in_a_row(i):
+        if i in (3, 23):
+            os._exit(1)
+
+    @pytest.mark.xdist_group("together")
+    @pytest.mark.parametrize("i", range(9))
+    def test_together(i):
+        if i == 7:
+            os._exit(1)
+
+    @pytest.mark.timeout(1)
+    def test_that_hangs():
+        time.sleep(600)
+"""
+
+
+def test_a_process_that_dies_costs_one_test(tmp_path: pathlib.Path) -> None:
+    """Its other tests are run by the process that takes its place, whatever it was at and whether others had ended."""
+    root = pathlib.Path(__file__).parents[1]
+    (tmp_path / "test_dying.py").write_text(textwrap.dedent(DYING), encoding="utf-8")
+    options = ["-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder", "-p", "no:cacheprovider", "-p", "conftest", "-c", str(root / "pyproject.toml")]
+    done = subprocess.run([sys.executable, "-m", "pytest", "-q", *options, str(tmp_path)], cwd=root, capture_output=True, text=True, timeout=300)
+    assert "4 failed, 30 passed" in done.stdout, done.stdout + done.stderr
+    assert all(f"test_dying.py::{name} - worker" in done.stdout for name in ("test_in_a_row[3]", "test_in_a_row[23]", "test_together[7]", "test_that_hangs"))

