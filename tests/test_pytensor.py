@@ -54,6 +54,16 @@ def test_training_is_that_of_jax() -> None:
     np.testing.assert_allclose(losses("pytensor"), losses("jax"), rtol=1e-4)
 
 
+def test_nothing_of_a_plain_program_is_compiled_by_itself(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As PyTensor would an einsum, to machine code, which takes seconds on a machine where it was not done before."""
+    from pytensor.compile.builders import OpFromGraph
+
+    monkeypatch.setattr(OpFromGraph, "perform", lambda *_: pytest.fail("a graph within the graph"))
+    x = np.random.default_rng(1).normal(size=(3, 4)).astype("float32")
+    step = engine.compile(lambda x: engine.differentiate(lambda v: (ops.sum(ops.einsum("ij,kj->ik", v[0], v[0]) ** 2), None), [x])[1][0])
+    np.testing.assert_allclose(step(x), 4 * x @ x.T @ x, 1e-4)
+
+
 @pytest.mark.parametrize("mode", ["NUMBA", "JAX"])
 @pytest.mark.filterwarnings("ignore")  # the compilers' own
 def test_modes_agree(engine: Any, mode: str) -> None:

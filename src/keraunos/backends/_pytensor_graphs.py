@@ -26,11 +26,12 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # that there is no BLAS for C: products are NumPy's then
     import pytensor
     import pytensor.tensor as pt
+    from pytensor.compile.builders import OpFromGraph
     from pytensor.compile.mode import Mode, get_mode
     from pytensor.gradient import DisconnectedType
     from pytensor.graph.basic import Apply, Constant, Variable
     from pytensor.graph.op import Op
-    from pytensor.graph.replace import graph_replace
+    from pytensor.graph.replace import clone_replace, graph_replace
     from pytensor.graph.rewriting.basic import MergeOptimizer, SequentialGraphRewriter, in2out, node_rewriter
     from pytensor.graph.traversal import toposort
     from pytensor.ifelse import ifelse
@@ -107,11 +108,16 @@ def _at_once(fgraph: Any, node: Any) -> Any:
     return None
 
 
+@node_rewriter([OpFromGraph])
+def _inlined(fgraph: Any, node: Any) -> Any:
+    """What PyTensor would compile to machine code by itself, such as an einsum, as a part of the program."""
+    return clone_replace(node.op.inner_outputs, dict(zip(node.op.inner_inputs, node.inputs, strict=True)))
+
+
 @functools.cache
 def plain() -> Any:
-    return Mode(
-        linker=VMLinker(use_cloop=False, c_thunks=False), optimizer=SequentialGraphRewriter(in2out(without_custom, _at_once, name="at_once"), MergeOptimizer())
-    )
+    rewriter = in2out(_inlined, without_custom, _at_once, name="at_once")
+    return Mode(linker=VMLinker(use_cloop=False, c_thunks=False), optimizer=SequentialGraphRewriter(rewriter, MergeOptimizer()))
 
 
 def mode_of(chosen: Any) -> Any:
