@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -320,8 +323,12 @@ class Program:
             if compiled is None:  # the engine runs it as it is
                 return self.fn(*args)
             done: list[Any] = []
-            try:  # the result is kept in the same call, so that Ctrl-C cannot come between: the old state may be gone
-                done.extend(map(compiled, ([v._value for v in state],), *zip(args, strict=True)))
+            try:
+                results = map(compiled, ([v._value for v in state],), *zip(args, strict=True))
+                news = map(itemgetter(1), itertools.filterfalse(done.append, results) if self.donate else ())
+                # One call, in which Ctrl-C waits: the old state is given up, and the new one put in its place.
+                deque(itertools.chain.from_iterable(map(partial(map, setattr, state, itertools.repeat("_value")), news)), 0)
+                done.extend(results)  # of what is not donated
             except _Incomplete as found:
                 with self._lock:
                     self._extend(found.variables)
@@ -332,11 +339,10 @@ class Program:
                 if (better := failed(error, partial(self._by_op, *args))) is not None:
                     raise better from better.__cause__
                 raise
-            finally:
-                for _, new in done:
-                    for i, value in enumerate(new) if self.donate else new.items():
-                        state[i]._value = value
-            return done[0][0]
+            out, new = done[0]
+            for i, value in () if self.donate else new.items():
+                state[i]._value = value
+            return out
 
 
 @contextlib.contextmanager
