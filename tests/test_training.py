@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import _thread
+import gc
 import signal
 import threading
+import weakref
+from typing import Any
 
 import numpy as np
 import pytest
@@ -534,6 +537,31 @@ def test_an_interrupt_keeps_the_state():
             assert np.isfinite(model.get_weights()[0]).all()
 
 
+def test_interrupts_between_short_steps_lose_nothing():
+    """Many, of which one in fifteen would fall between a step's end and the last weight that it leaves, were these not one."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        pytest.skip("a shell's job in the background is not interrupted")
+    with keraunos_scope("jax"):
+        model = keras.Sequential([keras.Input((8,)), *[layers.Dense(8) for _ in range(20)], layers.Dense(1)])
+        model.compile("adam", "mse")
+        x = np.ones((64, 8), "float32")
+        model.train_on_batch(x, x[:, :1])
+        for wait in np.linspace(0.003, 0.006, 60):
+            raised = threading.Event()
+
+            def press(raised=raised, wait=wait):
+                while not raised.wait(wait):
+                    _thread.interrupt_main()
+                    wait = 10
+
+            with pytest.raises(KeyboardInterrupt):
+                threading.Thread(target=press, daemon=True).start()
+                while True:
+                    model.train_on_batch(x, x[:, :1])
+            raised.set()
+            assert np.isfinite([float(np.sum(v.numpy())) for v in (*model.weights, *model.optimizer.variables)]).all()
+
+
 def test_an_output_without_a_loss_has_none_in_the_logs(engine):
     x = keras.Input((3,))
     model = keras.Model(x, [layers.Dense(1, name="a")(x), layers.Dense(1, name="b")(x)])
@@ -1028,3 +1056,29 @@ def test_single_steps_may_be_asked_for_within_an_epoch(monkeypatch):
         callback = Between(lambda model, done: setattr(model.position, "single", model.position.epoch == 1 and done >= 80))
         _long_run(callback, 2)
     assert callback.done == [*range(8, 801, 8), *range(8, 81, 8), *range(81, 801)]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("job", ["fit", "evaluate", "predict"])
+def test_what_a_run_held_is_free_when_it_ends(engine: str, streamed: bool, job: str) -> None:
+    """The device's copy of the data above all, which a garbage collector that sees only Python's memory would leave for long."""
+    x, y = np.ones((8, 3), "float32"), np.zeros((8, 1), "float32")
+    pairs = [(x[:4], y[:4]), (x[4:], y[4:])]
+
+    def run() -> weakref.ref[Any]:
+        callback = keras.callbacks.Callback()
+        given: Any = (iter(pairs),) if streamed else (x,) if job == "predict" else (x, y)
+        getattr(model, job)(*given, callbacks=[callback], verbose=0, **({} if streamed else {"batch_size": 4}))
+        return weakref.ref(callback)
+
+    with keraunos_scope(engine):
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        run()
+        gc.collect()
+        gc.disable()
+        try:
+            held = run()
+            assert held() is None
+        finally:
+            gc.enable()

@@ -28,7 +28,8 @@ def failed(error: Exception, run: Callable[[], Any]) -> BaseException | None:
         return None  # it arose in Python, while the program was being traced: its place is known
     found = None
     try:
-        run()
+        if "device-side assert" not in str(error):  # after which every op fails
+            run()
     except KeraunosError as better:
         found = better
     except Exception:  # the engine's own, again

@@ -96,9 +96,9 @@ class Loop:
             data.check_passes(epochs, "x" if kind == "train" else "validation_data")
 
     def epoch(self, epoch: int, progress: Any = None, collected: list[Any] | None = None, passed: int = 0) -> Any:
-        """Run one epoch but for the first batches; returns what the last step did, and appends what each did to `collected`."""
+        """Run one epoch but for the first batches; returns its logs, and appends what each step gave to `collected`."""
         model, logs, self.done = self.model, None, passed
-        with model._run(), self._told(), contextlib.closing(self._dispatches(epoch, passed)) as dispatches:
+        with model._run(), self._told(self.kind != "predict"), contextlib.closing(self._dispatches(epoch, passed)) as dispatches:
             for steps, run in dispatches:
                 self.running = run
                 if self.by_batch:
@@ -117,17 +117,19 @@ class Loop:
                         break
                 if progress is not None and progress.due():
                     progress.draw(self.done, {} if self.kind == "predict" else self._numbers(logs))
-        return logs
+            with model._run(False):
+                return logs if self.kind == "predict" else model._epoch_logs(self.kind, logs)
 
     def _tell(self, moment: str, batch: int, logs: Any) -> None:
         with self.model._run(False):  # callbacks may evaluate the model, and read its metrics
             self.callbacks.call(f"on_{self.kind}_batch_{moment}", batch, logs)
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
-        """Say in which batch an error arose; end what workers of the data do."""
+    def _told(self, last: bool = True) -> Iterator[None]:
+        """Say in which batch an error arose; end what workers of the data do. What ran last, which holds the data and this, ends where nothing is asked of it any more."""
         try:
             yield
+            self.running = list if last else self.running
         except BaseException as error:
             self.data.close()
             if isinstance(error, Exception):

@@ -14,6 +14,7 @@ from keraunos.callbacks import CallbackList
 from keraunos.core import tree
 from keraunos.core.errors import ArgumentError, DataError
 from keraunos.core.frames import shortened
+from keraunos.core.locating import failed
 from keraunos.data.adapters import ArraySource, source, split, unpack_x_y_sample_weight
 from keraunos.training.checks import check_callbacks, check_data, check_finite, check_goals, check_inputs, check_model
 from keraunos.training.loops import Loop, Position
@@ -111,10 +112,9 @@ class Trainer(Steps):
                     callback_list.call("on_epoch_begin", epoch, None)
                     watch.begin(passed)
                     progress.begin(epoch, data.steps)
-                    step_logs = loop.epoch(epoch, progress, passed=passed)
+                    logs = loop.epoch(epoch, progress, passed=passed)
                     if loop.done == 0:
                         raise DataError("The data gave no batch.", where="x", fix="a generator can be used once: pass a new one, or steps_per_epoch")
-                    logs = self._epoch_logs("train", step_logs)
                     watch.end(epoch, logs)
                     if validation is not None and _due(epoch, validation_freq):
                         found = self._evaluate(validation)
@@ -157,7 +157,7 @@ class Trainer(Steps):
         loop.callbacks.call("on_test_begin", None)
         self.reset_metrics()
         with self._backend.forward():  # type: ignore[attr-defined]
-            logs = self._epoch_logs("test", loop.epoch(0, progress))
+            logs = loop.epoch(0, progress)
         loop.callbacks.call("on_test_end", logs)
         return logs
 
@@ -283,7 +283,12 @@ class Trainer(Steps):
                 check_inputs(self, data, batch)
                 check_goals(self, data, batch)
             order = self._cache.setdefault(("order", kind), [])
-            logs = numbers(self._program(kind, partial(self._afresh, order), "afresh")(Loop(self, kind, data, resident=False)._tensors(batch)))
+            try:
+                logs = numbers(self._program(kind, partial(self._afresh, order), "afresh")(Loop(self, kind, data, resident=False)._tensors(batch)))
+            except Exception as error:  # which engines may tell of only when the numbers are read
+                if better := failed(error, list):
+                    raise better from better.__cause__
+                raise
             logs = {name: logs[name] for name in order}
         values = list(logs.values())
         return logs if return_dict else values[0] if len(values) == 1 else values
