@@ -40,7 +40,8 @@ def raw_torch(name: str, x: Any) -> Step:
         "LayerNormalization": lambda: nn.LayerNorm(channels),
         "BatchNormalization": lambda: nn.BatchNorm2d(channels),
     }[name]()
-    x = torch.from_numpy(np.moveaxis(x, -1, 1).copy() if x.ndim == 4 else x).requires_grad_()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    module, x = module.to(device), torch.from_numpy(np.moveaxis(x, -1, 1).copy() if x.ndim == 4 else x).to(device).requires_grad_()
     arguments = (x, x, x) if name == "MultiHeadAttention" else (x,)
     more = {"need_weights": False} if name == "MultiHeadAttention" else {}
     parameters = [x, *module.parameters()]
@@ -69,7 +70,7 @@ def ours_torch(name: str, keraunos: Any, layer: Any, x: Any) -> Step:
 def keras_torch(name: str, keras: Any, layer: Any, x: Any) -> Step:
     """The same of a layer of Keras, in a loop as its guide writes it."""
     torch = importlib.import_module("torch")
-    x = torch.from_numpy(x).requires_grad_()
+    x = keras.ops.convert_to_tensor(x).requires_grad_()
     values = [x, *(v.value for v in layer.trainable_variables)]
 
     def step() -> Any:
@@ -117,6 +118,19 @@ def layer_jax(name: str, library: Any, layer: Any, x: Any) -> Step:
     return lambda: jax.block_until_ready(step(trainable, x))
 
 
+def repeated(engine: str, step: Step, count: int) -> Callable[[], None]:
+    """A step several times, until a GPU has done them all."""
+    cuda = importlib.import_module("torch").cuda if engine == "torch" else None
+    wait = cuda.synchronize if cuda and cuda.is_available() else lambda: None
+
+    def run() -> None:
+        for _ in range(count):
+            step()
+        wait()
+
+    return run
+
+
 def measured(engine: str, names: list[str], libraries: dict[str, Any], rounds: int) -> dict[str, dict[str, float]]:
     """Milliseconds of a step, by layer and peer."""
     found, rng = {}, np.random.default_rng(0)
@@ -131,8 +145,7 @@ def measured(engine: str, names: list[str], libraries: dict[str, Any], rounds: i
             make = layer_jax if engine == "jax" else ours_torch if key == "keraunos" else keras_torch
             steps[key] = make(name, library, layer, x)
         for step in steps.values():
-            for _ in range(3):
-                step()
-        repeats = max(1, int(0.2 / seconds(steps["raw"])))
-        found[name] = medians({key: (lambda s=step, n=repeats: [s() for _ in range(n)]) for key, step in steps.items()}, rounds, repeats)
+            repeated(engine, step, 3)()
+        repeats = max(1, int(0.2 / seconds(repeated(engine, steps["raw"], 1))))
+        found[name] = medians({key: repeated(engine, step, repeats) for key, step in steps.items()}, rounds, repeats)
     return found

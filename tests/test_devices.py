@@ -51,6 +51,7 @@ def test_the_train_step_is_lowered_for_cuda_and_tpu(make: Any, policy: str, monk
     with config.backend_scope("jax"):
         engine = config.active()
         monkeypatch.setattr(engine, "_on_cpu", lambda: False)  # the forms that GPUs and TPUs get
+        monkeypatch.setattr(engine, "_has_flash", lambda *_: False)  # which on a GPU is lowered for that alone
         keras.mixed_precision.set_global_policy(policy)
         try:
             model, x, y = make()
@@ -64,3 +65,21 @@ def test_the_train_step_is_lowered_for_cuda_and_tpu(make: Any, policy: str, monk
         assert set(exported.platforms) == {"cuda", "tpu"}
         assert len(exported.out_avals) >= len(values)
         assert len(exported.mlir_module_serialized) > 1000
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int32"])
+def test_the_forms_for_gpus_give_of_integers_what_those_for_processors_give(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = (np.arange(2 * 9 * 9 * 4).reshape(2, 9, 9, 4) % 3 - 1).astype(dtype)
+    kernel = (np.arange(3 * 3 * 4 * 2).reshape(3, 3, 4, 2) % 2).astype(dtype)
+    calls = [
+        lambda: ops.conv(x, kernel, 2, "same"), lambda: ops.conv_transpose(x, kernel.swapaxes(2, 3), 2), lambda: ops.depthwise_conv(x, kernel),
+        lambda: ops.max_pool(x, 3, 2, "same"), lambda: ops.max_pool(x, 8, 1, "same"),
+    ]  # fmt: skip
+    with config.backend_scope("jax"):
+        wanted = [ops.convert_to_numpy(call()) for call in calls]
+        monkeypatch.setattr(config.active(), "_on_cpu", lambda: False)
+        for call, want in zip(calls, wanted, strict=True):
+            np.testing.assert_array_equal(ops.convert_to_numpy(call()), want, strict=True)
+    with config.backend_scope("numpy"):
+        for call, want in zip(calls, wanted, strict=True):
+            np.testing.assert_array_equal(ops.convert_to_numpy(call()), want)

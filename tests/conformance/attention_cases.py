@@ -49,9 +49,9 @@ def _masked(mask, **kwargs):
 
 
 CASES = [
-    _case(dtypes=("float32", "bfloat16", "int32")),
+    _case(dtypes=("float32", "bfloat16", "float16", "int32")),
     _case(depth=4, scale=0.3),
-    _case(depth=4, heads=4, is_causal=True),
+    _case(depth=4, heads=4, is_causal=True, dtypes=("float32", "float16")),
     _case(heads=4, flash_attention=False),
     _case(attn_logits_soft_cap=0.5, is_causal=True),
     _case(((2, 2, 3, 4),), depth=4),

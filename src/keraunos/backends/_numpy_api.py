@@ -115,7 +115,8 @@ def functions(xp: Any, available: Callable[[str], Any], pool: Callable[..., Any]
 
     # ---- pooling ----
     def max_pool(inputs, *options):
-        return pool(inputs, windows.pool(inputs.shape, *options), True, np.iinfo(inputs.dtype).min if inputs.dtype.kind in "iu" else -np.inf)
+        least = np.iinfo(inputs.dtype).min if inputs.dtype.kind in "iu" else inputs.dtype.kind != "b" and -np.inf
+        return pool(inputs, windows.pool(inputs.shape, *options), True, least)
 
     def average_pool(inputs, *options):
         plan = windows.pool(inputs.shape, *options)

@@ -82,6 +82,9 @@ def conv(inputs, kernel, *options):
 def biased_conv(inputs, kernel, bias, strides=1, padding="valid", data_format=None, dilation_rate=1):
     if inputs.dtype == torch.bool:
         return NotImplemented
+    if inputs.is_cuda and not inputs.dtype.is_floating_point and not inputs.dtype.is_complex:  # of which cuDNN has no convolution
+        tensors = (None if x is None else x.double() for x in (inputs, kernel, bias))
+        return biased_conv(*tensors, strides, padding, data_format, dilation_rate).long().to(inputs.dtype)
     plan = windows.conv(inputs.shape, kernel.shape, strides, padding, data_format, dilation_rate)
     x, pads = _padded(inputs, plan)
     rank = plan.rank
@@ -118,6 +121,7 @@ def average_pool(inputs, pool_size, strides=None, padding="valid", data_format=N
     if plan.rank == 3 and inputs.dtype in (torch.float16, torch.bfloat16) and inputs.device.type == "cpu":  # which has no kernel for these
         return average_pool(inputs.float(), pool_size, strides, padding, data_format).to(inputs.dtype)
     x, pads = _padded(inputs, plan)
+    x = x.contiguous() if x.is_cuda else x  # else the gradients of padded inputs go to their neighbours
     out = _restored(_AVERAGE_POOL[plan.rank](x, plan.size, plan.strides, pads, count_include_pad=False), plan)
     if plan.symmetric:
         return out
@@ -150,8 +154,16 @@ def fold(x, output_size, kernel_size, dilation=1, padding=0, stride=1):
 
 
 # ---- recurrent networks ----
+def _in_one_piece(weights):
+    """Weights and biases as parts of one buffer, in which cuDNN has them, whether there are biases or not."""
+    weights = weights if len(weights) == 4 else [*weights, *weights[0].new_zeros(2, len(weights[0]))]
+    flat = torch.cat([w.reshape(-1) for w in weights])
+    return [part.view_as(w) for part, w in zip(flat.split([w.numel() for w in weights]), weights, strict=True)]
+
+
 def _through(kernel, x, weights, states, sizes=None):
     """The outputs of a fused kernel, and its last states; `x` is the steps in a row where `sizes` says how many samples have each."""
+    weights = _in_one_piece(weights) if x.is_cuda else weights
     first = [s.unsqueeze(0) for s in states]
     settings = len(weights) == 4, 1, 0.0, torch.is_grad_enabled(), False
     place = (x,) if sizes is None else (x, sizes)
@@ -352,6 +364,8 @@ def standardize_batch(x, axis, offset=None, scale=None, epsilon=1e-3):
     rows, restore = _channels(x, axis)
     if rows is None or rows.numel() <= rows.shape[1] or any(p is not None and p.shape != (rows.shape[1],) for p in (offset, scale)):
         return NotImplemented
+    if x.is_cuda and (scale is None) != (offset is None):  # which has no gradient there
+        scale, offset = torch.ones_like(offset) if scale is None else scale, torch.zeros_like(scale) if offset is None else offset
     out, mean, inverse = torch.native_batch_norm(rows, scale, offset, None, None, True, 0.0, epsilon)
     mean, inverse = mean.detach(), inverse.detach()
     return restore(out), mean.to(x.dtype), (inverse.pow(-2) - epsilon).clamp_min_(0).to(x.dtype)

@@ -36,8 +36,14 @@ def _available(dtype: str) -> Any:
 
 
 @functools.cache
+@functools.cache
+def _computing(chosen):
+    """The device that `keraunos.device` chose, else the first that there is."""
+    return chosen if isinstance(chosen, jax.Device) else jax.devices(chosen)[0]
+
+
 def _on_cpu():
-    return jax.default_backend() == "cpu"
+    return _computing(jax.config.jax_default_device).platform == "cpu"
 
 
 def _pool(x, plan, largest, fill):
@@ -448,6 +454,17 @@ def _of_one_channel_jvp(plan, primals, tangents):
 _of_one_channel.defjvp(_of_one_channel_jvp, symbolic_zeros=True)
 
 
+def _by_floats(convolution):
+    """The convolution, by floats for integers where XLA has none for these, which is on all but CPUs."""
+
+    def cast(x, dtype):
+        return (x.astype("int32") if x.dtype in float_dtypes else x).astype(dtype)
+
+    by_floats = _shared.through(dict.fromkeys(map(np.dtype, "?bhilBHIL"), "float32"), cast, convolution)
+    return lambda *args: (convolution if _on_cpu() else by_floats)(*args)
+
+
+@_by_floats
 def conv(inputs, kernel, *options):
     plan = windows.conv(inputs.shape, kernel.shape, *options)
     if plan.last and plan.groups == 1 and _on_cpu():
@@ -458,6 +475,7 @@ def conv(inputs, kernel, *options):
     return _by_lax(inputs, kernel, plan)
 
 
+@_by_floats
 def conv_transpose(inputs, kernel, *options):
     plan = windows.conv_transpose(inputs.shape, kernel.shape, *options)
     reach = [(k - 1) * d for k, d in zip(plan.size, plan.dilation, strict=True)]
@@ -487,11 +505,12 @@ def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
 
 
 # ---- attention ----
-def _has_flash(query):
-    """Whether cuDNN's kernels take these."""
-    device = jax.devices()[0]
+def _has_flash(query, key):
+    """Whether cuDNN's kernels take these, of which gradients want even lengths."""
+    device = _computing(jax.config.jax_default_device)
     short, depth = query.dtype.name in ("float16", "bfloat16"), query.shape[-1]
-    return device.platform == "gpu" and float(getattr(device, "compute_capability", 0)) >= 8 and short and depth % 8 == 0 and depth <= 128
+    even = device.platform == "gpu" and all(isinstance(n, int) and n % 2 == 0 for n in (query.shape[1], key.shape[1]))
+    return even and float(getattr(device, "compute_capability", 0)) >= 8 and short and depth % 8 == 0 and depth <= 128
 
 
 def dot_product_attention(query, key, value, bias=None, mask=None, scale=None, is_causal=False, flash_attention=None, attn_logits_soft_cap=None):
@@ -499,8 +518,9 @@ def dot_product_attention(query, key, value, bias=None, mask=None, scale=None, i
     fits = query.ndim == key.ndim == 4 and key.shape == value.shape and query.shape[::3] == key.shape[::3]
     if attn_logits_soft_cap is not None or not fits or not key.shape[2] or query.shape[2] % key.shape[2]:
         return NotImplemented
-    flash = flash_attention is not False and _has_flash(query)
-    if not flash and (flash_attention or (query.shape[2] == key.shape[2] and query.dtype.itemsize > 2)):  # the body is faster there
+    flash = flash_attention is not False and _has_flash(query, key)
+    alike = query.shape[2] == key.shape[2] and query.dtype.itemsize > 2  # the body is faster there
+    if not flash and (flash_attention or alike or (query.dtype == "float16" and _on_cpu())):  # for which JAX's has no kernel
         return NotImplemented
     bias, mask = (None if x is None else x.reshape((1,) * (4 - x.ndim) + x.shape) for x in (bias, mask))
     options = {"scale": scale, "is_causal": is_causal, "implementation": "cudnn" if flash else "xla"}

@@ -81,14 +81,22 @@ def array(x: Any, dtype: str | None = None) -> torch.Tensor:
         copied = not isinstance(x, torch.Tensor)  # its memory may be changed
         x = x if not copied else _foreign.imported(torch.from_dlpack, x)
         if isinstance(x, torch.Tensor):
-            return x.to(device=device(), dtype=torch_dtype(dtype) if dtype else None, copy=copied)
+            return _sent(x, dtype, copied)
     x, dtype = _foreign.prepared(x, dtype)
     if isinstance(x, np.ndarray):
         if x.dtype.name == "bfloat16":  # NumPy's bfloat16 is not PyTorch's: go by the bits
             x = torch.from_numpy(x.view(np.int16).copy()).view(torch.bfloat16)
         elif not x.flags.writeable or any(s < 0 for s in x.strides):
             x = x.copy()
-    return torch.as_tensor(x, dtype=torch_dtype(dtype) if dtype else None, device=device())
+    where, kind = device(), torch_dtype(dtype) if dtype else None
+    return _sent(torch.as_tensor(x, dtype=kind)) if where.type == "cuda" else torch.as_tensor(x, dtype=kind, device=where)
+
+
+def _sent(x: torch.Tensor, dtype: str | None = None, copy: bool = False) -> torch.Tensor:
+    """A tensor where tensors are made; through pinned memory the host need not wait until a GPU has done its steps."""
+    where, kind = device(), torch_dtype(dtype) if dtype else None
+    soon = where.type == "cuda" and x.device.type == "cpu" and x.nbytes <= 2**26
+    return (x.pin_memory() if soon else x).to(where, kind, non_blocking=soon, copy=copy)
 
 
 def to_numpy(x: Any) -> np.ndarray:
@@ -559,7 +567,8 @@ def scatter_rows(x, places, updates, reduction=None):
         out = out.index_add(0, places, updates)
     else:
         kind = {"mul": "prod", "max": "amax", "min": "amin"}[reduction]
-        out = out.scatter_reduce(0, places.reshape(-1, *[1] * (x.ndim - 1)).expand(updates.shape), updates, kind)
+        out, updates = (t.byte() if t.dtype is torch.bool else t for t in (out, updates))
+        out = out.scatter_reduce(0, places.reshape(-1, *[1] * (x.ndim - 1)).expand(updates.shape), updates, kind).to(x.dtype)
     return out[:-1]
 
 

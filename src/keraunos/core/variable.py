@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import importlib
 import math
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from keraunos.core import config, dtypes
@@ -13,6 +14,13 @@ from keraunos.core.failures import translated
 from keraunos.core.names import auto_name, scoped
 from keraunos.core.scope import scope, within
 from keraunos.core.spec import Operators, Spec, known, same_dim, show
+
+
+def numpy_of(variables: Iterable[Any]) -> list[Any]:
+    """Copies of the values of variables as NumPy arrays, which leave a device together."""
+    for v in (variables := list(variables)):
+        getattr(getattr(v, "_value", None), "copy_to_host_async", bool)()
+    return [v.numpy() for v in variables]
 
 
 class Variable(Operators):

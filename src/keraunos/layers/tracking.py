@@ -15,7 +15,7 @@ import numpy as np
 
 from keraunos.core import config
 from keraunos.core.errors import ShapeError, StateError
-from keraunos.core.variable import Derived, Variable
+from keraunos.core.variable import Derived, Variable, numpy_of
 from keraunos.metrics.metric import Metric
 from keraunos.random import SeedGenerator
 
@@ -163,7 +163,7 @@ class Tracked:
 
     def get_weights(self) -> list[Any]:
         """Copies of the weights as NumPy arrays."""
-        return [v.numpy() for v in self.weights]
+        return numpy_of(self.weights)
 
     def set_weights(self, weights: list[Any]) -> None:
         """Set the weights from arrays in the order of `get_weights`; nothing is set unless all fit.

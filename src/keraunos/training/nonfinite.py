@@ -16,6 +16,7 @@ from keraunos.core.frames import warn
 from keraunos.core.functional import Program, functional
 from keraunos.core.op import watched
 from keraunos.core.scope import scope, within
+from keraunos.core.variable import numpy_of
 from keraunos.data.adapters import ArraySource, unpack_x_y_sample_weight
 
 LIMIT_BYTES = 1 << 24  # a state up to this size is kept when an epoch begins
@@ -182,7 +183,7 @@ class Watch:
     def begin(self, passed: int = 0) -> None:
         """Keep the state that an epoch begins with, after so many of its batches."""
         if self.able:
-            self.kept, self.passed = [v.numpy() for v in self.search.variables], passed
+            self.kept, self.passed = numpy_of(self.search.variables), passed
 
     def end(self, epoch: int, logs: dict[str, Any]) -> None:
         """Look at the logs of an epoch; warn if the loss is not finite."""
@@ -223,7 +224,7 @@ def guard(loop: Any) -> None:
     healthy = Program(lambda: ops.all(ops.stack([ops.all(ops.isfinite(v)) for v in looked_at])), looked_at)
 
     def checked(batch: Any) -> Any:
-        before = [np.array(v.numpy()) for v in search.variables]
+        before = numpy_of(search.variables)
         logs = step(batch)
         told = [np.asarray(backend.to_numpy(v)) for v in tree.flatten(logs or {})]
         if bool(backend.to_numpy(healthy())) and all(np.isfinite(v).all() for v in told if v.dtype.kind == "f"):

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from keraunos.core import tree
 from keraunos.core.functional import Program, functional, value_and_grad
 from keraunos.core.scope import within
+from keraunos.core.variable import numpy_of
 from keraunos.data.adapters import source, unpack_x_y_sample_weight
 from keraunos.training.loops import Loop
 from keraunos.training.steps import whole
@@ -63,7 +62,7 @@ def profile(model: Any, x: Any, y: Any, sample_weight: Any, batch_size: int | No
             fetched.append(time.perf_counter() - started)
         data.close()
         tensors = loop._tensors(data.head) if tensors is None else tensors
-        kept = [np.array(v.numpy()) for v in model.run_variables]
+        kept = numpy_of(model.run_variables)
 
         def program(fn: Callable[[Any], Any]) -> Callable[[], Any]:
             def cleared(batch: Any) -> Any:
