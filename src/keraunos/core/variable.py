@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import importlib
 import math
@@ -16,10 +17,17 @@ from keraunos.core.scope import scope, within
 from keraunos.core.spec import Operators, Spec, known, same_dim, show
 
 
+def send(tensors: Iterable[Any]) -> None:
+    """Let copies of tensors leave the device, if they are on one, together: then reading one does not wait for another."""
+    with contextlib.suppress(RuntimeError):  # who reads it is told that its value is gone
+        for x in tensors:
+            getattr(x, "copy_to_host_async", bool)()
+
+
 def numpy_of(variables: Iterable[Any]) -> list[Any]:
-    """Copies of the values of variables as NumPy arrays, which leave a device together."""
-    for v in (variables := list(variables)):
-        getattr(getattr(v, "_value", None), "copy_to_host_async", bool)()
+    """Copies of the values of variables as NumPy arrays."""
+    variables = list(variables)
+    send(getattr(v, "_value", None) for v in variables)
     return [v.numpy() for v in variables]
 
 

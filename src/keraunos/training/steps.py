@@ -21,7 +21,7 @@ from keraunos.core.frames import shortened
 from keraunos.core.functional import Program, functional, value_and_grad
 from keraunos.core.scope import scope, within
 from keraunos.core.spec import Spec, show
-from keraunos.core.variable import Variable
+from keraunos.core.variable import Variable, send
 from keraunos.data.adapters import class_weights, source, unpack_x_y_sample_weight
 from keraunos.layers.tracking import Cache
 from keraunos.training.compiled import ACCURACY, CROSSENTROPY, CompiledLoss, CompiledMetrics, names_of
@@ -470,4 +470,5 @@ def numbers(logs: dict[str, Any]) -> dict[str, Any]:
         value = np.asarray(config.active().to_numpy(value))
         return float(value) if value.ndim == 0 else value.tolist()
 
+    send(tree.flatten(logs))
     return {name: {k: number(v) for k, v in value.items()} if isinstance(value, dict) else number(value) for name, value in logs.items()}

@@ -15,6 +15,7 @@ from keraunos.core import tree
 from keraunos.core.errors import ArgumentError, DataError
 from keraunos.core.frames import shortened
 from keraunos.core.locating import failed
+from keraunos.core.variable import send
 from keraunos.data.adapters import ArraySource, source, split, unpack_x_y_sample_weight
 from keraunos.training.checks import check_callbacks, check_data, check_finite, check_goals, check_inputs, check_model
 from keraunos.training.loops import Loop, Position
@@ -248,6 +249,7 @@ class Trainer(Steps):
             if not self._overrides("make_predict_function") and loop.distribution is None:
                 self._cache["plain predict"] = self._program("predict")  # for the short way above
             with loop._told():
+                send(tree.flatten(outputs))
                 arrays = [[backend.to_numpy(v) for v in tree.flatten(structure)] for structure in outputs]
             callback_list.call("on_predict_end", None)
             if progress.live:
