@@ -36,8 +36,7 @@ def found(words: str) -> list[str]:
     counts = {code: sum(word in sections()[code].lower() for word in wanted) for code in codes}
     most = max(counts.values())
     if re.fullmatch(r"(?i)kr\d+", words) or 2 * most <= len(wanted):
-        fact = f"No section of the page of errors is about '{words}'."
-        raise ArgumentError(fact, where="explain", fix=suggestion(words, codes, shown=100))
+        raise ArgumentError(f"No section of the page of errors is about '{words}'.", where="explain", fix=suggestion(words, codes, shown=100))
     return [code for code in codes if counts[code] == most]
 
 

@@ -211,8 +211,7 @@ def _encoding(path: pathlib.Path) -> str:
             return "utf-16"
         strange = len(start) - len(start.translate(None, _CONTROLS))
         if b"\0" in start or strange > len(start) // 100:
-            fix = "save the table as CSV, in UTF-8: a spreadsheet by itself (.xlsx, .ods) is none"
-            raise DataError("The file holds no text.", where=str(path), fix=fix)
+            raise DataError("The file holds no text.", where=str(path), fix="save the table as CSV, in UTF-8: a spreadsheet by itself (.xlsx, .ods) is none")
     try:
         with open(path, encoding="utf-8") as file:
             while file.read(2**20):

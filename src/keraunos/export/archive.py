@@ -161,8 +161,7 @@ class ExportArchive:
     def _specs(self, signature: Any) -> list[Any]:
         """TensorFlow's specs for a list of arguments, each with a name."""
         if not isinstance(signature, (list, tuple)):
-            received = type(signature).__name__
-            raise ArgumentTypeError("A signature is a list.", where="input_signature", received=received, expected="an entry for each argument")
+            raise ArgumentTypeError("A signature is a list.", where="input_signature", received=type(signature).__name__, expected="an entry for each argument")
         return tree.map_structure(self.spec, list(signature))
 
     def spec(self, x: Any, name: str | None = None) -> Any:
@@ -203,8 +202,7 @@ class ExportArchive:
         variables = list(variables) if isinstance(variables, (list, tuple, set)) else [variables]
         wrong = next((v for v in variables if not isinstance(v, (Variable, self._tf.Variable))), None)
         if wrong is not None:
-            received = type(wrong).__name__
-            raise ArgumentTypeError("A collection has variables.", where="add_variable_collection", received=received, expected="a list of them")
+            raise ArgumentTypeError("A collection has variables.", where="add_variable_collection", received=type(wrong).__name__, expected="a list of them")
         self._collections[name] = [self._hold(self._copy(v)) if isinstance(v, Variable) else v for v in variables]
 
     # ---- writing ----

@@ -217,8 +217,7 @@ class Callable_(Effects):
         """Say that the first input was none, if that is why a call failed."""
         for x in tree.flatten(args[0]) if args else ():
             if isinstance(x, Callable_):
-                fix = f"call it: {x.name}(x)"
-                raise ArgumentTypeError(f"'{self.name}' was called on the layer '{x.name}', not on a tensor.", where=self.name, fix=fix)
+                raise ArgumentTypeError(f"'{self.name}' was called on the layer '{x.name}', not on a tensor.", where=self.name, fix=f"call it: {x.name}(x)")
         if args and args[0] is None:
             fix = "end the `call` of the layer before it with: return …"
             raise ArgumentTypeError(f"'{self.name}' was called on None: what was called before it returned nothing.", where=self.name, fix=fix)

@@ -30,8 +30,7 @@ def _finite(data: Any, name: str) -> np.ndarray:
     """Numbers that a layer learns from, in 64 bits."""
     x = _numbers(data).astype("float64")
     if not np.isfinite(x).all():
-        fact = "The data holds NaN or infinity, and then so would what the layer learns."
-        raise DataError(fact, where=name, fix="data[np.isfinite(data).all(axis=-1)]")
+        raise DataError("The data holds NaN or infinity, and then so would what the layer learns.", where=name, fix="data[np.isfinite(data).all(axis=-1)]")
     return x
 
 

@@ -62,8 +62,7 @@ class JaxLayer(Native):
         given = {name: getattr(self, name) for name in ("params", "state") if name in self._takes}
         lacking = [name for name, value in given.items() if value is None]
         if lacking and self.init_fn is None:
-            fact = f"call_fn takes `{lacking[0]}`, and nothing tells how it begins."
-            raise ArgumentError(fact, where=self.name, fix=f"pass init_fn=…, or {lacking[0]}=…")
+            raise ArgumentError(f"call_fn takes `{lacking[0]}`, and nothing tells how it begins.", where=self.name, fix=f"pass init_fn=…, or {lacking[0]}=…")
         self._lacking = lacking
         for name, value in given.items():
             if value is not None:

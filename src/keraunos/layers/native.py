@@ -65,5 +65,4 @@ class Native(Layer):
             ModelFileError: It was not.
         """
         if is_safe() if safe_mode is None else safe_mode:
-            fact = f"The file holds a {cls.__name__}: loading it would run code from {what}."
-            raise ModelFileError(fact, fix=TRUSTED)
+            raise ModelFileError(f"The file holds a {cls.__name__}: loading it would run code from {what}.", fix=TRUSTED)

@@ -78,8 +78,7 @@ def whole_numbers(x: np.ndarray) -> np.ndarray:
         DataError: Some are none.
     """
     if is_text(x):
-        fact = "Integers are expected here, not text or Python objects."
-        raise DataError(fact, fix="StringLookup takes strings; fill what is missing: data.fillna(-1)")
+        raise DataError("Integers are expected here, not text or Python objects.", fix="StringLookup takes strings; fill what is missing: data.fillna(-1)")
     with np.errstate(invalid="ignore"):
         whole = x.astype("int64")
     if x.dtype.kind == "f" and not np.array_equal(whole, x):

@@ -115,8 +115,7 @@ class TextVectorization(HostLayer, Adapting):
         entries = found.shape[0] if getattr(found, "shape", None) else len(found) if hasattr(found, "__len__") else None
         if entries != count:
             received = type(found).__name__ if entries is None else f"{entries} entries"
-            fact = f"The function {argument}= must return an entry for each text."
-            raise DataError(fact, where=self.name, received=received, expected=f"{count} entries")
+            raise DataError(f"The function {argument}= must return an entry for each text.", where=self.name, received=received, expected=f"{count} entries")
         return found
 
     def _joined(self, words: Words) -> Words:

@@ -141,8 +141,7 @@ def model_to_dot(model: Any, show_shapes: bool = False, show_dtype: bool = False
     if not isinstance(model, Model):
         raise ArgumentTypeError("Only a model can be drawn.", where="plot_model", received=type(model).__name__, fix="keras.Model(inputs, outputs)")
     if not model.built:
-        fix = "begin it with keras.Input, or call it on data"
-        raise StateError(f"The model '{model.name}' is not built.", where="plot_model", fix=fix)
+        raise StateError(f"The model '{model.name}' is not built.", where="plot_model", fix="begin it with keras.Input, or call it on data")
     one_of("rankdir", rankdir, DIRECTIONS, "plot_model")
     one_of("splines", splines, ("ortho", "curved", "polyline", "spline", "line"), "plot_model")
     shown = Shown(show_shapes, show_dtype, show_layer_names, expand_nested, show_layer_activations, show_trainable, rankdir, splines)

@@ -290,8 +290,7 @@ class Model(Trainer, Layer):
                 raise ArgumentError(f"A model has no '{group}'.", where="set_state_tree", fix=suggestion(group, known))
             for path, value in _leaves(tree):
                 if path not in known[group]:
-                    fact = f"There is no variable '{path}' among the {group}."
-                    raise ArgumentError(fact, where="set_state_tree", fix=suggestion(path, known[group]))
+                    raise ArgumentError(f"There is no variable '{path}' among the {group}.", where="set_state_tree", fix=suggestion(path, known[group]))
                 variables.append(known[group][path])
                 values.append(value)
         assign_all(variables, values)

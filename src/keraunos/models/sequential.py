@@ -92,8 +92,7 @@ class Sequential(GraphModel):
         x = self._outputs_structure if self._order else chain[0].output
         for former, layer in itertools.pairwise(chain[len(self._order) :]):
             if not isinstance(x, KerasTensor):
-                fact = f"The layer '{former.name}' has several outputs; in a Sequential each has one."
-                raise ShapeError(fact, where=self.name, fix="use a functional model")
+                raise ShapeError(f"The layer '{former.name}' has several outputs; in a Sequential each has one.", where=self.name, fix="use a functional model")
             with within(names=self._place):
                 x = layer(x)
             if x is None:

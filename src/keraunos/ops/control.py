@@ -201,8 +201,7 @@ def while_loop(cond: Callable[..., Any], body: Callable[..., Any], loop_vars: An
     """
     _functions("ops.while_loop", cond=cond, body=body)
     if isinstance(maximum_iterations, (str, float)):
-        received = f"maximum_iterations={maximum_iterations!r}"
-        raise ArgumentTypeError("maximum_iterations must be an integer or None.", where="ops.while_loop", received=received)
+        raise ArgumentTypeError("maximum_iterations must be an integer or None.", where="ops.while_loop", received=f"maximum_iterations={maximum_iterations!r}")
     several = isinstance(loop_vars, (list, tuple))
     start = tuple(_tensors(x) for x in (loop_vars if several else (loop_vars,)))
 
@@ -337,8 +336,7 @@ def _scanned(
     def step(carry: Any, x: Any) -> Any:
         out = f(carry, x)
         if not isinstance(out, (tuple, list)) or len(out) != 2:
-            received = f"a {type(out).__name__}"
-            raise ArgumentError("The step of scan must return a pair: the carry, and what is stacked.", where=where, received=received)
+            raise ArgumentError("The step of scan must return a pair: the carry, and what is stacked.", where=where, received=f"a {type(out).__name__}")
         return out
 
     def checked(carry: Any, x: Any) -> Any:
@@ -448,8 +446,7 @@ def associative_scan(f: Callable[[Any, Any], Any], elems: Any, reverse: bool = F
         _check_same(_specs(elems), out, "f changes the form of its arguments.", where)
         return _recorded(associative_scan, (f, elems, reverse, axis), out)
     if len(sizes) != 1 or not isinstance(next(iter(sizes)), int):
-        received = ", ".join(str(show(shape(x))) for x in leaves)
-        raise ShapeError("associative_scan needs tensors of one known size along axis.", where=where, received=received)
+        raise ShapeError("associative_scan needs tensors of one known size along axis.", where=where, received=", ".join(str(show(shape(x))) for x in leaves))
 
     def cut(xs: list[Any], *bounds: int | None) -> list[Any]:
         return [get_item(x, (*[slice(None)] * a, slice(*bounds))) for x, a in zip(xs, axes, strict=True)]

@@ -137,8 +137,7 @@ def ctc_decode(
     if greedy:
         return _greedy(inputs, steps, merge_repeated, mask_index)
     if not 1 <= top_paths <= beam_width:
-        received = f"top_paths={top_paths}, beam_width={beam_width}"
-        raise ArgumentError("top_paths must lie between 1 and beam_width.", received=received, fix="raise beam_width")
+        raise ArgumentError("top_paths must lie between 1 and beam_width.", received=f"top_paths={top_paths}, beam_width={beam_width}", fix="raise beam_width")
     return _beam_search(inputs, steps, beam_width, top_paths, mask_index)
 
 

@@ -354,8 +354,7 @@ def _paired(fun: Callable[..., Any]) -> Callable[..., Any]:
     def paired(*args: Any) -> Any:
         out = fun(*args)
         if not isinstance(out, (tuple, list)) or len(out) != 2:
-            received = f"a {type(out).__name__}"
-            raise ArgumentError("With has_aux, fun must return a pair.", where="ops.jvp", received=received, fix="return value, aux")
+            raise ArgumentError("With has_aux, fun must return a pair.", where="ops.jvp", received=f"a {type(out).__name__}", fix="return value, aux")
         return tuple(out)
 
     return paired

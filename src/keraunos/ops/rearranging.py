@@ -51,8 +51,7 @@ def rearrange(tensor: Tensor, pattern: str, **axes_lengths: int) -> Same:
     left, right = (_groups(side, pattern) for side in sides)
     names, wanted = list(itertools.chain(*left)), list(itertools.chain(*right))
     if sorted(names) != sorted(wanted) or len(set(names)) != len(names):
-        fact = "The pattern needs the same names on both sides, each once."
-        raise ArgumentError(fact, where="pattern", received=repr(pattern))
+        raise ArgumentError("The pattern needs the same names on both sides, each once.", where="pattern", received=repr(pattern))
     own, sizes = shape(tensor), dict(axes_lengths)
     if unknown := set(sizes) - set(names):
         fix = "use it in the pattern, or leave it out"

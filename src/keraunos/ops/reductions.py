@@ -340,8 +340,7 @@ def average(x: Tensor, axis: Any = None, weights: Tensor = None) -> Floating:
         weights = expand_dims(transpose(weights, order), [i for i in range(len(shape)) if i not in axes])
     own = dims(weights)
     if len(own) != len(shape) or not builtins.all(a == 1 or same_dim(a, b) for a, b in zip(own, shape, strict=True)):
-        expected = "x's shape, or that of the axes"
-        raise ShapeError(f"Weights of shape {show(own)} do not fit x of shape {show(shape)}.", expected=expected)
+        raise ShapeError(f"Weights of shape {show(own)} do not fit x of shape {show(shape)}.", expected="x's shape, or that of the axes")
     return true_divide(sum(multiply(x, weights), axis), sum(broadcast_to(weights, shaping.shape(x)), axis))
 
 

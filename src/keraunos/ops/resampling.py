@@ -250,8 +250,7 @@ def scale_and_translate(
     """
     one_of("method", method, (*_FILTERS, *_SYNONYMS))
     if isinstance(output_shape, int) or isinstance(spatial_dims, int):
-        received = f"output_shape={output_shape!r}, spatial_dims={spatial_dims!r}"
-        raise ArgumentError("output_shape and spatial_dims must be tuples.", received=received)
+        raise ArgumentError("output_shape and spatial_dims must be tuples.", received=f"output_shape={output_shape!r}, spatial_dims={spatial_dims!r}")
     sizes, target = shape(images), tuple(output_shape)
     axes = [normalize_axis(d, len(sizes), "spatial_dims") - len(sizes) for d in spatial_dims]
     if len(target) != len(sizes) or any(i not in axes and not same_dim(a, b) for i, a, b in zip(range(-len(sizes), 0), sizes, target, strict=False)):
@@ -356,8 +355,7 @@ def map_coordinates(inputs: Tensor, coordinates: Operand, order: int, fill_mode:
     one_of("fill_mode", fill_mode, _MODES)
     sizes, places = shape(inputs), shape(coordinates)
     if len(places) < 2 or not same_dim(places[0], len(sizes)) or not sizes:
-        expected = f"({len(sizes)}, …), at least two axes"
-        raise ShapeError(f"coordinates of shape {show(places)} do not go with inputs of {len(sizes)} axes.", expected=expected)
+        raise ShapeError(f"coordinates of shape {show(places)} do not go with inputs of {len(sizes)} axes.", expected=f"({len(sizes)}, …), at least two axes")
     return _sampled(ravel(inputs), [get_item(coordinates, i) for i in range(len(sizes))], sizes, order, fill_mode, fill_value)
 
 

@@ -148,8 +148,7 @@ def scatter(indices: Operand, values: Tensor, shape: Any) -> Same:
 def _by_segment(data: Any, segment_ids: Any, num_segments: Any, reduction: str) -> Any:
     own, ids = shaping.shape(data), shaping.shape(segment_ids)
     if len(ids) != 1 or not own or not same_dim(ids[0], own[0]):
-        expected = "one id for each row of data"
-        raise ShapeError(f"Segment ids of shape {show(ids)} do not fit data of shape {show(own)}.", where="segment_ids", expected=expected)
+        raise ShapeError(f"Segment ids of shape {show(ids)} do not fit data of shape {show(own)}.", where="segment_ids", expected="one id for each row of data")
     ids, num_segments = as_places(segment_ids), num_segments if num_segments is None else integer(num_segments, "num_segments", 0)
     if num_segments is None:
         num_segments = data_size(add(max(ids, initial=-1), 1), "pass num_segments=")

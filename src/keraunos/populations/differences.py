@@ -185,5 +185,4 @@ def _differ(label: str, xs: Sequence[Any], fix: str = "give all variants one val
     def told(x: Any) -> str:
         return repr(x)[:40] if isinstance(x, (*_PLAIN, numbers.Number)) else type(x).__name__
 
-    received = ", ".join(dict.fromkeys(map(told, xs[1:])))
-    return ArgumentError("The variants differ in what one program cannot vary.", where=label, received=received, fix=fix)
+    return ArgumentError("The variants differ in what one program cannot vary.", where=label, received=", ".join(dict.fromkeys(map(told, xs[1:]))), fix=fix)

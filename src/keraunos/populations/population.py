@@ -315,8 +315,7 @@ def _aligned(template: Any, models: Sequence[Any]) -> list[tuple[Variable, ...]]
         if len(set(map(id, column))) == len(column):
             columns.append(column)
         elif column[0].trainable or len(set(map(id, column))) > 1:
-            fix = "make all that is trained inside of model_fn"
-            raise ArgumentError("The variants share a variable.", where=column[0].path, fix=fix)
+            raise ArgumentError("The variants share a variable.", where=column[0].path, fix="make all that is trained inside of model_fn")
     return columns
 
 

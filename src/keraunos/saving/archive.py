@@ -168,8 +168,7 @@ def _made(config: dict[str, Any], path: pathlib.Path, custom_objects: Any, compi
     with custom_object_scope(custom_objects), within(sharing={}, safe_mode=safe_mode and scope.safe_mode):
         with _blamed(path, place, "describes a model that cannot be made"):
             model = object_from(config)
-        received = f"class {config.get('class_name')!r}"
-        require(isinstance(model, Model), path, "The file does not describe a model.", place, _MEND, received=received)
+        require(isinstance(model, Model), path, "The file does not describe a model.", place, _MEND, received=f"class {config.get('class_name')!r}")
         if compile and compile_config:
             with _blamed(path, training or place, "describes a compilation that cannot be done", "load it uncompiled: load_model(path, compile=False)"):
                 model.compile_from_config(compile_config)
@@ -187,8 +186,7 @@ def _blamed(path: pathlib.Path, place: str, fact: str, fix: str | None = None) -
     except RecursionError:
         raise problem(path, f"{place} {fact}: it is nested too deeply.", place, fix or _MEND) from None
     except KeraunosError as error:
-        fix = fix or error.fix or _MEND
-        raise problem(path, f"{place} {fact}: {error.fact}", place, fix, received=error.received, expected=error.expected) from error
+        raise problem(path, f"{place} {fact}: {error.fact}", place, fix or error.fix or _MEND, received=error.received, expected=error.expected) from error
     except Exception as error:  # the config may hold anything
         told = f"it lacks {error}" if isinstance(error, KeyError) else f"{type(error).__name__}: {error}"
         raise problem(path, f"{place} {fact}: {told}.", place, fix or _MEND) from error

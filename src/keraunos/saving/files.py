@@ -93,8 +93,7 @@ def existing(filepath: Any) -> pathlib.Path:
             else f"check the path: '{path.parent.absolute()}' has no such file"
         )
         raise problem(path, f"The file '{path}' does not exist.", fix=fix, code="KR600")
-    fix = "name the '.keras' or '.weights.h5' file; SavedModel folders are not read"
-    require(not path.is_dir(), path, f"'{path}' is a folder, not a model file.", fix=fix)
+    require(not path.is_dir(), path, f"'{path}' is a folder, not a model file.", fix="name the '.keras' or '.weights.h5' file; SavedModel folders are not read")
     require(path.stat().st_size > 0, path, f"'{path.name}' exists, but is empty (0 bytes).")
     return path
 

@@ -90,8 +90,7 @@ class Data:
             fits, needed = fits and (bool(self._filters) or stored == whole), 2 * whole if needed else 0
         else:
             fits = stored == needed <= self._region.size
-        fact = f"The file declares more than it holds: {self.nbytes:,} bytes are declared, {stored:,} stored."
-        require(fits, self._region.path, fact, self.place)
+        require(fits, self._region.path, f"The file declares more than it holds: {self.nbytes:,} bytes are declared, {stored:,} stored.", self.place)
         return needed
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:

@@ -50,8 +50,7 @@ def load(path: pathlib.Path, make: Callable[[dict[str, Any]], Any], compile: boo
     """
     with open(path, "rb") as stream, hdf5.File(Region(stream, path)) as file:
         config = _json(file, "model_config")
-        fix = f"make the model, then model.load_weights({path.name!r})"
-        require(config is not None, path, "This file holds weights alone, without a model.", fix=fix)
+        require(config is not None, path, "This file holds weights alone, without a model.", fix=f"make the model, then model.load_weights({path.name!r})")
         if not str(file.attribute("", "keras_version") or "1").startswith("3"):
             config = with_old_activations(config)
         training = _json(file, "training_config")

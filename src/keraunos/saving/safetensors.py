@@ -138,8 +138,7 @@ class File(dict[str, Tensor]):
         for begin, end in sorted(found):
             require(begin == place, self.path, f"The tensors {'overlap' if begin < place else 'leave a hole'} at byte {place:,}.", fix=_NEVER)
             place = end
-        fact = f"The file has {self.region.size - start:,} bytes of tensors; its header names {place:,}."
-        require(place == self.region.size - start, self.path, fact)
+        require(place == self.region.size - start, self.path, f"The file has {self.region.size - start:,} bytes of tensors; its header names {place:,}.")
 
     def _layout(self, noted: dict[str, str], start: bytes) -> Any:
         """Where the tensors belong, by a file of ours, which is compared with its digest."""

@@ -153,8 +153,7 @@ def of_hdf5(file: hdf5.File) -> Stored:
         if found:
             groups.setdefault(f"{group}/vars".strip("/"), {})[key] = data
     held = ", ".join(sorted({place.partition("/")[0] for place in [*file.groups, *file] if place})[:6]) or "none"
-    fact = "This HDF5 file holds no weights of a Keras model."
-    require(bool(groups) or "layers" in file.groups, file.path, fact, None, None, received=f"groups {held}")
+    require(bool(groups) or "layers" in file.groups, file.path, "This HDF5 file holds no weights of a Keras model.", None, None, received=f"groups {held}")
     names = {group: file.attribute(group, "name") for group in groups}
     return Stored(groups, {group: str(name) for group, name in names.items() if name is not None})
 
@@ -229,8 +228,7 @@ def give(model: Any, stored: Stored, path: Any, skip_mismatch: bool = False, ski
         expected, found = misfit
         if is_optimizer:
             fact = f"The state of '{owner.name}' in '{path.name}' was not loaded: expected {expected}; found {found}. It starts anew."
-            fix = "to keep it, freeze or unfreeze layers before the model is compiled, not between that and saving"
-            unread.append(layout(fact, fix=fix))
+            unread.append(layout(fact, fix="to keep it, freeze or unfreeze layers before the model is compiled, not between that and saving"))
         else:
             rows.append((getattr(owner, "name", "") or group, expected, found))
     for group, held in groups.items():

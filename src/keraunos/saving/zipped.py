@@ -129,8 +129,7 @@ class Archive:
             require(place <= info.header_offset, self.path, "Members of the archive overlap.", name, _STRANGE)
             place, total = start + info.compress_size, total + info.file_size
         require(place <= self.zip.start_dir, self.path, "The members of the archive reach beyond its end.", fix=AGAIN)
-        fact = f"The archive would unpack to {total:,} bytes from {self.size:,}."
-        require(total <= 200 * max(self.size, 2**20), self.path, fact, fix=_STRANGE)
+        require(total <= 200 * max(self.size, 2**20), self.path, f"The archive would unpack to {total:,} bytes from {self.size:,}.", fix=_STRANGE)
         for name in self.needed:
             members = f"members {', '.join(list(self.infos)[:6]) or 'none'}"
             require(name in self.infos, self.path, f"The archive has no member '{name}'.", fix="this is no file that Keras 3 wrote", received=members)

@@ -57,8 +57,7 @@ def checked(name: str, group: str, *xs: Any) -> tuple[DType, list[Any]]:
     """The common dtype of arrays and Python numbers, which must be of a group of kinds, and their tensors in it."""
     arrays = [x for x in xs if isinstance(x, Array)]
     if not arrays or not all(isinstance(x, (Array, *SCALARS)) for x in xs):
-        received = ", ".join(type(x).__name__ for x in xs)
-        raise ArgumentTypeError(f"{name} needs arrays of this namespace.", received=received, fix="pass xp.asarray(x)")
+        raise ArgumentTypeError(f"{name} needs arrays of this namespace.", received=", ".join(type(x).__name__ for x in xs), fix="pass xp.asarray(x)")
     dtype = _dtypes.result_type(*xs)
     for x in arrays:
         if not _dtypes.is_kind(x.dtype, group):
