@@ -10,7 +10,8 @@ import pytest
 
 import keraunos as keras
 from keraunos import layers, ops
-from keraunos.core.errors import LIMIT, KeraunosError
+from keraunos.core.errors import LIMIT, ArgumentError, KeraunosError
+from keraunos.core.locating import failed
 from tests.conftest import TRAINING
 
 X, Y = np.ones((4, 8), "float32"), np.ones((4, 1), "float32")
@@ -161,3 +162,11 @@ def test_an_engines_own_class_can_be_caught():
     with keras.config.backend_scope("jax"), pytest.raises(importlib.import_module("jax").errors.JaxRuntimeError, match="not enough memory"):
         ops.ones((2**25, 2**25))
     assert torch is not None
+
+
+def test_a_gpu_that_takes_no_more_is_not_asked_again() -> None:
+    """What PyTorch says after an assertion in a kernel failed: each op would fail with it, the first one no less."""
+    asked = []
+    better = failed(RuntimeError("CUDA error: device-side assert triggered\nCompile with `TORCH_USE_CUDA_DSA`"), lambda: asked.append(1))
+    assert isinstance(better, ArgumentError) and isinstance(better, RuntimeError)
+    assert "start Python anew" in str(better) and "KR107" in str(better) and not asked

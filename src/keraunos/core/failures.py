@@ -62,8 +62,12 @@ MEANINGS = (
         "a loop: ops.fori_loop with Python's integers, or ops.scan; else ops.custom_gradient, or ops.stop_gradient around what need not learn",
     ),
     Meaning(
-        r"[Ii]ndex .*out of (range|bounds)|device-side assert|is not in \[0, \d+\)|IndexError", ArgumentError, "KR107", "An index lies beyond its axis.",
-        "indices go from 0 to before the size of the axis; for an Embedding, input_dim is the largest index + 1. After this on a GPU, PyTorch needs a new process",
+        r"device-side assert", ArgumentError, "KR107", "An index or a label lies beyond its axis, and this process can compute no more on the GPU.",
+        "start Python anew; indices go from 0 to before the size of the axis, labels to before the number of classes",
+    ),
+    Meaning(
+        r"[Ii]ndex .*out of (range|bounds)|is not in \[0, \d+\)|IndexError", ArgumentError, "KR107", "An index lies beyond its axis.",
+        "indices go from 0 to before the size of the axis; for an Embedding, input_dim is the largest index + 1",
     ),
     Meaning(
         r"unsupported operand type|Expected all tensors to be on the same device|(incompatible|different) devices", ArgumentError, "KR712",
