@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from keraunos.backends import _onnx_opsets
-from keraunos.backends import numpy as eager
-from keraunos.backends._tracing import Pending
+from keraunos.backends._tracing import Pending, dtype_of
 from keraunos.core import dtypes
 from keraunos.core.errors import BackendError, SymbolicError
 from keraunos.core.spec import UNKNOWN, Spec
@@ -81,11 +80,6 @@ def building(graph: Graph) -> Iterator[Graph]:
         yield graph
     finally:
         current.graph = outer
-
-
-def dtype_of(x: Any) -> str:
-    """The dtype of a value or an array."""
-    return x.dtype if isinstance(x, Value) else eager.dtype_of(x)
 
 
 def emit(type: str, *inputs: Any, to: Any = None, sized: Any = None, **attributes: Any) -> Any:

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from keraunos.backends._onnx_graph import Value, dtype_of, emit, squeezed
-from keraunos.backends._tracing import ops
+from keraunos.backends._onnx_graph import Value, emit, squeezed
+from keraunos.backends._tracing import dtype_of, ops
 from keraunos.core.spec import OPERATORS
 
 __all__ = ["gru", "lstm", "simple_rnn"]

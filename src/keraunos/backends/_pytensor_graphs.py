@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from keraunos.backends import numpy as eager
-from keraunos.backends._tracing import Pending, refilled
+from keraunos.backends._tracing import Pending, is_tensor, refilled
 from keraunos.core import dtypes, tree
 from keraunos.core.errors import ArgumentTypeError, BackendError, SymbolicError
 from keraunos.core.spec import OPERATORS, UNKNOWN, Spec, known
@@ -129,20 +129,8 @@ stateful, forward, concrete = False, contextlib.nullcontext, contextlib.nullcont
 devices, synchronize, seed_state, indices = eager.devices, eager.synchronize, eager.seed_state, eager.indices
 
 
-def is_tensor(x: Any) -> bool:
-    return isinstance(x, (Traced, np.ndarray, np.generic))
-
-
-def is_traced(x: Any) -> bool:
-    return isinstance(x, Traced)
-
-
 def tracing() -> bool:
     return state.depth > 0
-
-
-def dtype_of(x: Any) -> str:
-    return x.dtype if isinstance(x, Traced) else eager.dtype_of(x)
 
 
 def to_numpy(x: Any) -> Any:
@@ -158,13 +146,11 @@ def available(dtype: str) -> str:
 
 
 def array(x: Any, dtype: str | None = None) -> Any:
-    if isinstance(x, Variable):
-        x = Traced(x)
+    if isinstance(x, (list, tuple)) and any(isinstance(y, (Traced, Variable)) for y in tree.flatten(x)):
+        x = OPERATORS["stack"]([array(y) for y in x])
+    x = Traced(x) if isinstance(x, Variable) else x
     if isinstance(x, Traced):
         return x if dtype is None else cast(x, dtype)
-    if isinstance(x, (list, tuple)) and any(isinstance(y, (Traced, Variable)) for y in tree.flatten(x)):
-        stacked = OPERATORS["stack"]([array(y) for y in x])
-        return stacked if dtype is None else cast(stacked, dtype)
     x = eager.array(x, available(dtype) if dtype else None)
     available(x.dtype.name)
     return x

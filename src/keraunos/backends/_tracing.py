@@ -6,6 +6,8 @@ import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
+
 from keraunos.backends import numpy as eager
 from keraunos.core import config, tree
 from keraunos.core.spec import OPERATORS, UNKNOWN, Shape, Symbolic
@@ -24,6 +26,18 @@ class Pending(Symbolic):
         return OPERATORS["not_equal"](self, other)
 
     __hash__ = Symbolic.__hash__
+
+
+def is_tensor(x: Any) -> bool:
+    return isinstance(x, (Pending, np.ndarray, np.generic))
+
+
+def is_traced(x: Any) -> bool:
+    return isinstance(x, Pending)
+
+
+def dtype_of(x: Any) -> str:
+    return x.dtype if isinstance(x, Pending) else eager.dtype_of(x)
 
 
 class _Ops:

@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from keraunos.backends import _composed, _shared
+from keraunos.backends import _composed, _shared, _tracing
 from keraunos.backends import numpy as eager
-from keraunos.backends._onnx_graph import Graph, Value, building, current, dtype_of, emit, expanded, opset, require, squeezed, with_axes
+from keraunos.backends._onnx_graph import Graph, Value, building, current, emit, expanded, opset, require, squeezed, with_axes
 from keraunos.backends._onnx_recurrent import *
-from keraunos.backends._tracing import named, ops, refilled, sizes_of, traced
+from keraunos.backends._tracing import dtype_of, holds_pending, is_tensor, named, ops, refilled, sizes_of, traced
 from keraunos.core import config, dtypes, tree, windows
 from keraunos.core.errors import BackendError, SymbolicError
 from keraunos.core.spec import OPERATORS, UNKNOWN, Spec, broadcast_shapes, known, normalize_axes, normalize_axis, size_of
@@ -44,19 +44,11 @@ _WIDER = {
 # ---- what every engine provides ----
 stateful, forward, concrete = False, contextlib.nullcontext, contextlib.nullcontext
 devices, slot, store, seed_state, next_state = eager.devices, eager.slot, eager.store, eager.seed_state, eager.next_state
-compile, abstract, indices, synchronize = eager.compile, eager.abstract, eager.indices, eager.synchronize
+compile, abstract, indices, synchronize, is_traced = eager.compile, eager.abstract, eager.indices, eager.synchronize, _tracing.is_traced
 
 
 def differentiate(fn: Any, values: Any) -> Any:
     raise BackendError("The onnx backend has no gradients: it only traces.")
-
-
-def is_tensor(x: Any) -> bool:
-    return isinstance(x, (Value, np.ndarray, np.generic))
-
-
-def is_traced(x: Any) -> bool:
-    return isinstance(x, Value)
 
 
 def tracing() -> bool:
@@ -70,11 +62,9 @@ def to_numpy(x: Any) -> Any:
 
 
 def array(x: Any, dtype: str | None = None) -> Any:
+    x = ops.stack([array(y) for y in x]) if holds_pending(x) else x
     if isinstance(x, Value):
         return x if dtype is None else cast(x, dtype)
-    if isinstance(x, (list, tuple)) and any(isinstance(y, Value) for y in tree.flatten(x)):
-        stacked = ops.stack([array(y) for y in x])
-        return stacked if dtype is None else cast(stacked, dtype)
     return eager.array(x, dtype)
 
 

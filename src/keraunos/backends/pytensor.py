@@ -38,7 +38,7 @@ float_dtypes = {*eager.float_dtypes, "float16", "float32", "float64"}
 strict_dtypes: frozenset[str] = frozenset()
 abstract, array, cast, compile, cond = graphs.abstract, graphs.array, graphs.cast, graphs.compile, graphs.cond
 custom_gradient, devices, differentiate, dim, concrete = graphs.custom_gradient, graphs.devices, graphs.differentiate, graphs.dim, graphs.concrete
-dtype_of, forward, indices, is_tensor, is_traced = graphs.dtype_of, graphs.forward, graphs.indices, graphs.is_tensor, graphs.is_traced
+dtype_of, forward, indices, is_tensor, is_traced = _tracing.dtype_of, graphs.forward, graphs.indices, _tracing.is_tensor, _tracing.is_traced
 mode, scan, seed_state, set_mode, settled, slot = graphs.mode, graphs.scan, graphs.seed_state, graphs.set_mode, graphs.settled, graphs.slot
 stateful, store, synchronize, to_numpy, tracing = graphs.stateful, graphs.store, graphs.synchronize, graphs.to_numpy, graphs.tracing
 while_loop = graphs.while_loop
@@ -274,18 +274,12 @@ _op("max", _extreme(pt.max))
 _op("min", _extreme(pt.min))
 
 
-def _place_of_largest(x: Any, axis: Any, keepdims: bool) -> Any:
+def _place_of_largest(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return cast_variable(pt.argmax(_as_number(x), axis, keepdims=keepdims), "int32")
 
 
-@traced
-def argmax_(x, axis=None, keepdims=False):
-    return _place_of_largest(x, axis, keepdims)
-
-
-@traced
-def argmin_(x, axis=None, keepdims=False):
-    return _place_of_largest(-x if x.dtype in dtypes.FLOATS else ~x, axis, keepdims)
+_op("argmax", _place_of_largest)
+_op("argmin", lambda x, *options: _place_of_largest(-x if x.dtype in dtypes.FLOATS else ~x, *options))
 
 
 def _running(function: Callable[..., Any]) -> Callable[..., Any]:
