@@ -8,6 +8,7 @@ import http.server
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ import pytest
 import keraunos as keras
 from keraunos import callbacks, layers
 from keraunos.core.errors import ArgumentError, StateError, TrainingError
+from keraunos.training.progress import Progress
 from tests import killed
 from tests.conftest import TRAINING
 from tests.killed import X, Y, state
@@ -445,6 +447,27 @@ def test_losses_that_are_not_finite(engine: str) -> None:
             with pytest.warns(UserWarning, match="The loss became"):
                 run(model, stop)
             assert model.stop_training
+
+
+@pytest.mark.parametrize("verbose", [0, 1, 2])
+def test_progress_in_a_loop_of_ones_own(verbose: int, capsys: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(Progress, "due", lambda self: self.verbose == 1)
+    shown = callbacks.CallbackList(add_progbar=True, verbose=verbose, epochs=2, steps=3)
+    for epoch in range(2):
+        shown.on_epoch_begin(epoch)
+        for batch in range(3):
+            shown.on_train_batch_end(batch, {"loss": 0.5 - batch / 10})
+        shown.on_test_begin()
+        shown.on_test_batch_end(0, {"loss": 7.0})
+        shown.on_test_end({"loss": 7.0})
+        shown.on_epoch_end(epoch, {"loss": 0.25, "val_loss": 7.0})
+    shown.on_test_begin()
+    shown.on_test_batch_end(4, {"loss": 0.125})
+    shown.on_test_end({"loss": 0.125})
+    lines = [re.sub(r"\d+(\.\d+)?(ms|s)\b", "T", line.rpartition("\r")[2]) for line in capsys.readouterr().out.split("\n")[:-1]]
+    steps = ["3/3 ", "5/5 "] if verbose == 1 else ["", ""]
+    ends = [f"Epoch {n}/2 {steps[0]}T T/step - loss: 0.2500 - val_loss: 7.0000" for n in (1, 2)]
+    assert lines == ([] if not verbose else [*ends, f"Evaluate {steps[1]}T T/step - loss: 0.1250"])
 
 
 def test_progress_may_be_asked_for(capsys: Any) -> None:

@@ -72,12 +72,7 @@ class SwapEMAWeights(Callback):
     def on_test_end(self, logs: Any = None) -> None:
         self._swap(False)
 
-    def on_predict_begin(self, logs: Any = None) -> None:
-        self._check()
-        self._swap(True)
-
-    def on_predict_end(self, logs: Any = None) -> None:
-        self._swap(False)
+    on_predict_begin, on_predict_end = on_test_begin, on_test_end
 
     def on_train_end(self, logs: Any = None) -> None:
         if self._optimizer.swapped and self.model.position.ended:  # the averages are to stay

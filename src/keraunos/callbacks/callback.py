@@ -104,7 +104,7 @@ class CallbackList:
     Args:
         callbacks: The callbacks, in a list or another `CallbackList`, or one.
         add_history: Whether a `History` is added, if there is none.
-        add_progbar: Accepted for Keras; `fit` shows progress by itself.
+        add_progbar: Whether the progress of `fit` is shown; its settings are the params `epochs`, `steps` (in an epoch) and `verbose`.
         model: The model.
         params: The run's settings.
 
@@ -132,6 +132,10 @@ class CallbackList:
                 raise ArgumentTypeError(f"A callback is a keras.callbacks.Callback, got {kind.__name__}.", where="callbacks", fix=fix)
         if add_history and not any(isinstance(callback, History) for callback in self.callbacks):
             self.callbacks.append(History())
+        if add_progbar:
+            from keraunos.callbacks.recording import OwnProgress
+
+            self.callbacks.append(OwnProgress())
         self.callbacks.sort(key=lambda callback: getattr(callback, "is_last", False))
         self.history = next((callback for callback in self.callbacks if isinstance(callback, History)), None)
         self.model = model

@@ -121,3 +121,48 @@ class ProgbarLogger(Callback):
     >>> import keraunos as keras
     >>> callbacks = [keras.callbacks.ProgbarLogger()]  # for programs of Keras that pass one to fit
     """
+
+
+class OwnProgress(ProgbarLogger):
+    """The same for a loop of one's own, as `CallbackList(add_progbar=True)` adds it; of the run's settings it takes `epochs`, `steps` and `verbose`."""
+
+    _bar: Any = None
+    _epoch: int | None = None  # which is under way
+    _done = 0
+
+    def _begin(self, title: str) -> None:
+        from keraunos.training.progress import Progress
+
+        if title or self._bar is None:
+            self._bar = Progress(self.params.get("verbose", "auto"), 1 if title else self.params.get("epochs") or 1, title)
+        self._bar.begin(self._epoch or 0, self.params.get("steps"))
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._epoch = epoch
+        self._begin("")
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self._done = batch + 1
+        if self._bar.due():
+            self._bar.draw(self._done, logs or {})
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self._bar.end(self._done, logs or {})
+        self._epoch = None
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        if self._epoch is None:
+            self._begin("Evaluate")
+
+    def on_predict_begin(self, logs: Any = None) -> None:
+        self._begin("Predict")
+
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self._epoch is None:  # the epoch's bar stays while the model is validated
+            self.on_train_batch_end(batch, logs)
+
+    def on_test_end(self, logs: Any = None) -> None:
+        if self._epoch is None:
+            self._bar.end(self._done, logs or {})
+
+    on_predict_batch_end, on_predict_end = on_test_batch_end, on_test_end
