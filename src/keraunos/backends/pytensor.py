@@ -359,13 +359,10 @@ def tile_(x, repeats):
     repeats = _sizes(repeats)
     x = x.reshape((*(1,) * (len(repeats) - x.ndim), *x.shape), ndim=max(x.ndim, len(repeats)))
     for axis, count in enumerate([1] * (x.ndim - len(repeats)) + repeats):
-        x = (
-            x
-            if count == 1
-            else pt.join(axis, *[x] * count)
-            if count.__class__ is int and count
-            else pt.tile(x, [count if i == axis else 1 for i in range(x.ndim)])
-        )
+        if count.__class__ is int and count:
+            x = pt.join(axis, *[x] * count) if count != 1 else x
+        else:
+            x = pt.tile(x, [count if i == axis else 1 for i in range(x.ndim)])
     return x
 
 
@@ -464,9 +461,8 @@ def _product(a, b):
     if a.ndim > 2 and b.ndim == 2:  # one product of matrices
         rows, inner = a.shape[:-1], a.type.shape[-1]
         out = pt.dot(a.reshape((-1, a.shape[-1] if inner is None else inner), ndim=2), b)
-        return out.reshape(
-            (*(r if d is None else d for r, d in zip(rows, a.type.shape, strict=False)), b.shape[1] if b.type.shape[1] is None else b.type.shape[1])
-        )
+        width = b.shape[1] if b.type.shape[1] is None else b.type.shape[1]
+        return out.reshape((*(r if d is None else d for r, d in zip(rows, a.type.shape, strict=False)), width))
     return cast_variable(pt.dot(a, b) if max(a.ndim, b.ndim) <= 2 else pt.matmul(a, b), a.dtype)
 
 

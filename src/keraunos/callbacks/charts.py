@@ -106,9 +106,8 @@ class _Panel:
         return self._axes() + "".join(map(self._line, self.lines)) + self._best() + self._legend()
 
     def _axes(self) -> str:
-        parts = [
-            f'<text x="{LEFT}" y="14" font-size="13" font-weight="600">{escape(self.title if len(self.title) < 36 else self.title[:35] + "…")}{" (log)" if self.log else ""}</text>'
-        ]
+        title = escape(self.title if len(self.title) < 36 else self.title[:35] + "…") + (" (log)" if self.log else "")
+        parts = [f'<text x="{LEFT}" y="14" font-size="13" font-weight="600">{title}</text>']
         for y in _decades(self.low, self.high) if self.log else ticks(self.low, self.high, 5):
             at = self._y(y)
             parts.append(f'<path d="M{LEFT} {at:.1f}H{WIDTH - RIGHT}" stroke="currentColor" opacity=".15"/>')
@@ -150,11 +149,8 @@ class _Panel:
     def _legend(self) -> str:
         parts, x = [], float(LEFT)
         for line in self.lines if len(self.lines) > 1 else ():
-            name = "validation" if line.held_out else "training"
-            dash = ' stroke-dasharray="6 4"' if line.held_out else ""
-            parts.append(
-                f'<path d="M{x} 24h22" stroke="{HELD_OUT if line.held_out else TRAINED}" stroke-width="2"{dash}/><text x="{x + 27}" y="28">{name}</text>'
-            )
+            name, colour, dash = ("validation", HELD_OUT, ' stroke-dasharray="6 4"') if line.held_out else ("training", TRAINED, "")
+            parts.append(f'<path d="M{x} 24h22" stroke="{colour}" stroke-width="2"{dash}/><text x="{x + 27}" y="28">{name}</text>')
             x += 90
         return "".join(parts)
 

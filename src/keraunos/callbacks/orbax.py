@@ -71,9 +71,7 @@ class OrbaxCheckpoint(Saving):
         first = self._iterations + 1 if self.by_batch else epoch
         if not self._begun and not self.model.position.resumed and first <= self._writer.latest:
             fact = f"The folder holds checkpoints up to {self._writer.latest}; this run would begin with {first}."
-            fix = (
-                "give each run a folder of its own" if self.by_batch else f"give each run a folder of its own, or fit(initial_epoch={self._writer.latest + 1})"
-            )
+            fix = "give each run a folder of its own" + ("" if self.by_batch else f", or fit(initial_epoch={self._writer.latest + 1})")
             raise StateError(fact, where=str(self.directory), fix=fix)
         self._begun = True
 

@@ -62,9 +62,8 @@ def _choice(facts: Facts) -> Iterator[Finding]:
     if name not in ENGINES:
         yield Finding("fail", "engine", f"{source}={name!r} names no engine.", suggestion(name, ENGINES))
     elif not facts.engines.get(name, Engine()).installed:
-        yield Finding(
-            "fail", "engine", f"{source or 'the default'} names {name}, which is not installed.", f"pip install 'keraunos[{name}]', or export {source}=jax"
-        )
+        remedy = f"pip install 'keraunos[{name}]', or export {source}=jax"
+        yield Finding("fail", "engine", f"{source or 'the default'} names {name}, which is not installed.", remedy)
     elif len(others) > 1:
         fact = f"KERAUNOS_BACKEND={name} is in force; KERAS_BACKEND={facts.environment['KERAS_BACKEND']} is another."
         yield Finding("warn", "engine", fact, "unset one of them")
@@ -78,9 +77,8 @@ def _settings(facts: Facts) -> Iterator[Finding]:
         return
     if not isinstance(found, dict):
         fact = found if isinstance(found, str) else "it is no JSON object"
-        yield Finding(
-            "fail", "settings", f"{where} cannot be read: {fact}", 'mend or delete it; it may hold {"floatx": "float32", "image_data_format": "channels_last"}'
-        )
+        remedy = 'mend or delete it; it may hold {"floatx": "float32", "image_data_format": "channels_last"}'
+        yield Finding("fail", "settings", f"{where} cannot be read: {fact}", remedy)
         return
     epsilon = found.get("epsilon", 1e-7)
     wrong = [("floatx", _FLOATS)] if found.get("floatx", "float32") not in _FLOATS else []

@@ -141,9 +141,8 @@ def _probed(name: str, program: str = "from keraunos.cli.facts import probe; pro
     if done.returncode == 0:
         return Engine(**json.loads(done.stdout.splitlines()[-1]))
     said = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("More:")]
-    return Engine(
-        error=f"{said[-1][:300]}" if said and done.returncode > 0 else f"the process ended by signal {-done.returncode}: {said[-1][:200] if said else ''}"
-    )
+    last = said[-1] if said else ""
+    return Engine(error=last[:300] if last and done.returncode > 0 else f"the process ended by signal {-done.returncode}: {last[:200]}")
 
 
 def probe(name: str) -> None:

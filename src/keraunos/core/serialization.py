@@ -329,11 +329,8 @@ def object_from(config: Any, known: Mapping[str, Any] | None = None) -> Any:
     module = config.get("module", "keras")
     cls = _find(name, config.get("registered_name"), module and str(module).removeprefix("tf_"), known or {})  # tf_keras: the last of Keras 2
     if not hasattr(cls, "from_config"):
-        fact, fix = (
-            f"'{name}' cannot be made from a config: it has no from_config method.",
-            "derive it from keras.layers.Layer, or define from_config(cls, config)",
-        )
-        raise ModelFileError(fact, fix=fix)
+        fact = f"'{name}' cannot be made from a config: it has no from_config method."
+        raise ModelFileError(fact, fix="derive it from keras.layers.Layer, or define from_config(cls, config)")
     inner = inner or {}
     if isinstance(inner, dict) and isinstance(own := inner.get("name"), str) and _CONTROL.search(own):
         raise ModelFileError("A name in the config has control codes in it.", received=f"name={own!r}", fix="do not load it: nothing is named so on purpose")

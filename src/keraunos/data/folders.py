@@ -109,9 +109,8 @@ def _data_set(directory: Any, labels: Any, label_mode: Any, class_names: Any, en
         raise ArgumentError("Both parts must be drawn by the same seed, or they overlap.", where="seed", fix="seed=0 for both, or subset='both'")
     paths, numbers, names = _listed(directory, labels, class_names, endings, follow_links)
     if not paths:
-        raise DataError(
-            f"There are no files in '{directory}'.", where="directory", expected=f"files that end in {', '.join(endings)}, in a folder for each class"
-        )
+        expected = f"files that end in {', '.join(endings)}, in a folder for each class"
+        raise DataError(f"There are no files in '{directory}'.", where="directory", expected=expected)
     targets = _targets(numbers, label_mode, len(names or ()))
     seed = host.make_seed() if seed is None else seed
     order = host.generator(seed).permutation(len(paths)) if shuffle else np.arange(len(paths))

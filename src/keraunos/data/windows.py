@@ -67,11 +67,8 @@ def timeseries_dataset_from_array(
             fix = "targets has one entry for each entry of the data: those before the first window are not used"
             raise DataError(f"There is no target for a window: targets has {len(goals)}, and windows begin at {start}.", where="targets", fix=fix)
     if count < 1:
-        raise ArgumentError(
-            f"A window spans {(sequence_length - 1) * sampling_rate + 1} times; the series has {end - start}.",
-            where="sequence_length",
-            fix="a smaller sequence_length or sampling_rate",
-        )
+        fact = f"A window spans {(sequence_length - 1) * sampling_rate + 1} times; the series has {end - start}."
+        raise ArgumentError(fact, where="sequence_length", fix="a smaller sequence_length or sampling_rate")
     begins = start + np.arange(0, count, sequence_stride)
     steps = np.arange(sequence_length) * sampling_rate
 

@@ -116,12 +116,8 @@ class Adaptable(Layer, kw_only=True):
             raise ArgumentError(fact, where=self.name, fix=f"leave {self.adapted}_constraint out")
         if not self.adaptable:
             fact = f"{type(self).__name__} has no {self.adapted} that is a matrix, to which low-rank adaptation could add."
-            raise ArgumentError(
-                fact,
-                where=self.name,
-                received=getattr(getattr(self, self.adapted, None), "shape", None),
-                fix="adapt layers that have one, such as Dense, EinsumDense and Embedding",
-            )
+            received = getattr(getattr(self, self.adapted, None), "shape", None)
+            raise ArgumentError(fact, where=self.name, received=received, fix="adapt layers that have one, such as Dense, EinsumDense and Embedding")
 
     def enable_lora(self, rank: int, lora_alpha: float | None = None, a_initializer: Any = "he_uniform", b_initializer: Any = "zeros") -> None:
         """Train a product of low rank in place of the weight, which is added to it and stays as it is.

@@ -22,9 +22,7 @@ class Margins(Spatial, kw_only=True):
         each = [given] if self.rank == 1 else [given] * self.rank if isinstance(given, int) else given
         pairs = [(m, m) if isinstance(m, int) else tuple(m) for m in each] if all(isinstance(m, (int, list, tuple)) for m in each) else []
         if len(pairs) != self.rank or not all(len(pair) == 2 and all(isinstance(n, int) and n >= 0 for n in pair) for pair in pairs):
-            wanted = (
-                "an integer of at least 0, or two: before and behind" if self.rank == 1 else f"an integer of at least 0, or {self.rank} of them or of pairs"
-            )
+            wanted = "an integer of at least 0, or " + ("two: before and behind" if self.rank == 1 else f"{self.rank} of them or of pairs")
             raise self._refusal(f"{self.margin} must be {wanted}.", self.margin, fix=f"{self.margin}={(1, 2) if self.rank == 1 else ((1, 2),) * self.rank}")
         self.pairs = pairs
         setattr(self, self.margin, pairs[0] if self.rank == 1 else tuple(pairs))

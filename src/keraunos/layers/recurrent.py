@@ -152,12 +152,10 @@ class RNN(Holder):
             raise ArgumentError(f"The cell has {len(shapes)} states, {len(found)} were given.", where=self.name, expected=_told(shapes), fix=fix)
         for x, shape in zip(found, shapes, strict=True):
             if not equal(tuple(x.shape), tuple(shape)):
-                fact = "An initial state has another shape than the cell's." if given is not None else "A stateful layer keeps its batch size."
-                fix = (
-                    f"a state of {shape[-1]} units, as the layer has"
-                    if given is not None
-                    else "make a new layer for another batch size; drop the rest of the data that fills no batch"
-                )
+                fact, fix = "An initial state has another shape than the cell's.", f"a state of {shape[-1]} units, as the layer has"
+                if given is None:
+                    fact = "A stateful layer keeps its batch size."
+                    fix = "make a new layer for another batch size; drop the rest of the data that fills no batch"
                 raise ShapeError(fact, where=self.name, received=show(x.shape), expected=show(shape), fix=fix)
         return tree.map_structure(lambda x, like: ops.cast(x, like.dtype), tree.pack_sequence_as(expected, found), expected)
 

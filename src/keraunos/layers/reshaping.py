@@ -104,9 +104,8 @@ class Permute(Layer):
 
     def setup(self) -> None:
         if not isinstance(self.dims, (tuple, list)):
-            raise ArgumentError(
-                "Permute needs the axes in their new order.", where=self.name, received=f"dims={self.dims!r}", expected="a tuple such as (2, 1)"
-            )
+            received, expected = f"dims={self.dims!r}", "a tuple such as (2, 1)"
+            raise ArgumentError("Permute needs the axes in their new order.", where=self.name, received=received, expected=expected)
         self.dims = tuple(self.dims)
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):

@@ -89,22 +89,13 @@ def misfit(where: str | None, y_true: Any, y_pred: Any, fix: str | None = None) 
     wanted = y_pred.shape[:-1] if sparse else y_pred.shape
     extra = len(wanted) - len(y_true.shape)
     if extra > 0 and (sparse or y_true.shape[1:] == y_pred.shape[-1:] or extra > 1):
-        places = (
-            "steps: return_sequences=False in the last recurrent layer, or GlobalAveragePooling1D"
-            if extra == 1
-            else "places: GlobalAveragePooling2D or Flatten"
-        )
+        steps = "steps: return_sequences=False in the last recurrent layer, or GlobalAveragePooling1D"
+        places = steps if extra == 1 else "places: GlobalAveragePooling2D or Flatten"
         fix = f"the outputs keep the axis of {places} before the last layer"
     elif where is None and extra == 1:
         fix = f"one-hot targets ({_ONE_HOT}), or a metric of integer classes such as 'sparse_categorical_accuracy'"
-    return ShapeError(
-        "The targets do not fit the predictions.",
-        where=where,
-        received=received,
-        expected=f"y_true {show(wanted)}",
-        fix=fix or _FIXES.get(where or ""),
-        code="KR302",
-    )
+    fact, fix = "The targets do not fit the predictions.", fix or _FIXES.get(where or "")
+    return ShapeError(fact, where=where, received=received, expected=f"y_true {show(wanted)}", fix=fix, code="KR302")
 
 
 def labels(where: str, y_true: Any, y_pred: Any, axis: int = -1, fix: str | None = None) -> tuple[Any, Any]:
@@ -168,13 +159,8 @@ def fit_weights(values: Any, weights: Any, what: str = "sample_weight") -> Any:
 def unfit(what: str, given: Any, values: Any) -> ShapeError:
     """The error that says that weights of this shape do not fit values."""
     expected = f"{show(values.shape)}, or fewer axes" if len(values.shape) else "a number"
-    return ShapeError(
-        f"{what} does not fit the values that it weights.",
-        where=what,
-        received=show(given),
-        expected=expected,
-        fix="a number for each sample, as many as there are",
-    )
+    fact, fix = f"{what} does not fit the values that it weights.", "a number for each sample, as many as there are"
+    return ShapeError(fact, where=what, received=show(given), expected=expected, fix=fix)
 
 
 def masked_weights(values: Any, weights: Any, mask: Any, dtype: str) -> Any:

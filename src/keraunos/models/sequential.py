@@ -50,11 +50,9 @@ class Sequential(GraphModel):
             layer = layer.node.operation
         if isinstance(layer, type) or not callable(layer):
             kind = layer if isinstance(layer, type) else type(layer)
-            received, fix = (
-                (f"the class {kind.__name__}", f"{kind.__name__}(…)")
-                if kind is layer
-                else (repr(layer)[:40], f"layers.Activation({layer!r})" if isinstance(layer, str) else "pass keras.layers objects")
-            )
+            received, fix = repr(layer)[:40], f"layers.Activation({layer!r})" if isinstance(layer, str) else "pass keras.layers objects"
+            if kind is layer:
+                received, fix = f"the class {kind.__name__}", f"{kind.__name__}(…)"
             raise ArgumentTypeError(f"Sequential takes layers, got {received}.", where=self.name, fix=fix)
         if not isinstance(layer, Layer):
             from keraunos.layers.core import Lambda

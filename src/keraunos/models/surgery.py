@@ -210,11 +210,9 @@ class _Edit:
         if place.main not in place.added:
             self.fit(place, was, args, kwargs)
         x = place.main(*args, **kwargs)
-        return (
-            _through(place.after, x, f"The outputs of '{layer.name}' cannot go through one layer.", "insert before the layers that follow")
-            if place.after
-            else x
-        )
+        if place.after:
+            x = _through(place.after, x, f"The outputs of '{layer.name}' cannot go through one layer.", "insert before the layers that follow")
+        return x
 
     def fit(self, place: _Place, was: list[Any], args: Any, kwargs: Any) -> None:
         """Make the layer of a place anew if its weights do not fit what it is called on."""

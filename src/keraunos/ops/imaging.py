@@ -309,9 +309,8 @@ def _patches(images: Any, rank: int, size: Any, strides: Any, dilation: Any, pad
     x = expand_dims(images, 0) if one else images
     size = windows.sizes(size, rank, "size")
     channels = shape(x)[-1 if windows.channels_last(data_format) else 1]
-    plan = windows.conv(
-        shape(x), (*size, channels if isinstance(channels, int) else 1, 1), size if strides is None else strides, padding, data_format, dilation
-    )
+    kernel = (*size, channels if isinstance(channels, int) else 1, 1)
+    plan = windows.conv(shape(x), kernel, size if strides is None else strides, padding, data_format, dilation)
     spatial = range(1, rank + 1) if plan.last else range(2, rank + 2)
     x = enlarged(x, spatial, *zip(*plan.pads, strict=True)) if padding == "same" else x
     parts = []

@@ -155,9 +155,8 @@ def einsum(subscripts: str, *operands: Tensor, **kwargs: Any) -> Contracted:
     for term, x in zip(terms, operands, strict=True):
         own, (before, dots, after) = dims(x), term.partition("...")
         if len(own) < len(before + after) or (not dots and len(own) != len(before)):
-            raise ShapeError(
-                f"'{term}' in '{subscripts}' does not fit a tensor of {len(own)} axes.", received=show(own), fix="one letter for each axis, or '...' for some"
-            )
+            fact = f"'{term}' in '{subscripts}' does not fit a tensor of {len(own)} axes."
+            raise ShapeError(fact, received=show(own), fix="one letter for each axis, or '...' for some")
         end = len(own) - len(after)
         rest = broadcast_shapes(rest, own[len(before) : end])
         for letter, d in [*zip(before, own, strict=False), *zip(after, own[end:], strict=True)]:

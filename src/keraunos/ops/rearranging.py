@@ -57,21 +57,16 @@ def rearrange(tensor: Tensor, pattern: str, **axes_lengths: int) -> Same:
         fix = "use it in the pattern, or leave it out"
         raise ArgumentError(f"The pattern has no axis '{min(unknown)}'.", where="axes_lengths", received=repr(pattern), fix=fix)
     if len(own) != len(left):
-        raise ShapeError(
-            f"The pattern has {len(left)} axes, the tensor {len(own)}.", where="pattern", received=show(own), fix="one name for each axis, the batch's too"
-        )
+        fix = "one name for each axis, the batch's too"
+        raise ShapeError(f"The pattern has {len(left)} axes, the tensor {len(own)}.", where="pattern", received=show(own), fix=fix)
     for group, total in zip(left, own, strict=True):
         open_ones = [name for name in group if name not in sizes]
         if len(open_ones) > 1:
             raise ArgumentError(f"The sizes of '{open_ones[0]}' and '{open_ones[1]}' do not follow.", where="axes_lengths", fix=f"pass {open_ones[0]}=")
         product = math.prod(sizes[name] for name in group if name in sizes)
         if isinstance(total, int) and ((total % product if product else total) if open_ones else total != product):
-            raise ShapeError(
-                f"An axis of size {total} is not made of {' and '.join(group) or '1'} with {product}.",
-                where="pattern",
-                received=show(own),
-                fix="give sizes whose product is the axis's",
-            )
+            fact = f"An axis of size {total} is not made of {' and '.join(group) or '1'} with {product}."
+            raise ShapeError(fact, where="pattern", received=show(own), fix="give sizes whose product is the axis's")
         sizes.update((name, total // product if product else 0) for name in open_ones)
     x = reshape(tensor, [sizes[name] for name in names])
     x = transpose(x, tuple(names.index(name) for name in wanted))

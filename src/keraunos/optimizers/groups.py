@@ -58,10 +58,8 @@ class OptimizerMap(Patterns):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal map."""
-        return {
-            "default_optimizer": serialize_keras_object(self._default),
-            "optimizer_map": {pattern: serialize_keras_object(optimizer) for pattern, optimizer in self._map.items()},
-        }
+        table = {pattern: serialize_keras_object(optimizer) for pattern, optimizer in self._map.items()}
+        return {"default_optimizer": serialize_keras_object(self._default), "optimizer_map": table}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:

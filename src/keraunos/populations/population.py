@@ -309,9 +309,8 @@ def _aligned(template: Any, models: Sequence[Any]) -> list[tuple[Variable, ...]]
         shapes = {(v.shape, v.dtype, v.trainable) for v in column}
         if len(shapes) > 1:
             received = ", ".join(dict.fromkeys(f"{v.shape} {v.dtype}" for v in column))
-            raise ShapeError(
-                "The variants differ in the shape of a variable.", where=column[0].path, received=received, fix="vary numbers that leave shapes alone"
-            )
+            fix = "vary numbers that leave shapes alone"
+            raise ShapeError("The variants differ in the shape of a variable.", where=column[0].path, received=received, fix=fix)
         if len(set(map(id, column))) == len(column):
             columns.append(column)
         elif column[0].trainable or len(set(map(id, column))) > 1:

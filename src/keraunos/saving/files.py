@@ -85,13 +85,11 @@ def existing(filepath: Any) -> pathlib.Path:
     require(not isinstance(path, URL), path, "A file of this machine is wanted here, not one elsewhere.", fix="copy it first, and name the copy")
     if not path.exists():
         near = sorted(p.name for p in path.parent.glob(f"*{path.suffix}"))[:5] if path.parent.is_dir() and path.suffix else []
-        fix = (
-            f"in that folder there is: {', '.join(near)}"
-            if near
-            else f"the folder '{path.parent}' does not exist"
-            if not path.parent.is_dir()
-            else f"check the path: '{path.parent.absolute()}' has no such file"
-        )
+        fix = f"check the path: '{path.parent.absolute()}' has no such file"
+        if near:
+            fix = f"in that folder there is: {', '.join(near)}"
+        elif not path.parent.is_dir():
+            fix = f"the folder '{path.parent}' does not exist"
         raise problem(path, f"The file '{path}' does not exist.", fix=fix, code="KR600")
     require(not path.is_dir(), path, f"'{path}' is a folder, not a model file.", fix="name the '.keras' or '.weights.h5' file; SavedModel folders are not read")
     require(path.stat().st_size > 0, path, f"'{path.name}' exists, but is empty (0 bytes).")

@@ -48,13 +48,8 @@ class Data:
 
     def _check(self, kind: np.dtype[Any]) -> None:
         same = kind.kind == "V" or (kind.kind in "biufcS" and self._type.equal(h5t.py_create(kind, logical=True)))
-        require(
-            same and kind.fields is None and self._data.shape is not None,
-            self._region.path,
-            "The file holds data that are no numbers of a known kind.",
-            self.place,
-            _NEVER,
-        )
+        same = same and kind.fields is None and self._data.shape is not None
+        require(same, self._region.path, "The file holds data that are no numbers of a known kind.", self.place, _NEVER)
         made = self._made
         fact = "The file holds data that lies in other files, which are not read."
         inside = made.get_layout() != h5d.VIRTUAL and not made.get_external_count()
