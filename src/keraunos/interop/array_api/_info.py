@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from keraunos.core.errors import ArgumentError
 from keraunos.interop.array_api import _array, _dtypes
 from keraunos.interop.array_api._dtypes import DType
 
@@ -26,18 +25,13 @@ class _Info:
 
     def default_dtypes(self, *, device: Any = None) -> dict[str, DType]:
         """The dtypes of what is made without naming one."""
-        _known(device)
-        return {"real floating": _dtypes.float64, "complex floating": _dtypes.complex128, "integral": _dtypes.int64, "indexing": _dtypes.int64}
+        with _array.on(device):
+            return {"real floating": _dtypes.float64, "complex floating": _dtypes.complex128, "integral": _dtypes.int64, "indexing": _dtypes.int64}
 
     def dtypes(self, *, device: Any = None, kind: Any = None) -> dict[str, DType]:
         """The dtypes by name, of one kind or of several."""
-        _known(device)
-        return {name: dtype for name, dtype in _dtypes.ALL.items() if kind is None or _dtypes.isdtype(dtype, kind)}
-
-
-def _known(device: Any) -> None:
-    if device is not None and device not in _array.devices():
-        raise ArgumentError(f"There is no device {device!r}.", where="device", expected=", ".join(_array.devices()))
+        with _array.on(device):
+            return {name: dtype for name, dtype in _dtypes.ALL.items() if kind is None or _dtypes.isdtype(dtype, kind)}
 
 
 def __array_namespace_info__() -> _Info:
