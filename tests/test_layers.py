@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -289,7 +290,42 @@ def test_masks_flow_through_models(backend: Any) -> None:
     x = parts[1](embed(ids))
     close(numpy(get_mask(x)), (ids != 0).astype("float32"))
     close(y, np.stack([numpy(x)[0, :2].mean(0), numpy(x)[1, :1].mean(0)]))
-    assert get_mask(layers.Flatten()(x)) is None  # which keeps no masks
+    with pytest.warns(UserWarning, match="mask of its input ends here: Flatten"):
+        assert get_mask(layers.Flatten()(x)) is None  # which keeps no masks
+
+
+def test_where_a_mask_ends_is_told_once() -> None:
+    class Takes(layers.Layer):
+        def call(self, inputs: Any, mask: Any = None) -> Any:
+            return inputs
+
+    def told(*parts: Any) -> list[str]:
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            inputs = keraunos.Input((3,), dtype="int32")
+            x = layers.Embedding(5, 4, mask_zero=True)(inputs)
+            for part in parts:
+                x = part(x)
+            model = keraunos.Model(inputs, x)
+            for _ in range(2):
+                model(np.array([[1, 2, 0]]))
+        return [str(warning.message) for warning in found]
+
+    for passes_on in (
+        layers.Dense(3),
+        layers.Dropout(0.1),
+        layers.LayerNormalization(),
+        layers.MultiHeadAttention(1, 2),
+        Takes(),
+        keraunos.Sequential([layers.Dense(3)]),
+    ):
+        given = [lambda x, part=passes_on: part(x, x)] if isinstance(passes_on, layers.MultiHeadAttention) else [passes_on]
+        assert told(*given, layers.LSTM(2)) == []
+    assert told(layers.LSTM(2), layers.Reshape((2, 1)), layers.Conv1D(1, 1)) == []
+    assert told(layers.GlobalAveragePooling1D(), layers.Dense(2)) == []
+    for ends in (layers.Conv1D(3, 2, name="ends"), layers.Flatten(name="ends"), layers.GlobalMaxPooling1D(name="ends"), layers.Permute((2, 1), name="ends")):
+        (text,) = told(ends)
+        assert f"ends here: {type(ends).__name__} does not pass masks on" in text and "Where: ends" in text and "supports_masking" in text
     shown = ops.convert_to_tensor(np.zeros((2, 3), bool))
     Look()(x, shown)  # a mask that is given goes before the input's own
     assert seen[-1] is shown

@@ -6,7 +6,8 @@ from typing import Any
 
 from keraunos.core import masks, tree
 from keraunos.core.dtypes import FLOATS
-from keraunos.core.errors import SymbolicError
+from keraunos.core.errors import SymbolicError, layout
+from keraunos.core.frames import warn
 from keraunos.core.functional import Trace
 from keraunos.core.graph import strip
 from keraunos.core.op import spec_of
@@ -20,6 +21,7 @@ class Effects(Weighted):
 
     call: Any
     supports_masking: Any = False
+    _mask_ended = False  # and has been told of
     native = False  # whether `call` is of an engine's own functions, which know nothing of specs
     activity_regularizer: Any = None
     autocast: bool = True
@@ -49,6 +51,11 @@ class Effects(Weighted):
     def _set_masks(self, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> None:
         """Give the outputs their masks."""
         if not self.supports_masking or not args:
+            if scope.layer is None and args and not (self._mask_ended or self.call_info.masks) and self._masks_of(args[0]) is not None:
+                self._mask_ended = True
+                fact = f"The mask of its input ends here: {type(self).__name__} does not pass masks on, and the layers behind it see every step."
+                own = "self.supports_masking = True in your layer, if it keeps the steps"
+                warn(layout(fact, where=self.path, fix=f"what uses the mask before this layer, such as GlobalAveragePooling1D or LSTM; {own}"))
             return
         previous = self._masks_of(args[0]) if kwargs.get("mask") is None else kwargs["mask"]
         found = None if previous is None and not self._makes_masks() else self.compute_mask(args[0], previous)
