@@ -293,6 +293,22 @@ def test_masks_flow_through_models(backend: Any) -> None:
     with pytest.warns(UserWarning, match="mask of its input ends here: Flatten"):
         assert get_mask(layers.Flatten()(x)) is None  # which keeps no masks
 
+    shown = ops.convert_to_tensor(np.zeros((2, 3), bool))
+    Look()(x, shown)  # a mask that is given goes before the input's own
+    assert seen[-1] is shown
+    assert get_mask(embed(keraunos.Input((3,), dtype="int32"))) is not None
+
+    class Attend(layers.Layer):
+        def call(self, query: Any, value: Any, query_mask: Any = None, value_mask: Any = None) -> Any:
+            return query_mask, value_mask
+
+    other = ops.convert_to_tensor(np.ones((2, 3, 1), "float32"))
+    mine, none = Attend()(x, value=other)
+    assert none is None
+    close(numpy(mine), (ids != 0).astype("float32"))
+    set_mask(other, shown)
+    assert Attend()(x, other)[1] is shown
+
 
 def test_where_a_mask_ends_is_told_once() -> None:
     class Takes(layers.Layer):
@@ -326,21 +342,6 @@ def test_where_a_mask_ends_is_told_once() -> None:
     for ends in (layers.Conv1D(3, 2, name="ends"), layers.Flatten(name="ends"), layers.GlobalMaxPooling1D(name="ends"), layers.Permute((2, 1), name="ends")):
         (text,) = told(ends)
         assert f"ends here: {type(ends).__name__} does not pass masks on" in text and "Where: ends" in text and "supports_masking" in text
-    shown = ops.convert_to_tensor(np.zeros((2, 3), bool))
-    Look()(x, shown)  # a mask that is given goes before the input's own
-    assert seen[-1] is shown
-    assert get_mask(embed(keraunos.Input((3,), dtype="int32"))) is not None
-
-    class Attend(layers.Layer):
-        def call(self, query: Any, value: Any, query_mask: Any = None, value_mask: Any = None) -> Any:
-            return query_mask, value_mask
-
-    other = ops.convert_to_tensor(np.ones((2, 3, 1), "float32"))
-    mine, none = Attend()(x, value=other)
-    assert none is None
-    close(numpy(mine), (ids != 0).astype("float32"))
-    set_mask(other, shown)
-    assert Attend()(x, other)[1] is shown
 
 
 def test_the_training_flag(backend: Any) -> None:

@@ -20,6 +20,7 @@ class Effects(Weighted):
     """The specs, masks and losses of a layer."""
 
     call: Any
+    path: Any
     supports_masking: Any = False
     _mask_ended = False  # and has been told of
     native = False  # whether `call` is of an engine's own functions, which know nothing of specs
