@@ -96,7 +96,8 @@ def _sent(x: torch.Tensor, dtype: str | None = None, copy: bool = False) -> torc
     """A tensor where tensors are made; through pinned memory the host need not wait until a GPU has done its steps."""
     where, kind = device(), torch_dtype(dtype) if dtype else None
     soon = where.type == "cuda" and x.device.type == "cpu" and x.nbytes <= 2**26
-    return (x.pin_memory() if soon else x).to(where, kind, non_blocking=soon, copy=copy)
+    x = torch.empty_like(x, pin_memory=True).copy_(x) if soon else x  # of which the owner may change it before the GPU has come to it
+    return x.to(where, kind, non_blocking=soon, copy=copy)
 
 
 def to_numpy(x: Any) -> np.ndarray:
