@@ -15,9 +15,9 @@ from rich.text import Text
 from keraunos.core.errors import ArgumentError, StateError, clean
 from keraunos.export import FORMATS
 from keraunos.models import Model, model_from_json
-from keraunos.saving import hdf5, load_model, weight_files
+from keraunos.saving import files, hdf5, load_model, weight_files
 from keraunos.saving.arrays import Stored, nbytes
-from keraunos.saving.files import existing, problem, replacing
+from keraunos.saving.files import existing, problem
 from keraunos.saving.weight_files import SHARDED, WHOLE
 
 _MODELS, _OLD, _CONFIG = (".keras",), (".h5", ".hdf5"), (".json",)
@@ -114,8 +114,7 @@ def _written(made: Any, out: pathlib.Path, want: str, force: bool, shard: float 
     if not made.built and want != "config":
         raise StateError(f"The model '{made.name}' is not built.", fix="begin it with keras.Input, then write the file anew")
     if want == "config":
-        with replacing(out, force) as stream:
-            stream.write(made.to_json(indent=2).encode())
+        files.write(out, made.to_json(indent=2).encode(), force)
         return [("kept", "the architecture and the compilation"), ("left out", "weights, the optimizer's state")]
     if want == "export":
         name = next(name for ending, name in _EXPORTS.items() if out.name.endswith(ending))

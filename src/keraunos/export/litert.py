@@ -11,7 +11,7 @@ from keraunos.core.errors import BackendError
 from keraunos.export import no_more_options
 from keraunos.export.saved_model import archive_of
 from keraunos.export.tracing import without_host
-from keraunos.saving.files import replacing
+from keraunos.saving import files
 
 
 def export(model: Any, path: Any, input_signature: Any = None, enable_select_tf_ops: bool = False, **options: Any) -> str:
@@ -47,6 +47,5 @@ def export(model: Any, path: Any, input_signature: Any = None, enable_select_tf_
             fix = None if enable_select_tf_ops else "enable_select_tf_ops=True, for runtimes with TensorFlow's ops"
             fix = "layers of the dtype 'float32': LiteRT computes with no floats of 16 bits" if half else fix
             raise BackendError(fact, where=model.name, received=str(error).partition("\n")[0], fix=fix) from error
-    with replacing(path, overwrite=True) as stream:
-        stream.write(content)
+    files.write(path, content)
     return f"{len(content):,} bytes"

@@ -160,8 +160,7 @@ class Writer:
             beside = path.parent / f"{path.name}.data"
             with files.replacing(beside, overwrite=True) as stream:
                 self.write_weights(stream, model.graph.initializer, beside.name)
-        with files.replacing(path, overwrite=True) as stream:
-            stream.write(model.SerializeToString())
+        files.write(path, model.SerializeToString())
 
     def write_weights(self, stream: BinaryIO, tensors: Any, name: str) -> None:
         """Write the large tensors one after another, and note in each where it stands."""

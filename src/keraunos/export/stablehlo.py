@@ -9,7 +9,7 @@ from keraunos.core import tree
 from keraunos.core.errors import ArgumentError, BackendError, KeraunosError
 from keraunos.core.spec import Spec
 from keraunos.export.tracing import OnEngine, telling
-from keraunos.saving.files import replacing
+from keraunos.saving import files
 
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 
@@ -24,8 +24,7 @@ def export(model: Any, path: Any, input_signature: Any = None, platforms: Any = 
         expected = f"some of {', '.join(PLATFORMS)}"
         raise ArgumentError("The platforms of StableHLO are others.", where="platforms", received=platforms, expected=expected, fix='platforms=["cpu"]')
     content = _artifact(OnEngine(model, "jax", "stablehlo", input_signature), platforms)
-    with replacing(path, overwrite=True) as stream:
-        stream.write(content)
+    files.write(path, content)
     return f"for {', '.join(platforms)}"
 
 

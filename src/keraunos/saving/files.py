@@ -148,6 +148,12 @@ class _Eager(io.FileIO):
         return count
 
 
+def write(path: pathlib.Path | URL, content: bytes | bytearray, overwrite: bool = True) -> None:
+    """Write a whole file as `replacing` does."""
+    with replacing(path, overwrite) as stream:
+        stream.write(content)
+
+
 @contextlib.contextmanager
 def replacing(path: pathlib.Path | URL, overwrite: bool, needed: int = 0) -> Iterator[BinaryIO]:
     """A stream whose content takes the place of the file at `path` at the end of the block, at once.

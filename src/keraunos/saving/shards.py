@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from keraunos.core.errors import ArgumentError
-from keraunos.saving import hdf5, safetensors
+from keraunos.saving import files, hdf5, safetensors
 from keraunos.saving.arrays import Stored, Tree, labels, layout_of, numpy_kind
 from keraunos.saving.files import problem, replacing, require
 from keraunos.saving.regions import Region, digest
@@ -79,8 +79,7 @@ def _put(path: pathlib.Path, names: list[str], parts: list[Any], about: dict[str
         else:
             for group in (f"/{group}" for group, (_, store) in part.items() if store):
                 places[group] = [*places.get(group, []), name]
-    with replacing(path, True) as stream:
-        stream.write(json.dumps({"metadata": {**about, "sha256": _digest(about, places)}, "weight_map": places}, indent=4).encode())
+    files.write(path, json.dumps({"metadata": {**about, "sha256": _digest(about, places)}, "weight_map": places}, indent=4).encode())
 
 
 def _remove(path: pathlib.Path, names: list[str]) -> None:
