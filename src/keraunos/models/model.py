@@ -295,13 +295,16 @@ class Model(Trainer, Layer):
                 values.append(value)
         assign_all(variables, values)
 
-    def _variables_by_path(self) -> dict[str, dict[str, Any]]:
-        groups = {
+    def _variable_groups(self) -> dict[str, list[Any]]:
+        return {
             "trainable_variables": self.trainable_variables,
             "non_trainable_variables": self.non_trainable_variables,
             "optimizer_variables": self.optimizer.variables if self.optimizer is not None else [],
             "metrics_variables": self.metrics_variables,
         }
+
+    def _variables_by_path(self) -> dict[str, dict[str, Any]]:
+        groups = self._variable_groups()
         for group, variables in groups.items():
             paths = collections.Counter(v.path for v in variables)
             twice = next((path for path, count in paths.items() if count > 1), None)

@@ -89,11 +89,7 @@ class Writer:
 
 
 def _groups(model: Any, weights_only: bool) -> dict[str, list[Any]]:
-    groups = {name: getattr(model, name) for name in _WEIGHTS}
-    if not weights_only:
-        groups["optimizer_variables"] = model.optimizer.variables if model.optimizer is not None else []
-        groups["metrics_variables"] = model.metrics_variables
-    return groups
+    return {group: variables for group, variables in model._variable_groups().items() if not weights_only or group in _WEIGHTS}
 
 
 def _state(model: Any, weights_only: bool) -> tuple[dict[str, Any], dict[str, list[str]]]:
