@@ -51,7 +51,7 @@ def _specs(structure: Any) -> Any:
     return tree.map_structure(lambda x: x if x is None else Spec(spec_of(x).shape, spec_of(x).dtype), strip(structure))
 
 
-def _recorded(function: Callable[..., Any], args: tuple[Any, ...], specs: Any) -> Any:
+def recorded(function: Callable[..., Any], args: tuple[Any, ...], specs: Any) -> Any:
     """The specs of a result; recorded where the graph of a model is being made."""
     if any(isinstance(x, KerasTensor) and x.record_history for x in tree.flatten(args)):
         return record(Operation(function), args, {}, specs)
@@ -121,8 +121,8 @@ def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> 
         _check_same(first, second, "The branches give different results.", "ops.cond")
         out = tree.map_structure(lambda a, b: a if a is None else Spec(_known_of(a.shape, b.shape), a.dtype), first, second)
         if _has(KerasTensor, results):
-            return _recorded(_chosen, (pred, *results), out)
-        return _recorded(cond, (pred, true_fn, false_fn), out)
+            return recorded(_chosen, (pred, *results), out)
+        return recorded(cond, (pred, true_fn, false_fn), out)
     engine, scalar = config.active(), reshape(pred, ()) if sizes else pred
     if not _traces(pred):
         return _tensors(true_fn() if scalar else false_fn())
@@ -224,7 +224,7 @@ def while_loop(cond: Callable[..., Any], body: Callable[..., Any], loop_vars: An
 
     if _has(Spec, start):
         step(*_specs(start))
-        return _recorded(while_loop, (cond, body, loop_vars, maximum_iterations), finished(_specs(start)))
+        return recorded(while_loop, (cond, body, loop_vars, maximum_iterations), finished(_specs(start)))
     engine, limit = config.active(), maximum_iterations
     if not _loops(engine, "while_loop"):
         done = 0
@@ -350,7 +350,7 @@ def _scanned(
         carry, y = checked(_specs(init), row)
         if symbolic:
             ys = tree.map_structure(lambda s: s if s is None else Spec((count, *s.shape), s.dtype), _specs(y))
-            return _recorded(scan, (f, init, xs, length, reverse, unroll), (_specs(carry), ys))
+            return recorded(scan, (f, init, xs, length, reverse, unroll), (_specs(carry), ys))
         return init, tree.map_structure(lambda s: s if s is None else zeros((0, *s.shape), s.dtype), _specs(y))
     engine, unrolled = config.active(), unroll is True and count is not UNKNOWN
     if _loops(engine, "scan") and not unrolled:
@@ -444,7 +444,7 @@ def associative_scan(f: Callable[[Any, Any], Any], elems: Any, reverse: bool = F
     if sizes == {UNKNOWN} and _has(Spec, elems):
         out = _specs(_tensors(f(_specs(elems), _specs(elems))))
         _check_same(_specs(elems), out, "f changes the form of its arguments.", where)
-        return _recorded(associative_scan, (f, elems, reverse, axis), out)
+        return recorded(associative_scan, (f, elems, reverse, axis), out)
     if len(sizes) != 1 or not isinstance(next(iter(sizes)), int):
         raise ShapeError("associative_scan needs tensors of one known size along axis.", where=where, received=", ".join(str(show(shape(x))) for x in leaves))
 
@@ -504,7 +504,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         args = _tensors(args)
         if _has(Spec, args):
-            return _recorded(call, args, _specs(_pair(f(*_specs(args), **kwargs), args)[0]))
+            return recorded(call, args, _specs(_pair(f(*_specs(args), **kwargs), args)[0]))
         engine = config.active()
         if hasattr(engine, "custom_gradient"):
             return engine.custom_gradient(lambda *xs: _pair(f(*xs, **kwargs), args), args)

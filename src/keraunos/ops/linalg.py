@@ -14,11 +14,11 @@ from typing import Any
 from keraunos.core import config, tree
 from keraunos.core.dtypes import COMPLEX, is_float
 from keraunos.core.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
-from keraunos.core.graph import KerasTensor, Operation, record
 from keraunos.core.missing import answer_for
 from keraunos.core.op import Operand, Tensor, spec_of
 from keraunos.core.spec import Spec, normalize_axes, same_dim, show
 from keraunos.ops.complexes import conjugate
+from keraunos.ops.control import recorded
 from keraunos.ops.creation import arange, eye, tril, triu, zeros_like
 from keraunos.ops.decompositions import cholesky, eig, eigh, lu_factor, matrices, qr, solve, solved, squares, svd
 from keraunos.ops.elementwise import (
@@ -40,7 +40,7 @@ from keraunos.ops.elementwise import (
     where,
 )
 from keraunos.ops.products import diagonal, matmul
-from keraunos.ops.reductions import max, min, prod, sum
+from keraunos.ops.reductions import max, min, prod, squared, sum
 from keraunos.ops.rules import Floating, Wide, declare
 from keraunos.ops.rules import equal as equal_shapes
 from keraunos.ops.shaping import convert_to_tensor, dtype, expand_dims, moveaxis, ndim, shape, squeeze, swapaxes
@@ -253,7 +253,7 @@ def norm(x: Tensor, ord: Any = None, axis: Any = None, keepdims: bool = False) -
     if len(axes) not in (1, 2) and (ord is not None or axis is not None):
         raise ShapeError(f"A norm is over one axis or two, not {len(axes)}.", where="axis", received=show(shape(x)))
     if ord is None or (len(axes), ord) in ((1, 2), (2, "fro")):
-        return sqrt(sum(square(absolute(x) if dtype(x) in COMPLEX else x), axis, keepdims))
+        return sqrt(sum(squared(x), axis, keepdims))
     kind, orders = ("vector", "a number, or None") if len(axes) == 1 else ("matrix", "'fro', 'nuc', 1, -1, 2, -2, inf or -inf")
     if isinstance(ord, str) if kind == "vector" else ord not in ("nuc", 1, -1, 2, -2, math.inf, -math.inf):
         raise ArgumentError(f"There is no {kind} norm of order {ord!r}.", where="ord", fix=orders)
@@ -362,11 +362,9 @@ def _paired(fun: Callable[..., Any]) -> Callable[..., Any]:
 
 def _symbolic(fun: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool) -> Any:
     """The specs of what `jvp` gives; recorded where the graph of a model is being made."""
-    leaves = tree.flatten((primals, tangents))
     result = tree.map_structure(spec_of, fun(*tree.map_structure(spec_of, primals)))
     specs = (result[0], result[0], result[1]) if has_aux else (result, result)
-    recorded = any(isinstance(x, KerasTensor) and x.record_history for x in leaves)
-    return record(Operation(jvp), (fun, primals, tangents, has_aux), {}, specs) if recorded else specs
+    return recorded(jvp, (fun, primals, tangents, has_aux), specs)
 
 
 def _by_gradients(fun: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool) -> tuple[Any, ...]:
