@@ -115,9 +115,8 @@ class ModelCheckpoint(Saving):
         self.filepath, self.save_weights_only, self.asynchronous = str(filepath), save_weights_only, asynchronous
         endings = (".weights.h5", ".safetensors", ".npz") if save_weights_only else (".keras",) if asynchronous else (".keras", ".h5")
         if not self.filepath.endswith(endings):
-            fix = f"filepath='{pathlib.Path(self.filepath).stem}{endings[0]}'"
             fact = f"The path must end in {' or '.join(map(repr, endings))}{' where it is written in the background' if asynchronous else ''}."
-            raise ArgumentError(fact, where="ModelCheckpoint", received=self.filepath, fix=fix)
+            raise ArgumentError(fact, where="ModelCheckpoint", received=self.filepath, fix=f"filepath='{pathlib.Path(self.filepath).stem}{endings[0]}'")
         for name, count in {"keep_last": keep_last, "keep_best": keep_best}.items():
             if count is not None and not is_count(count):
                 raise ArgumentError(f"{name} is a positive number, or None for all.", where="ModelCheckpoint", received=f"{name}={count!r}", fix="such as 3")

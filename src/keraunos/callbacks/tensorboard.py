@@ -84,9 +84,8 @@ class TensorBoard(BatchCounter):
             fix = "profile with the engine: jax.profiler.trace(log_dir), torch.profiler.profile()"
             raise ArgumentError("profile_batch is not supported.", where="TensorBoard", received=f"profile_batch={profile_batch!r}", fix=fix)
         if update_freq not in ("epoch", "batch") and not is_count(update_freq):
-            received = f"update_freq={update_freq!r}"
             fact = "update_freq is 'epoch', 'batch' or a positive number of batches."
-            raise ArgumentError(fact, where="TensorBoard", received=received, fix="update_freq='epoch'")
+            raise ArgumentError(fact, where="TensorBoard", received=f"update_freq={update_freq!r}", fix="update_freq='epoch'")
         self.log_dir, self.histogram_freq, self.write_graph, self.write_images = pathlib.Path(log_dir), histogram_freq, write_graph, write_images
         self.write_steps_per_second = write_steps_per_second
         self.update_freq: Any = 1 if update_freq == "batch" else update_freq

@@ -76,10 +76,9 @@ def to_arrays(*parts: Any, text: bool = False) -> tuple[tuple[Any, ...], dict[st
         parts = _texts(parts[0]), *parts[1:]
     for name, part in zip(_PARTS, parts, strict=False):
         if isinstance(part, list) and part and not any(hasattr(v, "shape") for v in tree.flatten(part)):
-            fact = f"{name} is a list of {len(part)} {type(part[0]).__name__}s, which could be one array or many."
             uneven = len({len(row) for row in part if isinstance(row, (list, tuple))}) > 1
             fix = f"{name} = keras.utils.pad_sequences({name}), which makes the rows equally long" if uneven else f"pass np.asarray({name})"
-            raise DataError(fact, where=name, fix=fix, code="KR206")
+            raise DataError(f"{name} is a list of {len(part)} {type(part[0]).__name__}s, which could be one array or many.", where=name, fix=fix, code="KR206")
     paths, leaves, form = optree.tree_flatten_with_path(parts, none_is_leaf=True)  # pyright: ignore[reportArgumentType]
     names = [_PARTS[place] + "".join(f"[{key!r}]" for key in path) for place, *path in paths]
     arrays = [None if x is None else to_array(x, name, text and name.startswith("x")) for name, x in zip(names, leaves, strict=True)]

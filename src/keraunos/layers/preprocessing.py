@@ -37,9 +37,8 @@ def on_host(x: Any) -> np.ndarray:
     if isinstance(x, np.ndarray):
         return np.array(x.tolist()) if x.dtype.kind == "O" and x.size and isinstance(x.flat[0], numbers.Number) else x
     if getattr(backend, "is_traced", lambda _: False)(x):
-        fact = "This layer runs on the host, before the compiled step; here it was given a tensor that has no value yet."
         fix = "let its input be an input of the model: Input(shape, dtype='string'), or apply the layer to the data first: fit(layer(x), y)"
-        raise BackendError(fact, fix=fix)
+        raise BackendError("This layer runs on the host, before the compiled step; here it was given a tensor that has no value yet.", fix=fix)
     if backend.is_tensor(x):
         return np.asarray(backend.to_numpy(x))
     if hasattr(x, "detach"):  # a tensor of PyTorch on another engine

@@ -49,10 +49,9 @@ class Sequential(GraphModel):
         if isinstance(layer, KerasTensor) and layer.node is not None and isinstance(layer.node.operation, InputLayer):
             layer = layer.node.operation
         if isinstance(layer, type) or not callable(layer):
-            kind = layer if isinstance(layer, type) else type(layer)
             received, fix = repr(layer)[:40], f"layers.Activation({layer!r})" if isinstance(layer, str) else "pass keras.layers objects"
-            if kind is layer:
-                received, fix = f"the class {kind.__name__}", f"{kind.__name__}(…)"
+            if isinstance(layer, type):
+                received, fix = f"the class {layer.__name__}", f"{layer.__name__}(…)"
             raise ArgumentTypeError(f"Sequential takes layers, got {received}.", where=self.name, fix=fix)
         if not isinstance(layer, Layer):
             from keraunos.layers.core import Lambda

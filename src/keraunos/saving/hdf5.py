@@ -51,9 +51,8 @@ class Data:
         same = same and kind.fields is None and self._data.shape is not None
         require(same, self._region.path, "The file holds data that are no numbers of a known kind.", self.place, _NEVER)
         made = self._made
-        fact = "The file holds data that lies in other files, which are not read."
         inside = made.get_layout() != h5d.VIRTUAL and not made.get_external_count()
-        require(inside, self._region.path, fact, self.place, _NEVER)
+        require(inside, self._region.path, "The file holds data that lies in other files, which are not read.", self.place, _NEVER)
         filters = [made.get_filter(i) for i in range(made.get_nfilters())]
         for code, _, _, name in filters:
             fact = f"The data are packed by the filter '{name.decode(errors='replace')}' ({code}), which is not known here."
