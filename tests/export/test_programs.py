@@ -84,6 +84,7 @@ def agrees(model: Any, run: Run, batches: list[Any]) -> bool:
 
 
 @pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.filterwarnings("ignore:The mask of its input ends here")
 def test_sequences_of_any_length(format: str, tmp_path: pathlib.Path) -> None:
     inputs, (file, runtime), random = keraunos.Input((None, 2), name="x"), FORMATS[format], np.random.default_rng(0)
     x = layers.GRU(2, return_sequences=True, go_backwards=True, activity_regularizer="l2")(layers.Masking()(inputs))

@@ -228,6 +228,7 @@ def files(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", [make.__name__ for make in MODELS])
+@pytest.mark.filterwarnings("ignore:The mask of its input ends here")
 def test_models_are_read(name, files, tmp_path):
     path, x, expected = files[name]
     with in_force("numpy"):

@@ -52,7 +52,8 @@ class Effects(Weighted):
     def _set_masks(self, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> None:
         """Give the outputs their masks."""
         if not self.supports_masking or not args:
-            if scope.layer is None and args and not (self._mask_ended or self.call_info.masks) and self._masks_of(args[0]) is not None:
+            told = self._mask_ended or scope.layer is not None or scope.waiting is not None  # inside another layer, or read from a file
+            if args and not (told or self.call_info.masks) and self._masks_of(args[0]) is not None:
                 self._mask_ended = True
                 fact = f"The mask of its input ends here: {type(self).__name__} does not pass masks on, and the layers behind it see every step."
                 own = "self.supports_masking = True in your layer, if it keeps the steps"
