@@ -192,6 +192,53 @@ def test_what_is_asked_of_a_run_is_done_in_the_order_in_which_it_was_asked(page:
     assert asked == ["batch", "look", "play"] * 2
 
 
+def test_the_order_of_keys_holds_whether_the_page_has_heard_of_what_came_before_or_not(page: Page) -> None:
+    asked: list[Any] = []
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        """The first request is held until all keys are pressed."""
+        body = route.request.post_data_json or {}
+        asked.append(body.get("do", body.get("step")))
+        route.continue_() if asked[1:] else held.append(route)
+
+    page.route(re.compile(r"/api/runs(/\w+/command)?$"), hold)
+    set_epochs(page, 3)
+    page.get_by_role("heading", name="Keraunos Playground").click()
+    with page.expect_request(re.compile("/api/runs$")):
+        for key in (".", "Space", "Space", "Space"):
+            page.keyboard.press(key)
+    while not held:
+        page.wait_for_timeout(10)
+    held.pop().continue_()
+    await_state(page, "Done")
+    assert asked == ["batch", "look", "play", "pause", "play"]
+
+    events: list[Route] = []
+    page.route(re.compile("/api/events$"), lambda route: events.append(route))  # the page hears nothing of what the run does
+    page.reload()
+    page.get_by_role("heading", name="Keraunos Playground").click()
+    asked[:] = ["", ""]
+    region(page, "Transport").get_by_label("seed").fill("2")
+    with page.expect_response(re.compile("/command$")):
+        page.get_by_role("heading", name="Keraunos Playground").click()
+        page.keyboard.press(".")
+    with page.expect_response(re.compile("/command$")):
+        page.keyboard.press("Space")
+    assert asked[2:] == ["batch", "look", "play"]
+    events[0].continue_()
+    await_state(page, "Done")
+
+
+def test_play_right_after_a_stop_trains_again(page: Page) -> None:
+    set_epochs(page, 3000)
+    page.get_by_role("heading", name="Keraunos Playground").click()
+    for key in ("Space", "s", "Space", "s", "."):
+        page.keyboard.press(key)
+    await_state(page, "Paused")
+    assert [run["state"] for run in runs(page)] == ["stopped", "stopped", "paused"] and runs(page)[-1]["step"] == 1
+
+
 def test_what_is_changed_after_the_end_is_trained_by_or_needs_a_new_run(page: Page) -> None:
     set_epochs(page, 3)
     train(page)
@@ -201,7 +248,7 @@ def test_what_is_changed_after_the_end_is_trained_by_or_needs_a_new_run(page: Pa
     press(page, "Play")
     expect(region(page, "Transport")).to_contain_text("Epoch 6/6")
     await_state(page, "Done")
-    assert [do for do in asked if do != "look"] == ["learning_rate", "more"]
+    assert [do for do in asked if do != "look"] == ["learning_rate", "play"]
     page.get_by_label("batch size").fill("64")
     await_state(page, "Done · changed since")
     press(page, "Restart")

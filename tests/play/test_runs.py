@@ -107,12 +107,13 @@ def test_a_run_from_its_start_to_its_end() -> None:
             assert pathlib.Path(saved["path"]).stat().st_size > 100
 
             # more
-            with pytest.raises(RunError) as refused:
-                await runs.command(id, {"do": "play"})
-            assert refused.value.status == 409
-            await runs.command(id, {"do": "more", "epochs": 5})
-            await until(lambda: runs.run(id)["state"] == "done" and runs.run(id)["epoch"] == 45)
-            assert runs.run(id)["epochs"] == 45
+            for moot in ("pause", "stop"):
+                assert (await runs.command(id, {"do": moot}))["run"]["state"] == "done"
+            await runs.command(id, {"do": "step", "unit": "epoch"})
+            await until(lambda: runs.run(id)["state"] == "done" and runs.run(id)["epoch"] == 41)
+            await runs.command(id, {"do": "play"})
+            await until(lambda: runs.run(id)["state"] == "done" and runs.run(id)["epoch"] == 81)
+            assert runs.run(id)["epochs"] == 81
             await runs.remove(id)
             assert runs.runs() == []
             await asyncio.sleep(0.3)
@@ -135,8 +136,9 @@ def test_pausing_stepping_and_stopping_on_torch() -> None:
             id = (await runs.start(preset("spiral", epochs=10_000, engine="torch"), step="batch"))["id"]
             await until(lambda: runs.run(id)["state"] == "paused")
             assert runs.run(id)["step"] == 1 and runs.run(id)["snapshot"] is not None
-            await runs.command(id, {"do": "step", "unit": "batch"})
-            await until(lambda: runs.run(id)["state"] == "paused" and runs.run(id)["step"] == 2)
+            for _ in range(2):
+                await runs.command(id, {"do": "step", "unit": "batch"})
+            await until(lambda: runs.run(id)["state"] == "paused" and runs.run(id)["step"] == 3)
             await runs.command(id, {"do": "step", "unit": "epoch"})
             await until(lambda: runs.run(id)["state"] == "paused" and runs.run(id)["epoch"] == 1)
             await runs.command(id, {"do": "play"})
@@ -145,10 +147,9 @@ def test_pausing_stepping_and_stopping_on_torch() -> None:
             await runs.command(id, {"do": "pause"})
             await until(lambda: runs.run(id)["state"] == "paused")
             await runs.command(id, {"do": "play"})
-            await runs.command(id, {"do": "stop"})
-            await until(lambda: runs.run(id)["state"] == "stopped")
-            at = runs.run(id)["epoch"]
-            await runs.command(id, {"do": "play"})  # goes on with what is left
+            stop, play = await asyncio.gather(runs.command(id, {"do": "stop"}), runs.command(id, {"do": "play"}))
+            assert stop["run"]["state"] == "stopped" and stop["run"]["number"] < play["run"]["number"]
+            at = stop["run"]["epoch"]  # it goes on with what is left
             await until(lambda: runs.run(id)["epoch"] > at)
 
             with pytest.raises(RunError) as refused:
@@ -160,8 +161,6 @@ def test_pausing_stepping_and_stopping_on_torch() -> None:
                 with pytest.raises(RunError) as refused:
                     await runs.command(id, wrong)
                 assert refused.value.status == 422, wrong
-            with pytest.raises(RunError, match="More epochs"):
-                await runs.command(id, {"do": "more", "epochs": 1})
 
     asyncio.run(walk())
 
@@ -266,7 +265,7 @@ def test_what_is_asked_at_once_is_kept_apart(tmp_path: pathlib.Path) -> None:
             await until(lambda: runs.run(begun[0])["state"] == "stopped")
             third = (await runs.start(network, step="batch"))["id"]
             with pytest.raises(RunError) as refused:  # the places are taken
-                await runs.command(begun[0], {"do": "more", "epochs": 1})
+                await runs.command(begun[0], {"do": "play"})
             assert refused.value.status == 429
 
             asked = asyncio.ensure_future(runs.command(third, {"do": "save", "format": "keras"}))
@@ -278,12 +277,78 @@ def test_what_is_asked_at_once_is_kept_apart(tmp_path: pathlib.Path) -> None:
             starting = asyncio.ensure_future(runs.start(network))
             await asyncio.sleep(0)
             (id,) = {run["id"] for run in runs.runs()} - {*begun}
-            with pytest.raises(RunError, match="being started"):
-                await runs.command(id, {"do": "pause"})
+            asked = asyncio.ensure_future(runs.command(id, {"do": "pause"}))  # waits until it has begun
+            await asyncio.sleep(0)
             await runs.remove(id)
             with pytest.raises(RunError, match="removed before it began"):
                 await starting
+            with pytest.raises(RunError, match="no such run"):
+                await asked
         await until(lambda: not children())
+
+    asyncio.run(walk())
+
+
+def test_a_stop_is_a_stop_whatever_is_heard_on_the_way() -> None:
+    """A process that does not stop in time is killed, and what it had said before is heard after that."""
+
+    class Deaf:
+        alive, printed = True, ""
+
+        def __init__(self) -> None:
+            self.killed, self.told = asyncio.Event(), list[str]()
+
+        def send(self, message: dict[str, Any]) -> None:
+            self.told.append(message["do"])
+
+        async def messages(self) -> AsyncIterator[dict[str, Any]]:
+            yield {"kind": "run", "state": "compiling"}
+            await self.killed.wait()
+            yield {"kind": "run", "state": "training"}
+
+        def kill(self) -> None:
+            self.alive = False
+            self.killed.set()
+
+        async def ended(self) -> int:
+            return -signal.SIGKILL
+
+        async def close(self, seconds: float = 0.0) -> None:
+            self.kill()
+
+    async def walk() -> None:
+        async with opened() as runs:
+            worker = Deaf()
+            runs._spare = "jax", asyncio.ensure_future(asyncio.sleep(0, cast(Any, worker)))
+            id = (await runs.start(preset("spiral")))["id"]
+            stopped, after = await asyncio.gather(runs.command(id, {"do": "stop"}), runs.command(id, {"do": "play"}), return_exceptions=True)
+            assert isinstance(stopped, dict) and stopped["run"]["state"] == "stopped" and "was ended" in stopped["run"]["message"]
+            assert isinstance(after, RunError) and after.status == 409
+            assert worker.told == ["start", "stop"] and runs.run(id)["trouble"] is None
+
+    asyncio.run(walk())
+
+
+def test_what_is_told_of_a_run_is_numbered_so_that_an_answer_is_not_taken_for_newer_than_an_event() -> None:
+    async def walk() -> None:
+        async with opened() as runs:
+            events = runs.subscribe()
+            assert (await anext(events))[1]["number"] == 0
+            id = (await runs.start(preset("spiral", epochs=10_000), step="batch"))["id"]
+            assert runs.run(id)["asked"] == "step"
+            asked, numbers = dict[int, str](), list[int]()
+            for do in ("play", "pause"):
+                answer = (await runs.command(id, {"do": do}))["run"]
+                assert answer["asked"] == do
+                asked[answer["number"]] = do
+            async for name, data in events:
+                if name in ("run", "progress"):
+                    numbers.append(data["number"])
+                    told = [do for number, do in asked.items() if number <= data["number"]]
+                    assert data.get("asked") in (None, *told[-1:], *([] if told else ["step"]))
+                if name == "run" and data["state"] == "paused":
+                    break
+            assert numbers == sorted(set(numbers)) and numbers[-1] == runs.run(id)["number"]
 
     asyncio.run(walk())
 

@@ -120,6 +120,59 @@ def test_what_is_asked_before_the_first_step_comes_after_it(unit: str, seen: tup
     assert (watcher.asked, watcher.epoch) == ("epochs", 4) and "paused" not in [message.get("state") for message in said]
 
 
+STEP, STOP = {"do": "step", "unit": "batch"}, {"do": "stop"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "steps"),
+    [
+        ([], 1),
+        ([PAUSE], 1),
+        ([STEP, STEP], 3),
+        ([STEP, PAUSE, STEP], 3),
+        ([{"do": "learning_rate", "value": 0.0}, STEP], 2),
+        ([{"do": "step", "unit": "epoch"}], 10),
+        ([{"do": "step", "unit": "epoch"}, STEP], 11),
+        ([{"do": "play"}], 40),
+    ],
+    ids=lambda value: " ".join(command["do"] for command in value) if isinstance(value, list) else str(value),
+)
+def test_what_is_asked_while_the_first_step_compiles_is_done_as_if_it_was_asked_later(asked: list[Any], steps: int) -> None:
+    """All at once before the first step, or each when the run waits for it: the same comes of it."""
+    trained: list[Any] = []
+    for early in (True, False):
+        commands = Commands(*([] if early else asked), STOP)
+        for command in asked if early else []:
+            commands.put(command)
+        model = made()
+        watcher, _ = watched(model, commands=commands, unit="batch")
+        assert watcher.step == steps
+        trained.append(model.get_weights())
+    for one, other in zip(*trained, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("end", [PAUSE, STOP], ids=["pause", "stop"])
+def test_the_step_of_an_epoch_is_no_obstacle_to_its_end(end: dict[str, Any]) -> None:
+    commands = Commands(STOP, first={"do": "step", "unit": "epoch"})
+    commands.put(end)
+    watcher, _ = watched(made(), commands=commands, unit="epoch")
+    assert watcher.asked == "stop" and watcher.step < 10
+
+
+def test_looks_do_not_wait_for_a_step() -> None:
+    seen: list[int] = []
+    commands = Commands(STOP, first={"do": "learning_rate", "value": 0.0})
+    commands.put({"do": "look"})
+    watcher = Watcher(lambda kind, **facts: None, commands, None, lambda command: seen.append(watcher.step), epochs=4, document=DOCUMENT, unit="batch")
+    model = made()
+    watcher.set_model(model)
+    watcher.begin()
+    assert seen == [0] and float(model.optimizer.learning_rate) > 0
+    model.fit(X, Y, batch_size=8, epochs=4, verbose=0, callbacks=[watcher])
+    assert float(model.optimizer.learning_rate) == 0 and watcher.step == 1
+
+
 def test_the_learning_rate_changes_while_it_runs() -> None:
     model = made(0.1)
     commands = Commands({"do": "learning_rate", "value": 0.0}, {"do": "step", "unit": "epoch"}, {"do": "stop"}, first=PAUSE)

@@ -44,19 +44,31 @@ def train(model, data, callbacks=()):
 """
 
 
+RESTS = ("paused", "stopped", "done", "failed")
+
+
 def started() -> subprocess.Popen[bytes]:
     pipe, env = subprocess.PIPE, {**os.environ, "KERAUNOS_BACKEND": "torch"}
     return subprocess.Popen([sys.executable, "-m", "keraunos.play.worker"], stdin=pipe, stdout=pipe, stderr=pipe, env=env)
 
 
-def told(process: subprocess.Popen[bytes], program: str, *commands: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
-    """What a worker says of a program, and what it prints."""
+def told(
+    process: subprocess.Popen[bytes], program: str, *commands: dict[str, Any], step: str | None = None, rests: int = 0
+) -> tuple[list[dict[str, Any]], str]:
+    """What a worker says of a program, and what it prints; after so many rests it is told to leave."""
     targets, inputs = {"label": {"kind": "number", "shape": [1]}}, {"features": {"shape": [2]}}
-    about = {"do": "start", "document": DOCUMENT, "program": program, "targets": targets, "inputs": inputs, "step": None, "memory": None}
+    about = {"do": "start", "document": DOCUMENT, "program": program, "targets": targets, "inputs": inputs, "step": step, "memory": None, "most": 5}
     assert process.stdin is not None and process.stdout is not None and process.stderr is not None
     process.stdin.write(b"".join(json.dumps(command).encode() + b"\n" for command in (about, *commands)))
     process.stdin.flush()
-    messages = [json.loads(line) for line in process.stdout]
+    messages: list[dict[str, Any]] = []
+    for line in process.stdout:
+        messages.append(json.loads(line))
+        if rests and messages[-1].get("state") in RESTS:
+            rests -= 1
+            if not rests:
+                process.stdin.write(b'{"do": "leave"}\n')
+                process.stdin.flush()
     printed = process.stderr.read().decode()
     process.stdin.close()
     process.wait(10)
@@ -66,7 +78,7 @@ def told(process: subprocess.Popen[bytes], program: str, *commands: dict[str, An
 def test_what_a_program_prints_is_no_message(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "model.keras"
     with started() as process:
-        messages, printed = told(process, PROGRAM, {"do": "save", "format": "keras", "ticket": 1, "path": str(path)}, {"do": "leave"})
+        messages, printed = told(process, PROGRAM, {"do": "save", "format": "keras", "ticket": 1, "path": str(path)}, rests=1)
     assert process.returncode == 0
     assert "this is printed" in printed and "and this past Python" in printed
     states = [message["state"] for message in messages if "state" in message]
@@ -76,6 +88,35 @@ def test_what_a_program_prints_is_no_message(tmp_path: pathlib.Path) -> None:
     assert messages[-1]["epoch"] == 2
     seen = [message for message in messages if message["kind"] == "snapshot"][-1]
     assert seen["boundary"]["kind"] == "number"
+
+
+STEP, PLAY = {"do": "step", "unit": "epoch"}, {"do": "play"}
+
+
+@pytest.mark.parametrize(
+    ("step", "commands", "states", "epochs"),
+    [
+        (None, [{"do": "stop"}, PLAY], ["stopped", "done"], 2),
+        (None, [{"do": "stop"}, STEP], ["stopped", "paused"], 1),
+        ("epoch", [STEP, STEP, {"do": "step", "unit": "batch"}, PLAY], ["done", "done", "done"], 4),
+        ("epoch", [STEP, PLAY], ["done", "done"], 4),
+    ],
+    ids=["play after a stop", "a step after a stop", "steps beyond the end", "play after the last step"],
+)
+def test_what_is_asked_in_a_row_is_done_in_that_order(step: str | None, commands: list[dict[str, Any]], states: list[str], epochs: int) -> None:
+    """All of it lies in the pipe before the training begins, so that each is heard before what comes before it is done."""
+    with started() as process:
+        messages, _ = told(process, PROGRAM, *commands, step=step, rests=len(states))
+    rests = [message for message in messages if message.get("state") in RESTS][: len(states)]
+    assert [message["state"] for message in rests] == states and rests[-1]["epoch"] == epochs
+
+
+def test_a_run_that_has_failed_does_not_go_on() -> None:
+    with started() as process:
+        program = PROGRAM.replace("return model.fit", "raise ValueError('no more')\n    return model.fit")
+        messages, _ = told(process, program, PLAY, STEP, {"do": "leave"})
+    assert [message["state"] for message in messages if "state" in message][-1] == "failed"
+    assert sum(message.get("state") == "failed" for message in messages) == 1
 
 
 def test_an_error_of_the_program_is_told() -> None:

@@ -30,6 +30,7 @@ SPARE_AFTER = 3.0  # seconds after the start of a run: the next spare worker is 
 IDLE_WORKERS = 3  # of runs that have ended, whose models can still be looked at
 PROGRAM_BYTES = 200_000_000  # of compiled programs that are kept
 POINTS = 6000  # points of a history: beyond them, those within epochs are left out
+STEERS = ("play", "pause", "step", "stop")  # what says how training goes on
 ACTIVE = ("starting", "compiling", "training", "paused")
 VIEWS = ("boundary", "activations", "weights", "matrix")
 UNITS = ("batch", "epoch")  # that a run may go further
@@ -165,7 +166,8 @@ class Run:
         training = document["training"]
         self.id, self.document, self.targets, self.folder = id, document, targets, folder
         self.name, self.engine, self.epochs = document.get("name", ""), training["engine"], training["epochs"]
-        self.state = "starting"
+        self.state, self.asked = "starting", "play"  # how it is, and which of STEERS was asked of it last
+        self.turn, self.number = asyncio.Lock(), 0  # one thing is asked of it after the other; what is told of it is the newer, the higher its number
         self.message: str | None = None
         self.epoch = self.step = 0
         self.steps_per_epoch: int | None = None
@@ -192,7 +194,7 @@ class Run:
     def facts(self) -> dict[str, Any]:
         """What the page is told of it."""
         names = ("id", "name", "engine", "state", "epoch", "epochs", "step", "steps_per_epoch", "document", "trouble", "message", "checkpoints")
-        return {name: getattr(self, name) for name in (*names, "seconds", "metrics", "targets", "live")}
+        return {name: getattr(self, name) for name in (*names, "seconds", "metrics", "targets", "live", "asked", "number")}
 
     def whole(self) -> dict[str, Any]:
         """The same with all that was, for a page that has just come."""
@@ -261,7 +263,7 @@ class Runs:
         self._spare: tuple[str, asyncio.Future[Worker]] | None = None  # its engine, and the worker when it has begun
         self._tasks: set[asyncio.Future[Any]] = set()
         self._closed = False
-        self._ticket = 0
+        self._ticket = self.number = 0  # of saves, and of what was told
 
     # ---- what there is ----
     def runs(self) -> list[dict[str, Any]]:
@@ -327,11 +329,19 @@ class Runs:
         Raises:
             RunError: So many are trained already.
         """
-        from keraunos.play import code, data
-
         self._check_number()
         run = Run(secrets.token_hex(6), document, {}, self.folder)
+        run.asked = "step" if step else "play"
         self._runs[run.id] = run  # and counts from now on
+        async with run.turn:
+            await self._begin(run, step)
+        return run.facts()
+
+    async def _begin(self, run: Run, step: str | None) -> None:
+        """Give a run its process."""
+        from keraunos.play import code, data
+
+        document = run.document
         try:
             program = await aside(code.program, document, self.uploads)
             signature = await aside(data.signature, document["data"], self.uploads)
@@ -348,9 +358,9 @@ class Runs:
             raise
         run.worker = worker
         about = {"id": run.id, "document": document, "program": program, "targets": run.targets, "step": step, "folder": str(self.folder)}
-        worker.send({"do": "start", **about, "inputs": signature["inputs"], "memory": self.limits.get("memory")})
+        limits = {"memory": self.limits.get("memory"), "most": self.limits["epochs"]}
+        worker.send({"do": "start", **about, **limits, "inputs": signature["inputs"]})
         run.following = self._task(self._follow(run, worker))
-        return run.facts()
 
     def _check_number(self) -> None:
         """Refuse one more run where as many are under way as may be."""
@@ -377,7 +387,7 @@ class Runs:
                 kind = message.pop("kind")
                 if kind == "progress":
                     run.note(message)
-                    self._emit("progress", {"id": run.id, **message})
+                    self._emit("progress", {"id": run.id, "number": self._next(run), **message})
                 elif kind == "snapshot":
                     run.snapshot = {"id": run.id, **message}
                     self._emit("snapshot", run.snapshot)
@@ -397,14 +407,22 @@ class Runs:
         for waiting in run.replies.values():
             if not waiting.done():
                 waiting.set_result({"error": "The run's process has ended."})
-        if run.active:
+        if run.active and run.asked == "stop":
+            run.state, run.message = "stopped", "The process did not stop by itself, and was ended."
+        elif run.active:
             run.state = "failed"
             run.trouble = run.trouble or trouble.of_exit(status, worker.printed, run.document)
         if run.id in self._runs and not self._closed:
             self._tell(run)
 
     def _tell(self, run: Run) -> None:
+        self._next(run)
         self._emit("run", run.facts())
+
+    def _next(self, run: Run) -> int:
+        """The number of what is told of a run next."""
+        run.number = self.number = self.number + 1
+        return run.number
 
     def _emit(self, event: str, data: dict[str, Any]) -> None:
         for listener in self._listeners:
@@ -412,41 +430,40 @@ class Runs:
 
     # ---- commands ----
     async def command(self, id: str, command: dict[str, Any]) -> dict[str, Any]:
-        """Tell a run what to do.
+        """Tell a run what to do, when all that was asked of it before has been told; a stop is answered when it has stopped.
 
         Raises:
             RunError: There is no such run or command, or it is not the time for it.
         """
-        run = self._run(id)
-        do = command.get("do")
-        if do not in COMMANDS:
-            raise RunError(f"There is no command {do!r:.60}.", fix=suggestion(do, COMMANDS))
-        if run.state == "starting" and run.worker is None:
-            raise RunError("The run's process is being started.", status=409, fix="ask again in a moment")
-        if not run.live or run.worker is None:
-            raise RunError("The run's process has ended; what it showed last is kept.", status=409, fix="train the network again")
-        message = {"do": do, **self._checked(run, do, command)}
-        if do == "stop":
-            self._task(self._stopped(run, run.worker))
-        if message["do"] == "more":
-            self._check_number()
-            run.state = "compiling"  # so that it counts
-            self._tell(run)
-        if do == "save":
-            return await self._saved(run, run.worker, message)
-        run.worker.send(message)
-        return {"run": run.facts()}
+        async with self._run(id).turn:
+            run = self._run(id)  # it may have been removed meanwhile
+            do = command.get("do")
+            if do not in COMMANDS:
+                raise RunError(f"There is no command {do!r:.60}.", fix=suggestion(do, COMMANDS))
+            message = {"do": do, **self._checked(run, do, command)}
+            if do in ("pause", "stop") and not run.active:
+                return {"run": run.facts()}  # as it is
+            if not run.live or run.worker is None:
+                raise RunError("The run's process has ended; what it showed last is kept.", status=409, fix="train the network again")
+            if do in STEERS:
+                if not run.active:
+                    self._check_number()
+                    run.state = "compiling"  # so that it counts
+                run.asked = do
+                self._tell(run)
+            if do != "save":
+                run.worker.send(message)
+            if do == "stop":
+                await asyncio.wait([self._task(self._stopped(run, run.worker))])
+        return await self._saved(run, run.worker, message) if do == "save" else {"run": run.facts()}
 
     def _checked(self, run: Run, do: str, command: dict[str, Any]) -> dict[str, Any]:
         """What the worker is told with a command, of which it is made sure that it can be done."""
         match do:
-            case "play" if run.state == "stopped" and run.epoch < run.epochs:
-                return {"do": "more", "epochs": run.epochs - run.epoch}
             case "play" | "pause" | "step" | "stop":
-                told = {"unit": _one_of(command, "unit", UNITS)} if do == "step" else {}
-                if not run.active:
-                    raise RunError(f"The run is {run.state}.", status=409, fix="ask for more epochs, or train the network again")
-                return told
+                if do in ("play", "step") and run.state == "failed":
+                    raise RunError("The run has failed.", status=409, fix="train the network again")
+                return {"unit": _one_of(command, "unit", UNITS)} if do == "step" else {}
             case "learning_rate":
                 value = command.get("value")
                 if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1e6:
@@ -464,12 +481,6 @@ class Runs:
                 if not run.checkpoints:
                     raise RunError("The run has no checkpoint yet.", status=409, fix="wait until an epoch has ended")
                 return {"number": min(run.checkpoints, key=lambda epoch: abs(epoch - number))}
-            case "more":
-                if run.active or run.state == "failed":
-                    fix = "train the network again" if run.state == "failed" else "wait for its end"
-                    raise RunError("More epochs can be had when a run has ended well.", status=409, fix=fix)
-                epochs, most = _count("epochs", command.get("epochs"), 1, self.limits["epochs"]), self.limits["epochs"]
-                return {"epochs": min(epochs, max(1, most - run.epoch))}
             case _:  # "save"
                 return {"format": _one_of(command, "format", FORMATS)}
 
@@ -481,8 +492,9 @@ class Runs:
             if run.state in ("starting", "compiling") and not run.epoch and time.monotonic() > deadline - GRACE + CLOSING:
                 break  # nothing is lost yet
         if run.active:
-            run.state, run.message = "stopped", "The process did not stop by itself, and was ended."
             worker.kill()
+            assert run.following is not None
+            await asyncio.wait([run.following])
 
     async def _saved(self, run: Run, worker: Worker, message: dict[str, Any]) -> dict[str, Any]:
         self._ticket += 1
@@ -521,7 +533,7 @@ class Runs:
         listener = _Listener()
         self._listeners.add(listener)
         try:
-            yield "hello", {"server": self.server, "runs": self.runs(), "time": time.time()}
+            yield "hello", {"server": self.server, "runs": self.runs(), "number": self.number, "time": time.time()}
             while not self._closed:
                 await listener.ready.wait()
                 for event in listener.take():
@@ -543,7 +555,7 @@ class Runs:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-COMMANDS = ("play", "pause", "step", "stop", "learning_rate", "look", "epoch", "more", "save")
+COMMANDS = (*STEERS, "learning_rate", "look", "epoch", "save")
 
 
 def _one_of(command: dict[str, Any], name: str, options: tuple[str, ...]) -> str:

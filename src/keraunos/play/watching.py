@@ -1,10 +1,14 @@
 """The callback of a run: it pauses and steps, tells how far training is, keeps checkpoints, and says when to look inside.
 
 It has no marks of batches: training of short steps stays many steps in a dispatch. Between dispatches it is called by `Position.interrupt`.
+
+What is asked for is done in the order in which it was asked, whenever it is heard: what comes after a step waits until the step is done. Two
+things do not wait: looks, which change nothing, and an end of an epoch's step by a pause or a stop, since an epoch may be long.
 """
 
 from __future__ import annotations
 
+import collections
 import math
 import queue
 import time
@@ -15,6 +19,7 @@ from keraunos.callbacks import Callback
 from keraunos.play import trouble
 
 INTERVAL = 0.1  # seconds between what is told
+LOOKS, HALTS = ("look", "epoch"), ("pause", "stop")  # of what is asked for: what changes nothing, and what ends the step of an epoch
 LOOKING, KEEPING = 0.05, 0.02  # the shares of the time that looking and checkpoints may take
 SLOW = 0.02  # seconds: after dispatches that take longer, each is waited for, so that one can be stopped after any
 CHECKPOINTS, CHECKPOINT_BYTES = 60, 1 << 26
@@ -83,6 +88,7 @@ class Watcher(Callback):
         self.say, self.commands, self.look, self.obey = say, commands, look, obey or (lambda command: None)
         self.epochs, self.document, self.reach = epochs, document, reach or {}
         self.unit, self.paused = unit, False  # what is to be done before the next pause, and whether it is now
+        self.waiting: collections.deque[dict[str, Any]] = collections.deque()  # what was asked for, and is not done yet
         self.state, self.asked = "compiling", ""  # how it is, and why it was ended: "stop", "epochs" or "trouble"
         self.epoch = self.step = self.batch = 0  # epochs and steps that are done; batches of the epoch
         self.steps: int | None = None
@@ -217,18 +223,48 @@ class Watcher(Callback):
 
     # ---- commands ----
     def _attend(self) -> None:
-        """Do what is asked for; while it is paused, wait for more."""
-        while not self.asked and (self.paused or not self.commands.empty()):
-            if self.paused and self.state != "paused":
-                self._pause_clock()
-                self._flush()
-                self._change("paused")
-                self.fresh = True
-            self._look_if_due()
-            self.command(self.commands.get())
+        """Do what is asked for, until a step is to be made; while it is paused, wait for more."""
+        while not self.asked:
+            self._hear()
+            if self.unit == "epoch" and any(command["do"] in HALTS for command in self.waiting):
+                self.unit = ""
+            if self.unit or not (self.waiting or self.paused):
+                break
+            if not self.waiting:
+                if self.state != "paused":
+                    self._pause_clock()
+                    self._flush()
+                    self._change("paused")
+                    self.fresh = True
+                self._look_if_due()
+            self.command(self.next())
         if self.state == "paused" and not self.asked:
             self._change("training")
             self._go_on()
+
+    def _hear(self) -> None:
+        """Take in what was asked for meanwhile."""
+        while not self.commands.empty():
+            command = self.commands.get()
+            if self.unit and command["do"] in LOOKS:
+                self.obey(command)
+            else:
+                self.waiting.append(command)
+
+    def next(self, seconds: float | None = None) -> dict[str, Any]:
+        """What is to be done next, for which this waits.
+
+        Raises:
+            queue.Empty: Nothing was asked for in so many seconds.
+        """
+        return self.waiting.popleft() if self.waiting else self.commands.get(timeout=seconds)
+
+    def go_on(self, command: dict[str, Any], epochs: int) -> None:
+        """Make ready for what is asked for after the end: the epochs that are left of a run that was stopped, else so many more."""
+        if self.asked != "stop":
+            self.epochs = self.epoch + epochs
+        self.asked = ""
+        self.command(command)
 
     def command(self, command: dict[str, Any]) -> None:
         """Do one thing that is asked for."""

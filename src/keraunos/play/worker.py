@@ -19,6 +19,7 @@ import time
 import traceback
 import types
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 from keraunos.play import trouble
@@ -129,20 +130,22 @@ class Trainer:
     def __init__(self, about: dict[str, Any], channel: Channel, commands: queue.SimpleQueue[dict[str, Any]]):
         self.about, self.say, self.commands, self.document = about, channel.say, commands, about["document"]
         self.wanted: dict[str, Any] = {"sample": 0, "layer": None, "views": ["boundary", "activations"]}
-        self.leaving = False
+        self.leaving = self.failed = False
 
     def run(self) -> None:
         """Train, then do what is asked for."""
+        self._trying(lambda: (self._prepare(), self._train()))
+        while hasattr(self, "watcher") and not self.leaving:
+            self._ended(self._asked())
+
+    def _trying(self, act: Callable[[], Any]) -> None:
+        """Do what may fail, which is told."""
         try:
-            self._prepare()
-            self._train()
+            act()
         except Exception as error:
             traceback.print_exc()
+            self.failed = True
             self.say("run", state="failed", trouble=trouble.of_error(error, self.document))
-        if not hasattr(self, "watcher"):
-            return
-        while not self.leaving:
-            self._ended(self._asked())
 
     def _prepare(self) -> None:
         from keraunos.play.looking import Looker
@@ -176,6 +179,7 @@ class Trainer:
         watcher, stop = self.watcher, self.document["training"].get("stop")
         state = {"stop": "stopped", "trouble": "failed"}.get(watcher.asked, "done")
         facts: dict[str, Any] = {"state": state}
+        self.failed = state == "failed"
         if state == "done" and watcher.epoch < watcher.epochs and stop:
             facts["message"] = f"Stopped early, after {watcher.epoch} epochs: {stop['monitor']} had not improved for {stop['patience']} epochs."
         watcher.finish()
@@ -187,26 +191,23 @@ class Trainer:
         """The next command; while none comes, what looks need that may be asked for next is compiled."""
         for view in self.looker.unprepared():
             try:
-                return self.commands.get(timeout=IDLE)
+                return self.watcher.next(IDLE)
             except queue.Empty:
                 self._prepare_look(view)
-        return self.commands.get()
+        return self.watcher.next()
 
     def _ended(self, command: dict[str, Any]) -> None:
-        """Do one thing after the training."""
-        if command["do"] != "more":
-            self._obey(command)
-            if self.watcher.fresh:
-                self.watcher.fresh = False
-                self._look()
+        """Do one thing after the training, of which the end may not have been known to who asked: to go on is to train more epochs."""
+        watcher, do = self.watcher, command["do"]
+        if do in ("play", "step") and not self.failed:
+            more = min(self.document["training"]["epochs"], max(1, self.about["most"] - watcher.epoch)) if do == "play" else 1
+            watcher.go_on(command, more)
+            self._trying(self._train)
             return
-        watcher = self.watcher
-        watcher.epochs, watcher.asked = watcher.epoch + command["epochs"], ""
-        try:
-            self._train()
-        except Exception as error:
-            traceback.print_exc()
-            self.say("run", state="failed", trouble=trouble.of_error(error, self.document))
+        self._obey(command)
+        if watcher.fresh:
+            watcher.fresh = False
+            self._look()
 
     def _obey(self, command: dict[str, Any]) -> None:
         """Do what is no matter of training."""
@@ -222,6 +223,7 @@ class Trainer:
                 self.watcher.command(command)
             case "leave":
                 self.leaving = True
+                self.watcher.command({"do": "stop"})
 
     def _look(self, number: int | None = None) -> None:
         """Tell what is to be seen inside, now or after an earlier epoch; where nothing can be seen, training goes on."""

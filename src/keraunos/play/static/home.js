@@ -4,7 +4,7 @@ import { ApiError, download, file } from "./api.js";
 import { fileName, readsFiles, takeProgram } from "./code.js";
 import { html, useState } from "./html.js";
 import { written } from "./link.js";
-import { shown } from "./store.js";
+import { answered, shown } from "./store.js";
 
 /** @import { Actions, State } from "./types.d.ts" */
 
@@ -30,6 +30,7 @@ function things(state) {
           : null;
   const model = (/** @type {"keras" | "onnx"} */ form) => async () => {
     if (!run) return "";
+    await answered(); // it is as what was asked before has made it
     download(`${fileName(run.document)}.${form}`, await file(`/api/runs/${run.id}/model.${form}`), "application/octet-stream");
     return `Saved as trained up to epoch ${run.epoch}.`;
   };

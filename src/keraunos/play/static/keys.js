@@ -4,7 +4,6 @@ import { html, useEffect } from "./html.js";
 import { DialogBox } from "./palette.js";
 import { VIEWS } from "./link.js";
 import { actions, getState } from "./store.js";
-import { mainOf } from "./transport.js";
 
 const LIST = [
   ["Space", "Play or pause"],
@@ -46,7 +45,7 @@ function pressed(event) {
   const last = state.document.layers.at(-1)?.id;
   /** @type {Record<string, () => unknown>} */
   const does = {
-    " ": () => mainOf(state).does(),
+    " ": () => actions.main(),
     ".": () => actions.step("batch"),
     ":": () => actions.step("epoch"),
     s: () => actions.stop(),

@@ -250,17 +250,12 @@ function known(run) {
 /** @param {string} id @param {(run: RunState) => RunState} into */
 const runChanged = (id, into) => update({ runs: state.runs.map((run) => (run.id === id ? into(run) : run)) });
 
-/** @param {Run} run */
+/** What is told of a run, in an answer or an event, unless what is known is newer. @param {Run} run */
 function withRun(run) {
   const own = known(run);
-  const there = state.runs.some((each) => each.id === run.id);
-  update({ runs: there ? state.runs.map((each) => (each.id === run.id ? own : each)) : [...state.runs, own] });
-}
-
-/** A run that was begun, shown; what was heard of it meanwhile is newer than the answer. @param {Run} run @param {Partial<State>} [patch] */
-function withNew(run, patch = {}) {
-  if ((state.runs.find((each) => each.id === run.id)?.state ?? "starting") === "starting") withRun(run);
-  update({ shown: run.id, ...patch });
+  const before = state.runs.find((each) => each.id === run.id);
+  if (before && before.number > run.number) return;
+  update({ runs: before ? state.runs.map((each) => (each === before ? own : each)) : [...state.runs, own] });
 }
 
 /** The last run of the network as it is now; null if there is none. */
@@ -268,12 +263,12 @@ const itsRun = () => state.runs.findLast((run) => edit.alike(run.document, state
 
 /** @type {Record<string, (data: any) => void>} */
 const heard = {
-  hello: (/** @type {{server: string, runs: Run[]}} */ { server, runs }) => {
+  hello: (/** @type {{server: string, runs: Run[], number: number}} */ { server, runs, number }) => {
     const restarted = server !== state.start.server;
+    const newer = restarted ? [] : state.runs.filter((run) => run.number > number);
     update({ runs: [], start: { ...state.start, server } });
-    /** @type {RunState[]} */
-    const all = [];
-    for (const run of runs) update({ runs: [...all.splice(0), ...state.runs, known(run)] });
+    runs.forEach(withRun);
+    for (const { history: _, snapshot: __, ...run } of newer) withRun(run); // an answer that overtook this
     const still = (/** @type {string | null} */ id) => state.runs.some((run) => run.id === id);
     update({ shown: still(state.shown) ? state.shown : itsRun(), pinned: state.pinned.filter(still) });
     if (restarted) {
@@ -285,8 +280,8 @@ const heard = {
     withRun(run);
     if (state.shown === null) update({ shown: itsRun() }); // it was begun before the page heard what there was
   },
-  progress: (/** @type {import("./types.d.ts").Progress} */ { id, epoch, step, seconds, points }) =>
-    runChanged(id, (run) => ({ ...run, epoch, step, seconds, history: extended(run.history, points) })),
+  progress: (/** @type {import("./types.d.ts").Progress} */ { id, points, ...told }) =>
+    runChanged(id, (run) => ({ ...run, ...(told.number > run.number ? told : {}), history: extended(run.history, points) })),
   snapshot: (/** @type {Snapshot} */ snapshot) => runChanged(snapshot.id, (run) => ({ ...run, snapshot })),
   removed: (/** @type {{id: string}} */ { id }) => {
     const runs = state.runs.filter((run) => run.id !== id);
@@ -310,12 +305,13 @@ function inTurn(act) {
   return mine;
 }
 
+/** When all that was asked of runs so far has been answered. */
+export const answered = () => latest;
+
 /** Tells a run what to do, in the turn of who calls this. @param {Record<string, unknown>} body @param {string | null} [id] */
 async function command(body, id = state.shown) {
-  const find = () => state.runs.find((run) => run.id === id);
-  const before = find();
   const answer = id === null ? null : await trying(() => api.post(`/api/runs/${id}/command`, body));
-  if (answer && before && find() === before) withRun(answer.run); // else what was heard meanwhile may be newer
+  if (answer && state.runs.some((run) => run.id === id)) withRun(answer.run);
   return answer;
 }
 
@@ -348,8 +344,44 @@ async function begin(step) {
   const run = await trying(() => api.post("/api/runs", { document: state.document, step }));
   update({ busy: false });
   if (!run) return;
-  withNew(run);
+  withRun(run);
+  update({ shown: run.id });
   await lookNow();
+}
+
+/** Whether the network can only be trained by a new run: there is none of it, or one that does not go on. */
+function anew() {
+  const run = shown(state);
+  return !run || changed(state) || run.live === false || ["stopped", "failed"].includes(run.state);
+}
+
+/** Goes on, or begins. @param {Record<string, unknown>} body @param {"batch" | "epoch"} [step] */
+async function further(body, step) {
+  update({ epoch: null });
+  if (anew()) return begin(step);
+  await tuned();
+  return command(body);
+}
+
+/** What the main button does, in the turn of who calls this. */
+const mains = {
+  /** Trains, or goes on; a network that was changed begins anew. */
+  play: () => further({ do: "play" }),
+  pause: () => command({ do: "pause" }),
+  /** Forgets what was learnt and trains from the beginning. */
+  again: () => begin(),
+};
+
+/**
+ * Which of them that is now. By what was asked of the run last, not by how far it has come with that: a step is followed by play, whether
+ * it is made yet or not.
+ * @param {State} state
+ * @returns {keyof typeof mains}
+ */
+export function mainOf(state) {
+  const run = shown(state);
+  if (run && changed(state) && (active(run) || run.state === "done")) return "again";
+  return run && active(run) && run.asked === "play" ? "pause" : "play";
 }
 
 /** Another network takes this one's place: what trained it ends, and is among the runs. @param {Net} net @param {Partial<State>} [patch] */
@@ -385,30 +417,14 @@ const PICTURE = /\.(bmp|gif|jpe?g|png|webp)$/i;
 export const actions = {
   // training
 
-  /** Trains, or goes on; a network that was changed begins anew. */
-  play: () =>
-    inTurn(async () => {
-      const run = shown(state);
-      update({ epoch: null });
-      if (!run || changed(state) || run.live === false || ["stopped", "failed"].includes(run.state)) return begin();
-      await tuned();
-      if (run.state === "done") return command({ do: "more", epochs: run.document.training.epochs });
-      return command({ do: "play" });
-    }),
-  pause: () => inTurn(() => command({ do: "pause" })),
+  play: () => inTurn(mains.play),
+  pause: () => inTurn(mains.pause),
+  again: () => inTurn(mains.again),
+  /** What the main button does when all that was asked before has been answered. */
+  main: () => inTurn(() => mains[mainOf(state)]()),
   stop: () => inTurn(() => command({ do: "stop" })),
-  /** Forgets what was learnt and trains from the beginning. */
-  again: () => inTurn(() => begin()),
   /** One batch or one epoch further. @param {"batch" | "epoch"} unit */
-  step: (unit) =>
-    inTurn(async () => {
-      const run = shown(state);
-      update({ epoch: null });
-      const over = run?.state === "done" && run.live !== false;
-      if (!run || changed(state) || !(active(run) || over)) return begin(unit);
-      await tuned();
-      return command(over ? { do: "more", epochs: 1 } : { do: "step", unit });
-    }),
+  step: (unit) => inTurn(() => further({ do: "step", unit }, unit)),
   /** The learning rate of the network, and of its run while it trains. @param {number} value */
   learningRate(value) {
     const { training } = state.document;
@@ -458,7 +474,8 @@ export const actions = {
       for (const engine of engines) {
         const document = { ...state.document, training: { ...state.document.training, engine } };
         const run = await api.post("/api/runs", { document });
-        withNew(run, { pinned: [...new Set([...state.pinned, run.id])] });
+        withRun(run);
+        update({ shown: run.id, pinned: [...new Set([...state.pinned, run.id])] });
         keepView({ view: state.view, pinned: state.pinned });
       }
       return lookNow();

@@ -3,7 +3,7 @@
 import { html } from "./html.js";
 import { FieldRow, plain, SelectRow } from "./fields.js";
 import { count, duration } from "./pixels.js";
-import { actions, active, changed, rateOf, shown, useStore } from "./store.js";
+import { actions, active, changed, mainOf, rateOf, shown, useStore } from "./store.js";
 
 /** @import {State} from "./types.d.ts" */
 
@@ -30,28 +30,24 @@ const STATES = {
   failed: "Failed",
 };
 
-/** @typedef {{name: keyof typeof PATHS, label: string, does: () => unknown, says: string}} Main */
-
-/** What the main button does now. @param {State} state @returns {Main} */
-export function mainOf(state) {
+/** The main button in words. @param {State} state */
+function worded(state) {
   const run = shown(state);
-  const under = run !== null && active(run) && run.state !== "paused";
-  const other = changed(state);
-  if (run && other && (active(run) || run.state === "done"))
-    return { name: "again", label: "Restart", does: actions.again, says: "The network or its training was changed: train from the beginning (space)" };
-  if (under) return { name: "pause", label: "Pause", does: actions.pause, says: "Stop after this batch; what was learnt stays (space)" };
+  const name = mainOf(state);
+  if (name === "again") return { name, label: "Restart", says: "The network or its training was changed: train from the beginning (space)" };
+  if (name === "pause") return { name, label: "Pause", says: "Stop after this batch; what was learnt stays (space)" };
   const says =
-    run?.state === "paused"
+    run && active(run)
       ? "Go on training (space)"
       : run?.state === "done" && run.live !== false
         ? "Train as many epochs again (space)"
         : "Train this network (space)";
-  return { name: "play", label: "Play", does: actions.play, says };
+  return { name, label: "Play", says };
 }
 
 function Buttons() {
-  const { name, label, does, says, alive, busy, ok } = useStore((state) => ({
-    ...mainOf(state),
+  const { name, label, says, alive, busy, ok } = useStore((state) => ({
+    ...worded(state),
     alive: active(shown(state)),
     busy: state.busy,
     ok: state.report?.ok !== false,
@@ -63,7 +59,7 @@ function Buttons() {
       class="button primary play"
       disabled=${blocked}
       title=${ok ? says : "Mend what is red in the network first"}
-      onClick=${does}
+      onClick=${actions[name]}
     >
       <${Icon} name=${name} /><span>${label}</span>
     </button>

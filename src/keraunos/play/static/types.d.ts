@@ -202,6 +202,10 @@ export interface Run {
   name: string;
   engine: string;
   state: "starting" | "compiling" | "training" | "paused" | "done" | "stopped" | "failed";
+  /** What was asked of it last of how training goes on. */
+  asked: "play" | "pause" | "step" | "stop";
+  /** Higher in what was told later, by an answer or an event. */
+  number: number;
   epoch: number;
   epochs: number;
   step: number;
@@ -225,6 +229,7 @@ export interface Point {
 }
 export interface Progress {
   id: string;
+  number: number;
   epoch: number;
   step: number;
   seconds: number;
