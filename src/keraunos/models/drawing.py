@@ -54,11 +54,13 @@ class Dot:
             with needing("PNG pictures are made by resvg, which is not installed.", "plot_model", "'keraunos[pictures]', or to_file='model.svg'"):
                 import resvg_py
             draw = functools.partial(resvg_py.svg_to_bytes, zoom=self.dpi / 96, background="white")
-            letter = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><text y="9">M</text></svg>'
-            if draw(svg_string=letter) == draw(svg_string=letter.replace("M", "")):
+            letter = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><text y="9" font-family="sans-serif">M</text></svg>'
+            blank = draw(svg_string=letter.replace("M", ""))
+            family = next((family for family in _FAMILIES if draw(svg_string=letter, sans_serif_family=family) != blank), None)
+            if family is None:
                 fix = "to_file='model.svg', or install fonts (apt install fonts-liberation)"
-                raise BackendError("This machine has no fonts, so the picture would have no text.", where="plot_model", fix=fix)
-            return bytes(draw(svg_string=self.picture.svg(paper=True)))
+                raise BackendError("This machine has none of the usual fonts, so the picture would have no text.", where="plot_model", fix=fix)
+            return bytes(draw(svg_string=self.picture.svg(paper=True), sans_serif_family=family))
         if shutil.which("dot") is None:
             fix = "to_file='model.svg' or 'model.png'; or install it (apt install graphviz, brew install graphviz)"
             raise BackendError(f"Pictures in the format '{format}' are made by Graphviz, whose program 'dot' is not installed.", where="plot_model", fix=fix)
@@ -370,6 +372,7 @@ class Picture:
         return f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{style}</style><h1>{title}</h1>{self.html()}</html>\n'
 
 
+_FAMILIES = ("Arial", "Liberation Sans", "DejaVu Sans", "Noto Sans", "Open Sans", "Ubuntu", "Cantarell", "Roboto")  # the first that there is, in PNG
 FONTS = "Helvetica,Arial,'Liberation Sans',sans-serif"  # which are equally wide; others stay within what `_width` says
 _NARROW, _WIDE = set("fijlrtI.,:;'|!()[]{} "), set("mwMW@%—…")
 
