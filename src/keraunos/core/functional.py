@@ -325,10 +325,11 @@ class Program:
             done: list[Any] = []
             try:
                 results = map(compiled, ([v._value for v in state],), *zip(args, strict=True))
-                news = map(itemgetter(1), itertools.filterfalse(done.append, results) if self.donate else ())
-                # One call, in which Ctrl-C waits: the old state is given up, and the new one put in its place.
-                deque(itertools.chain.from_iterable(map(partial(map, setattr, state, itertools.repeat("_value")), news)), 0)
-                done.extend(results)  # of what is not donated
+                if self.donate:  # one call, in which Ctrl-C waits: the old state is given up, and the new one put in its place
+                    news = map(itemgetter(1), itertools.filterfalse(done.append, results))
+                    deque(itertools.chain.from_iterable(map(partial(map, setattr, state, itertools.repeat("_value")), news)), 0)
+                else:
+                    done.extend(results)
             except _Incomplete as found:
                 with self._lock:
                     self._extend(found.variables)
