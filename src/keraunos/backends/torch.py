@@ -81,7 +81,7 @@ def array(x: Any, dtype: str | None = None) -> torch.Tensor:
         copied = not isinstance(x, torch.Tensor)  # its memory may be changed
         x = x if not copied else _foreign.imported(torch.from_dlpack, x)
         if isinstance(x, torch.Tensor):
-            return _sent(x, dtype, copied)
+            return _sent(x, device(), torch_dtype(dtype) if dtype else None, copied)
     x, dtype = _foreign.prepared(x, dtype)
     if isinstance(x, np.ndarray):
         if x.dtype.name == "bfloat16":  # NumPy's bfloat16 is not PyTorch's: go by the bits
@@ -89,12 +89,11 @@ def array(x: Any, dtype: str | None = None) -> torch.Tensor:
         elif not x.flags.writeable or any(s < 0 for s in x.strides):
             x = x.copy()
     where, kind = device(), torch_dtype(dtype) if dtype else None
-    return _sent(torch.as_tensor(x, dtype=kind)) if where.type == "cuda" else torch.as_tensor(x, dtype=kind, device=where)
+    return _sent(torch.as_tensor(x, dtype=kind), where) if where.type == "cuda" else torch.as_tensor(x, dtype=kind, device=where)
 
 
-def _sent(x: torch.Tensor, dtype: str | None = None, copy: bool = False) -> torch.Tensor:
-    """A tensor where tensors are made; through pinned memory the host need not wait until a GPU has done its steps."""
-    where, kind = device(), torch_dtype(dtype) if dtype else None
+def _sent(x: torch.Tensor, where: torch.device, kind: torch.dtype | None = None, copy: bool = False) -> torch.Tensor:
+    """A tensor on a device; through pinned memory the host need not wait until a GPU has done its steps."""
     soon = where.type == "cuda" and x.device.type == "cpu" and x.nbytes <= 2**26
     x = torch.empty_like(x, pin_memory=True).copy_(x) if soon else x  # of which the owner may change it before the GPU has come to it
     return x.to(where, kind, non_blocking=soon, copy=copy)

@@ -18,7 +18,7 @@ from keraunos.core.frames import shortened
 from keraunos.core.functional import Trace
 from keraunos.core.names import names_anew
 from keraunos.core.scope import within
-from keraunos.core.variable import Variable
+from keraunos.core.variable import Variable, numpy_of
 from keraunos.data.adapters import ArraySource, source
 from keraunos.models.model import Model
 from keraunos.populations.differences import differences
@@ -199,7 +199,7 @@ class Population:
         self._columns = _aligned(template, models)
         numbers, extra = differences(template, models), default_seed_generator().state
         variables = [*(column[0] for column in self._columns), extra]
-        values = [np.stack([v.numpy() for v in column[1:]]) for column in self._columns] + [np.stack(self._draws)]
+        values = self._values()
         key = [*map(id, variables), *(n.place for n in numbers)]
         if key != self._key:
             self._stack.hold(variables, values, numbers)
@@ -219,7 +219,11 @@ class Population:
 
     def _collect(self) -> None:
         """Give the stack what the variants have."""
-        self._stack.take([*(np.stack([v.numpy() for v in column[1:]]) for column in self._columns), np.stack(self._draws)])
+        self._stack.take(self._values())
+
+    def _values(self) -> list[np.ndarray]:
+        """What the variants have, in the order of the stack's variables."""
+        return [*(np.stack(numpy_of(column[1:])) for column in self._columns), np.stack(self._draws)]
 
 
 def _rows(variants: Any, seeds: Any) -> tuple[list[dict[str, Any]], list[int]]:
