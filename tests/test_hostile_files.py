@@ -13,6 +13,8 @@ import pytest
 
 from tests.hostile import configs, run, zips
 
+pytestmark = pytest.mark.xdist_group("hostile files")  # one process tries all
+
 # Files in order, but not for the model, or whose arrays are found to be damaged when they are read: these may be looked at.
 READABLE = {
     "h5 many groups", "h5 deep groups", "h5 long name", "h5 chunk that inflates", "h5 chunk that is too short", "h5 chunk without a stream", "h5 strings",

@@ -18,7 +18,10 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     old = pytest.importorskip("tf_keras")
 L = old.layers
-pytestmark = pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file:UserWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file:UserWarning"),
+    pytest.mark.xdist_group("files of Keras 2"),  # all are written once
+]
 SEEDED = np.random.default_rng(0)
 
 

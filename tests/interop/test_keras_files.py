@@ -21,6 +21,7 @@ import keraunos
 pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="Keras is not installed"),
     pytest.mark.filterwarnings("ignore:The mask of its input ends here"),
+    pytest.mark.xdist_group("files of Keras"),  # all are written once
 ]
 DIRECTIONS = {"theirs read by us": "theirs", "ours read by them": "ours"}
 # What Keras has in a file and we have not, or the other way: ours is the later where Keras has not decided on axes and moments.
