@@ -29,6 +29,7 @@ NOISE = 0.4
 
 # %%
 (x_train, _), (x_test, y_test) = digits.load_data()
+x_train, x_test, y_test = (part[: run.pick(len(part), quick=128)] for part in (x_train, x_test, y_test))
 x_train, x_test = x_train[..., None] / 16, x_test[..., None] / 16
 noisy = x_test + NOISE * np.random.default_rng(run.seed).normal(size=x_test.shape)
 

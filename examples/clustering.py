@@ -24,7 +24,7 @@ from keraunos.datasets import digits
 
 run = begin(__doc__)
 rng = np.random.default_rng(run.seed)
-x, labels = (np.concatenate(parts) for parts in zip(*digits.load_data(), strict=True))
+x, labels = (np.concatenate(parts)[: run.pick(None, quick=512)] for parts in zip(*digits.load_data(), strict=True))
 x = x.astype("float32")
 
 # %% [markdown]

@@ -34,7 +34,7 @@ NOISE = 32
 # %%
 (x_train, y_train), (x_test, y_test) = digits.load_data()
 x_train, x_test = x_train[..., None] / 8.0 - 1, x_test[..., None] / 8.0 - 1
-x_train, y_train = (part[: run.pick(len(part), quick=128)] for part in (x_train, y_train))
+x_train, y_train, x_test, y_test = (part[: run.pick(len(part), quick=128)] for part in (x_train, y_train, x_test, y_test))
 
 noise, label = keras.Input((NOISE,)), keras.Input((), dtype="int32")
 x = layers.Concatenate()([noise, layers.Embedding(10, 16)(label)])
@@ -137,7 +137,7 @@ print(f"real digits of the test set: sure of {verdict(x_test)[0]:.3f}, right in 
 
 # %%
 draw = np.random.default_rng(run.seed)
-count = run.pick(1000, quick=70)
+count = run.pick(1000, quick=96)
 wanted, noise = np.arange(count) % 10, draw.normal(size=(count, NOISE))
 stages = run.pick((0, 10, 30, 200), quick=(0, 1))
 snapshots = []

@@ -31,7 +31,7 @@ run = begin(__doc__)
 
 # %%
 (x_train, y_train), (x_test, y_test) = digits.load_data()
-x_train, y_train = (part[: run.pick(len(part), quick=256)] for part in (x_train, y_train))
+x_train, y_train, x_test, y_test = (part[: run.pick(len(part), quick=256)] for part in (x_train, y_train, x_test, y_test))
 x_train, x_test = x_train.reshape(-1, 64) / 8.0 - 1, x_test.reshape(-1, 64) / 8.0 - 1
 STEPS = 100
 kept = np.cos((np.arange(STEPS + 1) / STEPS + 0.008) / 1.008 * np.pi / 2) ** 2
@@ -111,7 +111,7 @@ def draw(labels, rng):
     return x.reshape(-1, 8, 8, 1), [*way, x[:10]]
 
 
-wanted = np.arange(run.pick(1000, quick=50)) % 10
+wanted = np.arange(run.pick(1000, quick=64)) % 10
 made, way = draw(wanted, np.random.default_rng(run.seed))
 
 # %% [markdown]

@@ -26,7 +26,7 @@ run = begin(__doc__)
 
 # %%
 (x_train, y_train), (x_test, y_test) = digits.load_data()
-x_train, y_train = (part[: run.pick(len(part), quick=256)] for part in (x_train, y_train))
+x_train, y_train, x_test, y_test = (part[: run.pick(len(part), quick=256)] for part in (x_train, y_train, x_test, y_test))
 x_train, x_test = x_train[..., None] / 16, x_test[..., None] / 16
 
 # %% [markdown]

@@ -24,6 +24,7 @@ run = begin(__doc__)
 
 # %%
 (x_train, y_train), (x_test, y_test) = digits.load_data()
+x_train, y_train, x_test, y_test = (part[: run.pick(len(part), quick=256)] for part in (x_train, y_train, x_test, y_test))
 print(x_train.shape, y_train.shape)
 
 # %% [markdown]

@@ -29,7 +29,7 @@ run = begin(__doc__)
 if run.backend != "jax":
     raise SystemExit("This example divides a program among devices, which JAX does: --backend jax")
 (x_train, y_train), (x_test, y_test) = digits.load_data()
-x_train, y_train = (part[: run.pick(len(part), quick=128)] for part in (x_train, y_train))
+x_train, y_train, x_test, y_test = (part[: run.pick(len(part), quick=128)] for part in (x_train, y_train, x_test, y_test))
 
 
 # %% [markdown]

@@ -21,6 +21,7 @@ from keraunos.datasets import digits
 
 run = begin(__doc__)
 (x, y), (x_test, y_test) = digits.load_data()
+x_test, y_test = (part[: run.pick(len(part), quick=64)] for part in (x_test, y_test))
 x, y = x[:1408], y[:1408]  # 22 batches of 64: with a remainder, the last step would see fewer samples in the one run than in the other
 
 # %% [markdown]

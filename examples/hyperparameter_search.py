@@ -25,7 +25,8 @@ from keraunos.interop.optuna import Pruning
 run = begin(__doc__)
 (x, y), (x_test, y_test) = digits.load_data()
 order = np.random.default_rng(run.seed).permutation(len(x))
-learn, decide = order[300:], order[:300]
+learn, decide = run.pick((order[300:], order[:300]), quick=(order[64:320], order[:64]))
+x_test, y_test = (part[: run.pick(len(part), quick=64)] for part in (x_test, y_test))
 
 # %% [markdown]
 # ## What is searched

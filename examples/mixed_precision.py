@@ -22,7 +22,7 @@ from keraunos.datasets import digits
 
 run = begin(__doc__)
 (x, y), (x_test, y_test) = digits.load_data()
-x, y = (part[: run.pick(len(part), quick=256)] for part in (x, y))
+x, y, x_test, y_test = (part[: run.pick(len(part), quick=256)] for part in (x, y, x_test, y_test))
 
 # %% [markdown]
 # ## The model

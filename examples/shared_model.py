@@ -29,6 +29,7 @@ rng = np.random.default_rng(run.seed)
 
 # %%
 (x, y), (x_test, y_test) = digits.load_data()
+x_test, y_test = (part[: run.pick(len(part), quick=320)] for part in (x_test, y_test))
 
 
 def matches(images, labels, count):
@@ -86,7 +87,7 @@ together = train(namer, matcher)
 keras.utils.set_random_seed(run.seed)
 alone = train(make()[2])
 accuracy, baseline = np.mean(together[-5:]), np.mean(alone[-5:])
-matched = matcher.evaluate(*matches(x_test, y_test, 1000), verbose=0, return_dict=True)["accuracy"]
+matched = matcher.evaluate(*matches(x_test, y_test, run.pick(1000, quick=320)), verbose=0, return_dict=True)["accuracy"]
 print(f"names: {accuracy:.3f} right, with the labels alone {baseline:.3f}; matches: {matched:.3f} right")
 
 figure, axis = plt.subplots(figsize=(7, 3))

@@ -74,7 +74,7 @@ def message():
 if REAL:
     texts, labels = keras.datasets.sms_spam.load_data()
 else:
-    texts, labels = map(np.array, zip(*(message() for _ in range(run.pick(5574, quick=600))), strict=True))
+    texts, labels = map(np.array, zip(*(message() for _ in range(run.pick(5574, quick=640))), strict=True))
 labels = labels.astype("float32")[:, None]
 order = generator.permutation(len(texts))
 test, validation, train = np.split(order, [len(texts) // 5, 2 * len(texts) // 5])

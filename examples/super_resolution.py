@@ -28,6 +28,7 @@ run = begin(__doc__)
 
 # %%
 (x_train, _), (x_test, y_test) = digits.load_data()
+x_train, x_test, y_test = (part[: run.pick(len(part), quick=128)] for part in (x_train, x_test, y_test))
 large, large_test = x_train[..., None] / 16, x_test[..., None] / 16
 
 

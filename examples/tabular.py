@@ -51,7 +51,7 @@ def outcome(table):
     return (rng.random(len(score)) < probability).astype("float32"), probability
 
 
-table, cancels, _ = customers(run.pick(6000, quick=500))
+table, cancels, _ = customers(run.pick(6000, quick=512))
 table_test, cancels_test, probability = customers(4000)
 print({name: column[:2].tolist() for name, column in table.items()}, f"{cancels.mean():.0%} cancel")
 

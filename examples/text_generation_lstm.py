@@ -55,8 +55,8 @@ def sentence():
     return " ".join([*words, verb(ACT, many)]) + ".", clauses, bits + np.log2(len(ACT))
 
 
-train = [sentence()[0] for _ in range(run.pick(12000, quick=200))]
-held_out = [sentence() for _ in range(run.pick(1500, quick=200))]
+train = [sentence()[0] for _ in range(run.pick(12000, quick=192))]
+held_out = [sentence() for _ in range(run.pick(1500, quick=192))]
 texts, clauses, bits = (np.array(each) for each in zip(*held_out, strict=True))
 length = sum(map(len, texts))
 entropy = bits.sum() / length

@@ -51,7 +51,7 @@ def whistles(count, noise=1.5):
 
 
 x, y = whistles(run.pick(2000, quick=128))
-x_test, y_test = whistles(run.pick(1000, quick=100))
+x_test, y_test = whistles(run.pick(1000, quick=96))
 
 # %% [markdown]
 # ## The spectrogram as a layer

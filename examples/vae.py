@@ -30,7 +30,7 @@ run = begin(__doc__)
 
 # %%
 (x_train, y_train), (x_test, y_test) = digits.load_data()
-x_train, y_train = (part[: run.pick(len(part), quick=256)] for part in (x_train, y_train))
+x_train, y_train, x_test, y_test = (part[: run.pick(len(part), quick=256)] for part in (x_train, y_train, x_test, y_test))
 x_train, x_test = x_train.reshape(-1, 64) / 16, x_test.reshape(-1, 64) / 16
 
 
