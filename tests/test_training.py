@@ -1075,7 +1075,6 @@ def test_what_a_run_held_is_free_when_it_ends(engine: str, streamed: bool, job: 
         model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
         model.compile("sgd", "mse")
         run()
-        gc.collect()
         gc.disable()
         try:
             held = run()

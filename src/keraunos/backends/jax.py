@@ -4,6 +4,7 @@
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import math
@@ -35,7 +36,6 @@ def _available(dtype: str) -> Any:
     return jax.dtypes.canonicalize_dtype(dtype)
 
 
-@functools.cache
 @functools.cache
 def _computing(chosen):
     """The device that `keraunos.device` chose, else the first that there is."""
@@ -257,6 +257,17 @@ def placed_as(x: Any, other: Any) -> Any:
     """`x` on the devices where `other` is, divided likewise; as it is where that is one device."""
     divided = isinstance(other, jax.Array) and not isinstance(other, jax.core.Tracer) and isinstance(other.sharding, jax.sharding.NamedSharding)
     return distribute(x, other.sharding) if divided else x
+
+
+@jax.jit
+def _duplicates(values: list[Any]) -> list[Any]:
+    return [jnp.copy(x) for x in values]
+
+
+def copies(values: list[Any]) -> list[Any] | None:
+    """Copies that stay on a GPU or TPU, made by one program; None where NumPy's take less, or a value is gone."""
+    with contextlib.suppress(RuntimeError):
+        return None if any(d.platform == "cpu" for x in values for d in x.devices()) else _duplicates(values)
 
 
 def to_numpy(x: Any) -> np.ndarray:

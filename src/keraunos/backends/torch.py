@@ -99,6 +99,10 @@ def _sent(x: torch.Tensor, where: torch.device, kind: torch.dtype | None = None,
     return x.to(where, kind, non_blocking=soon, copy=copy)
 
 
+def copies(values: list[torch.Tensor]) -> list[torch.Tensor]:
+    return [x.detach().clone() for x in values]
+
+
 def to_numpy(x: Any) -> np.ndarray:
     copied = isinstance(x, torch.Tensor) and x.is_leaf and x.requires_grad  # a weight's memory is changed in place
     return _foreign.on_host(x.clone() if copied else x)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import sys
+import types
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -27,14 +28,19 @@ class Cache(dict[Any, Any]):
         return (Cache, ())
 
 
-def _contents(value: Any) -> Iterator[Any]:
-    if isinstance(value, Derived):
-        yield value.parts[0]  # the layer holds the others beside it
-    elif isinstance(value, (Variable, Tracked, Metric, SeedGenerator)):
-        yield value
-    elif isinstance(value, (list, tuple, dict)) and not isinstance(value, Cache):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _contents(item)
+_PLAIN = {bool, int, float, str, type(None), types.FunctionType, types.ModuleType}  # most of what there is
+
+
+def _contents(values: Iterable[Any]) -> Iterator[Any]:
+    for value in values:
+        if value.__class__ in _PLAIN:
+            continue
+        if isinstance(value, Derived):
+            yield value.parts[0]  # the layer holds the others beside it
+        elif isinstance(value, (Variable, Tracked, Metric, SeedGenerator)):
+            yield value
+        elif isinstance(value, (list, tuple, dict)) and not isinstance(value, Cache):
+            yield from _contents(value.values() if isinstance(value, dict) else value)
 
 
 def _unique(items: Iterable[Any]) -> list[Any]:
@@ -69,7 +75,7 @@ class Tracked:
 
     def _held(self, kind: type) -> list[Any]:
         """The objects of a class that this one holds directly, each once, in order of appearance."""
-        return _unique(x for name, value in self.__dict__.items() if name != "_arguments" for x in _contents(value) if isinstance(x, kind))
+        return _unique(x for x in _contents([value for name, value in self.__dict__.items() if name != "_arguments"]) if isinstance(x, kind))
 
     def _flatten_layers(self) -> list[Any]:
         """This layer and those below it, each once, in order."""

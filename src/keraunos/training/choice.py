@@ -23,15 +23,20 @@ class Choice:
         self.size = 1
         self.single: list[float] = []
         self.grouped: list[float] = []
-        self.timing = True
+        self.settled = False
+
+    @property
+    def timing(self) -> bool:
+        """Whether the next calls are to be timed, for which each is waited for; in between steps follow one another without."""
+        return not self.settled and (self.size > 1 or len(self.single) <= self.TRIALS)
 
     def group(self, full: int, planned: int) -> int:
         """The size of the next group, for epochs of `full` whole batches, `planned` in all."""
-        if self.timing and self.size == 1 and len(self.single) > self.TRIALS:
+        if not self.settled and self.size == 1 and len(self.single) > self.TRIALS:
             short = min(self.single[1:])
             wanted = min(int(DISPATCH / short), full, 256) if short < SHORT_STEP else 1
             if wanted < 4:
-                self.timing = False
+                self.settled = True
             elif planned * short > 2 * self.single[0]:  # compiling costs about what the first step did; half of the time could be won
                 self.size = wanted
         return self.size
@@ -43,11 +48,11 @@ class Choice:
         wait()
         seconds = (time.perf_counter() - started) / group
         if group == 1:
-            self.single += [seconds] if len(self.single) <= self.TRIALS else []
+            self.single.append(seconds)
             return logs
         self.grouped.append(seconds)
         if len(self.grouped) > 2:
-            self.timing = False
+            self.settled = True
             if min(self.grouped[1:]) > 0.95 * min(self.single[1:]):
                 self.size = 1
         return logs

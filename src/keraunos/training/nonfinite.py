@@ -39,6 +39,11 @@ class Search:
         self.model, self.backend = model, model._backend
         self.variables = model.run_variables
 
+    def state(self) -> list[Any]:
+        """A copy of the state: on the device, where the engine makes one there without waiting, else as arrays."""
+        copies = getattr(self.backend, "copies", lambda _: None)([v._value for v in self.variables])
+        return numpy_of(self.variables) if copies is None else copies
+
     def step(self, values: Sequence[Any], batch: Any) -> tuple[str | None, list[Any]]:
         """Do one step, op by op, on a state; returns the cause, if there is one, and the new state."""
         model = self.model
@@ -183,7 +188,7 @@ class Watch:
     def begin(self, passed: int = 0) -> None:
         """Keep the state that an epoch begins with, after so many of its batches."""
         if self.able:
-            self.kept, self.passed = numpy_of(self.search.variables), passed
+            self.kept, self.passed = self.search.state(), passed
 
     def end(self, epoch: int, logs: dict[str, Any]) -> None:
         """Look at the logs of an epoch; warn if the loss is not finite."""
@@ -224,7 +229,7 @@ def guard(loop: Any) -> None:
     healthy = Program(lambda: ops.all(ops.stack([ops.all(ops.isfinite(v)) for v in looked_at])), looked_at)
 
     def checked(batch: Any) -> Any:
-        before = numpy_of(search.variables)
+        before = search.state()
         logs = step(batch)
         told = [np.asarray(backend.to_numpy(v)) for v in tree.flatten(logs or {})]
         if bool(backend.to_numpy(healthy())) and all(np.isfinite(v).all() for v in told if v.dtype.kind == "f"):
