@@ -252,6 +252,7 @@ NORMALIZATIONS = [
     Case("moments", lambda x, axes, keepdims: (x.mean(axes, keepdims=True), x.var(axes, keepdims=True)), ((2, 3),), args=(0,), kwargs={"keepdims": True}),
     Case("batch_normalization", _batch, ((2, 3, 4), (4,), (4,)), kwargs={"axis": -1}, low=0.5),
     Case("batch_normalization", _batch, ((2, 3, 4), (3,), (3,)), kwargs={"axis": 1, "epsilon": 0.1}, low=0.5),
+    Case("moved_average", lambda a, b, m: a * m + b * (1 - m), ((2, 3), (2, 3)), ("float32", "float16", "bfloat16"), args=(0.9,)),
     *[Case("standardize_batch", lambda x, axis, *more: _standardize(x, *more, axis=axis), ((4, 3, 3),), args=(axis,), grad=False) for axis in (-1, 1, 0)],
     Case("layer_normalization", _layer, ((2, 3, 4),), FLOATS[:3], tolerance=4),
     Case("layer_normalization", _layer, ((2, 3, 4), (4,), (4,)), kwargs={"epsilon": 0.1}),

@@ -371,6 +371,10 @@ def standardize_batch(x, axis, offset=None, scale=None, epsilon=1e-3):
     return restore(out), mean.to(x.dtype), (inverse.pow(-2) - epsilon).clamp_min_(0).to(x.dtype)
 
 
+def moved_average(average, now, momentum):
+    return torch.lerp(average, now, 1.0 - momentum) if average.dtype.is_floating_point else NotImplemented
+
+
 def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwargs):
     axes = None if kwargs else _shared.last_axes(x, axis, gamma, beta)
     return NotImplemented if axes is None else F.layer_norm(x, x.shape[axes[0] :], gamma, beta, config.epsilon() if epsilon is None else epsilon)

@@ -12,7 +12,7 @@ from keraunos.core.spec import normalize_axes, normalize_axis
 from keraunos.initializers import Constant
 from keraunos.layers.input_layer import InputSpec
 from keraunos.layers.layer import Layer
-from keraunos.ops.nn import standardize_batch
+from keraunos.ops.nn import moved_average, standardize_batch
 
 
 def sizes_along(axis: Any, input_shape: Any) -> InputSpec:
@@ -141,7 +141,7 @@ class BatchNormalization(Standardizing, order=_BATCH):
         else:
             moves += [(self.moving_variance, variance, self.momentum)]
         for average, now, momentum in moves:
-            average.assign(average.value * momentum + now * (1.0 - momentum))
+            average.assign(moved_average(average.value, now, momentum))
         if self.renorm:
             self.moving_variance.assign(ops.relu(ops.square(self.moving_stddev.value) - self.epsilon))
 

@@ -25,7 +25,7 @@ from keraunos.ops.shaping import expand_dims, reshape, squeeze, take_along_axis
 from keraunos.ops.special import psnr
 
 from keraunos.ops.elementwise import (  # isort: skip
-    abs, add, cast, clip, divide_no_nan, equal, exp, greater, isnan, less, log, log1p, logical_and, logical_not, maximum, power, rsqrt, square, stop_gradient,
+    abs, add, cast, clip, divide_no_nan, equal, exp, greater, isnan, less, log, log1p, logical_and, logical_not, maximum, multiply, power, rsqrt, square, stop_gradient,
     subtract, true_divide,
 )  # fmt: skip
 
@@ -279,6 +279,11 @@ def standardize_batch(x: Tensor, axis: int, offset: Tensor = None, scale: Tensor
     place = normalize_axis(axis, len(x.shape))
     center, variance = moments(x, [i for i in range(len(x.shape)) if i != place])
     return batch_normalization(x, center, variance, axis, offset, scale, epsilon), stop_gradient(center), stop_gradient(variance)
+
+
+def moved_average(average: Tensor, now: Tensor, momentum: float) -> Floating:
+    """`average` where it is after one more value; engines may have one kernel for it."""
+    return add(multiply(average, momentum), multiply(now, 1.0 - momentum))
 
 
 def _by_root(x: Any, wide: Any, axes: tuple[int, ...], epsilon: float | None, scale: Any, name: str, of: Any = None) -> Any:
