@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import queue
 import subprocess
 import sys
 import time
@@ -13,6 +14,8 @@ from typing import Any
 import pytest
 
 from keraunos.play import worker
+
+from ..conftest import in_force
 
 DOCUMENT: Any = {
     "layers": [{"id": "features", "type": "Input", "inputs": []}, {"id": "label", "type": "Dense", "inputs": ["features"]}],
@@ -52,14 +55,16 @@ def started() -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-m", "keraunos.play.worker"], stdin=pipe, stdout=pipe, stderr=pipe, env=env)
 
 
-def told(
-    process: subprocess.Popen[bytes], program: str, *commands: dict[str, Any], step: str | None = None, rests: int = 0
-) -> tuple[list[dict[str, Any]], str]:
-    """What a worker says of a program, and what it prints; after so many rests it is told to leave."""
+def start(program: str, step: str | None = None) -> dict[str, Any]:
+    """What a worker is told first."""
     targets, inputs = {"label": {"kind": "number", "shape": [1]}}, {"features": {"shape": [2]}}
-    about = {"do": "start", "document": DOCUMENT, "program": program, "targets": targets, "inputs": inputs, "step": step, "memory": None, "most": 5}
+    return {"do": "start", "document": DOCUMENT, "program": program, "targets": targets, "inputs": inputs, "step": step, "memory": None, "most": 5}
+
+
+def told(process: subprocess.Popen[bytes], program: str, *commands: dict[str, Any], rests: int = 0) -> tuple[list[dict[str, Any]], str]:
+    """What a worker says of a program, and what it prints; after so many rests it is told to leave."""
     assert process.stdin is not None and process.stdout is not None and process.stderr is not None
-    process.stdin.write(b"".join(json.dumps(command).encode() + b"\n" for command in (about, *commands)))
+    process.stdin.write(b"".join(json.dumps(command).encode() + b"\n" for command in (start(program), *commands)))
     process.stdin.flush()
     messages: list[dict[str, Any]] = []
     for line in process.stdout:
@@ -73,6 +78,26 @@ def told(
     process.stdin.close()
     process.wait(10)
     return messages, printed
+
+
+class Said(list[dict[str, Any]]):
+    """What a trainer says of a program in this process, to whom all commands are told before it begins; after so many rests it is told to leave."""
+
+    def __init__(self, program: str, *commands: dict[str, Any], step: str | None = None, rests: int = 0):
+        self.commands, self.rests = queue.SimpleQueue[dict[str, Any]](), rests
+        for command in commands:
+            self.commands.put(command)
+        channel: Any = self
+        with in_force("torch"), pytest.MonkeyPatch.context() as patch, pytest.warns(UserWarning, match="something to know"):
+            patch.setitem(sys.modules, "program", None)  # which the trainer makes
+            worker.Trainer(start(program, step), channel, self.commands).run()
+
+    def say(self, kind: str, **facts: Any) -> None:
+        self.append({"kind": kind, **facts})
+        if facts.get("state") in RESTS:
+            self.rests -= 1
+            if not self.rests or facts["state"] == "failed":
+                self.commands.put({"do": "leave"})
 
 
 def test_what_a_program_prints_is_no_message(tmp_path: pathlib.Path) -> None:
@@ -104,17 +129,14 @@ STEP, PLAY = {"do": "step", "unit": "epoch"}, {"do": "play"}
     ids=["play after a stop", "a step after a stop", "steps beyond the end", "play after the last step"],
 )
 def test_what_is_asked_in_a_row_is_done_in_that_order(step: str | None, commands: list[dict[str, Any]], states: list[str], epochs: int) -> None:
-    """All of it lies in the pipe before the training begins, so that each is heard before what comes before it is done."""
-    with started() as process:
-        messages, _ = told(process, PROGRAM, *commands, step=step, rests=len(states))
+    """All of it is there before the training begins, so that each is heard before what comes before it is done."""
+    messages = Said(PROGRAM, *commands, step=step, rests=len(states))
     rests = [message for message in messages if message.get("state") in RESTS][: len(states)]
     assert [message["state"] for message in rests] == states and rests[-1]["epoch"] == epochs
 
 
 def test_a_run_that_has_failed_does_not_go_on() -> None:
-    with started() as process:
-        program = PROGRAM.replace("return model.fit", "raise ValueError('no more')\n    return model.fit")
-        messages, _ = told(process, program, PLAY, STEP, {"do": "leave"})
+    messages = Said(PROGRAM.replace("return model.fit", "raise ValueError('no more')\n    return model.fit"), PLAY, STEP, {"do": "leave"})
     assert [message["state"] for message in messages if "state" in message][-1] == "failed"
     assert sum(message.get("state") == "failed" for message in messages) == 1
 
