@@ -289,10 +289,10 @@ def test_looking_takes_little_of_the_time(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("keraunos.play.watching.time", types.SimpleNamespace(perf_counter=clock))
 
     model = made()
-    watcher = Watcher(lambda kind, **facts: None, Commands(), look, epochs=300, document=DOCUMENT)
+    watcher = Watcher(lambda kind, **facts: None, Commands(), look, epochs=100, document=DOCUMENT)
     watcher.set_model(model)
     watcher.begin()
-    model.fit(X, Y, batch_size=8, epochs=300, verbose=0, callbacks=[watcher])
+    model.fit(X, Y, batch_size=8, epochs=100, verbose=0, callbacks=[watcher])
     assert looks[0] == 0 and len(looks) > 2
     assert watcher.looked <= LOOKING * now + 0.06  # one look is more than its share at first
 
