@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 import keraunos as keras
+from keraunos.play import code
 from keraunos.play.runs import IDLE_WORKERS, Run, RunError, Runs, _Listener, _plain, programs
 
 from .test_looking import preset
@@ -72,7 +73,9 @@ async def listened(runs: Runs, events: list[tuple[str, dict[str, Any]]]) -> None
 
 
 def test_a_run_from_its_start_to_its_end() -> None:
-    async def walk() -> None:
+    """Its numbers are those of its program with the same seed, which nobody watches."""
+
+    async def walk() -> dict[str, Any]:
         events: list[tuple[str, dict[str, Any]]] = []
         async with opened() as runs:
             hearing = asyncio.ensure_future(listened(runs, events))
@@ -122,8 +125,16 @@ def test_a_run_from_its_start_to_its_end() -> None:
         assert names[0] == "hello" and names[-1] == "removed" and {"run", "progress", "snapshot"} <= set(names)
         states = list(dict.fromkeys(data["state"] for name, data in events if name == "run"))
         assert states[-1] == "done" and states[0] == "starting"
+        return whole["history"]
 
-    asyncio.run(walk())
+    told = asyncio.run(walk())
+    space: dict[str, Any] = {"__name__": "program"}
+    with keras.config.backend_scope("jax"):
+        exec(compile(code.program(preset("spiral", epochs=40)), "program.py", "exec"), space)
+        alone = space["train"](space["build_model"](), space["load_data"]()).history
+    ended = [i for i, partial in enumerate(told["partial"]) if not partial]
+    for name, values in alone.items():
+        np.testing.assert_allclose([told["logs"][name][i] for i in ended], values, rtol=1e-6)
 
 
 def _test_data() -> Any:
@@ -423,10 +434,13 @@ def test_a_listener_that_never_hears_holds_no_more_than_a_history(monkeypatch: p
 
 def test_old_runs_make_room_for_new_ones() -> None:
     async def walk() -> None:
-        async with opened(kept_runs=1, memory=1) as runs:
+        async with opened(kept_runs=1) as runs:
             ids = []
             for _ in range(2):
                 ids.append((await runs.start(preset("spiral")))["id"])
+                worker = runs._runs[ids[-1]].worker
+                assert worker is not None
+                worker.kill()
                 await until(lambda: runs.run(ids[-1])["state"] == "failed")
             assert [run["id"] for run in runs.runs()] == ids[1:]
 
@@ -486,25 +500,6 @@ def test_compiled_programs_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("name", "expected"), [("CNN on digits", "CNN-on-digits"), ("../../etc/passwd", "etc-passwd"), ("«»", "model"), ("a" * 99, "a" * 60)])
 def test_names_of_files_are_plain(name: str, expected: str) -> None:
     assert _plain(name) == expected
-
-
-def test_the_same_seed_gives_the_same_numbers_with_and_without_being_watched() -> None:
-    async def walk() -> dict[str, Any]:
-        async with opened() as runs:
-            id = (await runs.start(preset("spiral", epochs=5)))["id"]
-            await until(lambda: runs.run(id)["state"] == "done")
-            return runs.run(id)["history"]
-
-    from keraunos.play import code
-
-    told = asyncio.run(walk())
-    space: dict[str, Any] = {"__name__": "program"}
-    with keras.config.backend_scope("jax"):
-        exec(compile(code.program(preset("spiral", epochs=5)), "program.py", "exec"), space)
-        alone = space["train"](space["build_model"](), space["load_data"]()).history
-    whole = [i for i, partial in enumerate(told["partial"]) if not partial]
-    for name, values in alone.items():
-        np.testing.assert_allclose([told["logs"][name][i] for i in whole], values, rtol=1e-6)
 
 
 def test_a_spare_worker_that_is_refused_at_the_end_is_no_news() -> None:
