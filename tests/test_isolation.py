@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import subprocess
 import sys
@@ -53,11 +54,16 @@ LEAVES = '''
 '''
 
 
+def alone() -> dict[str, str]:
+    """The environment of a pytest without plugins of which nothing is asked: importing them takes each of its processes longer than the tests."""
+    return {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+
+
 def test_nothing_is_left_behind(tmp_path: pathlib.Path) -> None:
     root = pathlib.Path(__file__).parents[1]
     (tmp_path / "test_state.py").write_text(textwrap.dedent(LEAVES), encoding="utf-8")
-    options = ["-v", "-s", "-p", "no:cacheprovider", "-p", "conftest", "-c", str(root / "pyproject.toml")]
-    done = subprocess.run([sys.executable, "-m", "pytest", *options, str(tmp_path)], cwd=root, capture_output=True, text=True)
+    options = ["-v", "-s", "-p", "pytest_timeout", "-p", "no:cacheprovider", "-p", "conftest", "-c", str(root / "pyproject.toml")]
+    done = subprocess.run([sys.executable, "-m", "pytest", *options, str(tmp_path)], cwd=root, capture_output=True, text=True, env=alone())
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.index("test_state PASSED") < done.stdout.index("left_by_the_example PASSED") < done.stdout.index("that_leaves PASSED")
     folder = done.stdout.partition("temporary: ")[2].split()[0]
@@ -88,7 +94,8 @@ def test_a_process_that_dies_costs_one_test(tmp_path: pathlib.Path) -> None:
     """Its other tests are run by the process that takes its place, whatever it was at and whether others had ended."""
     root = pathlib.Path(__file__).parents[1]
     (tmp_path / "test_dying.py").write_text(textwrap.dedent(DYING), encoding="utf-8")
-    options = ["-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder", "-p", "no:cacheprovider", "-p", "conftest", "-c", str(root / "pyproject.toml")]
-    done = subprocess.run([sys.executable, "-m", "pytest", "-q", *options, str(tmp_path)], cwd=root, capture_output=True, text=True, timeout=300)
+    plugins = ["-p", "xdist", "-p", "pytest_timeout", "-p", "no:cacheprovider", "-p", "conftest"]
+    options = ["-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder", *plugins, "-c", str(root / "pyproject.toml")]
+    done = subprocess.run([sys.executable, "-m", "pytest", "-q", *options, str(tmp_path)], cwd=root, capture_output=True, text=True, timeout=300, env=alone())
     assert "4 failed, 30 passed" in done.stdout, done.stdout + done.stderr
     assert all(f"test_dying.py::{name} - worker" in done.stdout for name in ("test_in_a_row[3]", "test_in_a_row[23]", "test_together[7]", "test_that_hangs"))
