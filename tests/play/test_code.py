@@ -107,7 +107,9 @@ def test_programs_train(name: str) -> None:
 def test_programs_train_on_other_engines(name: str, engine: str) -> None:
     program = defined(code.program(short(ALL[name], engine=engine)))
     with in_force(engine):
-        history = program["train"](program["build_model"](), program["load_data"]())
+        (x, y), test = program["load_data"]()
+        few = keras.tree.map_structure(lambda values: values[:64], (x, y))  # two steps
+        history = program["train"](program["build_model"](), (few, test))
     assert all(math.isfinite(values[-1]) for values in history.history.values())
 
 
