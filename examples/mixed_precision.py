@@ -50,7 +50,10 @@ def make():
 def bytes_of_activations(model):
     """What the layers hand on for a batch of 64: measured on the arrays themselves."""
     seen = keras.Model(model.inputs, [layer.output for layer in model.layers])
-    return sum(np.dtype("float32").itemsize // (1 if "32" in keras.backend.standardize_dtype(a.dtype) else 2) * int(np.prod(a.shape)) for a in seen(x[:64]))
+    return sum(
+        np.dtype("float32").itemsize // (1 if "32" in keras.backend.standardize_dtype(a.dtype) else 2) * int(np.prod(a.shape))
+        for a in seen.predict_on_batch(x[:64])
+    )
 
 
 # %% [markdown]
