@@ -35,6 +35,7 @@ def pytest_collection_finish() -> None:
     """What collecting made stays to the end: it is not looked through for garbage again. Small programs share what describes them, a fifth of the time of each."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(10_000, 20, 100)  # programs and modules, which stay, are most of what there is: looking through all of it is a twentieth of the time
     if _KNOWN_JAX:
         from jax._src.interpreters import mlir
 

@@ -7,6 +7,7 @@ import gc
 import signal
 import threading
 import weakref
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -512,6 +513,15 @@ def test_arrays_are_not_shared_with_the_user(engine):
     assert kept.numpy().tolist() == [1.0] * 3 and before.tolist() == [0.0] * 3
 
 
+@pytest.fixture
+def uncollected() -> Iterator[None]:
+    """No garbage is collected: Python drops a Ctrl-C that comes in a function which the collector calls, such as JAX's."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("uncollected")
 def test_an_interrupt_keeps_the_state():
     """Ctrl-C during a compiled step, which gives the old state up, is raised when the new one is in its place."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -524,7 +534,7 @@ def test_an_interrupt_keeps_the_state():
         for _ in range(5):
             raised = threading.Event()
 
-            def press(raised=raised):  # again after a while: Python drops an interrupt that falls into a function which the garbage collector calls
+            def press(raised=raised):
                 wait = 0.2
                 while not raised.wait(wait):
                     _thread.interrupt_main()
@@ -537,6 +547,7 @@ def test_an_interrupt_keeps_the_state():
             assert np.isfinite(model.get_weights()[0]).all()
 
 
+@pytest.mark.usefixtures("uncollected")
 def test_interrupts_between_short_steps_lose_nothing():
     """Many, of which one in fifteen would fall between a step's end and the last weight that it leaves, were these not one."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -1060,6 +1071,7 @@ def test_single_steps_may_be_asked_for_within_an_epoch(monkeypatch):
 
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize("job", ["fit", "evaluate", "predict"])
+@pytest.mark.usefixtures("uncollected")
 def test_what_a_run_held_is_free_when_it_ends(engine: str, streamed: bool, job: str) -> None:
     """The device's copy of the data above all, which a garbage collector that sees only Python's memory would leave for long."""
     x, y = np.ones((8, 3), "float32"), np.zeros((8, 1), "float32")
@@ -1075,9 +1087,5 @@ def test_what_a_run_held_is_free_when_it_ends(engine: str, streamed: bool, job: 
         model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
         model.compile("sgd", "mse")
         run()
-        gc.disable()
-        try:
-            held = run()
-            assert held() is None
-        finally:
-            gc.enable()
+        held = run()
+        assert held() is None

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import copy
 import sys
-import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -28,24 +27,28 @@ class Cache(dict[Any, Any]):
         return (Cache, ())
 
 
-_PLAIN = {bool, int, float, str, type(None), types.FunctionType, types.ModuleType}  # most of what there is
+_kinds: dict[type, int] = {}  # by the class of what an attribute holds, the first of `_SORTS` that it is; most are none
 
 
-def _contents(values: Iterable[Any]) -> Iterator[Any]:
+def _collect(values: Iterable[Any], found: list[Any]) -> None:
     for value in values:
-        if value.__class__ in _PLAIN:
-            continue
-        if isinstance(value, Derived):
-            yield value.parts[0]  # the layer holds the others beside it
-        elif isinstance(value, (Variable, Tracked, Metric, SeedGenerator)):
-            yield value
-        elif isinstance(value, (list, tuple, dict)) and not isinstance(value, Cache):
-            yield from _contents(value.values() if isinstance(value, dict) else value)
+        kind = _kinds.get(value.__class__)
+        if kind is None:
+            kind = _kinds[value.__class__] = next((i for i, sort in enumerate(_SORTS) if issubclass(value.__class__, sort)), 0)
+        if kind == 2:
+            found.append(value)
+        elif kind:  # of what is derived the layer holds the other parts beside it
+            _collect(value if kind == 4 else value.values() if kind == 3 else value.parts[:1], found)
 
 
 def _unique(items: Iterable[Any]) -> list[Any]:
     """The items, each once, in order of appearance."""
     return list({id(x): x for x in items}.values())
+
+
+def _sorted(parts: list[Any]) -> list[Variable]:
+    """The variables of what a layer holds, each once: those that can be trained first."""
+    return sorted(_unique(x for x in parts if isinstance(x, Variable)), key=lambda v: not v.initially_trainable)
 
 
 def assign_all(variables: list[Variable], values: list[Any]) -> None:
@@ -73,26 +76,41 @@ class Tracked:
             for noted in [key for key, other in self.__dict__.items() if other is value and key.startswith("_weight ")]:
                 del self.__dict__[noted]
 
-    def _held(self, kind: type) -> list[Any]:
-        """The objects of a class that this one holds directly, each once, in order of appearance."""
-        return _unique(x for x in _contents([value for name, value in self.__dict__.items() if name != "_arguments"]) if isinstance(x, kind))
+    def _contents(self) -> list[Any]:
+        """What this one holds directly, in order of appearance."""
+        found: list[Any] = []
+        _collect([value for name, value in self.__dict__.items() if name != "_arguments"], found)
+        return found
 
-    def _flatten_layers(self) -> list[Any]:
-        """This layer and those below it, each once, in order."""
-        seen: dict[int, Any] = {}
+    def _held(self, kind: type) -> list[Any]:
+        """The objects of a class that this one holds directly, each once."""
+        return _unique(x for x in self._contents() if isinstance(x, kind))
+
+    def _walked(self) -> list[tuple[Any, list[Any]]]:
+        """This layer and those below it, each once, in order, with what each holds directly."""
+        seen: dict[int, tuple[Any, list[Any]]] = {}
 
         def walk(layer: Tracked) -> None:
             if id(layer) not in seen:
-                seen[id(layer)] = layer
-                for child in layer._held(Tracked):
-                    walk(child)
+                seen[id(layer)] = layer, (parts := layer._contents())
+                for child in parts:
+                    if isinstance(child, Tracked):
+                        walk(child)
 
         walk(self)
         return list(seen.values())
 
+    def _flatten_layers(self) -> list[Any]:
+        """This layer and those below it, each once, in order."""
+        return [layer for layer, _ in self._walked()]
+
+    def _all_held(self, kind: type) -> list[Any]:
+        """The objects of a class that this layer and those below it hold, each once."""
+        return _unique(x for _, parts in self._walked() for x in parts if isinstance(x, kind))
+
     def _own_variables(self) -> list[Variable]:
         """Its own variables: those that can be trained first, as they were made."""
-        return sorted(self._held(Variable), key=lambda v: not v.initially_trainable)
+        return _sorted(self._contents())
 
     def _saved_variables(self) -> list[Variable]:
         """What files hold of its own variables: of those that one is derived from, that one."""
@@ -103,7 +121,7 @@ class Tracked:
     @property
     def weights(self) -> list[Variable]:
         """The variables that make the layer's function: its own, then its sublayers'."""
-        return _unique(v for layer in self._flatten_layers() for v in layer._own_variables())
+        return _unique(v for _, parts in self._walked() for v in _sorted(parts))
 
     @property
     def trainable_weights(self) -> list[Variable]:
@@ -119,8 +137,7 @@ class Tracked:
     @property
     def variables(self) -> list[Variable]:
         """All variables: the weights, the states of seed generators, and those of metrics."""
-        seeds = (g.state for layer in self._flatten_layers() for g in layer._held(SeedGenerator))
-        return _unique((*self.weights, *seeds, *self.metrics_variables))
+        return _unique((*self.weights, *(g.state for g in self._all_held(SeedGenerator)), *self.metrics_variables))
 
     @property
     def trainable_variables(self) -> list[Variable]:
@@ -136,7 +153,7 @@ class Tracked:
     @property
     def metrics(self) -> list[Metric]:
         """The metrics that it and its sublayers hold."""
-        return _unique(m for layer in self._flatten_layers() for m in layer._held(Metric))
+        return self._all_held(Metric)
 
     @property
     def metrics_variables(self) -> list[Variable]:
@@ -215,3 +232,6 @@ class Tracked:
             return copy.deepcopy(self, memo)
         finally:
             sys.setrecursionlimit(limit)
+
+
+_SORTS: tuple[Any, ...] = Cache, Derived, (Variable, Tracked, Metric, SeedGenerator), dict, (list, tuple)
