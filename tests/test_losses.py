@@ -24,6 +24,7 @@ from tests.conftest import BACKENDS, BFLOAT, TRAINING
 os.environ.setdefault("KERAS_BACKEND", "jax")
 keras = pytest.importorskip("keras")
 
+pytestmark = pytest.mark.xdist_group("losses")  # what JAX compiles for one test it has for the others, and what Keras gives is computed once
 CLASSES = [name for name in losses.__all__ if name[0].isupper() and name != "Loss"]
 FUNCTIONS = [name for name in losses.__all__ if name[0].islower() and name not in ("get", "serialize", "deserialize")]
 OPTIONS: list[tuple[str, dict[str, Any]]] = [
@@ -104,7 +105,6 @@ def of_keras() -> list[list[Any]]:
     return jax.jit(lambda: [values(keras.losses, case) for case in range(len(CASES))])()
 
 
-@pytest.mark.xdist_group("losses")
 @pytest.mark.parametrize("case", range(len(CASES)), ids=[name for name, _ in CASES])
 def test_equals_keras(backend: Any, case: int) -> None:
     for ours, theirs in zip(values(losses, case), of_keras()[case], strict=True):

@@ -83,7 +83,10 @@ def batches(name: str) -> list[tuple[Any, Any, Any]]:
     return found
 
 
-pytestmark = pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64")  # Keras's, of its own integers
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64"),  # Keras's, of its own integers
+    pytest.mark.xdist_group("metrics"),  # what JAX compiles for one test it has for the others, and what Keras gives is computed once
+]
 
 
 def check(ours: Any, theirs: Any) -> None:
@@ -130,7 +133,6 @@ def of_keras() -> list[list[tuple[Any, list[Any]]]]:
     return [[next(left) for _ in row] for row in rows]
 
 
-@pytest.mark.xdist_group("metrics")
 @NUMBERED
 def test_equals_keras(backend: Any, case: int) -> None:
     for (ours, given), (result, state) in zip(made(metrics, case), of_keras()[case], strict=True):

@@ -25,6 +25,7 @@ from keraunos.data import adapters, ahead, rows
 from keraunos.training import loops
 from tests.conftest import TRAINING
 
+pytestmark = pytest.mark.xdist_group("streams")  # what engines compile for one test they have for the others
 SIZE = 4  # three whole batches and one of two
 A = np.random.default_rng(0).normal(size=(14, 3)).astype("float32")
 A[A < -1] = 0
