@@ -33,7 +33,7 @@ def test_a_first_visit_ends_in_a_spiral_with_its_boundary(page: Page) -> None:
 
 def test_a_network_of_convolutions_reads_digits(page: Page) -> None:
     open_example(page, "CNN on digits")
-    set_epochs(page, 12)
+    set_epochs(page, 8)
     train(page)
     (run,) = runs(page)
     assert last(run, "val_accuracy") >= 0.95
@@ -98,7 +98,7 @@ def test_a_broken_table_is_refused_with_a_remedy(page: Page, watch: Watch, tmp_p
 
 def test_an_lstm_tells_waves_apart(page: Page) -> None:
     open_example(page, "LSTM on waves")
-    set_epochs(page, 15)
+    set_epochs(page, 10)
     train(page)
     (run,) = runs(page)
     assert last(run, "val_accuracy") > 0.6
