@@ -69,13 +69,16 @@ def wait_for_none(pids: set[int]) -> None:
 
 
 def busy(server: Served) -> socket.socket:
-    """A run that trains, and a stream that is open."""
+    """A run that trains, and a stream that is open; the run has the process that the stream has the server make ready, or two would load the engine."""
     server.enter()
     stream = server.connect()
     stream.sendall(server.request("GET", "/api/events"))
+    deadline = time.monotonic() + 60
+    while len(family(server.process.pid)) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     run = server.ask("POST", "/api/runs", {"document": LONG}).json
     received = b""
-    deadline = time.monotonic() + 60
     while b"event: progress" not in received:
         received += stream.recv(1 << 20)
         assert time.monotonic() < deadline, (run, received[-2000:])
@@ -217,7 +220,7 @@ def made() -> tuple[Any, np.ndarray, np.ndarray]:
     return model, x, (x[:, 0] > 0).astype("int32")
 
 
-def test_it_opens_on_a_model_and_data() -> None:
+def test_it_opens_on_a_model_with_its_weights_and_on_data() -> None:
     model, x, y = made()
     with keras.playground(model, (x, y), browser=False, block=False) as opened:
         server = served_by(opened)
@@ -226,13 +229,6 @@ def test_it_opens_on_a_model_and_data() -> None:
         checked = server.ask("POST", "/api/check", {"document": document})
         assert checked.status == 200 and checked.json["report"]["ok"], checked.body
         assert server.ask("POST", "/api/preview", {"data": document["data"]}).status == 200
-
-
-def test_the_weights_come_along() -> None:
-    model, x, y = made()
-    with keras.playground(model, (x, y), browser=False, block=False) as opened:
-        server = served_by(opened)
-        document = server.ask("GET", "/api/start").json["opened"]
         run = trained(server, {**document, "training": {**document["training"], "epochs": 1, "optimizer": {"type": "SGD", "options": {"learning_rate": 1e-8}}}})
         answer = server.ask("GET", f"/api/runs/{run['id']}/model.keras")
         (path := opened._folder.path / "taken.keras").write_bytes(answer.body)
