@@ -250,6 +250,16 @@ def test_recurrent_layers_equal_their_steps(engine: str, kind: str, masked: bool
 
 
 @on_gpus
+def test_what_is_not_finite_is_found(engine: str) -> None:
+    with in_force(engine):
+        for options in ({}, {"debug_nans": True}):
+            model = keras.Sequential([keras.Input((4,)), layers.Dense(4), layers.Lambda(lambda x: ops.log(x - x)), layers.Dense(1)])
+            model.compile("adam", "mse")
+            with pytest.warns(UserWarning, match="lambda") if not options else pytest.raises(keras.errors.TrainingError, match="lambda"):
+                model.fit(np.ones((64, 4), "float32"), np.ones((64, 1), "float32"), verbose=0, **options)
+
+
+@on_gpus
 def test_the_same_seed_repeats_a_run(engine: str) -> None:
     x, y = data("tokens")
 

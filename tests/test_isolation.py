@@ -71,7 +71,7 @@ def test_nothing_is_left_behind(tmp_path: pathlib.Path) -> None:
 
 
 DYING = """
-    import os, pytest, time
+    import os, pathlib, pytest, time
 
     @pytest.mark.parametrize("i", range(24))
     def test_in_a_row(i):
@@ -84,6 +84,10 @@ DYING = """
         if i == 7:
             os._exit(1)
 
+    @pytest.mark.parametrize("i", [pytest.param(i, marks=pytest.mark.xdist_group(f"number {i % 3}")) for i in range(60)])
+    def test_in_turns(i):
+        pathlib.Path(__file__).with_name(f"{i % 3} {os.environ['PYTEST_XDIST_WORKER']}").touch()
+
     @pytest.mark.timeout(1)
     def test_that_hangs():
         time.sleep(600)
@@ -91,11 +95,12 @@ DYING = """
 
 
 def test_a_process_that_dies_costs_one_test(tmp_path: pathlib.Path) -> None:
-    """Its other tests are run by the process that takes its place, whatever it was at and whether others had ended."""
+    """Its other tests are run by the process that takes its place, whatever it was at and whether others had ended. A group is one process's."""
     root = pathlib.Path(__file__).parents[1]
     (tmp_path / "test_dying.py").write_text(textwrap.dedent(DYING), encoding="utf-8")
     plugins = ["-p", "xdist", "-p", "pytest_timeout", "-p", "no:cacheprovider", "-p", "conftest"]
     options = ["-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder", *plugins, "-c", str(root / "pyproject.toml")]
     done = subprocess.run([sys.executable, "-m", "pytest", "-q", *options, str(tmp_path)], cwd=root, capture_output=True, text=True, timeout=300, env=alone())
-    assert "4 failed, 30 passed" in done.stdout, done.stdout + done.stderr
+    assert "4 failed, 90 passed" in done.stdout, done.stdout + done.stderr
     assert all(f"test_dying.py::{name} - worker" in done.stdout for name in ("test_in_a_row[3]", "test_in_a_row[23]", "test_together[7]", "test_that_hangs"))
+    assert sorted(path.name.split()[0] for path in tmp_path.glob("* gw*")) == ["0", "1", "2"], "tests of one group were run by several processes"

@@ -225,7 +225,8 @@ def guard(loop: Any) -> None:
     model, search, step = loop.model, Search(loop.model), loop._step
     backend = model._backend
     tracker = model._loss_tracker.variables
-    looked_at = [v for v in [*model.weights, *(model.optimizer.variables if model.optimizer is not None else ()), *tracker] if "float" in v.dtype]
+    state = [*model.weights, *(model.optimizer.variables if model.optimizer is not None else ()), *tracker]
+    looked_at = [v for v in state if "float" in v.dtype and v.name != "learning_rate"]  # which may be on the host, and shows in the weights
     healthy = Program(lambda: ops.all(ops.stack([ops.all(ops.isfinite(v)) for v in looked_at])), looked_at)
 
     def checked(batch: Any) -> Any:
