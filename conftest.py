@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from keraunos import activations as _activations  # noqa: F401  # which registers a function, not in the test that comes to it first
 from keraunos import dtype_policies
 from keraunos.core import config, serialization
 from keraunos.core.scope import scope

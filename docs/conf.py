@@ -44,7 +44,8 @@ python_trailing_comma_in_multi_line_signatures = False
 toc_object_entries_show_parents = "hide"
 add_module_names = True
 
-# Guides: their cells run
+# Guides: their cells run, in processes of which a warning is an error; the tests do not run them again
+os.environ["PYTHONWARNINGS"] = "error::UserWarning"
 nb_execution_mode = "auto"
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
