@@ -102,5 +102,7 @@ def test_a_process_that_dies_costs_one_test(tmp_path: pathlib.Path) -> None:
     options = ["-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder", *plugins, "-c", str(root / "pyproject.toml")]
     done = subprocess.run([sys.executable, "-m", "pytest", "-q", *options, str(tmp_path)], cwd=root, capture_output=True, text=True, timeout=300, env=alone())
     assert "4 failed, 90 passed" in done.stdout, done.stdout + done.stderr
-    assert all(f"test_dying.py::{name} - worker" in done.stdout for name in ("test_in_a_row[3]", "test_in_a_row[23]", "test_together[7]@together", "test_that_hangs"))
+    assert all(
+        f"test_dying.py::{name} - worker" in done.stdout for name in ("test_in_a_row[3]", "test_in_a_row[23]", "test_together[7]@together", "test_that_hangs")
+    )
     assert sorted(path.name.split()[0] for path in tmp_path.glob("* gw*")) == ["0", "1", "2"], "tests of one group were run by several processes"
