@@ -44,7 +44,7 @@ build: .venv/.dev
 	@$(BIN)/python -m build --outdir dist
 
 clean:
-	rm -rf .venv site dist build .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv site jupyter_execute dist build .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 .venv/bin/python:
 	@$(PYTHON) -m venv .venv
